@@ -1,8 +1,8 @@
 """What may be asked for, and what comes back: plain values, no torch, no UI.
 
-A *request* is a frozen dataclass. Each of its settings is stated once, in its field: default, bounds, unit, label and
-help. Sliders, command-line options and validation are all built from `settings_of(RequestClass)`. A request
-turns into JSON, the *recipe* that travels with every picture, and back.
+A *request* is a frozen dataclass. Each of its settings is stated once, in its field: default, bounds, unit,
+label and help. Sliders, command-line options and validation are all built from `settings_of(RequestClass)`. A
+request turns into JSON, the *recipe* that travels with every picture, and back.
 
 `Progress` and `Result` are what an engine yields. Nothing here knows how a picture is made or shown.
 """
@@ -88,10 +88,8 @@ def setting(
     advanced: bool = False,
 ) -> Any:
     """A dataclass field that carries everything a page, an option and a check need to know."""
-    about = dict(
-        label=label, help=help, lo=lo, hi=hi, step=step, unit=unit, choices=choices or {}, advanced=advanced
-    )
-    return field(default=default, metadata=about)
+    about = {"label": label, "help": help, "lo": lo, "hi": hi, "step": step, "unit": unit}
+    return field(default=default, metadata={**about, "choices": choices or {}, "advanced": advanced})
 
 
 def settings_of(request: type[Request] | Request) -> dict[str, Setting]:
@@ -120,7 +118,7 @@ class Request:
     def __post_init__(self) -> None:
         for name, about in settings_of(self).items():
             value = getattr(self, name)
-            if value is not None or about.default is not None:  # None means "not set" where that is the default
+            if value is not None or about.default is not None:  # None: not set, where that is the default
                 object.__setattr__(self, name, about.check(value))
 
     def recipe(self, **more: Any) -> dict[str, Any]:
@@ -131,8 +129,8 @@ class Request:
     def from_recipe(cls, recipe: Mapping[str, Any]) -> Self:
         """The request a recipe describes.
 
-        A recipe of another version works as far as it is understood: settings it lacks take their defaults, settings
-        unknown here are left out. A value out of bounds or a recipe of another kind is a `UserError`.
+        A recipe of another version works as far as it is understood: settings it lacks take their defaults,
+        settings unknown here are left out. A value out of bounds or a recipe of another kind is a `UserError`.
         """
         if recipe.get("kind") != cls.kind:
             raise UserError(
@@ -152,9 +150,7 @@ class StyleRequest(Request):
 
     kind: ClassVar[str] = "style"
 
-    size: int = setting(
-        512, "Size", "Longer side of the painting.", lo=64, hi=2048, step=32, unit=" px"
-    )
+    size: int = setting(512, "Size", "Longer side of the painting.", lo=64, hi=2048, step=32, unit=" px")
     steps: int = setting(
         100, "Steps", "Optimisation steps at every scale. More steps follow the style more closely.",
         lo=1, hi=1000, step=10,
