@@ -150,26 +150,76 @@ class StyleRequest(Request):
 
     kind: ClassVar[str] = "style"
 
-    size: int = setting(512, "Size", "Longer side of the painting.", lo=64, hi=2048, step=32, unit=" px")
+    size: int = setting(
+        512, "Size", "The longer side of the painting.", lo=64, hi=2048, step=32, unit=" px"
+    )  # fmt: skip
     steps: int = setting(
-        100, "Steps", "Optimisation steps at every scale. More steps follow the style more closely.",
-        lo=1, hi=1000, step=10,
+        80, "Steps", "Steps at full size; more follow the style more closely.", lo=1, hi=1000, step=1,
     )  # fmt: skip
     stroke_size: float = setting(
-        1.0, "Stroke size", "How large the painting's strokes come out: 1 keeps their size relative to the picture.",
+        1.0, "Stroke size", "How large strokes come out: 1 keeps them as large as in the style picture.",
         lo=0.25, hi=2.0, step=0.05,
     )  # fmt: skip
     start: str = setting(
         "photo", "Start from", "The photo keeps its forms best; noise shows the method at work.",
         choices={"photo": "The photo", "noise": "Noise"},
     )  # fmt: skip
+    strength: float = setting(
+        1.0, "Strength", "How much of the painting replaces the photo. Works at once, without painting again.",
+        lo=0.0, hi=1.0, step=0.05,
+    )  # fmt: skip
+    keep_colour: bool = setting(
+        False, "Keep the photo's colours", "Only light and dark are painted. Works at once, without painting again."
+    )
     network: str = setting(
-        "auto", "Network", "Whose features are compared. Automatic prefers VGG-19 when it has been downloaded.",
+        "auto", "Network", "Which network compares the pictures. Automatic takes VGG-19 once it is downloaded.",
         choices={"auto": "Automatic", "bundled": "Bundled", "vgg19": "VGG-19"}, advanced=True,
     )  # fmt: skip
+    optimiser: str = setting(
+        "adam", "Optimiser", "How the picture is changed at every step.",
+        choices={"adam": "Adam", "lbfgs": "L-BFGS", "sgd": "Gradient descent"}, advanced=True,
+    )  # fmt: skip
+    rate: float = setting(
+        1.0, "Step size", "Relative to what suits the optimiser.", lo=0.05, hi=5.0, step=0.05, advanced=True
+    )
+    content_weight: float = setting(
+        1.0, "Content", "How firmly the forms of the photo are held.", lo=0.0, hi=10.0, step=0.05, advanced=True
+    )
+    style_weight: float = setting(
+        1.0, "Style", "How strongly strokes and texture are asked for.", lo=0.0, hi=10.0, step=0.05, advanced=True
+    )
+    palette_weight: float = setting(
+        1.0, "Palette", "How strongly the style's colours are asked for.", lo=0.0, hi=10.0, step=0.05, advanced=True
+    )
+    variation_weight: float = setting(
+        1.0, "Smoothness", "How strongly noise is held down (total variation).",
+        lo=0.0, hi=10.0, step=0.05, advanced=True,
+    )  # fmt: skip
+    fine_strokes: float = setting(
+        1.0, "Fine strokes", "Weight of the first two style layers.", lo=0.0, hi=4.0, step=0.1, advanced=True
+    )
+    large_forms: float = setting(
+        1.0, "Large forms", "Weight of the last two style layers.", lo=0.0, hi=4.0, step=0.1, advanced=True
+    )
     seed: int = setting(
         0, "Seed", "The same seed and settings give the same picture.", lo=0, hi=2**32 - 1, step=1, advanced=True
     )
+    style_shares: tuple[float, ...] = ()  # how much each style picture counts; () shares equally
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if any(not isinstance(s, (int, float)) or not 0 <= s < math.inf for s in self.style_shares):
+            raise UserError(f"Style weights are {self.style_shares}; each has to be a number from 0 up.")
+        if self.style_shares and not sum(self.style_shares):
+            raise UserError("All style weights are 0; at least one style picture has to count.")
+
+
+# A person picks one of these and need not touch anything else.
+STYLE_PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "draft": {"size": 256, "steps": 40},
+    "good": {"size": 512, "steps": 80},
+    "fine": {"size": 1024, "steps": 100},
+}
 
 
 # ---------------------------------------------------------------- what an engine yields

@@ -1,0 +1,61 @@
+"""Where numbers are crunched: the device, the number format that is fast on it, and the memory there is.
+
+Policy only; knows nothing of networks or requests. torch is imported by the calls that need it.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+def pick() -> torch.device:
+    """The best device of this machine: CUDA, then Apple's MPS, then the processor."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+@functools.cache
+def dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device multiplies it in hardware, else float32.
+
+    On a processor without such instructions bfloat16 is emulated and slower than float32.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    if device.type == "cpu":
+        capable = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return torch.bfloat16 if capable else torch.float32
+    return torch.float32
+
+
+def free_memory(device: torch.device | None = None) -> int:
+    """Bytes this process may still take on `device` (the processor's memory when None)."""
+    if device is not None and device.type == "cuda":
+        import torch
+
+        return torch.cuda.mem_get_info(device)[0]
+    import psutil
+
+    return min(psutil.virtual_memory().available, _container_memory())
+
+
+def _container_memory() -> int:
+    """What a container's limit (cgroup v2) leaves: inside one, the machine's own figure promises too much."""
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        used = Path("/sys/fs/cgroup/memory.current").read_text().strip()
+        return int(limit) - int(used)
+    except (OSError, ValueError):  # no cgroups here, or "max": no limit
+        return 2**63

@@ -1,0 +1,42 @@
+"""How large a painting is at each stage and how many steps it gets: coarse to fine.
+
+A network sees only so far, so large forms settle on a small picture and fine strokes on a large one; coarse steps are
+also cheap. (Gatys et al. 2017, "Controlling Perceptual Factors", section 6.) Plain arithmetic: no torch, no pictures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.images import fit_size
+from core.settings import StyleRequest
+
+COARSEST = 128  # px, longer side: below it VGG's deepest layers have next to nothing left to see
+SHORTEST = 16  # px: four halvings leave one position for the deepest layer
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One stage: the painting's size, the longest side a style picture gets, and the steps taken."""
+
+    width: int
+    height: int
+    style_size: int
+    steps: int
+
+
+def scales(request: StyleRequest, photo_size: tuple[int, int]) -> list[Scale]:
+    """The stages for a photo of `photo_size` (width, height), smallest first.
+
+    Sizes double up to the one asked for. The last takes `request.steps`; each coarser one, four times cheaper a step,
+    takes half as many again.
+    """
+    longer = [request.size]
+    while longer[-1] >= 2 * COARSEST:
+        longer.append(longer[-1] // 2)
+    stages = []
+    for k, side in enumerate(longer):
+        width, height = fit_size(*photo_size, side, minimum=SHORTEST)
+        steps = round(request.steps * 1.5 ** min(k, 2))
+        stages.append(Scale(width, height, max(SHORTEST, round(side * request.stroke_size)), steps))
+    return stages[::-1]
