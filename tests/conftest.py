@@ -1,0 +1,46 @@
+"""What all tests share: no test goes online, and none touches the visitor's own files."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+import pytest
+
+NOWHERE = "http://127.0.0.1:9"  # nobody listens at the discard port of a computer of today
+
+_hf_home = tempfile.TemporaryDirectory(prefix="ganvas-tests-hf-")
+# huggingface_hub reads these once, when it is first imported; the fixture below only reaches what reads them later.
+os.environ.update(
+    HF_ENDPOINT=NOWHERE,
+    HF_HOME=_hf_home.name,
+    HF_HUB_DISABLE_TELEMETRY="1",
+    HF_HUB_DISABLE_XET="1",
+    GRADIO_ANALYTICS_ENABLED="False",
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_files(tmp_path_factory, monkeypatch):
+    """Caches and runs go to a folder of this test, the Hub is nowhere, and no earlier failure is remembered."""
+    from core import hub
+
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("GANVAS_HOME", str(home / "runs"))
+    monkeypatch.setenv("GANVAS_CACHE", str(home / "cache"))
+    monkeypatch.setenv("HF_HOME", str(home / "hf"))
+    monkeypatch.setenv("HF_ENDPOINT", NOWHERE)
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "HF_HUB_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(hub, "_failures", {})
+    monkeypatch.setattr(hub, "_answered", {})
+
+
+@pytest.fixture
+def local_hub(monkeypatch):
+    """A Hub on this computer (see `tests/local_hub.py`) that Ganvas takes for the real one."""
+    from local_hub import LocalHub
+
+    with LocalHub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        yield hub
