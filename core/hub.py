@@ -208,7 +208,7 @@ def _in_words(where: str, repo: str, revision: str | None, path: str = "") -> It
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx
 
-    host = urlsplit(where).netloc or where
+    host = where.rpartition("://")[2]
     this = f"{host} {repo} {path}"
     _refuse_offline()
     _refuse_remembered(host)
@@ -222,8 +222,7 @@ def _in_words(where: str, repo: str, revision: str | None, path: str = "") -> It
         raise _not_a_name(repo) from None
     except errors.GatedRepoError:
         raise UserError(
-            f"{repo} is gated: its owner decides who may read it. Ask for access at {where}/{repo}, "
-            "then set HF_TOKEN and start again."
+            f"{repo} is gated, its owner decides who may read it: ask for access at {where}/{repo}, then set HF_TOKEN."
         ) from None
     except errors.RepositoryNotFoundError:
         raise UserError(
@@ -291,8 +290,9 @@ def _knock(where: str) -> None:
     silent name server: half a minute in all behind a firewall that swallows packets.
     """
     url = urlsplit(where)
-    if getproxies() or not url.hostname or time.monotonic() - _answered.get(where, -1e9) < REMEMBER_SECONDS:
-        return  # a proxy does the connecting; it is near and answers at once
+    proxied = getproxies().keys() & {url.scheme, "all"}  # then the proxy connects; it is near and answers at once
+    if proxied or not url.hostname or time.monotonic() - _answered.get(where, -1e9) < REMEMBER_SECONDS:
+        return
     port = url.port or (443 if url.scheme == "https" else 80)
     outcome: list[OSError | None] = []
 

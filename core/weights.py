@@ -20,6 +20,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 import tomllib
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -110,7 +111,7 @@ def fetch_file(what: str | Entry, progress: OnBytes | None = None) -> Path:
     there = _local(item)
     if there:
         return there
-    remote = hub.look(item.repo, item.revision, item.file)
+    remote = _look(item)
     _not_too_large(item.file, remote.size)
     sha256, git = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % remote.size, usedforsecurity=False)
     done = 0
@@ -137,15 +138,16 @@ def fetch_tensors(
     """Some tensors of a safetensors file, by name; bfloat16 comes back as float32, all else in its own dtype.
 
     `wanted` are the names, or a function that picks them; without it, those the entry lists. Of a file on the Hub
-    only the header and the bytes of these tensors are read. A part of a file has no digest to compare it with:
-    checked here is the layout against the file's length; shapes and values, by whoever knows the network.
+    only the header and the bytes of these tensors are read. A part of a file has no digest of its own: checked here
+    are the one the Hub gives for the whole, and the layout against its length; shapes and values, by whoever knows
+    the network.
     """
     item = entry(what) if isinstance(what, str) else what
     there = _local(item)
     if there:
         remote, size, read = None, there.stat().st_size, functools.partial(_file_chunks, there)
     else:
-        remote = hub.look(item.repo, item.revision, item.file)
+        remote = _look(item)
         size, read = remote.size, functools.partial(hub.chunks, remote)
     try:
         layout = read_layout(read, size)
@@ -169,6 +171,13 @@ def fetch_tensors(
             found[name] = slot.array(memoryview(data)[slot.start - start : slot.end - start])
             done += slot.end - slot.start
     return found
+
+
+def _look(item: Entry) -> hub.RemoteFile:
+    remote = hub.look(item.repo, item.revision, item.file)
+    if item.sha256 and len(remote.digest) == 64 and remote.digest != item.sha256:
+        raise UserError(f"{_this(item)} is not the file Ganvas knows (its digest is another); nothing was fetched.")
+    return remote
 
 
 def _this(item: Entry) -> str:
@@ -302,10 +311,14 @@ def delete_cached(name: str) -> None:
     if not matching:
         raise UserError(f"There is nothing called {name!r} in the cache.")
     for item in matching:
-        item.path.unlink(missing_ok=True)
+        try:
+            item.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(f"{item.path} could not be deleted ({error.strerror}); delete it by hand.") from None
 
 
-PART = ".part"
+PART = ".part"  # how the name of a file ends that is not complete yet
+A_DAY = 24 * 3600.0
 
 
 def _tensors_path(name: str) -> Path:
@@ -351,6 +364,9 @@ def _writing(path: Path, size: int) -> Iterator[typing.BinaryIO]:
     part = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f"*{PART}"):  # by a process that was killed
+            if time.time() - left.stat().st_mtime > A_DAY:
+                left.unlink(missing_ok=True)
         free = shutil.disk_usage(path.parent).free
         if size > free:
             raise UserError(

@@ -27,7 +27,7 @@ FAULTS = {
     "hang": "says nothing at all for `seconds`",
     "stall": "falls silent for `seconds` after `after` bytes of the body",
     "cut": "breaks the connection after `after` bytes of the body, `times` times",
-    "length": "claims a length that is `by` bytes wrong",
+    "length": "claims, when asked about the file, that it is `by` bytes longer than it is",
     "flip": "turns one bit around in the middle of the body",
     "huge": "claims to be `size` bytes long",
     "unranged": "answers a request for a part with the whole",
@@ -232,9 +232,9 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {start}-{end}/{size}"
             data, status = data[start : end + 1], 206
         if self.command == "HEAD":
-            self._answer(200, b"", headers, length=size)
+            self._answer(200, b"", headers, length=size + int(fault.get("by", 0)))
             return
-        length = len(data) + int(fault.get("by", 0))
+        length = size if kind == "huge" and status == 200 else len(data)
         if kind == "cut" and fault.setdefault("times", 1) > 0:
             fault["times"] -= 1
             self._answer(status, data[: int(fault["after"])], headers, length=length)
