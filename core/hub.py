@@ -29,7 +29,7 @@ CONNECT_SECONDS = 3.0  # until the Hub must have picked up
 SILENCE_SECONDS = 6.0  # the longest pause between two pieces of an answer
 REMEMBER_SECONDS = 60.0
 RESUMES = 2  # how often one reading is taken up again where the connection broke
-MAX_UNRANGED = 512 * 2**20  # how far to read in a file whose server cannot start in the middle
+MAX_UNRANGED = 2**30  # how far to read in a file whose server cannot start in the middle
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -252,9 +252,9 @@ def _in_words(where: str, repo: str, revision: str | None, path: str = "") -> It
         raise UserError(
             f"The connection to the Hub broke off while reading {path or repo}; nothing was kept, try again."
         ) from None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         raise UserError(
-            f"{host} does not answer like the Hub ({type(error).__name__}); check HF_ENDPOINT, and whether this "
+            f"{host} does not answer like the Hub; check HF_ENDPOINT, and whether this "
             "network wants you to log in first."
         ) from None
 

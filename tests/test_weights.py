@@ -613,5 +613,7 @@ def test_publishing_to_the_local_hub(local_hub, tmp_path):
     assert info.sha == commit.oid
     assert info.private
     assert {file.rfilename for file in info.siblings} == {".gitattributes", "README.md", "model.safetensors"}
+    assert {file.path: file.size for file in api.list_repo_tree("local/mine")}["README.md"] == 26
+    assert "model.safetensors" in os.listdir(api.snapshot_download("local/mine", local_dir=tmp_path / "back"))
     with pytest.raises(OSError, match="401"):
         HfApi(local_hub.url, token="hf_other").create_repo("local/theirs")
