@@ -1,8 +1,7 @@
 """Pictures in, pictures out: opening what visitors bring, saving what we made, arranging it to be looked at.
 
-This is the only module that decodes foreign pictures. It knows PIL (and pillow-heif, for phone photos) and
-nothing of torch, of requests or of how a picture is made. Whatever is wrong with a file comes out as a
-`UserError` in one sentence; no PIL exception leaves this module.
+Plain functions on PIL pictures: no torch, no requests, nothing of how a picture is made. Foreign files are decoded
+by `core.decode` alone.
 
 In the order of a picture's way: open, size and alpha, recipe, finish, show, name.
 """
@@ -12,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import io
 import json
 import math
 import os
@@ -23,16 +21,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import Image, ImageCms, ImageFilter, PngImagePlugin
+from PIL import Image, ImageFilter, PngImagePlugin
 
+from core import decode
+from core.decode import Source
 from core.errors import UserError
 
-Source = str | os.PathLike | bytes | BinaryIO
-
-MAX_BYTES = 200_000_000
-MAX_SIDE = 65_535  # what JPEG and GIF can hold at all
-MAX_PIXELS = 100_000_000  # decoded at once: 400 MB as PIL keeps them
-MAX_JPEG_PIXELS = 250_000_000  # a JPEG can be made smaller while it is decoded; 200 megapixel phones exist
 WORKING_PIXELS = 24_000_000  # larger pictures are reduced on opening: six times our largest painting
 
 MAX_RECIPE_BYTES = 64_000
@@ -50,232 +44,11 @@ def open_picture(source: Source, *, name: str | None = None, max_pixels: int = W
     `max_pixels` comes out reduced to that many. The result carries no metadata (a phone photo knows where it was
     taken). Raises `UserError` for all that cannot be opened, before decoding where the header says so.
     """
-    with _opened(source, name) as (picture, kind, name):
-        width, height = picture.size
-        jpeg = kind == "JPEG" and not picture.info.get("progressive")
-        limit = MAX_JPEG_PIXELS if jpeg else MAX_PIXELS  # a progressive one is held in full while it is decoded
-        if width * height > limit or max(width, height) > MAX_SIDE:
-            raise UserError(
-                f"{name} says it is {width} × {height} pixels; up to {limit // 10**6} million pixels and "
-                f"{MAX_SIDE} on a side can be opened, so save a smaller copy of it."
-            )
-        with _decoding(kind, name):
-            size = _within(picture.size, max_pixels)
-            if kind == "JPEG":
-                picture.draft(None, size)  # halves it up to three times, at a fraction of the work
-            picture.load()
-            picture = _plain(picture, _orientation(picture), picture.info.get("icc_profile"), max_pixels)
-    picture.info = {}
-    return picture
-
-
-@contextlib.contextmanager
-def _opened(source: Source, name: str | None) -> Iterator[tuple[Image.Image, str, str]]:
-    """The picture with only its header read, its kind, and the name to use in messages."""
-    with contextlib.ExitStack() as stack:
-        if isinstance(source, bytes | bytearray | memoryview):
-            file: BinaryIO = io.BytesIO(source)
-        elif isinstance(source, str | os.PathLike):
-            name = name or Path(source).name
-            try:
-                file = stack.enter_context(open(source, "rb"))
-            except (OSError, ValueError) as error:  # ValueError: a null character in the path
-                reason = getattr(error, "strerror", None) or "not a file name"
-                raise UserError(f"{_called(name)} cannot be read ({reason}); choose another file.") from error
-        else:
-            file = source
-            name = name or getattr(file, "name", None)
-        name = _called(name)
-
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        if size == 0:
-            raise UserError(f"{name} is empty (0 bytes); copy or download it again.")
-        if size > MAX_BYTES:
-            raise UserError(
-                f"{name} is {size // 10**6} MB; up to {MAX_BYTES // 10**6} MB can be opened, so save it smaller."
-            )
-        kind = _kind(file.read(512))
-        file.seek(0)
-        if kind not in READABLE:
-            raise UserError(f"{name} is {kind}, not a picture that can be opened; use {_either(READABLE)}.")
-        with _decoding(kind, name):
-            # Not Image.open: its bomb check warns or raises by a process-wide limit; ours looks at the header.
-            picture = stack.enter_context(_reader(kind)(file))
-        yield picture, kind, name
-
-
-@contextlib.contextmanager
-def _decoding(kind: str, name: str) -> Iterator[None]:
-    """PIL's decoders raise nearly any exception on damaged data; here they all mean the same."""
-    try:
-        yield
-    except Exception as error:
-        raise UserError(
-            f"{name} is a {kind} picture that is damaged, breaks off early or is of a rare variety; "
-            "copy it again, or open it elsewhere and save it as PNG."
-        ) from error
-
-
-# The formats that may be decoded at all: those of cameras, phones, scanners and the web. PIL's many other decoders
-# are little used and never run here, whatever a file contains.
-READABLE = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "HEIC", "AVIF")
-
-SIGNATURES = (
-    (rb"\xff\xd8\xff", "JPEG"),
-    (rb"\x89PNG\r\n\x1a\n", "PNG"),
-    (rb"RIFF....WEBP", "WebP"),
-    (rb"GIF8[79]a", "GIF"),
-    (rb"BM....\0\0\0\0", "BMP"),
-    (rb"II[*+]\0|MM\0[*+]", "TIFF"),
-    (rb"....ftyp(....)*?avi[fs]", "AVIF"),
-    (rb"....ftyp(....)*?(hei[cxms]|hev[cx]|mif1)", "HEIC"),
-    (rb"....ftypcrx ", "a camera's raw file"),
-    (rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI |\0\0\x01[\xb0-\xbf]", "a video"),
-    (rb"%PDF", "a PDF document"),
-    (rb"PK\x03\x04", "a ZIP archive or office document"),
-    (rb"8BPS", "a Photoshop file"),
-    (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL file"),
-    (rb"\0\0\0\x0cjP  |\xffO\xffQ", "a JPEG 2000 file"),
-    (rb"\0\0\x01\0", "an icon"),
-    (rb"%!PS", "a PostScript file"),
-    (rb"(?i)[^\0]*<svg", "an SVG drawing"),
-    (rb"(?i)\s*<(!doctype html|html)", "a web page"),
-    (rb"[\t\n\r -~\x80-\xff]+$", "text"),
-)
-
-
-def _kind(head: bytes) -> str:
-    """What a file with this beginning is: one of `READABLE`, or words for what it is instead."""
-    return next((kind for sign, kind in SIGNATURES if re.match(sign, head, re.DOTALL)), "of an unknown kind")
-
-
-def _reader(kind: str) -> type[Image.Image]:
-    """The one decoder for this kind."""
-    from PIL import (
-        AvifImagePlugin,
-        BmpImagePlugin,
-        GifImagePlugin,
-        JpegImagePlugin,
-        TiffImagePlugin,
-        WebPImagePlugin,
-    )
-
-    if kind == "HEIC":
-        import pillow_heif
-
-        return pillow_heif.HeifImageFile
-    return {
-        "JPEG": JpegImagePlugin.JpegImageFile,
-        "PNG": PngImagePlugin.PngImageFile,
-        "WebP": WebPImagePlugin.WebPImageFile,
-        "GIF": GifImagePlugin.GifImageFile,
-        "BMP": BmpImagePlugin.BmpImageFile,
-        "TIFF": TiffImagePlugin.TiffImageFile,
-        "AVIF": AvifImagePlugin.AvifImageFile,
-    }[kind]
-
-
-def _plain(picture: Image.Image, turn: Image.Transpose | None, icc: bytes | None, max_pixels: int) -> Image.Image:
-    """Any of PIL's modes as RGB, or as RGBA where it is see-through."""
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        picture = _grey8(picture)
-    elif "transparency" in picture.info or picture.mode in ("LA", "PA", "RGBA"):
-        picture = picture.convert("RGBA")
-    elif picture.mode == "1":
-        picture = picture.convert("L")
-    elif picture.mode not in ("L", "CMYK", "LAB"):  # these three have colour profiles of their own
-        picture = picture.convert("RGB")
-
-    size = _within(picture.size, max_pixels)
-    if size != picture.size:
-        picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    if turn is not None:
-        picture = picture.transpose(turn)
-
-    if picture.mode == "RGBA":
-        alpha = picture.getchannel("A")
-        colours = _in_srgb(picture.convert("RGB"), icc)
-        if alpha.getextrema() in ((255, 255), (0, 0)):  # all zero: an unused channel, as in some BMP and TIFF files
-            return colours
-        colours.putalpha(alpha)
-        return colours
-    return _in_srgb(picture, icc)
-
-
-def _grey8(picture: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float greys as 8 bits: scaled, where PIL's own `convert` clips.
-
-    A 16-bit file uses its full range. Wider types don't say their range: 0..1, 0..255 and 0..65535 are taken for
-    what they look like, anything else is stretched from its darkest to its brightest value.
-    """
-    import numpy as np
-
-    values = np.nan_to_num(np.asarray(picture, dtype=np.float32), posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    if picture.mode.startswith("I;16"):
-        low, high = 0.0, 65535.0
-    elif low >= 0 and high <= 65535:
-        low, high = 0.0, next(top for top in (1.0, 255.0, 65535.0) if high <= top)
-    return Image.fromarray(np.rint((values - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8))
-
-
-def _orientation(picture: Image.Image) -> Image.Transpose | None:
-    """How to turn the picture upright, from its EXIF data. Read after loading: some decoders turn it themselves."""
-    try:
-        orientation = picture.getexif().get(0x0112)
-    except Exception:  # damaged metadata must not cost the picture
-        return None
-    turns = Image.Transpose
-    return {
-        2: turns.FLIP_LEFT_RIGHT,
-        3: turns.ROTATE_180,
-        4: turns.FLIP_TOP_BOTTOM,
-        5: turns.TRANSPOSE,
-        6: turns.ROTATE_270,
-        7: turns.TRANSVERSE,
-        8: turns.ROTATE_90,
-    }.get(orientation)
-
-
-def _in_srgb(picture: Image.Image, icc: bytes | None) -> Image.Image:
-    """RGB in sRGB, from L, RGB, CMYK or LAB with or without a colour profile."""
-    if picture.mode == "LAB":
-        return _transform("LAB", None)(picture)
-    if icc:
-        with contextlib.suppress(ImageCms.PyCMSError, OSError):  # a broken profile must not cost the picture
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc)).profile
-            space = profile.xcolor_space.strip()
-            if space == "RGB" and picture.mode == "L":
-                picture = picture.convert("RGB")
-            fits = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}.get(space) == picture.mode
-            if fits and not (profile.profile_description or "").startswith("sRGB"):
-                return _transform(picture.mode, icc)(picture)
-    return picture.convert("RGB")
-
-
-def _transform(mode: str, icc: bytes | None):
-    source = ImageCms.ImageCmsProfile(io.BytesIO(icc)) if icc else ImageCms.createProfile("LAB")
-    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-    return functools.partial(ImageCms.applyTransform, transform=transform)
-
-
-def _called(name: str | None) -> str:
-    """A file's name, fit for a sentence."""
-    shown = "".join(c for c in os.path.basename(str(name or "")) if c.isprintable())
-    return (shown if len(shown) <= 60 else f"{shown[:40]}…{shown[-15:]}") or "The file"
-
-
-def _either(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+    with decode.opened(source, name) as (picture, kind, name):
+        return decode.decoded(picture, kind, name, max_pixels)
 
 
 # ---------------------------------------------------------------- size and alpha
-
-
-def _within(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
-    scale = math.sqrt(min(1.0, max_pixels / (size[0] * size[1])))
-    return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
 
 
 def fit_size(width: int, height: int, longer: int, minimum: int = 32) -> tuple[int, int]:
@@ -334,7 +107,7 @@ def read_recipe(source: Source, *, name: str | None = None) -> dict[str, Any] | 
     make sense is for the request to say. Raises `UserError` for a damaged or oversized recipe, and for a file that
     is not a picture.
     """
-    with _opened(source, name) as (picture, kind, name):
+    with decode.opened(source, name) as (picture, kind, name):
         text = picture.info.get(RECIPE_KEY) if kind == "PNG" else None
     if text is None:
         return None
