@@ -222,6 +222,15 @@ STYLE_PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+@dataclass(frozen=True)
+class MeasureRequest(Request):
+    """Find out once how fast this machine is with a feature network, and how much memory it takes."""
+
+    kind: ClassVar[str] = "measure"
+
+    network: str = "bundled"
+
+
 # ---------------------------------------------------------------- what an engine yields
 
 

@@ -58,7 +58,7 @@ def descend(
     for step in range(steps):
         before = x.detach().clone()
         _slow_down(optimiser, method, rate, step, steps)
-        loss = float(optimiser.step(closure)) / size
+        loss = float(optimiser.step(closure).detach()) / size
         if not (loss < RUNAWAY * best and torch.isfinite(x).all()):
             rollbacks += 1
             if rollbacks > ROLLBACKS:

@@ -90,7 +90,7 @@ def paint(
     easel = images.with_alpha_of(to_picture(image), photo)
     finished = images.finish(easel, photo, strength=request.strength, keep_colour=request.keep_colour)
     recipe = request.recipe(
-        painted_with=name,
+        painted_with=net.label,
         network_digest=net.digest,
         photo=images.digest(photo),
         styles=[images.digest(s) for s in styles],

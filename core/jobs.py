@@ -1,0 +1,200 @@
+"""Short work, one at a time: paintings, samples, measurements of this machine.
+
+One queue and one worker thread serve both UIs, so two visitors never fight over the device. A job is submitted as a
+request and plain pictures; its progress, result or error is read from the job. Engines are imported by the worker,
+when their first job comes. Knows no UI and nothing of how an engine works. Training runs are `core.runs`' business.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import traceback
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+from core.errors import UserError
+from core.settings import MeasureRequest, Progress, Request, Result, StyleRequest
+
+MAX_WAITING = 20  # a longer queue is no use to anybody in it
+FRAMES = 60  # kept for the time-lapse: when there are twice as many, every other one goes
+FRAME_SIDE = 480  # px
+CURVE = 400  # points kept of the loss curves, thinned likewise
+
+WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
+
+
+@dataclass(eq=False)
+class Job:
+    """One piece of work and all that can be known of it. Read by UIs, written by the worker."""
+
+    request: Request
+    pictures: tuple[Any, ...]
+    number: int
+    state: str = WAITING
+    latest: Progress | None = None
+    preview: Image.Image | None = None
+    result: Result | None = None
+    error: Exception | None = None
+    curve: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    frames: list[Image.Image] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._changed = threading.Condition()
+        self._cancelled = threading.Event()
+        self.version = 0  # grows with every news
+
+    @property
+    def finished(self) -> bool:
+        return self.state in (DONE, FAILED)
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    @property
+    def position(self) -> int:
+        """How many jobs are before this one: 0 when it is running or over."""
+        return _queue.position(self)
+
+    def cancel(self) -> None:
+        """Stop soon. A running painting ends with the picture so far; a waiting job fails with `UserError`."""
+        self._cancelled.set()
+        _queue.forget(self)
+
+    def updates(self, at_least_every: float = 1.0) -> Iterator[Job]:
+        """Yields this job whenever it has news, or after so many seconds; last when it is finished."""
+        seen = -1
+        while not self.finished:
+            with self._changed:
+                self._changed.wait_for(lambda seen=seen: self.version != seen, timeout=at_least_every)
+                seen = self.version
+            yield self
+        yield self
+
+    def wait(self) -> Result:
+        """The result, once there is one; raises what the engine raised."""
+        for _ in self.updates(at_least_every=60):
+            pass
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+    def _news(self, **changes: Any) -> None:
+        with self._changed:
+            for name, value in changes.items():
+                setattr(self, name, value)
+            self.version += 1
+            self._changed.notify_all()
+
+    def _take(self, event: Progress | Result) -> None:
+        if isinstance(event, Result):
+            self._news(result=event)
+            return
+        if event.losses:
+            self.curve = _thinned([*self.curve, (event.step, dict(event.losses))], CURVE)
+        if event.preview is not None:
+            frame = event.preview.copy()
+            frame.thumbnail((FRAME_SIDE, FRAME_SIDE))
+            self.frames = _thinned([*self.frames, frame], FRAMES)
+        self._news(latest=event, preview=event.preview or self.preview)
+
+
+def submit(request: Request, *pictures: Any) -> Job:
+    """Queue `request`. `pictures` are what its engine takes: for a style, the photo and a list of style pictures.
+
+    Raises `UserError` when too many jobs wait already.
+    """
+    return _queue.add(Job(request, pictures, next(_numbers)))
+
+
+def _engine(job: Job) -> Iterator[Progress | Result]:
+    """The one place that knows which engine answers which request."""
+    match job.request:
+        case StyleRequest():
+            from core.style.paint import paint
+
+            return paint(job.request, *job.pictures, stopped=lambda: job.cancelled)
+        case MeasureRequest():
+            from core.style.measure import measure
+
+            return measure(job.request)
+    raise TypeError(f"no engine for {type(job.request).__name__}")
+
+
+class _Queue:
+    """The waiting line and its worker thread, which starts with the first job and rests between jobs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
+        self._waiting: deque[Job] = deque()
+        self._running: Job | None = None
+        self._worker: threading.Thread | None = None
+
+    def add(self, job: Job) -> Job:
+        with self._lock:
+            if len(self._waiting) >= MAX_WAITING:
+                raise UserError(f"{MAX_WAITING} jobs are waiting already; please try again in a few minutes.")
+            self._waiting.append(job)
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work, name="ganvas-jobs", daemon=True)
+                self._worker.start()
+            self._arrived.notify()
+        return job
+
+    def position(self, job: Job) -> int:
+        with self._lock:
+            if job not in self._waiting:
+                return 0
+            return self._waiting.index(job) + (self._running is not None)
+
+    def forget(self, job: Job) -> None:
+        with self._lock:
+            if job not in self._waiting:
+                return
+            self._waiting.remove(job)
+        job._news(state=FAILED, error=UserError("Cancelled before it began."))
+        self._tell_waiting()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                self._arrived.wait_for(lambda: self._waiting)
+                job = self._running = self._waiting.popleft()
+            self._tell_waiting()
+            _run(job)
+            with self._lock:
+                self._running = None
+
+    def _tell_waiting(self) -> None:
+        for other in list(self._waiting):
+            other._news()
+
+
+def _run(job: Job) -> None:
+    job._news(state=RUNNING)
+    try:
+        for event in _engine(job):
+            job._take(event)
+    except UserError as error:
+        job._news(state=FAILED, error=error)
+    except Exception as error:  # a defect must not end the worker: the others in the queue still want their turn
+        traceback.print_exc()
+        job._news(state=FAILED, error=error)
+    else:
+        job._news(state=DONE)
+
+
+def _thinned(items: Sequence[Any], most: int) -> list[Any]:
+    """Every other item once there are twice as many as wanted; the newest stays."""
+    items = list(items)
+    return items if len(items) < 2 * most else items[1::2]
+
+
+_queue = _Queue()
+_numbers = itertools.count(1)

@@ -1,0 +1,16 @@
+"""The script Streamlit runs: the frame around every page, and the way between them."""
+
+import streamlit as st
+
+st.set_page_config(page_title="Ganvas", page_icon="🎨", layout="wide")
+
+# Streamlit leaves a hand's breadth above every page; with the navigation on top it is only a gap.
+st.html("<style>[data-testid=stMainBlockContainer] { padding-top: 4.5rem; padding-bottom: 3rem; }</style>")
+
+st.navigation(
+    [
+        st.Page("home.py", title="Home", icon=":material/home:", default=True),
+        st.Page("paint.py", title="Style", icon=":material/brush:", url_path="paint"),
+    ],
+    position="top",
+).run()

@@ -1,0 +1,487 @@
+"""The style studio: a Gradio app that repaints a photo in the style of other pictures.
+
+    python style_app.py        (alone)            or mounted at /style by app.py
+
+Widgets make a `StyleRequest`, `core.jobs` paints, and what the job says is shown. Nothing here knows how a painting is
+made, and torch is not imported before the first job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import inspect
+import os
+import tempfile
+import tomllib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+import style_look as look
+from core import decode, images, jobs
+from core.errors import UserError
+from core.settings import STYLE_PRESETS, MeasureRequest, Setting, StyleRequest, settings_of
+
+EXAMPLES = Path(__file__).parent / "examples"
+SETTINGS = settings_of(StyleRequest)
+AFTERWARDS = ("strength", "keep_colour")  # these need no new painting
+PRESETS = {"draft": "Draft", "good": "Good", "fine": "Fine"}
+PREVIEW_SIDE = 720  # px sent while painting; the finished painting is sent whole
+STOPPING = 0.7  # seconds a stopped painting gets to end by itself before its last preview is shown
+
+
+class Picture(gr.Image):
+    """An upload handed over as the file it is: `core.images` opens it, and knows more kinds than Gradio does."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> str | None:
+        return payload and payload.path
+
+
+@dataclasses.dataclass
+class Visit:
+    """What one browser tab has going: its newest job, and a folder for the files it gets."""
+
+    job: jobs.Job | None = None
+    folder: tempfile.TemporaryDirectory = dataclasses.field(
+        default_factory=lambda: tempfile.TemporaryDirectory(prefix="ganvas-")
+    )
+
+    def file(self, name: str) -> str:
+        return str(Path(self.folder.name) / name)
+
+
+_visits: dict[str, Visit] = {}
+
+
+def _visit(request: gr.Request) -> Visit:
+    return _visits.setdefault(request.session_hash, Visit())
+
+
+def _leave(request: gr.Request) -> None:
+    visit = _visits.pop(request.session_hash, None)
+    if visit is None:
+        return
+    if visit.job:
+        visit.job.cancel()
+    visit.folder.cleanup()
+
+
+# ---------------------------------------------------------------- a job, from widgets and followed
+
+
+def _submit(photo: str | None, styles: list | None, style_weights: str, *values: Any) -> jobs.Job:
+    """Queue the painting the widgets describe. `values` are those of `SETTINGS`, in its order."""
+    if not photo:
+        raise UserError("There is no photo yet; upload one or pick an example.")
+    if not styles:
+        raise UserError("There is no style picture yet; upload one or pick an example.")
+    try:
+        shares = tuple(float(part) for part in style_weights.split(",") if part.strip())
+    except ValueError:
+        raise UserError(f"Style weights are {style_weights!r}; write a number for each picture, like 2, 1.") from None
+    request = StyleRequest(**dict(zip(SETTINGS, values, strict=True)), style_shares=shares)
+    return jobs.submit(request, images.open_picture(photo), [images.open_picture(path) for path, _ in styles])
+
+
+async def _followed(job: jobs.Job) -> AsyncIterator[None]:
+    """Ticks whenever `job` has news and at least every second, holding no thread; ends when it is over.
+
+    Also ends soon after the visitor pressed stop, even when a large step is still on its way. If the visitor goes away,
+    the job is cancelled.
+    """
+    seen, quiet, stopping = -1, 0.0, 0.0
+    try:
+        while not job.finished and stopping < STOPPING:
+            if job.version != seen or quiet >= 1:
+                seen, quiet = job.version, 0.0
+                yield
+            await asyncio.sleep(0.1)
+            quiet += 0.1
+            stopping += 0.1 if job.cancelled and job.preview else 0
+    except (GeneratorExit, asyncio.CancelledError):
+        job.cancel()
+        raise
+
+
+def _words(job: jobs.Job) -> tuple[str, float]:
+    """What is going on, in words, and how much of it is done."""
+    if job.position:
+        others = "1 painting" if job.position == 1 else f"{job.position} paintings"
+        return f"Waiting: {others} before yours.", 0.0
+    if job.latest is None:
+        return "Getting ready.", 0.0
+    at = job.latest
+    parts = [at.note or f"Step {at.step} of {at.total}"]
+    if at.seconds_left is not None:
+        parts.append(f"about {look.duration(at.seconds_left)} left")
+    return " · ".join(parts), at.step / at.total
+
+
+def _outcome(job: jobs.Job) -> tuple[Any, Any, dict]:
+    """The finished picture, the one off the easel, and the recipe; raises for the visitor what went wrong."""
+    if job.result:
+        finished, easel = job.result.images
+        return finished, easel, dict(job.result.recipe)
+    if job.error is None:  # stopped: a large step is still being finished, the last preview is what there is
+        return job.preview, job.preview, job.request.recipe(stopped_at=job.latest.step)
+    if isinstance(job.error, UserError):
+        raise gr.Error(str(job.error), title="This cannot be painted", print_exception=False)
+    raise gr.Error("Something broke while painting; the server's log says what.", print_exception=False)
+
+
+# ---------------------------------------------------------------- what the API answers
+
+
+async def api_paint(photo: Any, styles: Any, style_weights: Any, *values: Any) -> AsyncIterator[tuple[Any, dict]]:
+    """Paint `photo` in the style of `styles`. Streams (preview, progress) and ends with (painting, recipe)."""
+    try:
+        job = await asyncio.to_thread(_submit, photo, styles, style_weights, *values)
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    folder = tempfile.mkdtemp(prefix="ganvas-")
+    async for _ in _followed(job):
+        words, share = _words(job)
+        yield job.preview, {"state": job.state, "position": job.position, "words": words, "share": round(share, 3)}
+    finished, _, recipe = _outcome(job)
+    path = Path(folder) / "painting.png"
+    await asyncio.to_thread(images.write_png, finished, path, recipe)
+    yield str(path), {"state": "done", "recipe": recipe}
+
+
+# ---------------------------------------------------------------- what the page's widgets do
+#
+# Handlers of a painting all fill the same widgets, in the order of `_Easel`'s fields.
+
+
+@dataclasses.dataclass
+class _Easel:
+    """What the right-hand side shows. A field left alone keeps what is on the page."""
+
+    go: Any = dataclasses.field(default_factory=gr.skip)
+    stop: Any = dataclasses.field(default_factory=gr.skip)
+    status: Any = dataclasses.field(default_factory=gr.skip)
+    preview: Any = dataclasses.field(default_factory=gr.skip)
+    compare: Any = dataclasses.field(default_factory=gr.skip)
+    curves: Any = dataclasses.field(default_factory=gr.skip)
+    finished: Any = dataclasses.field(default_factory=gr.skip)
+    png: Any = dataclasses.field(default_factory=gr.skip)
+    timelapse: Any = dataclasses.field(default_factory=gr.skip)
+
+    def __iter__(self):
+        return iter(getattr(self, field.name) for field in dataclasses.fields(self))
+
+
+async def _paint(request: gr.Request, photo: Any, styles: Any, style_weights: Any, *values: Any):
+    """Paint, and show how it goes."""
+    visit = _visit(request)
+    if visit.job:
+        visit.job.cancel()
+    try:
+        job = visit.job = await asyncio.to_thread(_submit, photo, styles, style_weights, *values)
+    except UserError as error:
+        raise gr.Error(str(error), title="Not yet", print_exception=False) from None
+    yield tuple(
+        _Easel(
+            go=gr.update(visible=False),
+            stop=gr.update(visible=True),
+            preview=gr.update(visible=True, value=_small(images.on_white(job.pictures[0]))),
+            compare=gr.update(visible=False),
+            curves="",
+            finished=gr.update(visible=False),
+            timelapse=gr.update(visible=False),
+        )
+    )
+    drawn = None
+    async for _ in _followed(job):
+        now = _Easel(status=look.status(*_words(job)), curves=look.curves(job.curve))
+        if job.preview is not drawn:
+            drawn = job.preview
+            now.preview = _small(drawn)
+        yield tuple(now)
+    ready = {"go": gr.update(visible=True), "stop": gr.update(visible=False)}
+    if job.error:
+        yield tuple(_Easel(**ready, status=look.status(str(job.error))))
+    finished, _, recipe = _outcome(job)
+    after, before, path = await asyncio.to_thread(_saved, visit, finished, recipe)
+    note = job.result.note if job.result else ""
+    took = f"Painted in {look.duration(job.result.seconds)}." if job.result else "Stopped."
+    yield tuple(
+        _Easel(
+            **ready,
+            status=look.status(" ".join(part for part in (took, note, _painter(recipe)) if part)),
+            preview=gr.update(visible=False),
+            compare=gr.update(visible=True, value=(before, after)),
+            curves=look.curves(job.curve),
+            finished=gr.update(visible=True),
+            png=gr.update(value=path),
+        )
+    )
+
+
+def _painter(recipe: dict) -> str:
+    return f"Painted with {recipe['painted_with']}." if "painted_with" in recipe else ""
+
+
+def _small(picture: Any) -> Any:
+    preview = picture.copy()
+    preview.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    return preview
+
+
+def _saved(visit: Visit, finished: Any, recipe: dict) -> tuple[str, str, str]:
+    """The painting as a PNG with its recipe, and the photo at the same size for comparison, as files."""
+    images.write_png(finished, visit.file("painting.png"), recipe)
+    photo = images.on_white(visit.job.pictures[0]).resize(finished.size)
+    photo.save(visit.file("photo.jpg"), quality=92)
+    painting = visit.file("painting.png")
+    return painting, visit.file("photo.jpg"), painting
+
+
+def _afterwards(request: gr.Request, strength: float, keep_colour: bool):
+    """Strength and colours of the finished painting, set anew without painting again."""
+    visit = _visit(request)
+    if visit.job is None or not visit.job.finished or visit.job.error:
+        return gr.skip(), gr.skip()
+    _, easel, recipe = _outcome(visit.job)
+    finished = images.finish(easel, visit.job.pictures[0], strength=strength, keep_colour=keep_colour)
+    recipe.update(strength=strength, keep_colour=keep_colour)
+    after, before, path = _saved(visit, finished, recipe)
+    return gr.update(value=(before, after)), gr.update(value=path)
+
+
+def _stop(request: gr.Request) -> None:
+    visit = _visit(request)
+    if visit.job:
+        visit.job.cancel()
+
+
+def _timelapse(request: gr.Request):
+    """The way to the painting as an animation, offered once there is one."""
+    visit = _visit(request)
+    if visit.job is None or len(visit.job.frames) < 2:
+        return gr.skip()
+    path = visit.file("time-lapse.webp")
+    images.animation(visit.job.frames, path)
+    return gr.update(value=path, visible=True)
+
+
+def _opened(path: str | None) -> Any:
+    """A photo just uploaded, opened by us: turned upright, made showable (HEIC), or refused in words."""
+    if path is None:
+        return None
+    try:
+        return images.open_picture(path)
+    except UserError as error:
+        gr.Warning(str(error), title="This picture cannot be used")
+        return None
+
+
+def _checked(styles: list | None) -> Any:
+    """Style pictures just uploaded: those that open stay, the others are named."""
+    usable = []
+    for path, _ in styles or []:
+        try:
+            usable.append((images.open_picture(path), None))
+        except UserError as error:
+            gr.Warning(str(error), title="This picture cannot be used")
+    return usable
+
+
+def _picked(chosen: gr.SelectData) -> str:
+    return str(_examples("photo")[chosen.index][0])
+
+
+def _picked_style(styles: list | None, mix: bool, chosen: gr.SelectData) -> list:
+    path = str(_examples("painting")[chosen.index][0])
+    return [*(styles or []), (path, None)] if mix else [(path, None)]
+
+
+def _restored(path: str | None) -> list[Any]:
+    """The settings a painting was made with, back into the widgets."""
+    nothing = [gr.skip()] * (len(SETTINGS) + 1)
+    if path is None:
+        return nothing
+    try:
+        recipe = images.read_recipe(path)
+        if recipe is None:
+            raise UserError("This picture carries no recipe; drop a PNG that was downloaded here.")
+        request = StyleRequest.from_recipe(recipe)
+    except UserError as error:
+        gr.Warning(str(error), title="No settings found")
+        return nothing
+    gr.Info("The settings of that painting are back.")
+    return [", ".join(f"{s:g}" for s in request.style_shares), *(getattr(request, name) for name in SETTINGS)]
+
+
+def _forecast(photo: str | None, *values: Any) -> str:
+    """What this painting will take here, told before it starts. The first time, this machine is measured."""
+    if photo is None:
+        return ""
+    from core import perceptual
+    from core.style import budget
+
+    try:
+        request = StyleRequest(**dict(zip(SETTINGS, values, strict=True)))
+        name = perceptual.choose(request.network)
+        if budget.known(name) is None:
+            jobs.submit(MeasureRequest(name)).wait()
+        takes = budget.check(request, images.open_picture(photo).size, budget.known(name))
+    except UserError as error:
+        return f'<p class="forecast">{error}</p>'
+    memory = f"{takes.memory / 1e9:.1f} GB"
+    return f'<p class="forecast">About {look.duration(takes.seconds)} and {memory} of memory on this machine.</p>'
+
+
+# ---------------------------------------------------------------- the page
+
+
+def _examples(kind: str) -> list[tuple[Path, str]]:
+    """The pictures that come with Ganvas: (file, title)."""
+    index = tomllib.loads((EXAMPLES / "index.toml").read_text())
+    return [(EXAMPLES / item["file"], item["title"]) for item in index["picture"] if item["kind"] == kind]
+
+
+def _widget(about: Setting) -> gr.components.Component:
+    """The widget that fits a setting, with its bounds, label and help."""
+    if about.choices:
+        choices = [(label, value) for value, label in about.choices.items()]
+        return gr.Radio(choices, value=about.default, label=about.label, info=about.help)
+    if about.type is bool:
+        return gr.Checkbox(value=about.default, label=about.label, info=about.help)
+    if about.name == "seed":
+        return gr.Number(value=about.default, label=about.label, info=about.help, precision=0, minimum=about.lo)
+    label = f"{about.label} ({about.unit.strip()})" if about.unit else about.label
+    return gr.Slider(about.lo, about.hi, value=about.default, step=about.step, label=label, info=about.help)
+
+
+def build() -> gr.Blocks:
+    """The whole app. Nothing is loaded or measured yet."""
+    widgets: dict[str, gr.components.Component] = {}
+    with gr.Blocks(title="Ganvas · Style", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
+        gr.HTML('<p class="alone"><a href="/">Ganvas</a></p>')
+        gr.Markdown("# Paint a photo in another picture's style", elem_id="title")
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=2, min_width=320):
+                photo = Picture(label="Your photo", type="filepath", height=230, sources=["upload", "clipboard"])
+                photo_shelf = _shelf("Photos to try", "photo")
+                styles = gr.Gallery(label="Style pictures", interactive=True, type="filepath", columns=3, height=230)
+                style_shelf = _shelf("Paintings to try", "painting")
+                mix = gr.Checkbox(label="Mix several styles", value=False, container=False)
+                preset = gr.Radio([(label, name) for name, label in PRESETS.items()], value="good", label="Quality")
+                forecast = gr.HTML(padding=False)
+                go = gr.Button("Paint", variant="primary", size="lg")
+                stop = gr.Button("Stop", variant="stop", size="lg", visible=False)
+                with gr.Accordion("More settings", open=False):
+                    for name in ("stroke_size", "start", "size", "steps"):
+                        widgets[name] = _widget(SETTINGS[name])
+                    style_weights = gr.Textbox(
+                        "", label="Style weights", info="How much each style picture counts, like 2, 1. Empty: equally."
+                    )
+                    restore = gr.File(label="Drop a painting here to get its settings back", file_types=[".png"])
+                with gr.Accordion("Advanced", open=False):
+                    for name, about in SETTINGS.items():
+                        if about.advanced:
+                            widgets[name] = _widget(about)
+            with gr.Column(scale=3, min_width=320, elem_id="easel"):
+                preview = gr.Image(
+                    label="Painting",
+                    interactive=False,
+                    format="webp",
+                    height=560,
+                    buttons=["fullscreen"],
+                    visible=False,
+                )
+                compare = gr.ImageSlider(
+                    label="Before and after", interactive=False, format="png", max_height=640, buttons=["fullscreen"],
+                    slider_position=35,
+                )  # fmt: skip
+                status = gr.HTML(look.status("Choose a photo and a style, then press Paint."), padding=False)
+                with gr.Group(visible=False) as finished:
+                    with gr.Row():
+                        for name in AFTERWARDS:
+                            widgets[name] = _widget(SETTINGS[name])
+                    with gr.Row():
+                        png = gr.DownloadButton("Download PNG", variant="primary")
+                        timelapse = gr.DownloadButton("Download time-lapse", visible=False)
+                curves = gr.HTML(padding=False)
+
+        values = [widgets[name] for name in SETTINGS]
+        pictures = [photo, styles, style_weights]
+        easel = [go, stop, status, preview, compare, curves, finished, png, timelapse]
+        private = {"api_visibility": "private", "show_progress": "hidden"}
+        gr.on([go.click], _paint, [*pictures, *values], easel, js=look.SHOW_EASEL, concurrency_limit=None, **private).then(
+            _timelapse, None, timelapse, **private
+        )
+        stop.click(_stop, None, None, queue=False, **private)
+        for name in AFTERWARDS:
+            event = widgets[name].release if name == "strength" else widgets[name].input
+            event(_afterwards, [widgets[name] for name in AFTERWARDS], [compare, png], **private)
+        photo.upload(_opened, photo, photo, **private)
+        styles.upload(_checked, styles, styles, **private)
+        photo_shelf.select(_picked, None, photo, **private)
+        style_shelf.select(_picked_style, [styles, mix], styles, **private)
+        preset.input(
+            lambda name: tuple(STYLE_PRESETS[name].values()), preset, [widgets["size"], widgets["steps"]], **private
+        )
+        restore.upload(_restored, restore, [style_weights, *values], **private)
+        gr.on(
+            [app.load, photo.change, *(widgets[n].change for n in ("size", "steps", "network", "optimiser"))],
+            _forecast, [photo, *values], forecast, trigger_mode="always_last", **private,
+        )  # fmt: skip
+        _publish(api_paint, [*pictures, *values])
+        app.unload(_leave)
+    return app.queue(max_size=64)
+
+
+def _shelf(label: str, kind: str) -> gr.Gallery:
+    pictures = [(str(path), title) for path, title in _examples(kind)]
+    gr.HTML(f'<p class="caption">{label}</p>', padding=False)
+    return gr.Gallery(
+        pictures, show_label=False, label=label, interactive=False, allow_preview=False, columns=6, height="auto",
+        object_fit="cover", fit_columns=False, buttons=[], container=False, elem_classes="shelf",
+    )  # fmt: skip
+
+
+def _publish(fn: Any, inputs: list) -> None:
+    """`fn` as the API's `/paint`: its parameters are the widgets, named after the settings, explained by their help."""
+    names = ["photo", "styles", "style_weights", *SETTINGS]
+    fn.__signature__ = inspect.Signature(
+        [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    )
+    described = "\n".join(f"    {name}: {about.help}" for name, about in SETTINGS.items())
+    gr.Button(visible=False).click(
+        fn, inputs, [gr.Image(visible=False, format="png"), gr.JSON(visible=False)],
+        api_name="paint", api_description=f"{fn.__doc__}\n{described}", concurrency_limit=None,
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- serving
+
+
+def _serving() -> dict[str, Any]:
+    return {
+        "theme": look.theme(), "css": look.CSS, "js": look.FRAME_SCRIPT, "footer_links": ["api"], "run_history": False,
+        "max_file_size": decode.MAX_BYTES, "show_error": True, "ssr_mode": False, "enable_monitoring": False,
+        "allowed_paths": [str(EXAMPLES)],
+    }  # fmt: skip
+
+
+def mounted(root_path: str = "/style") -> Any:
+    """The app as an ASGI app, to be mounted at `root_path`. The caller enters its lifespan."""
+    from fastapi import FastAPI
+
+    return gr.mount_gradio_app(FastAPI(), build(), path="/", root_path=root_path, **_serving())
+
+
+def main() -> None:
+    port = os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT")
+    build().launch(server_port=int(port) if port else None, **_serving())
+
+
+if __name__ == "__main__":
+    main()
