@@ -229,11 +229,12 @@ def _grey8(picture: Image.Image) -> Image.Image:
     """
     import numpy as np
 
+    if picture.mode.startswith("I;16"):
+        shown = np.rint(np.arange(65536) / 257).astype(np.uint8)
+        return Image.fromarray(shown[np.asarray(picture)])
     values = np.nan_to_num(np.asarray(picture, dtype=np.float32), posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
-    if picture.mode.startswith("I;16"):
-        low, high = 0.0, 65535.0
-    elif low >= 0 and high <= 65535:
+    if low >= 0 and high <= 65535:
         low, high = 0.0, next(top for top in (1.0, 255.0, 65535.0) if high <= top)
     return Image.fromarray(np.rint((values - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8))
 

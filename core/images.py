@@ -160,21 +160,20 @@ def _written(target: str | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
 def finish(
     painting: Image.Image, photo: Image.Image, *, strength: float = 1.0, keep_colour: bool = False
 ) -> Image.Image:
-    """The controls after the fact: how strongly the painting shows (0..1), and in whose colours. RGB.
+    """The controls after the fact: how strongly the painting shows (0..1), and in whose colours.
 
-    The photo is fitted to the painting's size. `strength` blends from the photo (0) to the painting (1).
+    The photo is fitted to the painting's size, and the painting's transparency is kept. `strength` blends from the photo (0) to the painting (1).
     `keep_colour` gives the painting's brightness to the photo's colours: Gatys et al. 2016, "Preserving Color in
     Neural Artistic Style Transfer", luminance-only transfer, applied afterwards.
     """
-    painting = on_white(painting)
     if strength == 1 and not keep_colour:
         return painting
-    photo = on_white(photo)
-    if photo.size != painting.size:
-        photo = photo.resize(painting.size, Image.Resampling.LANCZOS)
+    paint, photo = painting.convert("RGB"), on_white(photo)
+    if photo.size != paint.size:
+        photo = photo.resize(paint.size, Image.Resampling.LANCZOS)
     if keep_colour:
-        painting = _recoloured(painting, photo)
-    return Image.blend(photo, painting, strength)
+        paint = _recoloured(paint, photo)
+    return with_alpha_of(Image.blend(photo, paint, strength), painting)
 
 
 def _recoloured(painting: Image.Image, photo: Image.Image) -> Image.Image:

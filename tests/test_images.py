@@ -597,6 +597,15 @@ def test_finish_fits_any_photo_to_the_painting():
     assert result.mode == "RGB"
 
 
+@pytest.mark.parametrize("keep_colour", [False, True])
+@pytest.mark.parametrize("strength", [0, 0.5, 1])
+def test_finish_keeps_the_paintings_transparency(strength, keep_colour):
+    photo = see_through("RGBA")
+    easel = images.with_alpha_of(painting(), photo)
+    result = images.finish(easel, photo, strength=strength, keep_colour=keep_colour)
+    assert differ(result.getchannel("A"), easel.getchannel("A")) == 0
+
+
 # ---------------------------------------------------------------- show
 
 
