@@ -162,9 +162,9 @@ def finish(
 ) -> Image.Image:
     """The controls after the fact: how strongly the painting shows (0..1), and in whose colours.
 
-    The photo is fitted to the painting's size, and the painting's transparency is kept. `strength` blends from the photo (0) to the painting (1).
-    `keep_colour` gives the painting's brightness to the photo's colours: Gatys et al. 2016, "Preserving Color in
-    Neural Artistic Style Transfer", luminance-only transfer, applied afterwards.
+    `strength` blends from the photo (0), fitted to the painting's size, to the painting (1); the painting's
+    transparency is kept. `keep_colour` gives the painting's brightness to the photo's colours: Gatys et al. 2016,
+    "Preserving Color in Neural Artistic Style Transfer", luminance-only transfer, applied afterwards.
     """
     if strength == 1 and not keep_colour:
         return painting
