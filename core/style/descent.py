@@ -17,6 +17,7 @@ from core.errors import UserError
 PATIENCE = 30  # steps without getting better by 0.1 % in all before a stage counts as settled
 ADAM = 0.03  # its usual step, in [0, 1]
 ROLLBACKS = 6  # each halves the step, so after six it is a sixty-fourth
+TINY = 1e-6  # a loss this small is as good as none
 RUNAWAY = 10  # a loss this many times the best is no detour but a fall
 
 
@@ -50,8 +51,9 @@ def descend(
     def closure() -> Tensor:
         nonlocal parts
         optimiser.zero_grad()
-        loss, parts = loss_of(x)
-        loss = loss * size
+        inside = x.clamp(0, 1)
+        loss, parts = loss_of(inside)
+        loss = size * (loss + (x - inside).square().mean())
         loss.backward()
         return loss
 
@@ -59,7 +61,7 @@ def descend(
         before = x.detach().clone()
         _slow_down(optimiser, method, rate, step, steps)
         loss = float(optimiser.step(closure).detach()) / size
-        if not (loss < RUNAWAY * best and torch.isfinite(x).all()):
+        if not (loss <= RUNAWAY * best + TINY and torch.isfinite(x).all()):
             rollbacks += 1
             if rollbacks > ROLLBACKS:
                 raise UserError(
@@ -69,17 +71,17 @@ def descend(
             with torch.no_grad():
                 x.copy_(best_image)
             optimiser = _optimiser(x, method, rate)
-            yield Step(x.detach(), best, {}, "A step went wrong; taken back, going on with half the step size.")
+            yield Step(x.detach().clamp(0, 1), best, {}, "A step went wrong; taken back, going on with half the step size.")
             continue
         if loss < 0.999 * best:
             best_step = step
         if loss < best:
             best, best_image, rollbacks = loss, before, 0
-        # Clamping bends the curvature L-BFGS has seen, so it is left alone for a while; the others do not mind.
-        if method != "lbfgs" or step % 20 == 19 or step == steps - 1:
+        # L-BFGS remembers where it has been, and being moved would mislead it: only what lies outside costs it.
+        if method != "lbfgs":
             with torch.no_grad():
                 x.clamp_(0, 1)
-        yield Step(x.detach(), loss, {name: float(part) for name, part in parts.items()})
+        yield Step(x.detach().clamp(0, 1), loss, {name: float(part) for name, part in parts.items()})
         if step - best_step >= PATIENCE:
             yield Step(best_image.clamp(0, 1), best, {}, f"Settled after {step + 1} of {steps} steps.")
             return

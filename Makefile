@@ -1,0 +1,35 @@
+# make run    starts the studio; the first time it makes a virtual environment and installs what is pinned
+# make test   lints and runs every test; the first time it installs what they need, the browser included
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+
+.PHONY: run test format clean
+
+run: $(VENV)/run-ready
+	$(PY) app.py
+
+test: $(VENV)/test-ready
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m pytest
+
+format: $(VENV)/test-ready
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+clean:
+	rm -rf $(VENV)
+
+$(PY):
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run-ready: requirements.txt | $(PY)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/test-ready: requirements-dev.txt $(VENV)/run-ready
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	tests/install_chromium.sh
+	touch $@

@@ -1,0 +1,105 @@
+"""The queue: order, positions, cancelling, failing, and that a defect does not end the worker."""
+
+import threading
+
+import pytest
+from pictures import scene, texture
+
+from core import jobs
+from core.errors import UserError
+from core.settings import MeasureRequest, Progress, Result, StyleRequest
+
+QUICK = StyleRequest(size=64, steps=2)
+
+
+@pytest.fixture
+def slow_engine(monkeypatch):
+    """An engine that waits to be let go, so that queues can be looked at."""
+    gate, order = threading.Event(), []
+
+    def engine(job):
+        yield Progress(0, 1, losses={"total": 1.0})
+        while not gate.wait(0.01):
+            if job.cancelled:
+                break
+        order.append(job.number)
+        yield Result((), {}, 0.0)
+
+    monkeypatch.setattr(jobs, "_engine", engine)
+    return gate, order
+
+
+def submit():
+    return jobs.submit(MeasureRequest())
+
+
+def test_jobs_run_one_at_a_time_in_order_and_know_their_position(slow_engine):
+    gate, order = slow_engine
+    first, second, third = submit(), submit(), submit()
+    next(u for u in first.updates(0.05) if u.latest)
+    assert [j.position for j in (first, second, third)] == [0, 1, 2]
+    assert (first.state, second.state) == (jobs.RUNNING, jobs.WAITING)
+    gate.set()
+    third.wait()
+    assert order == [first.number, second.number, third.number]
+
+
+def test_a_waiting_job_can_be_cancelled_and_the_line_moves_up(slow_engine):
+    gate, _ = slow_engine
+    first, second, third = submit(), submit(), submit()
+    next(u for u in first.updates(0.05) if u.latest)
+    second.cancel()
+    with pytest.raises(UserError, match="Cancelled"):
+        second.wait()
+    assert third.position == 1
+    gate.set()
+    third.wait()
+
+
+def test_too_many_waiting_jobs_are_refused(slow_engine, monkeypatch):
+    monkeypatch.setattr(jobs, "MAX_WAITING", 2)
+    gate, _ = slow_engine
+    first = submit()
+    next(u for u in first.updates(0.05) if u.latest)
+    rest = [submit(), submit()]
+    with pytest.raises(UserError, match="waiting already"):
+        submit()
+    gate.set()
+    for job in rest:
+        job.wait()
+
+
+def test_a_defect_is_reported_and_the_next_job_still_runs(monkeypatch, capsys):
+    def broken(_):
+        yield Progress(0, 1)
+        raise ZeroDivisionError("defect")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "_engine", broken)
+        with pytest.raises(ZeroDivisionError):
+            submit().wait()
+    assert "defect" in capsys.readouterr().err
+    assert jobs.submit(QUICK, scene(), [texture()]).wait().images
+
+
+def test_a_real_painting_through_the_queue_can_be_stopped():
+    job = jobs.submit(StyleRequest(size=128, steps=1000), scene(), [texture()])
+    for _ in job.updates(0.05):
+        if job.preview and not job.cancelled:
+            job.cancel()
+    assert "Stopped" in job.result.note
+    assert job.frames
+    assert len(job.curve) >= 1
+
+
+def test_errors_of_a_painting_reach_whoever_waits():
+    with pytest.raises(UserError, match="No style picture"):
+        jobs.submit(QUICK, scene(), []).wait()
+
+
+def test_long_histories_are_thinned_and_keep_the_newest():
+    items = []
+    for n in range(1000):
+        items = jobs._thinned([*items, n], 50)
+    assert len(items) < 100
+    assert items[-1] == 999

@@ -1,0 +1,279 @@
+"""Style transfer: the losses against their formulas, the descent's watch, and whole small paintings."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from pictures import scene, texture
+
+from core import images, perceptual
+from core.errors import UserError
+from core.settings import MeasureRequest, Progress, Result, StyleRequest
+from core.style import budget
+from core.style import objective as objectives
+from core.style.descent import ROLLBACKS, descend
+from core.style.measure import measure
+from core.style.objective import Objective, Weights, gram, variation
+from core.style.paint import paint
+from core.style.schedule import scales
+
+SMALL = StyleRequest(size=64, steps=6)
+
+
+def painted(request=SMALL, photo=None, styles=None, **more) -> Result:
+    *_, result = paint(request, photo or scene(), styles or [texture()], **more)
+    return result
+
+
+def pixels(result: Result) -> np.ndarray:
+    return np.asarray(result.images[0])
+
+
+# ---------------------------------------------------------------- objective
+
+
+def test_gram_is_the_mean_of_products_over_positions():
+    features = torch.randn(2, 3, 4, 5)
+    expected = torch.einsum("nchw,ndhw->ncd", features, features) / 20
+    torch.testing.assert_close(gram(features), expected)
+
+
+def test_variation_sees_stripes_and_checkerboards_alike_and_no_flat_picture():
+    y, x = torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij")
+    assert variation(torch.full((1, 3, 8, 8), 0.3)) == 0
+    stripes, board = (x % 2).float().expand(1, 3, 8, 8), ((x + y) % 2).float().expand(1, 3, 8, 8)
+    assert variation(stripes) > 0.5
+    assert variation(board) > 0.4
+    assert variation(torch.zeros(1, 3, 1, 1)) == 0
+
+
+def test_a_picture_that_meets_its_targets_has_no_loss():
+    net = perceptual.load("bundled")
+    photo = torch.rand(1, 3, 48, 48)
+    objective = Objective(net, photo, [photo], [1.0], Weights(1, 1, 0, 1))
+    loss, parts = objective(photo)
+    assert float(loss) == pytest.approx(0, abs=1e-6)
+    assert set(parts) == {"content", "style", "variation"}
+
+
+def test_the_loss_is_the_weighted_sum_of_its_parts_and_weights_count():
+    net = perceptual.load("bundled")
+    torch.manual_seed(0)
+    photo, style, image = torch.rand(3, 1, 3, 48, 48)
+    one, parts = Objective(net, photo, [style], [1.0], Weights(1, 1, 1, 0))(image)
+    assert float(one) == pytest.approx(sum(map(float, parts.values())), rel=1e-5)
+    _, heavier = Objective(net, photo, [style], [1.0], Weights(3, 2, 5, 0))(image)
+    for name, factor in (("content", 3), ("style", 2), ("variation", 5)):
+        assert float(heavier[name]) == pytest.approx(factor * float(parts[name]), rel=1e-4)
+
+
+def test_style_targets_mix_by_their_shares():
+    net = perceptual.load("bundled")
+    a, b, photo = torch.rand(3, 1, 3, 48, 48)
+    mixed = Objective(net, photo, [a, b], [0.25, 0.75], Weights(1, 1, 1, 1)).grams
+    alone = [Objective(net, photo, [s], [1.0], Weights(1, 1, 1, 1)).grams for s in (a, b)]
+    for name in objectives.STYLE_LAYERS:
+        torch.testing.assert_close(mixed[name], 0.25 * alone[0][name] + 0.75 * alone[1][name])
+
+
+def test_layers_without_weight_are_not_asked_for():
+    net = perceptual.load("bundled")
+    photo = torch.rand(1, 3, 48, 48)
+    objective = Objective(net, photo, [photo], [1.0], Weights(1, 1, 1, 1, layers=(0, 0, 1, 0, 0)))
+    assert set(objective.grams) == {"relu3_1", objectives.PALETTE}
+
+
+# ---------------------------------------------------------------- descent
+
+
+def bowl(target: float):
+    def loss_of(x):
+        loss = (x - target).square().mean()
+        return loss, {"content": loss.detach()}
+
+    return loss_of
+
+
+@pytest.mark.parametrize("method", ["adam", "lbfgs", "sgd"])
+def test_every_method_finds_the_bottom_of_a_bowl(method):
+    *_, last = descend(torch.zeros(1, 3, 8, 8), bowl(0.6), method, 1.0, 60)
+    assert last.image.sub(0.6).abs().max() < 0.05
+    assert last.image.is_contiguous()
+
+
+@pytest.mark.parametrize("method", ["adam", "lbfgs", "sgd"])
+def test_pictures_stay_in_bounds(method):
+    *_, last = descend(torch.full((1, 3, 8, 8), 0.5), bowl(3.0), method, 1.0, 40)
+    assert last.image.min() >= 0
+    assert last.image.max() <= 1
+
+
+def test_a_broken_step_is_taken_back_and_told():
+    calls = 0
+
+    def sometimes_broken(x):
+        nonlocal calls
+        calls += 1
+        loss, parts = bowl(0.6)(x)
+        return (loss * float("nan"), parts) if calls == 8 else (loss, parts)
+
+    steps = list(descend(torch.zeros(1, 3, 8, 8), sometimes_broken, "adam", 1.0, 80))
+    assert ["taken back" in s.note for s in steps].count(True) == 1
+    assert all(torch.isfinite(s.image).all() for s in steps)
+    assert steps[-1].image.sub(0.6).abs().max() < 0.1
+
+
+def test_a_descent_that_never_works_ends_in_words():
+    def broken(x):
+        return x.mean() * float("nan"), {}
+
+    with pytest.raises(UserError, match="smaller step size"):
+        list(descend(torch.zeros(1, 3, 8, 8), broken, "adam", 1.0, ROLLBACKS + 2))
+
+
+def test_a_stalled_descent_ends_early_and_says_so():
+    def flat(x):
+        return x.sum() * 0 + 1, {}
+
+    steps = list(descend(torch.rand(1, 3, 8, 8), flat, "sgd", 1.0, 500))
+    assert len(steps) < 60
+    assert "Settled" in steps[-1].note
+
+
+# ---------------------------------------------------------------- schedule and budget
+
+
+def test_scales_double_up_to_the_size_asked_for():
+    stages = scales(StyleRequest(size=1024, steps=10), (400, 300))
+    assert [s.width for s in stages] == [128, 256, 512, 1024]
+    assert stages[-1].height == 768
+    assert stages[-1].steps == 10
+    assert stages[0].steps >= stages[-1].steps
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3000, 2), (2, 3000), (30_000, 100)])
+def test_any_shape_has_scales(size):
+    for stage in scales(StyleRequest(size=256), size):
+        assert min(stage.width, stage.height) >= 16
+        assert max(stage.width, stage.height) <= 256
+
+
+MEASURED = budget.Measured(seconds_a_step=0.01, seconds_a_pixel=1e-6, bytes_a_pixel=1000, bytes_in_all=1e8)
+
+
+def test_the_budget_grows_with_size_and_steps():
+    small = budget.estimate(StyleRequest(size=256), (400, 300), MEASURED)
+    large = budget.estimate(StyleRequest(size=1024), (400, 300), MEASURED)
+    longer = budget.estimate(StyleRequest(size=256, steps=160), (400, 300), MEASURED)
+    assert large.seconds > 8 * small.seconds
+    assert large.memory > small.memory
+    assert longer.seconds == pytest.approx(2 * small.seconds, rel=0.05)
+
+
+def test_a_size_that_cannot_fit_is_refused_with_one_that_does(monkeypatch):
+    monkeypatch.setattr(budget.device, "free_memory", lambda *_: 600_000_000)
+    with pytest.raises(UserError, match=r"up to (\d+) px fits") as refused:
+        budget.check(StyleRequest(size=2048), (400, 300), MEASURED)
+    fits = int(str(refused.value).split("up to ")[1].split(" px")[0])
+    assert budget.check(StyleRequest(size=fits), (400, 300), MEASURED).fits
+    with pytest.raises(UserError):
+        budget.check(StyleRequest(size=fits + 32), (400, 300), MEASURED)
+
+
+def test_measuring_is_remembered():
+    assert budget.known("bundled") is None
+    *_, result = measure(MeasureRequest("bundled"))
+    assert isinstance(result, Result)
+    found = budget.known("bundled")
+    assert found.seconds_a_pixel > 0
+    # Two 32-channel float or bfloat16 maps at full size are kept at the very least.
+    assert found.bytes_a_pixel > 2 * 32 * 2
+
+
+# ---------------------------------------------------------------- painting
+
+
+def test_a_painting_tells_its_progress_and_ends_with_a_result():
+    events = list(paint(SMALL, scene(), [texture()]))
+    progress, result = events[:-1], events[-1]
+    assert all(isinstance(event, Progress) for event in progress)
+    assert [event.step for event in progress] == sorted(event.step for event in progress)
+    assert progress[-1].step == progress[-1].total
+    assert {"content", "style", "variation", "total"} <= set(progress[0].losses)
+    assert progress[0].preview is not None
+    assert isinstance(result, Result)
+    assert result.images[0].size == (64, 48)
+
+
+def test_the_painting_moves_towards_the_style():
+    before, after = (
+        np.asarray(scene(64, 48)).mean((0, 1)),
+        pixels(painted(StyleRequest(size=64, steps=30))).mean((0, 1)),
+    )
+    wanted = np.asarray(texture()).mean((0, 1))
+    assert np.abs(after - wanted).sum() < 0.7 * np.abs(before - wanted).sum()
+
+
+def test_same_seed_same_picture_other_seed_another():
+    np.testing.assert_array_equal(pixels(painted()), pixels(painted()))
+    assert (pixels(painted()) != pixels(painted(dataclasses.replace(SMALL, seed=1)))).any()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"optimiser": "lbfgs"}, {"optimiser": "sgd"}, {"start": "noise"}, {"stroke_size": 0.5}, {"content_weight": 8},
+        {"style_weight": 0.1}, {"palette_weight": 0}, {"variation_weight": 10}, {"fine_strokes": 0}, {"large_forms": 4},
+        {"rate": 0.3}, {"keep_colour": True}, {"strength": 0.5},
+    ],
+)  # fmt: skip
+def test_every_setting_changes_the_picture(change):
+    assert (pixels(painted()) != pixels(painted(dataclasses.replace(SMALL, **change)))).mean() > 0.1
+
+
+def test_several_styles_by_weight():
+    red, blue = texture(), texture(hue=(0.1, 0.2, 0.9))
+    one = pixels(painted(dataclasses.replace(SMALL, style_shares=(1, 0)), styles=[red, blue]))
+    np.testing.assert_array_equal(one, pixels(painted(styles=[red])))
+    half = pixels(painted(styles=[red, blue]))
+    assert half[..., 2].mean() > one[..., 2].mean()
+    with pytest.raises(UserError, match="2 style pictures but 1"):
+        painted(dataclasses.replace(SMALL, style_shares=(1,)), styles=[red, blue])
+    with pytest.raises(UserError, match="No style picture"):
+        list(paint(SMALL, scene(), []))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (500, 3), (3, 500)])
+def test_any_shape_of_photo_and_style_works(size):
+    shape = pixels(painted(StyleRequest(size=64, steps=2), photo=scene(*size), styles=[texture(*size)])).shape
+    assert max(shape[:2]) == 64
+
+
+def test_transparency_is_kept():
+    photo = scene().convert("RGBA")
+    photo.putalpha(128)
+    assert painted(photo=photo).images[0].getextrema()[3] == (128, 128)
+
+
+def test_stopping_keeps_the_picture_so_far():
+    asked = iter([False] * 5)
+    result = painted(StyleRequest(size=256, steps=50), stopped=lambda: next(asked, True))
+    assert "Stopped after 6" in result.note
+    assert result.images[0].size == (128, 96)
+
+
+def test_strength_and_colour_can_be_set_afterwards():
+    request = dataclasses.replace(SMALL, strength=0.4, keep_colour=True)
+    result = painted(request)
+    again = images.finish(result.images[1], scene(), strength=0.4, keep_colour=True)
+    np.testing.assert_array_equal(pixels(result), np.asarray(again))
+    np.testing.assert_array_equal(np.asarray(result.images[1]), pixels(painted()))
+
+
+def test_the_recipe_paints_it_again():
+    request = dataclasses.replace(SMALL, stroke_size=0.7, seed=5)
+    result = painted(request)
+    np.testing.assert_array_equal(pixels(result), pixels(painted(StyleRequest.from_recipe(result.recipe))))
+    assert result.recipe["photo"] == images.digest(scene())
+    assert result.recipe["painted_with"].startswith("Bundled")
