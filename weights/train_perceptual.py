@@ -9,8 +9,8 @@ In the order of the method:
    the crop, as in ReLabel (Yun et al. 2021, arXiv:2101.05022). The teacher never runs again.
 2. The student sees two crops of each picture and must say what the teacher says: its class probabilities
    (Hinton et al. 2015), its pooled features, and its feature maps in place.
-3. The two crops must also know each other among all other crops of the batch by their Gram matrices
-   (InfoNCE, van den Oord et al. 2018), since Gram matrices are what painting compares.
+3. The two crops must also know each other among all other crops of the batch by the covariances and means of
+   their features (InfoNCE, van den Oord et al. 2018), since these are what painting compares.
 4. Batch norm is folded away, the filters are scaled to mean activation 1, and the result is written as float16.
 
 The script can be stopped at any time and started again with the same arguments; it goes on where it was.
@@ -44,7 +44,7 @@ HELD_OUT = 1000  # pictures never trained on, for the curve
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 # Until this fraction of the time: crops of so many pixels, so many pictures (two crops each) a step. Small crops
 # first: three times as many pictures are seen, and the last tenth gets used to the sizes that are painted.
-PLAN = ((0.42, 48, 96), (0.85, 64, 80), (1.0, 96, 48))
+PLAN = ((0.5, 48, 64), (0.88, 64, 48), (1.0, 96, 32))
 
 
 # ---- 1. What the teacher sees -------------------------------------------------------------------------------------
@@ -245,22 +245,26 @@ class Student(nn.Module):
         )
 
 
-def style_loss(found: dict[str, Tensor], temperature: float = 0.05, width: int = 96) -> Tensor:
-    """InfoNCE: each crop must find its picture's other crop by the distance of normalised Gram matrices.
+def style_loss(found: dict[str, Tensor], temperature: float = 0.1, width: int = 96) -> Tensor:
+    """InfoNCE: each crop must find its picture's other crop by the distance of channel covariances and means.
 
-    Of wide layers a random `width` channels are compared, others in each step: a tenth of the work.
+    Covariances are Gram matrices without their means, which else drown all differences: after batch norm every
+    channel is awake everywhere. Of wide layers a random `width` channels are compared, others in each step.
     """
     distance = 0
     for layer in STYLE_LAYERS:
         rows = found[layer].flatten(2)
         rows = rows[:, torch.randperm(rows.shape[1])[:width]]
-        gram = F.normalize(torch.bmm(rows, rows.mT).flatten(1).float(), dim=1)
-        # All Gram matrices are much alike: only without their mean do bfloat16 products tell them apart.
-        gram = gram - gram.detach().mean(0)
-        length = gram.square().sum(1)
-        distance = distance + length[:, None] + length - 2 * (gram @ gram.T).float()
+        mean = rows.mean(2, keepdim=True)
+        covariance = torch.bmm(rows - mean, (rows - mean).mT).flatten(1).float()
+        for code in (covariance, (mean - mean.detach().mean(0)).flatten(1).float()):
+            code = F.normalize(code, dim=1)
+            # The matrices are still alike: bfloat16 products tell them apart better without their common part.
+            code = code - code.detach().mean(0)
+            length = code.square().sum(1)
+            distance = distance + length[:, None] + length - 2 * (code @ code.T).float()
     n = len(distance)
-    likeness = -distance / (2 * len(STYLE_LAYERS) * temperature)
+    likeness = -distance / (4 * len(STYLE_LAYERS) * temperature)
     return F.cross_entropy(likeness.masked_fill(torch.eye(n, dtype=torch.bool), -math.inf), torch.arange(n) ^ 1)
 
 
@@ -359,8 +363,8 @@ def train(data: dict, classes: tuple[Tensor, Tensor], work: Path, args: argparse
                     log_target=True,
                 ),
                 "pooled": F.mse_loss(guess_pooled.float(), spread.even("map32", pooled)),
-                "map8": 0.5 * F.mse_loss(guess8.float(), spread.even("map8", map8)),
-                "map16": F.mse_loss(guess16.float(), spread.even("map16", map16)),
+                "map8": 2 * F.mse_loss(guess8.float(), spread.even("map8", map8)),
+                "map16": 2 * F.mse_loss(guess16.float(), spread.even("map16", map16)),
                 "style": args.style * style_loss(found),
             }
         optimiser.zero_grad()
@@ -417,7 +421,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "perceptual.safetensors")
     parser.add_argument("--minutes", type=float, default=120, help="time to train; 0 only writes what there is")
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--style", type=float, default=0.5, help="weight of the Gram contrast")
+    parser.add_argument("--style", type=float, default=1.0, help="weight of the Gram contrast")
     parser.add_argument("--label", default="", help="said of the network beside its number of pictures")
     parser.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints")
     parser.add_argument("--compile", action="store_true", help="a fifth faster where a C++ compiler is at hand")
