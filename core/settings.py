@@ -177,8 +177,8 @@ class StyleRequest(Request):
         choices={"auto": "Automatic", "bundled": "Bundled", "vgg19": "VGG-19"}, advanced=True,
     )  # fmt: skip
     optimiser: str = setting(
-        "adam", "Optimiser", "How the picture is changed at every step.",
-        choices={"adam": "Adam", "lbfgs": "L-BFGS", "sgd": "Gradient descent"}, advanced=True,
+        "lbfgs", "Optimiser", "How the picture is changed at every step.",
+        choices={"lbfgs": "L-BFGS", "adam": "Adam", "sgd": "Gradient descent"}, advanced=True,
     )  # fmt: skip
     rate: float = setting(
         1.0, "Step size", "Relative to what suits the optimiser.", lo=0.05, hi=5.0, step=0.05, advanced=True

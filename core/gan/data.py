@@ -1,0 +1,343 @@
+"""From a person's files to the one array that training reads: check-up, crop, uint8 on disk.
+
+Plain: numpy and PIL, no torch. A source is a folder (zips in it are looked into), an embedded set, or MNIST. Nothing
+is ever unpacked to disk, so no name inside an archive can lead anywhere; files are read one by one, within limits,
+and what cannot be used is named. All that is written are three files in the folder given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from core import images
+from core.decode import MAX_BYTES
+from core.errors import UserError
+from core.gan import dicebear
+from core.settings import Progress, TrainRequest
+
+MINIMUM = 32  # different pictures: fewer are copied rather than learned from
+MAX_FILES = 200_000
+NAMED = 200  # unusable files told one by one; more are only counted
+ODD = 2.0  # a side more than twice the other
+PREVIEWS = 24
+
+CHANNELS = {"grey": "L", "rgb": "RGB", "rgba": "RGBA"}
+DOWNLOADS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """The check-up. `usable` pictures were written; the other counts say what was seen on the way."""
+
+    source: str
+    licence: str
+    found: int
+    usable: int
+    size: int
+    channels: int
+    duplicates: int = 0  # left out
+    too_small: int = 0  # smaller than the size asked for, enlarged
+    odd_shapes: int = 0
+    grey: int = 0
+    transparent: int = 0
+    unusable: int = 0
+    problems: tuple[str, ...] = ()  # one sentence for each unusable file, the first `NAMED`
+    advice: str = ""
+
+
+# ---------------------------------------------------------------- what there is
+
+
+@dataclass(frozen=True)
+class Found:
+    """One candidate: its name and how to get its bytes (or its path). Opening may raise `UserError`."""
+
+    name: str
+    open: Callable[[], Path | bytes]
+
+
+def find(folder: Path) -> Iterator[Found]:
+    """All files below a folder (or the one file), and all in its zips; hidden ones and links are passed over."""
+    if not folder.exists():
+        raise UserError(f"There is no folder {folder}; give the path of a folder of pictures on this computer.")
+    for path in [folder] if folder.is_file() else _walk(folder):
+        if zipfile.is_zipfile(path):
+            yield from _in_zip(path)
+        else:
+            yield Found(path.name, lambda path=path: path)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for name in sorted(names):
+            path = Path(where, name)
+            if not name.startswith(".") and path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _in_zip(path: Path) -> Iterator[Found]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except Exception as error:  # zipfile raises nearly anything on damaged archives
+        yield Found(path.name, _refusal(f"{path.name} is a damaged zip ({error}); pack it again."))
+        return
+    # Pictures hardly shrink in a zip. One that unpacks to far more than its own size was made to do harm.
+    budget = [10**9 + 20 * path.stat().st_size]
+    for entry in archive.infolist():
+        name = entry.filename.replace("\\", "/").rsplit("/", 1)[-1]
+        if entry.is_dir() or name.startswith(".") or entry.filename.startswith("__MACOSX"):
+            continue
+        yield Found(name, lambda entry=entry, name=name: _unpacked(archive, entry, name, budget))
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, budget: list[int]) -> bytes:
+    if entry.flag_bits & 1:
+        raise UserError(f"{name} is locked with a password inside its zip; pack it again without.")
+    budget[0] -= entry.file_size
+    if entry.file_size > MAX_BYTES or budget[0] < 0:
+        raise UserError(f"{name} unpacks to more than a picture can have; it was not opened.")
+    try:
+        return archive.read(entry)  # never more than `file_size`, whatever the data would unpack to
+    except Exception as error:
+        raise UserError(f"{name} is damaged inside its zip; pack it again.") from error
+
+
+def _refusal(sentence: str) -> Callable[[], bytes]:
+    def refuse() -> bytes:
+        raise UserError(sentence)
+
+    return refuse
+
+
+# ---------------------------------------------------------------- one picture
+
+
+@dataclass(frozen=True)
+class Prepared:
+    pixels: np.ndarray  # uint8 [size, size, channels]
+    too_small: bool
+    odd_shape: bool
+    grey: bool
+    transparent: bool
+
+
+def prepared(picture: Image.Image, request: TrainRequest) -> Prepared:
+    """A picture as the network will see it, and what there was to notice."""
+    size, mode = request.size, CHANNELS[request.colour]
+    width, height = picture.size
+    thumb = np.asarray(images.on_white(picture.resize((16, 16), Image.Resampling.BOX))).astype(int)
+    fitted = picture.convert("RGBA") if mode == "RGBA" else images.on_white(picture)
+    if request.shape == "crop":
+        fitted = ImageOps.fit(fitted, (size, size), Image.Resampling.LANCZOS)
+    else:
+        fitted = ImageOps.pad(fitted, (size, size), Image.Resampling.LANCZOS, (255, 255, 255, 0)[: len(mode)])
+    pixels = np.array(fitted.convert(mode)).reshape(size, size, len(mode))
+    if mode == "RGBA":
+        pixels[pixels[..., 3] == 0] = (255, 255, 255, 0)  # what is behind nothing should not be learned
+    return Prepared(
+        pixels,
+        too_small=min(width, height) < size,
+        odd_shape=max(width, height) > ODD * min(width, height),
+        grey=bool((thumb.max(-1) - thumb.min(-1)).max() < 12),
+        transparent=picture.mode == "RGBA" and picture.getextrema()[3][0] < 255,
+    )
+
+
+def _opened(found: Found, request: TrainRequest) -> Prepared | UserError:
+    try:
+        source = found.open()
+        # Eight times the side is enough to shrink from, and keep a phone's photo out of memory.
+        return prepared(images.open_picture(source, name=found.name, max_pixels=64 * request.size**2), request)
+    except UserError as problem:
+        return problem
+
+
+def _candidates(source: Mapping[str, Any], request: TrainRequest, run: Path) -> tuple[int, Iterator]:
+    """How many candidates a source has, and each as `Prepared`, or as the `UserError` that says what is wrong."""
+    match source["kind"]:
+        case "drawn":
+            count = source["count"]
+            pictures = dicebear.drawn(source["name"], count, request.size, request.colour == "rgba")
+            return count, (prepared(picture, request) for picture in pictures)
+        case "download":
+            pictures = _downloaded(DOWNLOADS[source["name"]], run)
+            return len(pictures), (prepared(Image.fromarray(pixels), request) for pixels in pictures)
+        case "folder":
+            found = list(itertools.islice(find(run / source["path"]), MAX_FILES))  # an absolute path replaces `run`
+            return len(found), _in_threads(found, request)
+    raise ValueError(f"unknown source {source}")
+
+
+def _in_threads(found: list[Found], request: TrainRequest) -> Iterator[Prepared | UserError]:
+    """Decoding leaves Python's lock, so threads help; in blocks, so that results do not pile up."""
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as threads:
+        for block in (found[i : i + 256] for i in range(0, len(found), 256)):
+            yield from threads.map(_opened, block, itertools.repeat(request))
+
+
+def _downloaded(name: str, run: Path) -> np.ndarray:
+    """MNIST and its like through torchvision, kept beside the runs. Needs a network the first time."""
+    try:
+        return getattr(_torchvision().datasets, name)(run.parent / ".downloads", download=True).data.numpy()
+    except (ImportError, OSError, RuntimeError) as error:
+        raise UserError(f"{name} could not be downloaded ({error}); choose a set that is drawn here.") from error
+
+
+def _torchvision():
+    """torchvision, also where its compiled operators cannot be loaded beside a CPU build of torch. Its import then
+    fails for want of two operators that nothing here uses; declaring them is enough."""
+    try:
+        import torchvision
+    except RuntimeError:
+        import torch
+
+        for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[module]
+        for operator in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou) -> Tensor")
+        import torchvision
+    return torchvision
+
+
+# ---------------------------------------------------------------- all of them
+
+
+def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Iterator[Progress | Report]:
+    """Write `run`/data/images.u8, preview.png and report.json; yields `Progress`, at last the `Report`.
+
+    `source` is {"kind": "drawn", "name", "count"}, {"kind": "folder", "path"} (absolute, or relative to `run`) or
+    {"kind": "download", "name"}. Pictures appear once, duplicates (equal pixels after preparation) are left out.
+    Raises `UserError` when fewer than `MINIMUM` different pictures remain.
+    """
+    folder = run / "data"
+    folder.mkdir(parents=True, exist_ok=True)
+    total, candidates = _candidates(source, request, run)
+    counts = dict.fromkeys(("duplicates", "too_small", "odd_shapes", "grey", "transparent", "unusable"), 0)
+    problems: list[str] = []
+    previews: list[np.ndarray] = []
+    seen: set[bytes] = set()
+    part = folder / "images.u8.part"
+    with _room(), open(part, "wb") as file, contextlib.closing(candidates):
+        for done, one in enumerate(candidates, 1):
+            if done % 64 == 0:
+                yield Progress(done, total, note="Preparing pictures")
+            if isinstance(one, UserError):
+                counts["unusable"] += 1
+                problems += [str(one)] if len(problems) < NAMED else []
+                continue
+            digest = hashlib.blake2b(one.pixels.tobytes(), digest_size=16).digest()
+            if digest in seen:
+                counts["duplicates"] += 1
+                continue
+            seen.add(digest)
+            file.write(one.pixels.tobytes())
+            previews += [one.pixels] if len(previews) < PREVIEWS else []
+            for name, is_so in (
+                ("too_small", one.too_small), ("odd_shapes", one.odd_shape), ("grey", one.grey),
+                ("transparent", one.transparent),
+            ):  # fmt: skip
+                counts[name] += is_so
+        file.flush()
+        os.fsync(file.fileno())
+    if len(seen) < MINIMUM:
+        part.unlink()
+        raise UserError(_too_few(len(seen), total, counts["duplicates"], problems))
+    os.replace(part, folder / "images.u8")
+    images.write_png(_sheet(previews), folder / "preview.png", {})
+    report = Report(
+        source=source.get("label") or _label(source),
+        licence=dicebear.LICENCE if source["kind"] == "drawn" else source.get("licence", "not stated"),
+        found=total,
+        usable=len(seen),
+        size=request.size,
+        channels=len(CHANNELS[request.colour]),
+        problems=tuple(problems),
+        advice=advice(len(seen), request),
+        **counts,
+    )
+    _write_report(folder, report)
+    yield report
+
+
+def advice(count: int, request: TrainRequest) -> str:
+    """What the number of pictures means for training, in words."""
+    if count < 200:
+        return (
+            f"{count} pictures are very few: expect variations of them, not new ones. Under Advanced turn on Shift, "
+            "Vary colours and Cut holes, and Mirror if a mirrored picture is a good picture."
+        )
+    if count < 1000:
+        return f"{count} pictures are a small set: keep Shift on; Mirror doubles it if mirrored pictures are good ones."
+    if count < 10_000 or request.translate:
+        return f"{count:,} pictures are a good number. Shift does no harm."
+    return f"{count:,} pictures are plenty, also without Shift."
+
+
+def load(run: Path) -> np.ndarray:
+    """The prepared pictures, uint8 [N, size, size, channels], mapped from disk: only what is read takes memory."""
+    report = read_report(run)
+    path = run / "data" / "images.u8"
+    shape = (report.usable, report.size, report.size, report.channels) if report else None
+    if shape is None or not path.exists() or path.stat().st_size != np.prod(shape):
+        raise UserError(f"The pictures of {run.name} are missing or damaged; check the images again.")
+    return np.memmap(path, np.uint8, "r", shape=shape)
+
+
+def read_report(run: Path) -> Report | None:
+    """The check-up of a run, or None when there is none (yet)."""
+    try:
+        return Report(**json.loads((run / "data" / "report.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write_report(folder: Path, report: Report) -> None:
+    part = folder / "report.json.part"
+    part.write_text(json.dumps(asdict(report), indent=1), encoding="utf-8")
+    os.replace(part, folder / "report.json")
+
+
+def _sheet(previews: list[np.ndarray]) -> Image.Image:
+    times = max(1, 64 // previews[0].shape[0])
+    enlarged = [np.squeeze(p.repeat(times, 0).repeat(times, 1)) for p in previews]
+    return images.grid([Image.fromarray(p) for p in enlarged], columns=8, gap=2)
+
+
+def _label(source: Mapping[str, Any]) -> str:
+    match source["kind"]:
+        case "drawn":
+            return f"{dicebear.SETS[source['name']].label}, drawn with DiceBear"
+        case "download":
+            return DOWNLOADS[source["name"]]
+    return "own pictures"
+
+
+def _too_few(usable: int, total: int, duplicates: int, problems: list[str]) -> str:
+    reasons = [f"{duplicates} are copies of others"] if duplicates else []
+    reasons += [problems[0].rstrip(".")] if problems else []
+    why = f" ({'; '.join(reasons)})" if reasons else ""
+    return f"{usable} of {total} files can be used{why}; at least {MINIMUM} different pictures are needed, so add more."
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    """A full disk, in words."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"The pictures cannot be written ({error.strerror}); make room on the disk.") from error

@@ -1,0 +1,97 @@
+"""A trained generator as a folder: `model.safetensors`, `config.json`, a sheet of samples and a model card.
+
+The layout is that of huggingface_hub's `PyTorchModelHubMixin`, so the folder can be published as it is. Loading is
+strict: every tensor has to be there, in its shape, and none more. Knows nothing of training or of the Hub.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from core import images
+from core.errors import UserError
+from core.gan.networks import Generator
+
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+TILE = 64  # px: smaller pictures are enlarged on sheets, each pixel becoming a square
+
+
+def save(generator: Generator, folder: Path, samples: Sequence[Image.Image], recipe: Mapping[str, Any]) -> None:
+    """Write the folder. `recipe` is the training request's, with `data`, `steps_made` and `seconds` added."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(generator.config, indent=2) + "\n")
+    images.write_png(sheet(samples), folder / "samples.png", recipe)
+    (folder / "README.md").write_text(_card(generator, recipe), encoding="utf-8")
+
+
+def load(folder: Path) -> Generator:
+    """The generator of a folder, on the CPU, in evaluation mode. `UserError` when it is not a whole generator."""
+    try:
+        generator = Generator(**json.loads((folder / "config.json").read_text()))
+        generator.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{folder.name} is not a whole generator ({reason}); train or download it again.") from error
+    return generator.requires_grad_(False).eval()
+
+
+def to_pictures(pixels: Tensor) -> list[Image.Image]:
+    """[N, 1 | 3 | 4, H, W] in [-1, 1] -> grey, RGB or RGBA pictures."""
+    array = ((pixels.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    mode = MODES[array.shape[-1]]
+    return [Image.fromarray(picture[..., 0] if mode == "L" else picture) for picture in array]
+
+
+def sheet(pictures: Sequence[Image.Image]) -> Image.Image:
+    """All pictures on one, small ones enlarged without smoothing."""
+    times = max(1, TILE // pictures[0].width)
+    return images.grid(
+        [p.resize((p.width * times, p.height * times), Image.Resampling.NEAREST) for p in pictures], gap=2
+    )
+
+
+def _card(generator: Generator, recipe: Mapping[str, Any]) -> str:
+    c, data = generator.config, recipe["data"]
+    method = {"dcgan": "DCGAN (Radford et al. 2015)", "connected": "a fully connected GAN (Goodfellow et al. 2014)"}
+    settings = "\n".join(f"| {name} | {value} |" for name, value in recipe.items() if not isinstance(value, dict))
+    millions = sum(p.numel() for p in generator.parameters()) / 1e6
+    return f"""---
+library_name: pytorch
+tags: [gan, ganvas, unconditional-image-generation]
+---
+# {recipe["name"]}
+
+![samples](samples.png)
+
+Makes {c["size"]} x {c["size"]} pictures ({MODES[c["channels"]]}) out of {c["latent"]} normal random numbers.
+{method[c["method"]]}, {millions:.2f} million parameters, trained with Ganvas for {recipe["steps_made"]:,} steps of
+{recipe["batch"]} pictures, {recipe["seconds"] / 60:.0f} minutes of training. The samples above
+are the first ones drawn; none were picked.
+
+**Data:** {data["count"]:,} pictures: {data["source"]}. Licence: {data["licence"]}.
+Trained on so few pictures a generator may repeat some of them; compare before you publish.
+
+```python
+from pathlib import Path
+from core.gan.generator import load, to_pictures
+import torch
+
+generator = load(Path("."))
+pictures = to_pictures(generator(torch.randn(16, {c["latent"]})))
+```
+
+| Setting | Value |
+|-|-|
+{settings}
+"""

@@ -1,0 +1,255 @@
+"""Training in two phases, as the lesson teaches it: first the discriminator, then the generator through it.
+
+`Training` is everything that changes from step to step; `train` is the engine that lets it run and yields `Progress`.
+It knows images only as one uint8 array, and neither run folders (`core.gan.worker`) nor pages.
+
+Nothing random is carried from step to step: every number a step needs is drawn afresh from (seed, purpose, step). So
+a run resumed at step n draws what the uninterrupted one drew, and of several processes each takes its slice of the
+same batch. Weights are equal bit for bit on the same machine with the same number of threads.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.gan.augment import DRAWS, augment, flip
+from core.gan.generator import sheet, to_pictures
+from core.gan.losses import discriminator_loss, generator_loss, r1_penalty
+from core.gan.networks import build
+from core.settings import Progress, TrainRequest
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from PIL import Image
+
+R1_EVERY = 16  # steps: lazy regularisation, Karras et al. 2020 (StyleGAN2), appendix B
+
+
+class Training:
+    """Both networks, both optimisers, the average of the generator, and the number of steps made.
+
+    `images` is uint8 [N, size, size, channels]. The accelerator says where to compute and in which precision, and
+    knows the other processes, if there are any: each takes its part of every batch, gradients are averaged.
+    """
+
+    def __init__(self, request: TrainRequest, images: np.ndarray, accelerator: Accelerator):
+        self.request, self.images, self.accelerator = request, images, accelerator
+        self.device = accelerator.device
+        self.g, self.d = (_placed(net, self.device) for net in build(request, self._randomness("weights", 0)))
+        adam = {"betas": (request.beta1, 0.999), "fused": self.device.type in ("cpu", "cuda")}
+        self.opt_g = torch.optim.Adam(self.g.parameters(), lr=request.rate_g, **adam)
+        self.opt_d = torch.optim.Adam(self.d.parameters(), lr=request.rate_d, **adam)
+        self.average = copy.deepcopy(self.g).requires_grad_(False).eval()
+        self.steps = 0
+        self._orders: dict[int, np.ndarray] = {}
+
+    # ------------------------------------------------------------ one step
+
+    def step(self) -> dict[str, Tensor]:
+        """Both phases on the next batch. Returns means over the batch: loss_d, loss_g, real, fake (D's opinions)."""
+        self.g.train()
+        self.d.train()
+        real = self._real_batch()
+        latents = self._latents()
+
+        # Phase 1: the discriminator learns that real pictures are 1 and generated ones 0.
+        self.d.requires_grad_(True)
+        with self.accelerator.autocast():
+            fake = self.g(latents).float()
+            on_real = self.d(self._varied(real, "real"))
+            on_fake = self.d(self._varied(fake.detach(), "fake"))
+            loss_d = discriminator_loss(self.request.loss, on_real, on_fake, self.request.smoothing)
+        if not self._d_waits(loss_d):
+            self.opt_d.zero_grad()
+            (loss_d + self._r1(real)).backward()
+            self._average_gradients(self.d)
+            self.opt_d.step()
+
+        # Phase 2: the generator learns through the discriminator, which is frozen: its parameters take no gradient.
+        # It stays in training mode, so its batch norm sees this batch's statistics, as in the paper; and the pictures
+        # are those of phase 1, as in the lesson, which saves making others.
+        self.d.requires_grad_(False)
+        with self.accelerator.autocast():
+            on_fake_now = self.d(self._varied(fake, "generator"))
+            loss_g = generator_loss(self.request.loss, on_fake_now)
+        self.opt_g.zero_grad()
+        loss_g.backward()
+        self._average_gradients(self.g)
+        self.opt_g.step()
+
+        self._update_average()
+        self.steps += 1
+        means = {"loss_d": loss_d, "loss_g": loss_g, "real": on_real.sigmoid(), "fake": on_fake.sigmoid()}
+        return {name: value.detach().float().mean() for name, value in means.items()}
+
+    def _d_waits(self, loss_d: Tensor) -> bool:
+        """Is D so far ahead that it should wait for G? All processes decide alike, by their mean loss."""
+        if not self.request.skip_d_below:
+            return False
+        return self.accelerator.reduce(loss_d.detach(), "mean").item() < self.request.skip_d_below
+
+    def _r1(self, real: Tensor) -> Tensor | float:
+        """R1 on real pictures as D sees them, every 16th step and 16 times as strong; in float32, as it is a second
+        derivative."""
+        if not self.request.r1 or self.steps % R1_EVERY:
+            return 0.0
+        seen = self._varied(real, "real").detach().requires_grad_(True)
+        return r1_penalty(self.d(seen), seen) * (self.request.r1 / 2 * R1_EVERY)
+
+    def _average_gradients(self, network: nn.Module) -> None:
+        """The mean over all processes, as if one had seen the whole batch.
+
+        Instead of DistributedDataParallel, which cannot bear that D is called three times and frozen in between.
+        Batch norm's statistics stay those of each process's part.
+        """
+        if self.accelerator.num_processes == 1:
+            return
+        gradients = [p.grad for p in network.parameters()]
+        means = self.accelerator.reduce(torch.cat([grad.flatten() for grad in gradients]), "mean")
+        for grad, mean in zip(gradients, means.split([grad.numel() for grad in gradients]), strict=True):
+            grad.copy_(mean.view_as(grad))
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """Exponential moving average of weights and batch norm statistics; a plain mean during the first steps."""
+        decay = min(self.request.ema, self.steps / (self.steps + 10))
+        averages, currents = self.average.state_dict(), self.g.state_dict()
+        real = [name for name, value in averages.items() if value.is_floating_point()]
+        torch._foreach_lerp_([averages[n] for n in real], [currents[n] for n in real], 1 - decay)
+
+    # ------------------------------------------------------------ what a step is made of
+
+    def _randomness(self, purpose: str, number: int) -> torch.Generator:
+        key = f"{self.request.seed}/{purpose}/{number}".encode()
+        return torch.Generator().manual_seed(int.from_bytes(hashlib.blake2b(key, digest_size=7).digest()))
+
+    def _part(self) -> slice:
+        """This process's part of a batch."""
+        each = self.request.batch // self.accelerator.num_processes
+        return slice(each * self.accelerator.process_index, each * (self.accelerator.process_index + 1))
+
+    def _real_batch(self) -> Tensor:
+        """The next pictures [N, C, H, W] in [-1, 1]: every epoch shows all of them once, in a new order."""
+        batch = self.request.batch
+        places = range(self.steps * batch, (self.steps + 1) * batch)[self._part()]
+        chosen = [self._order(place // len(self.images))[place % len(self.images)] for place in places]
+        pixels = torch.from_numpy(self.images[chosen]).to(self.device, non_blocking=True)
+        real = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+        return flip(real, self._draws("flip")) if self.request.flip else real
+
+    def _order(self, epoch: int) -> np.ndarray:
+        if epoch not in self._orders:  # only the newest is kept
+            order = torch.randperm(len(self.images), generator=self._randomness("order", epoch))
+            self._orders = {epoch: order.numpy()}
+        return self._orders[epoch]
+
+    def _latents(self) -> Tensor:
+        # Normal instead of the paper's uniform numbers, as in nearly all code since: no corners to fall into.
+        whole = torch.randn(self.request.batch, self.request.latent, generator=self._randomness("latents", self.steps))
+        return whole[self._part()].to(self.device, non_blocking=True)
+
+    def _draws(self, purpose: str) -> Tensor:
+        whole = torch.rand(self.request.batch, DRAWS, generator=self._randomness(purpose, self.steps))
+        return whole[self._part()].to(self.device, non_blocking=True)
+
+    def _varied(self, images: Tensor, purpose: str) -> Tensor:
+        r = self.request
+        if r.vary_colour or r.translate or r.cut_out:
+            draws = self._draws(purpose)
+            images = augment(images, draws, colour=r.vary_colour, translation=r.translate, cutout=r.cut_out)
+        return images.contiguous(memory_format=torch.channels_last)
+
+    # ------------------------------------------------------------ sampling, saving
+
+    @torch.no_grad()
+    def sample(self, count: int = 36) -> list[Image.Image]:
+        """The average's pictures from latents that are the same at every step."""
+        latents = torch.randn(count, self.request.latent, generator=self._randomness("preview", 0)).to(self.device)
+        with self.accelerator.autocast():
+            return to_pictures(self.average(latents))
+
+    def state(self) -> dict[str, Any]:
+        """Everything that steps change, as tensors and numbers. Augmentation, data order and random numbers follow
+        from the step (see the top of this module)."""
+        return {
+            "steps": self.steps,
+            "g": self.g.state_dict(),
+            "d": self.d.state_dict(),
+            "average": self.average.state_dict(),
+            "opt_g": self.opt_g.state_dict(),
+            "opt_d": self.opt_d.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned. Learning rates are the request's: a branch may have changed them."""
+        self.steps = state["steps"]
+        self.g.load_state_dict(state["g"])
+        self.d.load_state_dict(state["d"])
+        self.average.load_state_dict(state["average"])
+        for optimiser, saved, rate in (
+            (self.opt_g, state["opt_g"], self.request.rate_g),
+            (self.opt_d, state["opt_d"], self.request.rate_d),
+        ):
+            optimiser.load_state_dict(saved)
+            for group in optimiser.param_groups:
+                group.update(lr=rate, betas=(self.request.beta1, 0.999))
+
+
+def _placed(network: nn.Module, device: torch.device) -> nn.Module:
+    """On the device, with channels last, which is how processors and GPUs convolve fastest."""
+    return network.to(device, memory_format=torch.channels_last)
+
+
+def train(
+    training: Training,
+    stopped: Callable[[], bool] = lambda: False,
+    report_every: float = 0.5,
+    preview_every: float = 4.0,
+) -> Iterator[Progress]:
+    """Run until the request's number of steps, or until `stopped()`; yields `Progress` every so many seconds, now and
+    then with a sheet of samples, always from the same latents.
+
+    Losses in a `Progress` are means since the one before: loss_d, loss_g, real and fake (D's mean opinion of real and
+    generated pictures, as probabilities), images_per_second. The last `Progress` comes at the last step. A network
+    that has become infinite or not a number ends in a `FloatingPointError`.
+    """
+    request, total = training.request, training.request.steps
+    sums: dict[str, Tensor] = {}
+    began = reported = time.perf_counter()
+    previewed = -math.inf
+    first = since = training.steps
+    while training.steps < total:
+        if _agreed(training.accelerator, stopped):
+            return
+        for name, value in training.step().items():
+            sums[name] = sums.get(name, 0) + value
+        now = time.perf_counter()
+        if now - reported < report_every and training.steps < total:
+            continue
+        losses = {name: value.item() / (training.steps - since) for name, value in sums.items()}
+        if not all(math.isfinite(value) for value in losses.values()):
+            raise FloatingPointError(f"not a number at step {training.steps}: {losses}")
+        losses["images_per_second"] = (training.steps - since) * request.batch / (now - reported)
+        pace = (now - began) / (training.steps - first)
+        preview = None
+        if now - previewed >= preview_every or training.steps == total:
+            preview, previewed = sheet(training.sample()), now
+        yield Progress(training.steps, total, losses, preview, seconds_left=(total - training.steps) * pace)
+        sums, since, reported = {}, training.steps, time.perf_counter()
+
+
+def _agreed(accelerator: Accelerator, stopped: Callable[[], bool]) -> bool:
+    """All processes stop at the same step: when the first one is told to."""
+    if accelerator.num_processes == 1:
+        return stopped()
+    told = torch.tensor(float(accelerator.is_main_process and stopped()), device=accelerator.device)
+    return accelerator.reduce(told, "sum").item() > 0

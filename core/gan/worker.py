@@ -1,0 +1,275 @@
+"""The process that trains: reads a run's folder, lets the engine run, writes what happens back to the folder.
+
+`python -m core train FOLDER` runs `work`, alone or under `accelerate launch`: then every process trains on its part
+of each batch and only the first one writes. Knows no pages. It is the one place that decides *when* something is
+saved; none of that has an influence on what is learned.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+import traceback
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from core import device as devices
+from core import images, runs
+from core.errors import UserError
+from core.gan import checkpoint, data, generator
+from core.gan.train import Training, train
+from core.runs import Run
+from core.settings import Progress, TrainRequest
+
+MEASURED_STEPS = 20
+MEASURE_SECONDS = 30.0  # on a slow machine fewer steps have to do
+CHECKPOINT_SECONDS = 30.0  # at least, and at least 100 times what saving takes: under one percent
+SHEETS = 240  # when there are more, every other one goes
+
+
+def work(run: Run, check_only: bool = False) -> None:
+    """Prepare, measure and train as far as the folder asks for. What ends it is written into the folder's state;
+    a `UserError` or defect is raised as well."""
+    accelerator = _accelerator()
+    if not accelerator.is_main_process:
+        accelerator.wait_for_everyone()
+        _train(run, accelerator)
+        return
+    with runs.claimed(run):
+        told = _Told(run)
+        before = run.state
+        kept = {name: before[name] for name in ("step", "seconds") if name in before}
+        _say(run, runs.CHECKING if check_only else runs.RUNNING, **kept, message="Preparing")
+        try:
+            _prepare(run, told)
+            if check_only:
+                _measure(run, accelerator)
+                _say(run, runs.READY)
+            else:
+                accelerator.wait_for_everyone()
+                _train(run, accelerator, told)
+        except _Ended:
+            _say(run, runs.PAUSED if run.checkpoints() else runs.NEW, **kept)
+        except UserError as error:
+            _say(run, runs.FAILED, **{**kept, **_made(run)}, message=str(error))
+            raise
+        except FloatingPointError as error:
+            message = f"Training ran away ({error}). Branch from an earlier checkpoint with lower learning rates."
+            _say(run, runs.FAILED, **{**kept, **_made(run)}, message=message)
+            raise UserError(message) from error
+        except BaseException:
+            traceback.print_exc()
+            message = "It ended because of a fault in Ganvas; the log tells more. It can be resumed."
+            _say(run, runs.FAILED, **{**kept, **_made(run)}, message=message)
+            raise
+        finally:
+            told.forget()
+    runs.start_next()
+
+
+def _accelerator() -> Accelerator:
+    device = devices.pick()
+    precision = "bf16" if devices.dtype(device) == torch.bfloat16 else "no"
+    if device.type == "cuda":  # the fastest algorithms do not add in the same order twice
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=precision)
+
+
+class _Ended(Exception):
+    """The person, or the system, wants the worker to end before there is anything to save."""
+
+
+class _Told:
+    """What the worker has been told: by the folder's `control`, or by a signal (Ctrl-C, shutdown: pause)."""
+
+    def __init__(self, run: Run):
+        self.run, self.signalled, self.looked, self.last = run, False, 0.0, ""
+        self.handlers = {s: signal.signal(s, self._signal) for s in (signal.SIGTERM, signal.SIGINT)}
+
+    def _signal(self, *_: Any) -> None:
+        self.signalled = True
+
+    def __call__(self) -> str:
+        now = time.perf_counter()
+        if now - self.looked > 0.2:
+            self.looked, self.last = now, runs.control(self.run)
+        return "pause" if self.signalled else self.last
+
+    def forget(self) -> None:
+        (self.run.path / "control").unlink(missing_ok=True)
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+
+
+def _say(run: Run, status: str, **more: Any) -> None:
+    runs.write_state(run, status=status, **runs.process(os.getpid()), **more)
+
+
+def _made(run: Run) -> dict[str, Any]:
+    """Where a failed run can go on."""
+    return {"step": max(run.checkpoints(), default=0)}
+
+
+# ---------------------------------------------------------------- before
+
+
+def _prepare(run: Run, told: _Told) -> None:
+    """The images, unless they are there already as this request wants them."""
+    request, report = run.request, data.read_report(run.path)
+    wanted = {name: getattr(request, name) for name in ("size", "colour", "shape")}
+    marker = run.path / "data" / "prepared_for.json"
+    if report and (run.checkpoints() or (marker.exists() and json.loads(marker.read_text()) == wanted)):
+        return
+    said = 0.0
+    for event in data.prepare(run.config["source"], request, run.path):
+        if told():
+            raise _Ended
+        if isinstance(event, Progress) and time.perf_counter() - said > 0.5:
+            said = time.perf_counter()
+            status = run.state["status"]
+            _say(run, status, message=f"{event.note}: {event.step:,} of {event.total:,}")
+    marker.write_text(json.dumps(wanted))
+
+
+def _measure(run: Run, accelerator: Accelerator) -> None:
+    """What the run will take, from twenty steps of the real thing that are then thrown away."""
+    _say(run, runs.CHECKING, message="Measuring")
+    budget = measure(Training(run.request, data.load(run.path), accelerator))
+    (run.path / "budget.json").write_text(json.dumps(budget))
+
+
+def measure(training: Training) -> dict[str, float]:
+    """seconds_per_step, seconds_per_thousand (pictures), seconds (the whole run), steps (measured), parameters."""
+    request = training.request
+    for _ in range(3):  # the first steps reserve memory and choose algorithms
+        training.step()
+    began = time.perf_counter()
+    steps = 0
+    while steps < MEASURED_STEPS and (steps < 3 or time.perf_counter() - began < MEASURE_SECONDS):
+        training.step()["loss_g"].item()
+        steps += 1
+    each = (time.perf_counter() - began) / steps
+    return {
+        "steps": steps,
+        "seconds_per_step": each,
+        "seconds_per_thousand": each / request.batch * 1000,
+        "seconds": each * request.steps,
+        "parameters": sum(p.numel() for net in (training.g, training.d) for p in net.parameters()),
+    }
+
+
+# ---------------------------------------------------------------- training
+
+
+def _train(run: Run, accelerator: Accelerator, told: _Told | None = None) -> None:
+    """`told` is given to the first process only, the one that writes."""
+    request = run.request
+    if request.batch % accelerator.num_processes:
+        raise UserError(
+            f"A batch of {request.batch} cannot be shared by {accelerator.num_processes} processes; "
+            "choose a batch that can be divided by their number."
+        )
+    training = Training(request, data.load(run.path), accelerator)
+    saved = checkpoint.newest(run, accelerator.device)
+    seconds = saved.pop("seconds") if saved else 0.0
+    if saved:
+        training.restore(saved)
+    if told is None:
+        for _ in train(training):
+            pass
+        return
+    diary = _Diary(run, request, training, seconds)
+    diary.begin()
+    for progress in train(training, stopped=lambda: bool(told())):
+        diary.write(progress)
+    diary.end(told() if training.steps < request.steps else "stop")
+
+
+class _Diary:
+    """Writes into the folder what happens, as often as is useful, and no more than costs one percent."""
+
+    def __init__(self, run: Run, request: TrainRequest, training: Training, seconds: float):
+        self.run, self.request, self.training = run, request, training
+        self.before, self.began = seconds, time.perf_counter()
+        self.saved, self.every = time.perf_counter(), CHECKPOINT_SECONDS
+        self.noted = -1.0
+
+    @property
+    def seconds(self) -> float:
+        return self.before + time.perf_counter() - self.began
+
+    def begin(self) -> None:
+        """Forget what a killed process wrote after its last checkpoint: it will be made again."""
+        step = self.training.steps
+        for path in [path for at, path in self.run.samples().items() if at > step]:
+            path.unlink()
+        lines = [json.dumps(line) + "\n" for line in self.run.metrics() if line["step"] <= step]
+        (self.run.path / "samples").mkdir(exist_ok=True)
+        part = self.run.path / "metrics.part"
+        part.write_text("".join(lines))
+        os.replace(part, self.run.path / "metrics.jsonl")
+        self._say(runs.RUNNING, None)
+
+    def write(self, progress: Progress) -> None:
+        if progress.preview is not None:
+            self._sheet(progress)
+        if self.seconds - self.noted > self.seconds / 1000 or progress.step == progress.total:  # ever more rarely
+            self.noted = self.seconds
+            with open(self.run.path / "metrics.jsonl", "a", encoding="utf-8") as file:
+                file.write(json.dumps({"step": progress.step, "seconds": self.seconds, **progress.losses}) + "\n")
+        self._say(runs.RUNNING, progress)
+        if time.perf_counter() - self.saved > self.every:
+            self.save()
+
+    def save(self) -> None:
+        began = time.perf_counter()
+        try:
+            checkpoint.save(self.run, self.training.state(), self.seconds)
+        except OSError as error:
+            last = max(self.run.checkpoints(), default=0)
+            raise UserError(
+                f"The checkpoint of step {self.training.steps} could not be written ({error.strerror or error}); "
+                f"that of step {last} is kept. Make room on the disk, then resume."
+            ) from error
+        shutil.rmtree(self.run.path / "data" / "uploads", ignore_errors=True)  # from here on their size is settled
+        self.saved = time.perf_counter()
+        self.every = max(CHECKPOINT_SECONDS, 100 * (self.saved - began))
+
+    def end(self, told: str) -> None:
+        """Save; and, unless it is only a pause, make the generator's folder."""
+        self.save()
+        if told == "pause":
+            self._say(runs.PAUSED, None)
+            return
+        report = data.read_report(self.run.path)
+        recipe = self.request.recipe(
+            name=self.run.name,
+            steps_made=self.training.steps,
+            seconds=round(self.seconds),
+            data={"source": report.source, "licence": report.licence, "count": report.usable},
+        )
+        generator.save(self.training.average, self.run.path / "result", self.training.sample(64), recipe)
+        self._say(runs.FINISHED, None)
+
+    def _sheet(self, progress: Progress) -> None:
+        images.write_png(
+            progress.preview,
+            self.run.path / "samples" / f"step-{progress.step:08d}.png",
+            self.request.recipe(steps_made=progress.step),
+        )
+        sheets = list(self.run.samples().values())
+        if len(sheets) > SHEETS:
+            for path in sheets[1:-1:2]:
+                path.unlink()
+
+    def _say(self, status: str, progress: Progress | None) -> None:
+        more: dict[str, Any] = {"step": self.training.steps, "total": self.request.steps, "seconds": self.seconds}
+        if progress is not None:
+            more |= {"seconds_left": progress.seconds_left, **progress.losses}
+        _say(self.run, status, **more)

@@ -1,0 +1,413 @@
+"""Training runs as folders, and the processes that fill them.
+
+A run's folder is the only channel between a page and the worker that trains (`python -m core train FOLDER`): either
+may be closed, killed or restarted, and the other goes on. Plain: no torch, no UI; nothing of how training works.
+
+    config.json     name, request, where the images come from        written here
+    control         "pause" or "stop", until the worker obeys        written here
+    data/           images.u8, report.json, preview.png, uploads/    written by the worker (uploads: here)
+    budget.json     what twenty steps took                           written by the worker
+    state.json      status, process, step, seconds, message          written by both, whole or not at all
+    metrics.jsonl   losses and speed, one line now and then          written by the worker
+    samples/        step-00001234.png                                 "
+    checkpoints/    step-00001234.pt                                  "
+    result/         the generator: model.safetensors, config.json …   "
+    log.txt         what the worker printed
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import psutil
+from filelock import FileLock, Timeout
+
+from core.errors import UserError
+from core.images import save_name
+from core.settings import TrainRequest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# What a run can be. Those marked * have a living process.
+NEW, CHECKING, READY = "new", "checking", "ready"  # CHECKING*: images are prepared and twenty steps measured
+QUEUED, STARTING, RUNNING = "queued", "starting", "running"  # STARTING*, RUNNING*
+PAUSED, FINISHED, FAILED = "paused", "finished", "failed"
+INTERRUPTED, DAMAGED = "interrupted", "damaged"  # never written: its process is gone; its folder cannot be read
+ALIVE = {CHECKING, STARTING, RUNNING}
+
+MAX_NAME = 80
+# What the networks are made of: a branch goes on with the same ones.
+FIXED = ("size", "method", "colour", "latent", "width_g", "width_d", "norm_g", "norm_d", "shape")
+
+_children: list[subprocess.Popen] = []  # kept to be reaped: a finished child nobody asks about stays a zombie
+
+
+def home() -> Path:
+    """Where runs live: `GANVAS_HOME`, or this system's place for a user's data. Not made before something is
+    written."""
+    if chosen := os.environ.get("GANVAS_HOME"):
+        return Path(chosen)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "ganvas"
+    if os.name == "nt":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "ganvas"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "ganvas"
+
+
+# ---------------------------------------------------------------- one run, read
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder. Everything is read afresh: what was true a moment ago may not be now."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return _read_json(self.path / "config.json")
+
+    @property
+    def name(self) -> str:
+        return str(self.config.get("name") or self.id)
+
+    @property
+    def request(self) -> TrainRequest:
+        """Raises `UserError` when the folder's settings cannot be understood."""
+        return TrainRequest.from_recipe(self.config.get("request") or {})
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return _read_json(self.path / "state.json")
+
+    @property
+    def status(self) -> str:
+        """One of the words above. A run whose process is gone is not running, whatever its folder says."""
+        try:
+            _ = self.request
+        except (UserError, TypeError):
+            return DAMAGED
+        state = self.state
+        status = state.get("status", NEW)
+        if status in ALIVE and not _lives(state.get("pid"), state.get("started")):
+            return INTERRUPTED
+        return status
+
+    @property
+    def alive(self) -> bool:
+        return self.status in ALIVE
+
+    @property
+    def budget(self) -> dict[str, Any]:
+        return _read_json(self.path / "budget.json")
+
+    def metrics(self) -> list[dict[str, float]]:
+        """Lines of {step, loss_d, loss_g, real, fake, images_per_second}, oldest first; a torn line is left out."""
+        lines = []
+        with contextlib.suppress(OSError), open(self.path / "metrics.jsonl", encoding="utf-8") as file:
+            for text in file:
+                with contextlib.suppress(ValueError):
+                    line = json.loads(text)
+                    if isinstance(line, dict) and isinstance(line.get("step"), int):
+                        lines.append(line)
+        return lines
+
+    def samples(self) -> dict[int, Path]:
+        """Sheets of samples by step, oldest first."""
+        return _numbered(self.path / "samples", ".png")
+
+    def checkpoints(self) -> dict[int, Path]:
+        """Checkpoints by step, oldest first."""
+        return _numbered(self.path / "checkpoints", ".pt")
+
+    @property
+    def result(self) -> Path | None:
+        """The folder of the finished generator, where there is one."""
+        folder = self.path / "result"
+        return folder if (folder / "model.safetensors").exists() else None
+
+    def log(self, characters: int = 4000) -> str:
+        """The end of what the worker printed."""
+        try:
+            with open(self.path / "log.txt", "rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - characters))
+                return file.read().decode(errors="replace")
+        except OSError:
+            return ""
+
+
+def all_runs() -> list[Run]:
+    """All runs, newest first; folders that are no runs are left out, damaged ones are not."""
+    folder = home() / "runs"
+    if not folder.is_dir():
+        return []
+    found = [Run(path) for path in folder.iterdir() if (path / "config.json").is_file() and not path.is_symlink()]
+    return sorted(found, key=lambda run: (run.path / "config.json").stat().st_mtime, reverse=True)
+
+
+def find(run_id: str) -> Run:
+    """The run with this id. `UserError` when there is none."""
+    path = home() / "runs" / run_id
+    if path.parent != home() / "runs" or not (path / "config.json").is_file():
+        raise UserError(f"There is no run {run_id!r}; choose one of the list.")
+    return Run(path)
+
+
+# ---------------------------------------------------------------- made, named, branched, deleted
+
+
+def create(request: TrainRequest, source: Mapping[str, Any], name: str) -> Run:
+    """A new run that has not begun. `source` is what `core.gan.data.prepare` takes."""
+    run = Run(_new_folder(name))
+    _write_json(
+        run.path / "config.json",
+        {"name": _named(name), "created": time.time(), "request": request.recipe(), "source": dict(source)},
+    )
+    return run
+
+
+def add_upload(run: Run, name: str, file: BinaryIO) -> None:
+    """Copy one uploaded file into the run; its source is then {"kind": "folder", "path": "data/uploads"}."""
+    folder = run.path / "data" / "uploads"
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / f"{len(list(folder.iterdir())):06d}"  # a folder each, so that equal names do not meet
+    place.mkdir()
+    with open(place / save_name(name), "wb") as copy:
+        shutil.copyfileobj(file, copy)
+
+
+def change(run: Run, request: TrainRequest) -> None:
+    """Other settings for a run that has not begun; its images have to be checked again."""
+    if run.status not in (NEW, READY, FAILED) or run.checkpoints():
+        raise UserError(f"{run.name} has begun; branch it to go on with other settings.")
+    _write_json(run.path / "config.json", {**run.config, "request": request.recipe()})
+    write_state(run, status=NEW)
+
+
+def rename(run: Run, name: str) -> None:
+    """Give it another name; its folder stays where it is."""
+    _write_json(run.path / "config.json", {**run.config, "name": _named(name)})
+
+
+def branch(run: Run, step: int, changes: Mapping[str, Any], name: str) -> Run:
+    """A new, paused run that goes on from `run`'s checkpoint at `step` with other settings.
+
+    `UserError` when the checkpoint is gone or a setting is changed that the networks are made of.
+    """
+    checkpoint = run.checkpoints().get(step)
+    if checkpoint is None:
+        raise UserError(f"{run.name} has no checkpoint at step {step}; choose one that is still kept.")
+    request = replace(run.request, **changes)
+    for field in FIXED:
+        if getattr(request, field) != getattr(run.request, field):
+            raise UserError(f"A branch goes on with the same networks, so {field} cannot change; start a new run.")
+    new = create(request, run.config["source"], name)
+    (new.path / "checkpoints").mkdir()
+    (new.path / "data").mkdir()
+    for path in [checkpoint, *(run.path / "data" / part for part in ("images.u8", "report.json", "preview.png"))]:
+        _linked(path, new.path / path.relative_to(run.path))
+    _write_json(new.path / "config.json", {**new.config, "branch_of": run.id, "branched_at": step})
+    write_state(new, status=PAUSED, step=step)
+    return new
+
+
+def delete(run: Run) -> None:
+    """Remove the run and all it made. `UserError` while it is being trained."""
+    if run.alive:
+        raise UserError(f"{run.name} is being trained; pause it before deleting it.")
+    if run.path.parent != home() / "runs" or run.path.is_symlink():
+        raise UserError(f"{run.path} is not in the folder of runs; delete it by hand.")
+    # Renamed first: what a full or slow disk leaves half deleted is not a run any more.
+    doomed = run.path.with_name(f".deleted-{run.id}-{time.time_ns()}")
+    os.rename(run.path, doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+# ---------------------------------------------------------------- started, paused, stopped
+
+
+def check(run: Run) -> None:
+    """Prepare the images and measure twenty steps, in a process of its own."""
+    if not run.alive:
+        _spawn(run, CHECKING, "--check")
+
+
+def start(run: Run) -> None:
+    """Start or resume training in a process of its own, or queue it while another run trains."""
+    with _lock():
+        if run.alive or run.status == DAMAGED:
+            return
+        (run.path / "control").unlink(missing_ok=True)
+        if any(other.status in (STARTING, RUNNING) for other in all_runs()):
+            write_state(run, **{**run.state, "status": QUEUED, "queued": time.time(), "message": ""})
+        else:
+            _spawn(run, STARTING)
+
+
+def start_next() -> None:
+    """Start the run that has waited longest, if none trains. Called by workers at their end and by pages, so that a
+    killed worker does not hold up the queue."""
+    _children[:] = [child for child in _children if child.poll() is None]
+    everything = all_runs()
+    if not any(run.status == QUEUED for run in everything):
+        return
+    with _lock():
+        waiting = sorted((r for r in everything if r.status == QUEUED), key=lambda r: r.state.get("queued", 0))
+        if waiting and not any(run.status in (STARTING, RUNNING) for run in all_runs()):
+            _spawn(waiting[0], STARTING)
+
+
+def pause(run: Run) -> None:
+    """Ask the worker to save and end; a queued run leaves the queue."""
+    if run.status == QUEUED:
+        write_state(run, **{**run.state, "status": PAUSED if run.checkpoints() else NEW})
+    elif run.alive:
+        _write_text(run.path / "control", "pause")
+
+
+def stop(run: Run) -> None:
+    """Finish here: make the generator of what has been learned so far. Works for a paused run too."""
+    if run.alive:
+        _write_text(run.path / "control", "stop")
+    elif run.checkpoints():
+        _write_text(run.path / "control", "stop")
+        _spawn(run, STARTING)
+
+
+def _spawn(run: Run, status: str, *options: str) -> None:
+    """A worker that outlives this process. Its process is noted here at once, so that a worker which dies before its
+    first word is seen as dead."""
+    detached: dict[str, Any] = {"start_new_session": True}
+    if os.name == "nt":
+        detached = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
+    with open(run.path / "log.txt", "ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "core", "train", *options, str(run.path)],
+            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True, **detached,
+        )  # fmt: skip
+    _children.append(child)
+    write_state(run, **{**run.state, "status": status, "message": "", **process(child.pid)})
+
+
+# ---------------------------------------------------------------- for the worker
+
+
+def process(pid: int) -> dict[str, Any]:
+    """What tells this process from a later one with the same number."""
+    try:
+        return {"pid": pid, "started": psutil.Process(pid).create_time()}
+    except psutil.NoSuchProcess:
+        return {"pid": pid, "started": 0.0}
+
+
+@contextlib.contextmanager
+def claimed(run: Run) -> Iterator[None]:
+    """Held by the one process that works on this run; the system frees it however that process ends."""
+    try:
+        with FileLock(run.path / "worker.lock", timeout=5):
+            yield
+    except Timeout:
+        raise UserError(f"{run.name} is being trained by another process; wait for it or pause it there.") from None
+
+
+def control(run: Run) -> str:
+    """What the worker should do now: "pause", "stop", or "" for going on."""
+    try:
+        return (run.path / "control").read_text().strip()
+    except OSError:
+        return ""
+
+
+def write_state(run: Run, **state: Any) -> None:
+    _write_json(run.path / "state.json", {**state, "updated": time.time()})
+
+
+# ---------------------------------------------------------------- files
+
+
+def _lives(pid: Any, started: Any) -> bool:
+    try:
+        found = psutil.Process(pid)
+        return found.status() != psutil.STATUS_ZOMBIE and abs(found.create_time() - started) < 2
+    except (psutil.Error, TypeError, ValueError):
+        return False
+
+
+def _lock() -> FileLock:
+    folder = home() / "runs"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / ".lock")
+
+
+def _new_folder(name: str) -> Path:
+    folder, stem = home() / "runs", save_name(_named(name)).lower()
+    folder.mkdir(parents=True, exist_ok=True)
+    n = 1
+    while True:
+        path = folder / (stem if n == 1 else f"{stem}-{n}")
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            n += 1
+
+
+def _named(name: str) -> str:
+    name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    if not name or len(name) > MAX_NAME:
+        raise UserError(f"The name has {len(name)} characters; give the run a name of 1 to {MAX_NAME}.")
+    return name
+
+
+def _numbered(folder: Path, suffix: str) -> dict[int, Path]:
+    found = {}
+    for path in folder.glob(f"step-*{suffix}"):
+        with contextlib.suppress(ValueError):
+            found[int(path.stem.removeprefix("step-"))] = path
+    return dict(sorted(found.items()))
+
+
+def _linked(source: Path, target: Path) -> None:
+    """Neither of the two is ever changed in place, so they may share their bytes where the disk allows it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, or an empty one for anything else: folders may be half-written or tampered with."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            value = json.loads(file.read(1_000_000))
+        return value if isinstance(value, dict) else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    _write_text(path, json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Whole or not at all: written beside, then renamed."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
