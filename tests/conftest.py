@@ -37,6 +37,14 @@ def _own_files(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture
+def measured_machine(_own_files):
+    """This machine counts as measured, so that a painting starts at once."""
+    from core.style import budget
+
+    budget.remember("bundled", budget.Measured(0.01, 1e-6, 1000, 1e8))
+
+
+@pytest.fixture
 def local_hub(monkeypatch):
     """A Hub on this computer (see `tests/local_hub.py`) that Ganvas takes for the real one."""
     from local_hub import LocalHub

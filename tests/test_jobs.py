@@ -9,6 +9,7 @@ from core import jobs
 from core.errors import UserError
 from core.settings import MeasureRequest, Progress, Result, StyleRequest
 
+pytestmark = pytest.mark.usefixtures("measured_machine")
 QUICK = StyleRequest(size=64, steps=2)
 
 

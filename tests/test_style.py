@@ -9,16 +9,16 @@ from pictures import scene, texture
 
 from core import images, perceptual
 from core.errors import UserError
-from core.settings import MeasureRequest, Progress, Result, StyleRequest
+from core.settings import Progress, Result, StyleRequest
 from core.style import budget
 from core.style import objective as objectives
 from core.style.descent import ROLLBACKS, descend
-from core.style.measure import measure
 from core.style.objective import Objective, Weights, gram, variation
 from core.style.paint import paint
 from core.style.schedule import scales
 
 SMALL = StyleRequest(size=64, steps=6)
+pytestmark = pytest.mark.usefixtures("measured_machine")
 
 
 def painted(request=SMALL, photo=None, styles=None, **more) -> Result:
@@ -181,10 +181,10 @@ def test_a_size_that_cannot_fit_is_refused_with_one_that_does(monkeypatch):
         budget.check(StyleRequest(size=fits + 32), (400, 300), MEASURED)
 
 
-def test_measuring_is_remembered():
-    assert budget.known("bundled") is None
-    *_, result = measure(MeasureRequest("bundled"))
-    assert isinstance(result, Result)
+def test_the_first_painting_measures_the_machine_and_remembers():
+    budget._file("bundled").unlink()
+    events = list(paint(SMALL, scene(), [texture()]))
+    assert "Measuring" in events[0].note
     found = budget.known("bundled")
     assert found.seconds_a_pixel > 0
     # Two 32-channel float or bfloat16 maps at full size are kept at the very least.
@@ -223,7 +223,7 @@ def test_same_seed_same_picture_other_seed_another():
 @pytest.mark.parametrize(
     "change",
     [
-        {"optimiser": "lbfgs"}, {"optimiser": "sgd"}, {"start": "noise"}, {"stroke_size": 0.5}, {"content_weight": 8},
+        {"optimiser": "adam"}, {"optimiser": "sgd"}, {"start": "noise"}, {"stroke_size": 0.5}, {"content_weight": 8},
         {"style_weight": 0.1}, {"palette_weight": 0}, {"variation_weight": 10}, {"fine_strokes": 0}, {"large_forms": 4},
         {"rate": 0.3}, {"keep_colour": True}, {"strength": 0.5},
     ],
@@ -248,6 +248,12 @@ def test_several_styles_by_weight():
 def test_any_shape_of_photo_and_style_works(size):
     shape = pixels(painted(StyleRequest(size=64, steps=2), photo=scene(*size), styles=[texture(*size)])).shape
     assert max(shape[:2]) == 64
+
+
+def test_a_size_that_cannot_fit_is_refused_before_it_starts(monkeypatch):
+    monkeypatch.setattr(budget.device, "free_memory", lambda *_: 200_000_000)
+    with pytest.raises(UserError, match="of memory"):
+        painted(StyleRequest(size=2048))
 
 
 def test_transparency_is_kept():

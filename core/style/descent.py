@@ -71,7 +71,9 @@ def descend(
             with torch.no_grad():
                 x.copy_(best_image)
             optimiser = _optimiser(x, method, rate)
-            yield Step(x.detach().clamp(0, 1), best, {}, "A step went wrong; taken back, going on with half the step size.")
+            yield Step(
+                x.detach().clamp(0, 1), best, {}, "A step went wrong; taken back, going on with half the step size."
+            )
             continue
         if loss < 0.999 * best:
             best_step = step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 
@@ -11,8 +12,8 @@ from core import device as devices
 from core.settings import MeasureRequest, Progress, Result, StyleRequest
 from core.style import budget
 from core.style.descent import descend
-from core.style.objective import Objective
-from core.style.paint import network, weights
+from core.style.networks import network
+from core.style.objective import Objective, Weights
 
 SIDES = (128, 384)  # px of the two square test pictures
 STEPS = 4
@@ -27,21 +28,21 @@ def measure(request: MeasureRequest) -> Iterator[Progress | Result]:
     for k, side in enumerate(SIDES):
         yield Progress(k, len(SIDES), note="Measuring this machine, once.")
         picture = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
-        objective = Objective(net, picture, [picture.flip(3)], [1.0], weights(StyleRequest()))
+        objective = Objective(net, picture, [picture.flip(3)], [1.0], Weights.of(StyleRequest()))
         stored.append(_stored_bytes(objective, picture.clone().requires_grad_()))
         marks = [time.perf_counter()]
         for step in descend(picture, objective, "adam", 1.0, STEPS + 1):
             float(step.image[0, 0, 0, 0])  # wait for the device
             marks.append(time.perf_counter())
         # The first step also prepares kernels; of the rest the fastest is least disturbed by other programs.
-        seconds.append(min(b - a for a, b in zip(marks[1:-1], marks[2:], strict=True)))
+        seconds.append(min(b - a for a, b in itertools.pairwise(marks[1:])))
     (small, large), (few, many) = (s * s for s in SIDES), stored
     per_pixel = max(0.0, (seconds[1] - seconds[0]) / (large - small))
     bytes_a_pixel = (many - few) / (large - small)
     measured = budget.Measured(
         seconds_a_step=max(0.0, seconds[0] - per_pixel * small),
         seconds_a_pixel=per_pixel,
-        # Besides what is kept, gradients of one scale live at the same time, as large again at the peak (bench/style.py).
+        # Besides what is kept, gradients of it live at the same time: as large again at the peak (bench/style.py).
         bytes_a_pixel=2 * bytes_a_pixel,
         bytes_in_all=2 * max(0.0, few - bytes_a_pixel * small) + 4e8,
     )

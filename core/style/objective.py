@@ -3,7 +3,7 @@
 Content: features of a deep layer close to the photo's. Style: Gram matrices of several layers close to the style
 pictures'. Variation: neighbouring pixels close to each other. Their weighted sum is what descends.
 
-Knows feature networks only as "picture in, named features out". Knows nothing of scales, steps or requests.
+Knows feature networks only as "picture in, named features out". Knows nothing of scales or steps.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from core.perceptual import FeatureNet
+from core.settings import StyleRequest
 
 CONTENT_LAYER = "relu4_1"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -55,12 +56,24 @@ class Weights:
     palette: float
     layers: tuple[float, ...] = (1.0,) * len(STYLE_LAYERS)
 
+    @classmethod
+    def of(cls, request: StyleRequest) -> Weights:
+        """A request's relative weights as absolute ones: 1 on the page is what looked right on our trial sheets."""
+        fine, large = request.fine_strokes, request.large_forms
+        return cls(
+            content=0.02 * request.content_weight,
+            style=request.style_weight,
+            variation=0.5 * request.variation_weight,
+            palette=request.palette_weight,
+            layers=(fine, fine, 1.0, large, large),
+        )
+
 
 class Objective:
     """Targets taken once from the photo and the styles at one scale, then the loss of any picture against them.
 
-    Each part is divided by what its target measures (the paper uses fixed 1/4N²M²), so a part is 0 when it is met, about
-    1 when nothing of it is there, and weights mean the same for every network, size and style.
+    Each part is divided by what its target measures (the paper uses fixed 1/4N²M²), so a part is 0 when it is met,
+    about 1 when nothing of it is there, and weights mean the same for every network, size and style.
     """
 
     def __init__(

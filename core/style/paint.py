@@ -6,7 +6,6 @@ Knows no UI, no files, no queue. `paint` is the only way to a painting; pages, A
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -19,8 +18,11 @@ from torch import Tensor
 from core import device as devices
 from core import images, perceptual
 from core.errors import UserError
-from core.settings import Progress, Result, StyleRequest
+from core.settings import MeasureRequest, Progress, Result, StyleRequest
+from core.style import budget
 from core.style.descent import descend
+from core.style.measure import measure
+from core.style.networks import brought, network
 from core.style.objective import Objective, Weights
 from core.style.schedule import Scale, scales
 
@@ -42,6 +44,10 @@ def paint(
     began = time.perf_counter()
     shares = _shares(request, styles)
     name = perceptual.choose(request.network)
+    yield from brought(name, stopped)
+    if budget.known(name) is None:
+        yield from (event for event in measure(MeasureRequest(name)) if isinstance(event, Progress))
+    budget.check(request, photo.size, budget.known(name))
     device = devices.pick()
     net = network(name, device)
     noise = torch.Generator().manual_seed(request.seed)
@@ -58,7 +64,7 @@ def paint(
             to_tensor(s, images.fit_size(*s.size, min(stage.style_size, max(s.size)), minimum=16), device)
             for s in styles
         ]
-        objective = Objective(net, target, pictures, shares, weights(request))
+        objective = Objective(net, target, pictures, shares, Weights.of(request))
         image = _start(request, target, noise) if image is None else _enlarge(image, stage)
         at_stage = 0
         for step in descend(image, objective, request.optimiser, request.rate, stage.steps):
@@ -96,27 +102,6 @@ def paint(
         styles=[images.digest(s) for s in styles],
     )
     yield Result((finished, easel), recipe, time.perf_counter() - began, " ".join(notes))
-
-
-@functools.cache
-def network(name: str, device: torch.device) -> perceptual.FeatureNet:
-    """The feature network `name`, loaded once per process and shared: it is frozen."""
-    return perceptual.load(name, device=device, dtype=devices.dtype(device))
-
-
-def weights(request: StyleRequest) -> Weights:
-    """The request's relative weights as the objective's absolute ones.
-
-    1 on the page is what looked right over our trial sheet of photos and paintings (bench/style_sheet.py).
-    """
-    fine, large = request.fine_strokes, request.large_forms
-    return Weights(
-        content=0.05 * request.content_weight,
-        style=request.style_weight,
-        variation=0.5 * request.variation_weight,
-        palette=request.palette_weight * request.style_weight,
-        layers=(fine, fine, 1.0, large, large),
-    )
 
 
 def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:
