@@ -71,7 +71,7 @@ class FeatureNet(nn.Module):
             raise ValueError(f"layers {list(layers)}: there are {self.layer_names}")
         last = max(self.layer_names.index(layer) for layer in layers)
         # Normalised before the cast: bfloat16 then has its finest steps around mid-grey, where they are needed.
-        x = ((image - self.mean) / self.std).to(self.convs["relu1_1"].weight.dtype)
+        x = ((image - self.mean) / self.std).to(next(self.convs.parameters()).dtype)
         x = F.pad(x, (1, 1, 1, 1), mode="replicate").contiguous(memory_format=torch.channels_last)
         found = {}
         for layer in self.layer_names[: last + 1]:
@@ -113,22 +113,21 @@ def scale_to_one(net: FeatureNet, pictures: Sequence[Tensor]) -> None:
 def dead_leaves(count: int, side: int, seed: int = 0) -> Tensor:
     """Pictures with the edges, scales and contrasts of natural ones, from numbers alone -> [count, 3, side, side].
 
-    Shaded discs whose radii follow a power law cover each other (dead leaves: Lee, Mumford & Huang 2001, IJCV).
+    Shaded, grainy discs of all sizes cover each other (dead leaves: Lee, Mumford & Huang 2001, IJCV).
     """
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:side, :side] / side
     pictures = np.empty((count, 3, side, side), np.float32)
     for picture in pictures:
-        picture[:] = 0.4
-        for _ in range(400):
-            r = 0.01 * (1 - rng.random() * (1 - (0.01 / 0.5) ** 2)) ** -0.5
-            left, top = rng.uniform(-0.1, 1.1, 2)
-            grey, hue, slope = rng.beta(1.2, 1.6), rng.normal(0, 0.08, 3), rng.normal(0, 0.6, 2)
-            u, v = x - left, y - top
-            inside = u * u + v * v < r * r
-            shade = grey + slope[0] * u[inside] + slope[1] * v[inside]
-            shade = shade + rng.normal(0, rng.choice([0.0, 0.02, 0.06]), shade.shape)
-            picture[:, inside] = shade * (1 + hue[:, None])
+        hue = rng.uniform(0.7, 1.2, 3)  # each picture has a light of its own
+        for smallest, leaves in ((0.15, 40), (0.05, 100), (0.02, 250)):
+            for r in smallest / np.sqrt(rng.uniform(0.02, 1, leaves)):
+                u, v = x - rng.uniform(-0.2, 1.2), y - rng.uniform(-0.2, 1.2)
+                inside = u * u + v * v < r * r
+                slope = rng.normal(0, 0.5, 2)
+                grey = rng.beta(1.1, 1.5) + slope[0] * u[inside] + slope[1] * v[inside]
+                grey = grey * (1 + rng.normal(0, rng.choice([0.02, 0.1, 0.25]), grey.shape))
+                picture[:, inside] = grey * (hue * rng.normal(1, 0.15, 3))[:, None]
     return torch.from_numpy(pictures.clip(0, 1))
 
 

@@ -348,7 +348,7 @@ def train(data: dict, classes: tuple[Tensor, Tensor], work: Path, args: argparse
         if mirrored:
             map8, map16 = map8.flip(3), map16.flip(3)
 
-        rate = args.rate * min(1, spent["steps"] / 300) * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
+        rate = args.rate * min(1, done / 0.02) * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
         for group in optimiser.param_groups:
             group["lr"] = rate
         student.train()
