@@ -33,15 +33,6 @@ PREVIEW_SIDE = 720  # px sent while painting; the finished painting is sent whol
 STOPPING = 0.7  # seconds a stopped painting gets to end by itself before its last preview is shown
 
 
-class Picture(gr.Image):
-    """An upload handed over as the file it is: `core.images` opens it, and knows more kinds than Gradio does."""
-
-    is_template = True
-
-    def preprocess(self, payload: Any) -> str | None:
-        return payload and payload.path
-
-
 @dataclasses.dataclass
 class Visit:
     """What one browser tab has going: its newest job, and a folder for the files it gets."""
@@ -367,9 +358,13 @@ def build() -> gr.Blocks:
         gr.Markdown("# Paint a photo in another picture's style", elem_id="title")
         with gr.Row(equal_height=False):
             with gr.Column(scale=2, min_width=320):
-                photo = Picture(label="Your photo", type="filepath", height=230, sources=["upload", "clipboard"])
+                photo = gr.Image(label="Your photo", height=230, sources=["upload", "clipboard"], elem_id="photo")
+                # Handed over as the file it is: `core.images` opens it, and knows more kinds than Gradio does.
+                photo.preprocess = lambda payload: payload and payload.path
                 photo_shelf = _shelf("Photos to try", "photo")
-                styles = gr.Gallery(label="Style pictures", interactive=True, type="filepath", columns=3, height=230)
+                styles = gr.Gallery(
+                    label="Style pictures", interactive=True, type="filepath", columns=3, height=230, elem_id="styles"
+                )
                 style_shelf = _shelf("Paintings to try", "painting")
                 mix = gr.Checkbox(label="Mix several styles", value=False, container=False)
                 preset = gr.Radio([(label, name) for name, label in PRESETS.items()], value="good", label="Quality")
@@ -382,7 +377,9 @@ def build() -> gr.Blocks:
                     style_weights = gr.Textbox(
                         "", label="Style weights", info="How much each style picture counts, like 2, 1. Empty: equally."
                     )
-                    restore = gr.File(label="Drop a painting here to get its settings back", file_types=[".png"])
+                    restore = gr.File(
+                        label="Drop a painting here to get its settings back", file_types=[".png"], elem_id="restore"
+                    )
                 with gr.Accordion("Advanced", open=False):
                     for name, about in SETTINGS.items():
                         if about.advanced:
@@ -398,7 +395,7 @@ def build() -> gr.Blocks:
                 )
                 compare = gr.ImageSlider(
                     label="Before and after", interactive=False, format="png", max_height=640, buttons=["fullscreen"],
-                    slider_position=35,
+                    slider_position=35, elem_id="compare",
                 )  # fmt: skip
                 status = gr.HTML(look.status("Choose a photo and a style, then press Paint."), padding=False)
                 with gr.Group(visible=False) as finished:
@@ -414,9 +411,9 @@ def build() -> gr.Blocks:
         pictures = [photo, styles, style_weights]
         easel = [go, stop, status, preview, compare, curves, finished, png, timelapse]
         private = {"api_visibility": "private", "show_progress": "hidden"}
-        gr.on([go.click], _paint, [*pictures, *values], easel, js=look.SHOW_EASEL, concurrency_limit=None, **private).then(
-            _timelapse, None, timelapse, **private
-        )
+        gr.on(
+            [go.click], _paint, [*pictures, *values], easel, js=look.SHOW_EASEL, concurrency_limit=None, **private
+        ).then(_timelapse, None, timelapse, **private)
         stop.click(_stop, None, None, queue=False, **private)
         for name in AFTERWARDS:
             event = widgets[name].release if name == "strength" else widgets[name].input

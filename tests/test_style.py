@@ -13,7 +13,7 @@ from core.settings import Progress, Result, StyleRequest
 from core.style import budget
 from core.style import objective as objectives
 from core.style.descent import ROLLBACKS, descend
-from core.style.objective import Objective, Weights, gram, variation
+from core.style.objective import Moments, Objective, Weights, gram, variation
 from core.style.paint import paint
 from core.style.schedule import scales
 
@@ -37,6 +37,18 @@ def test_gram_is_the_mean_of_products_over_positions():
     features = torch.randn(2, 3, 4, 5)
     expected = torch.einsum("nchw,ndhw->ncd", features, features) / 20
     torch.testing.assert_close(gram(features), expected)
+
+
+def test_moments_compare_means_and_covariances_apart():
+    features = torch.randn(1, 4, 8, 8) + 5
+    found = Moments.of(features)
+    torch.testing.assert_close(
+        found.covariance[0], torch.cov(features.flatten(2)[0], correction=0), atol=1e-4, rtol=1e-4
+    )
+    assert found.distance(found) == 0
+    shifted = Moments.of(features + 1)  # other means, the same covariance
+    means = ((found.mean - shifted.mean).square().sum() / found.mean.square().sum()).item()
+    assert shifted.distance(found).item() == pytest.approx(means, rel=1e-2)
 
 
 def test_variation_sees_stripes_and_checkerboards_alike_and_no_flat_picture():
@@ -71,17 +83,17 @@ def test_the_loss_is_the_weighted_sum_of_its_parts_and_weights_count():
 def test_style_targets_mix_by_their_shares():
     net = perceptual.load("bundled")
     a, b, photo = torch.rand(3, 1, 3, 48, 48)
-    mixed = Objective(net, photo, [a, b], [0.25, 0.75], Weights(1, 1, 1, 1)).grams
-    alone = [Objective(net, photo, [s], [1.0], Weights(1, 1, 1, 1)).grams for s in (a, b)]
+    mixed = Objective(net, photo, [a, b], [0.25, 0.75], Weights(1, 1, 1, 1)).styles
+    alone = [Objective(net, photo, [s], [1.0], Weights(1, 1, 1, 1)).styles for s in (a, b)]
     for name in objectives.STYLE_LAYERS:
-        torch.testing.assert_close(mixed[name], 0.25 * alone[0][name] + 0.75 * alone[1][name])
+        torch.testing.assert_close(mixed[name].gram, 0.25 * alone[0][name].gram + 0.75 * alone[1][name].gram)
 
 
 def test_layers_without_weight_are_not_asked_for():
     net = perceptual.load("bundled")
     photo = torch.rand(1, 3, 48, 48)
     objective = Objective(net, photo, [photo], [1.0], Weights(1, 1, 1, 1, layers=(0, 0, 1, 0, 0)))
-    assert set(objective.grams) == {"relu3_1", objectives.PALETTE}
+    assert set(objective.styles) == {"relu3_1", objectives.PALETTE}
 
 
 # ---------------------------------------------------------------- descent

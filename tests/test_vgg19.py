@@ -17,7 +17,7 @@ REQUEST = StyleRequest(size=64, steps=2, network="vgg19")
 
 @pytest.fixture
 def vgg19_on_the_hub(local_hub):
-    """A file with VGG-19's names and shapes (and its classifier's beginning), random numbers, at the pinned revision."""
+    """A file with VGG-19's names and shapes and random numbers, at the pinned revision."""
     entry = weights.entry("vgg19")
     rng = np.random.default_rng(0)
     tensors, before = {"head.fc.bias": np.zeros(1000, np.float32)}, 3

@@ -30,9 +30,40 @@ def gram(features: Tensor) -> Tensor:
     return f @ f.transpose(1, 2) / f.shape[2]
 
 
-def palette(image: Tensor) -> Tensor:
-    """Mean and second moments of the colours: the Gram matrix of (r, g, b, 1). [N, 3, H, W] -> [N, 4, 4]."""
-    return gram(torch.cat([image, torch.ones_like(image[:, :1])], dim=1))
+@dataclass(frozen=True)
+class Moments:
+    """What style is made of in one layer: the mean of its features [N, C] and their Gram matrix [N, C, C].
+
+    Activations are never negative, so a Gram matrix is mostly the product of their means, and what makes a brush stroke
+    drowns in it. We compare the two apart: means, and the Gram matrix of what is left without them (the covariance).
+    """
+
+    mean: Tensor
+    gram: Tensor
+
+    @classmethod
+    def of(cls, features: Tensor) -> Moments:
+        return cls(features.flatten(2).float().mean(2), gram(features))
+
+    @classmethod
+    def mixed(cls, parts: Sequence[Moments], shares: Sequence[float]) -> Moments:
+        """Of several pictures together. Moments are averages, so their shares simply weigh them."""
+        return cls(
+            sum(share * part.mean for share, part in zip(shares, parts, strict=True)),
+            sum(share * part.gram for share, part in zip(shares, parts, strict=True)),
+        )
+
+    @property
+    def covariance(self) -> Tensor:
+        return self.gram - self.mean[:, :, None] * self.mean[:, None, :]
+
+    def distance(self, wanted: Moments) -> Tensor:
+        """0 where both agree; 1 for each of the two that is not there at all."""
+        return _relative(self.covariance, wanted.covariance) + _relative(self.mean, wanted.mean)
+
+
+def _relative(found: Tensor, wanted: Tensor) -> Tensor:
+    return (found - wanted).square().sum() / wanted.square().sum().clamp_min(1e-12)
 
 
 def variation(image: Tensor) -> Tensor:
@@ -91,13 +122,11 @@ class Objective:
             content = network(photo, [CONTENT_LAYER])[CONTENT_LAYER]
             self.content = content.float()
             self.content_size = self.content.square().mean()
-            # Gram matrices are means, so several styles mix linearly, and never mind their sizes.
-            self.grams: dict[str, Tensor] = {}
-            for style, share in zip(styles, shares, strict=True):
+            found = []
+            for style in styles:
                 features = network(style, list(self.style_layers)) if self.style_layers else {}
-                found = {n: gram(f) for n, f in features.items()} | {PALETTE: palette(style)}
-                for name, g in found.items():
-                    self.grams[name] = self.grams.get(name, 0) + share * g
+                found.append({name: Moments.of(f) for name, f in {**features, PALETTE: style}.items()})
+            self.styles = {name: Moments.mixed([part[name] for part in found], shares) for name in found[0]}
         total = sum(self.style_layers.values()) or 1.0
         self.layer_weights = {n: w / total for n, w in self.style_layers.items()}
 
@@ -106,17 +135,12 @@ class Objective:
         w = self.weights
         features = self.network(image, [*self.layer_weights, CONTENT_LAYER])
         content = (features[CONTENT_LAYER].float() - self.content).square().mean() / self.content_size
-        style = sum(
-            (share * self._distance(name, gram(features[name])) for name, share in self.layer_weights.items()),
-            start=w.palette * self._distance(PALETTE, palette(image)),
-        )
+        style = w.palette * Moments.of(image).distance(self.styles[PALETTE])
+        for name, share in self.layer_weights.items():
+            style = style + share * Moments.of(features[name]).distance(self.styles[name])
         parts = {
             "content": w.content * content,
             "style": w.style * style,
             "variation": w.variation * variation(image),
         }
         return sum(parts.values()), {name: part.detach() for name, part in parts.items()}
-
-    def _distance(self, name: str, found: Tensor) -> Tensor:
-        wanted = self.grams[name]
-        return (found - wanted).square().sum() / wanted.square().sum()

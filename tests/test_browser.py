@@ -1,0 +1,185 @@
+"""The whole studio, in a real browser and through the API: two files in, a painting out."""
+
+import shutil
+import time
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from pictures import scene, texture
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+from studio import serving
+
+from core import images
+from core.settings import StyleRequest
+from core.style.paint import paint
+
+CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("studio")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page.set_default_timeout(30_000)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def files(tmp_path):
+    scene(320, 240).save(tmp_path / "photo.jpg", quality=95)
+    texture(200, 200).save(tmp_path / "painting.png")
+    return tmp_path
+
+
+def setting(page, label: str):
+    return page.get_by_label(f"number input for {label}", exact=False)
+
+
+def upload(page, files):
+    page.locator("input[type=file]").nth(0).set_input_files(files / "photo.jpg")
+    expect(page.locator("#photo img")).to_be_visible()
+    page.locator("#styles input[type=file]").set_input_files(files / "painting.png")
+    expect(page.locator("#styles img").first).to_be_visible()
+
+
+def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page, files):
+    page.goto(f"{studio}/style/")
+    upload(page, files)
+    expect(page.get_by_text("on this machine")).to_be_visible(timeout=60_000)  # told before it starts
+
+    # One painting is watched and stopped.
+    page.get_by_text("More settings").click()
+    setting(page, "Size").fill("512")
+    setting(page, "Steps").fill("200")
+    setting(page, "Steps").press("Tab")
+    page.get_by_role("button", name="Paint", exact=True).click()
+    previews = set()
+    until = time.monotonic() + 60
+    while len(previews) < 4 and time.monotonic() < until:  # the photo itself, then at least three of the painting
+        previews.add(page.locator("#preview img").get_attribute("src"))
+        page.wait_for_timeout(100)
+    assert len(previews) >= 4
+    expect(page.locator(".curves polyline").first).to_be_attached()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    pressed = time.monotonic()
+    expect(page.get_by_text("Stopped")).to_be_visible()
+    assert time.monotonic() - pressed < 3  # a second here, and patience for a busy test machine
+    expect(page.locator("#compare img").first).to_be_visible()  # the picture so far is kept
+
+    # Another is finished, downloaded, and its settings are restored from the file.
+    setting(page, "Size").fill("96")
+    setting(page, "Steps").fill("7")
+    setting(page, "Stroke size").fill("0.5")
+    setting(page, "Stroke size").press("Tab")
+    page.get_by_role("button", name="Paint", exact=True).click()
+    expect(page.get_by_text("Painted in")).to_be_visible(timeout=60_000)
+    with page.expect_download() as download:
+        page.get_by_text("Download PNG").click()
+    download.value.save_as(files / "painted.png")
+    recipe = images.read_recipe(files / "painted.png")
+    assert (recipe["size"], recipe["steps"], recipe["stroke_size"]) == (96, 7, 0.5)
+    with page.expect_download() as download:
+        page.get_by_text("Download time-lapse").click()
+    download.value.save_as(files / "time-lapse.webp")
+    assert Image.open(files / "time-lapse.webp").n_frames >= 2
+
+    page.reload()
+    page.get_by_text("More settings").click()
+    expect(setting(page, "Steps")).not_to_have_value("7")
+    page.locator("#restore input[type=file]").set_input_files(files / "painted.png")
+    expect(setting(page, "Steps")).to_have_value("7")
+    expect(setting(page, "Stroke size")).to_have_value("0.5")
+
+
+def test_strength_is_set_without_painting_again(studio, page, files):
+    page.goto(f"{studio}/style/")
+    upload(page, files)
+    page.get_by_text("Draft").click()
+    page.get_by_role("button", name="Paint", exact=True).click()
+    expect(page.get_by_text("Painted in")).to_be_visible(timeout=60_000)
+    before = page.locator("#compare img").nth(1).get_attribute("src")
+    page.get_by_label("Keep the photo's colours").check()
+    expect(page.locator("#compare img").nth(1)).not_to_have_attribute("src", before)
+
+
+def test_a_file_that_is_no_picture_is_refused_in_words_and_nothing_is_lost(studio, page, files):
+    (files / "photo-of-a-cat.jpg").write_text("this is not a cat")
+    page.goto(f"{studio}/style/")
+    upload(page, files)
+    page.locator("#photo").get_by_label("Clear").click()
+    page.locator("#photo input[type=file]").set_input_files(files / "photo-of-a-cat.jpg")
+    expect(page.get_by_text("cannot be used")).to_be_visible()
+    expect(page.locator("#styles img").first).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_style_page_lives_in_the_studio_with_one_scroll_bar(studio, browser, width):
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.goto(f"{studio}/paint")
+    frame = page.frame_locator("iframe[src*='/style/']")
+    expect(frame.get_by_role("button", name="Paint", exact=True)).to_be_visible(timeout=30_000)
+    height = page.locator("iframe[src*='/style/']").evaluate(
+        "f => [f.clientHeight, f.contentDocument.body.scrollHeight]"
+    )
+    assert height[0] >= height[1] - 60
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+def test_the_front_page_leads_to_the_style_page(studio, page):
+    page.goto(studio)
+    expect(page.get_by_role("heading", name="Ganvas")).to_be_visible(timeout=30_000)
+    page.get_by_role("link", name="Style").first.click()
+    expect(page.frame_locator("iframe").get_by_text("Paint a photo")).to_be_visible(timeout=30_000)
+
+
+def test_the_api_paints_the_same_picture_and_sends_previews(studio, files):
+    client = Client(f"{studio}/style/", verbose=False)
+    style = [{"image": handle_file(files / "painting.png"), "caption": None}]
+    job = client.submit(
+        photo=handle_file(files / "photo.jpg"), styles=style, size=128, steps=20, seed=3, api_name="/paint"
+    )
+    path, ended = job.result(timeout=120)
+    assert any(update[0] for update in job.outputs()[:-1])  # previews on the way
+    assert ended["recipe"]["seed"] == 3
+    photo, painting = images.open_picture(files / "photo.jpg"), images.open_picture(files / "painting.png")
+    *_, result = paint(StyleRequest(size=128, steps=20, seed=3), photo, [painting])
+    with Image.open(path) as got:
+        np.testing.assert_array_equal(np.asarray(got.convert("RGB")), np.asarray(result.images[0]))
+
+
+def test_the_api_explains_its_parameters(studio):
+    described = Client(f"{studio}/style/", verbose=False).view_api(return_format="dict")["named_endpoints"]
+    assert set(described) == {"/paint"}
+    names = [parameter["parameter_name"] for parameter in described["/paint"]["parameters"]]
+    assert names[:4] == ["photo", "styles", "style_weights", "size"]
+    assert "The longer side" in described["/paint"]["description"]
+
+
+def test_a_taken_port_is_said_plainly(studio, tmp_path):
+    port = studio.rsplit(":", 1)[1]
+    with pytest.raises(RuntimeError, match=f"Port {port} cannot be used"), serving(tmp_path, PORT=port):
+        pass
+
+
+def test_the_style_app_runs_alone(tmp_path):
+    with serving(tmp_path, script="style_app.py", ready="/config") as address:
+        assert "/paint" in Client(address, verbose=False).view_api(return_format="dict")["named_endpoints"]

@@ -1,0 +1,149 @@
+"""Networks, losses and augmentation: shapes, the paper's numbers, and what must not change."""
+
+import pytest
+import torch
+from torch import nn
+
+from core.gan.augment import DRAWS, augment, cut_out, flip, translate, vary_colour
+from core.gan.losses import discriminator_loss, generator_loss, r1_penalty
+from core.gan.networks import Discriminator, Generator, SpectralNorm, build
+from core.settings import TRAIN_PRESETS, TrainRequest
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("method", ["dcgan", "connected"])
+@pytest.mark.parametrize("size", [16, 32, 64, 128])
+@pytest.mark.parametrize(("colour", "channels"), [("grey", 1), ("rgb", 3), ("rgba", 4)])
+def test_every_size_and_kind_of_picture(method, size, colour, channels):
+    request = TrainRequest(method=method, size=size, colour=colour, width_g=4, width_d=4, latent=6)
+    g, d = build(request, seeded())
+    pictures = g(torch.randn(3, 6))
+    assert pictures.shape == (3, channels, size, size)
+    assert pictures.abs().max() <= 1
+    assert d(pictures).shape == (3,)
+
+
+def test_dcgan_is_the_papers():
+    """Strided convolutions only, batch norm in all but D's first and last and G's last layer, and no other layers."""
+    request = TrainRequest(**TRAIN_PRESETS["paper"])
+    g, d = build(request, seeded())
+    names = [type(layer).__name__ for layer in g.layers]
+    assert names == ["ConvTranspose2d", "BatchNorm2d", "ReLU"] * 4 + ["ConvTranspose2d", "Tanh"]
+    assert [layer.out_channels for layer in g.layers if isinstance(layer, nn.ConvTranspose2d)] == [512, 256, 128, 64, 3]
+    names = [type(layer).__name__ for layer in d.layers]
+    inner = ["Conv2d", "BatchNorm2d", "LeakyReLU"] * 3
+    assert names == ["Conv2d", "LeakyReLU", *inner, "Conv2d", "Flatten"]
+    assert {layer.negative_slope for layer in d.layers if isinstance(layer, nn.LeakyReLU)} == {0.2}
+    weights = torch.cat([p.detach().flatten() for net in (g, d) for p in net.parameters() if p.dim() == 4])
+    assert weights.std().item() == pytest.approx(0.02, rel=0.01)
+    assert weights.mean().abs() < 1e-4
+    # The count of pytorch/examples' dcgan, plus the biases of the three layers without batch norm.
+    assert sum(p.numel() for p in g.parameters()) == 3_576_704 + 3
+    assert sum(p.numel() for p in d.parameters()) == 2_765_568 + 64 + 1
+
+
+def test_a_network_is_a_function_of_its_configuration():
+    request = TrainRequest(size=16, width_g=4, width_d=4)
+    g, d = build(request, seeded(1))
+    again, _ = build(request, seeded(1))
+    other, _ = build(request, seeded(2))
+    assert all(torch.equal(a, b) for a, b in zip(g.parameters(), again.parameters(), strict=True))
+    assert not torch.equal(g.layers[0].weight, other.layers[0].weight)
+    rebuilt = Generator(**g.config)
+    rebuilt.load_state_dict(g.state_dict(), strict=True)
+    z = torch.randn(2, request.latent, generator=seeded())
+    assert torch.equal(rebuilt.eval()(z), g.eval()(z))
+    assert Discriminator(**d.config).config == d.config
+
+
+def test_building_leaves_the_global_generator_alone():
+    before = torch.random.get_rng_state()
+    build(TrainRequest(size=16, width_g=4, width_d=4), seeded())
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_spectral_norm_makes_the_largest_singular_value_one():
+    weight = torch.randn(20, 8, 4, 4, generator=seeded())
+    norm = SpectralNorm(weight, seeded(1)).train()
+    for _ in range(30):
+        normalised = norm(weight)
+    assert torch.linalg.matrix_norm(normalised.flatten(1), 2).item() == pytest.approx(1, abs=1e-3)
+    first = SpectralNorm(weight, seeded(1)).eval()(weight)
+    assert torch.linalg.matrix_norm(first.flatten(1), 2).item() == pytest.approx(1, abs=0.1)
+
+
+def test_original_losses_are_the_formulas():
+    real, fake = torch.randn(2, 50, dtype=torch.float32, generator=seeded())
+    d_real, d_fake = real.double().sigmoid(), fake.double().sigmoid()
+    expected = -(d_real.log().mean() + (1 - d_fake).log().mean())
+    assert discriminator_loss("original", real, fake).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert generator_loss("original", fake).item() == pytest.approx(-d_fake.log().mean().item(), rel=1e-5)
+    smoothed = -(0.9 * d_real.log() + 0.1 * (1 - d_real).log()).mean() - (1 - d_fake).log().mean()
+    assert discriminator_loss("original", real, fake, 0.1).item() == pytest.approx(smoothed.item(), rel=1e-5)
+
+
+def test_hinge_stops_caring_beyond_one():
+    far = torch.tensor([3.0, 5.0])
+    assert discriminator_loss("hinge", far, -far) == 0
+    assert discriminator_loss("hinge", -far, far) == 10
+    assert generator_loss("hinge", far) == -4
+
+
+def test_r1_is_the_squared_slope():
+    images = torch.randn(4, 3, 8, 8, generator=seeded()).requires_grad_(True)
+    direction = torch.randn(3, 8, 8, generator=seeded(1))
+    assert r1_penalty((images * direction).sum((1, 2, 3)), images).item() == pytest.approx(
+        direction.square().sum().item(), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_augmentation_is_differentiable_and_leaves_opacity_alone(channels):
+    images = torch.rand(5, channels, 16, 16, generator=seeded()).requires_grad_(True)
+    draws = torch.rand(5, DRAWS, generator=seeded(1))
+    varied = augment(images, draws, colour=True, translation=True, cutout=True)
+    assert varied.shape == images.shape
+    varied.sum().backward()
+    assert images.grad.abs().sum() > 0
+    if channels == 4:
+        assert torch.equal(vary_colour(images, draws[:, 1:4])[:, 3], images[:, 3])
+
+
+def test_without_changes_colour_is_kept():
+    images = torch.rand(2, 3, 8, 8, generator=seeded())
+    assert torch.allclose(vary_colour(images, torch.full((2, 3), 0.5)), images, atol=1e-6)
+
+
+def test_translation_moves_whole_pixels_and_fills_with_grey():
+    images = torch.rand(1, 3, 16, 16, generator=seeded()) + 0.1
+    still = torch.tensor([[0.5, 0.5]])
+    assert torch.equal(translate(images, still), images)
+    moved = translate(images, torch.tensor([[0.999, 0.5]]))  # two rows up
+    assert torch.equal(moved[:, :, :-2], images[:, :, 2:])
+    assert moved[:, :, -2:].abs().sum() == 0
+    back = translate(images, torch.tensor([[0.5, 0.0]]))  # two columns right
+    assert torch.equal(back[..., 2:], images[..., :-2])
+
+
+def test_translation_gradient_goes_back_to_where_pixels_came_from():
+    images = torch.rand(3, 2, 16, 16, dtype=torch.float64, generator=seeded(), requires_grad=True)
+    draws = torch.rand(3, 2, generator=seeded(1))
+    assert torch.autograd.gradcheck(lambda x: translate(x, draws), images[:, :, :6, :6].detach().requires_grad_(True))
+
+
+def test_cutout_makes_a_hole_of_half_the_side():
+    images = torch.ones(1, 1, 16, 16)
+    middle = cut_out(images, torch.tensor([[0.5, 0.5]]))
+    assert (middle == 0).sum() == 64
+    corner = cut_out(images, torch.tensor([[0.0, 0.0]]))
+    assert (corner == 0).sum() == 16
+
+
+def test_half_of_the_pictures_are_mirrored():
+    images = torch.arange(4.0).expand(2, 1, 4, 4)
+    mirrored = flip(images, torch.tensor([[0.2] * DRAWS, [0.7] * DRAWS]))
+    assert torch.equal(mirrored[0], images[0].flip(-1))
+    assert torch.equal(mirrored[1], images[1])
