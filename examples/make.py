@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from examples import oils, prints, tiles, water
+from examples import facets, oils, prints, tiles, water
 
 PAINTINGS = {
     "swirls": oils.swirls,
@@ -20,7 +20,7 @@ PAINTINGS = {
     "autumn": oils.autumn,
     "stained-glass": tiles.stained_glass,
     "mosaic": tiles.mosaic,
-    "cubist": tiles.cubist,
+    "cubist": facets.cubist,
     "great-wave": prints.great_wave,
     "linocut": prints.linocut,
     "poster": prints.poster,

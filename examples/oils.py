@@ -14,15 +14,19 @@ class Oil:
         self.relief = np.zeros(ground.shape[:2], np.float32)
         # Bristle marks: long along the stroke, fine across it. Strokes cut their own piece from this sheet.
         sheet = (1024, 1024)
-        marks = noise(rng, sheet, 0.004, 0.16) + 0.7 * noise(rng, sheet, 0.0017, 0.07) + 0.5 * noise(rng, sheet, 0.012, 0.3)
+        marks = (
+            noise(rng, sheet, 0.004, 0.16) + 0.7 * noise(rng, sheet, 0.0017, 0.07) + 0.5 * noise(rng, sheet, 0.012, 0.3)
+        )
         self.marks = (0.5 + 0.27 * marks).astype(np.float32)
 
-    def stroke(self, x, y, direction, colour, second, length, breadth, dry=0.35, hair=0.16, curve=True, body=1.0):
+    def stroke(self, x, y, direction, colour, second, length, breadth, dry=0.35, hair=0.16, curve=True, body=1.0,
+               within=None):  # fmt: skip
         """Paint one stroke centred at each (x, y), in the order given.
 
         direction: field of angles (height, width). colour, second: (n, 3), the two pigments the brush carries.
         length, breadth: (n,), in units of the longer side. dry: how early the bristles run out of paint. hair:
-        how much single bristles differ. curve: follow the field, instead of keeping the first direction.
+        how much single bristles differ. curve: follow the field, instead of keeping the first direction. within: a field of
+        labels; a stroke stays on the label it was started on.
         """
         height, width = self.relief.shape
         long = max(height, width)
@@ -32,9 +36,9 @@ class Oil:
         per_stroke = float(np.max(length) * np.max(breadth)) * long**2 * 2.2
         for part in np.array_split(order, max(1, int(len(x) * per_stroke / 1.5e6))):
             self._ribbons(x[part], y[part], direction, colour[part], second[part], length[part], breadth[part],
-                          dry, hair, curve, body, long)  # fmt: skip
+                          dry, hair, curve, body, within, long)  # fmt: skip
 
-    def _ribbons(self, x, y, direction, colour, second, length, breadth, dry, hair, curve, body, long):
+    def _ribbons(self, x, y, direction, colour, second, length, breadth, dry, hair, curve, body, within, long):
         count = len(x)
         along = max(4, int(np.max(length) * long * 1.35))
         across = max(3, int(np.max(breadth) * long * 1.5))
@@ -69,10 +73,14 @@ class Oil:
         wet = mark > rim + dry * np.maximum(0, u - 0.45) * 1.8 + np.where(np.abs(v) > 0.92, 0.2, 0) - 0.12
         ends = (np.abs(2 * u - 1) ** 5 + np.abs(v) ** 3) < 1
         wet &= ends & (row >= 0) & (row < self.relief.shape[0]) & (column >= 0) & (column < self.relief.shape[1])
+        if within is not None:
+            wet[wet] = within[row[wet], column[wet]] == look_up(within, x, y)[np.nonzero(wet)[0]]
         row, column, mark = row[wet], column[wet], mark[wet]
         who = np.nonzero(wet)[0]
         tint = (1 + hair * 2 * (mark - 0.5))[:, None]
-        load = np.clip((np.broadcast_to(v, wet.shape)[wet] * 0.5 + 0.5 - 0.55) * 2.2 + (mark - 0.5) * 1.6, 0, 1)[:, None]
+        load = np.clip((np.broadcast_to(v, wet.shape)[wet] * 0.5 + 0.5 - 0.55) * 2.2 + (mark - 0.5) * 1.6, 0, 1)[
+            :, None
+        ]
         self.paint[row, column] = (colour[who] * (1 - load) + second[who] * load) * tint
         profile = np.broadcast_to(0.55 + 0.45 * np.abs(v) ** 2 + 0.35 * np.maximum(0, u - 0.8), wet.shape)[wet]
         self.relief[row, column] = body * profile * (0.35 + mark) * (breadth[who] * long) ** 0.5
@@ -192,7 +200,9 @@ def cypress(oil, rng, x, y):
         sway = cx + 0.014 * np.sin(11 * y + 1) * h
         half = wide * (h**0.75) * (1.05 - 0.35 * h) + 0.006 * np.sin(70 * y) * h
         tree = (np.abs(x - sway) < half) & (y > top)
-        wind = (-np.pi / 2 + 0.55 * np.sin(24 * y + 16 * (x - sway) / wide * 0.3) + 0.5 * (x - sway) / wide).astype(np.float32)
+        wind = (-np.pi / 2 + 0.55 * np.sin(24 * y + 16 * (x - sway) / wide * 0.3) + 0.5 * (x - sway) / wide).astype(
+            np.float32
+        )
         tone = 0.5 + 0.5 * np.sin((x - sway) * 210 + 7 * np.sin(15 * y))
         leaf = ramp(colours("0a140f", "13261a", "1f3d22", "3f5a25", "6f5a2a"), 0.85 * tone)
         for times, length, breadth in ((3, 0.06, 0.011), (3, 0.05, 0.007), (1.6, 0.04, 0.0045)):
@@ -204,7 +214,10 @@ def dots(rng, size):
     x, y = grid(size, 1.42)
     horizon = 0.285
     sun = np.hypot(x - 0.63, (y - 0.20) * 1.15)
-    sky = ramp(colours("fff2b0", "ffd27a", "ffa46b", "e58fa5", "9c8fce", "6f9fe0", "4f7fd0"), 1.35 * sun + 0.03 * clouds(rng, x.shape, 0.3))
+    sky = ramp(
+        colours("fff2b0", "ffd27a", "ffa46b", "e58fa5", "9c8fce", "6f9fe0", "4f7fd0"),
+        1.35 * sun + 0.03 * clouds(rng, x.shape, 0.3),
+    )
     puffs = step(0.2, 1.4, clouds(rng, x.shape, 0.35) + 1.0 * np.sin(9 * y + 4 * x) - 5 * np.abs(y - 0.12))
     sky = mix(sky, colours("fff3e2")[0], 0.75 * puffs)
     depth = (y - horizon) / (y.max() - horizon)
@@ -220,7 +233,11 @@ def dots(rng, size):
         t = (base - y) / tall
         main = (x > cx) & (x - cx < 0.42 * tall * np.clip(1 - t, 0, 1) ** 0.8) & (t > 0.08)
         jib = (x < cx - 0.006 * tall) & (cx - x < 0.30 * tall * np.clip(0.9 - t, 0, 1)) & (t > 0.08)
-        hull = (np.abs(x - cx) < 0.36 * tall - 1.2 * np.maximum(0, y - base)) & (y > base - 0.05 * tall) & (y < base + 0.045 * tall)
+        hull = (
+            (np.abs(x - cx) < 0.36 * tall - 1.2 * np.maximum(0, y - base))
+            & (y > base - 0.05 * tall)
+            & (y < base + 0.045 * tall)
+        )
         mirror = (x > cx - 0.3 * tall) & (x - cx < 0.40 * tall * np.clip(1 + 1.2 * t, 0, 1)) & (t < -0.05) & (t > -0.85)
         scene = np.where(mirror[..., None] & (ripple > -0.25)[..., None], mix(scene, colours("fff0d8")[0], 0.5), scene)
         shade = np.clip((x - cx) / (0.42 * tall), 0, 1)
@@ -228,12 +245,19 @@ def dots(rng, size):
         scene[jib] = colours("f6d0c0")[0]
         scene[hull] = colours("7a2f3a")[0]
     bank = y > 0.605 + 0.05 * np.sin(3.3 * x + 2.4) - 0.008 * noise(rng, x.shape, 0.02)
-    meadow = ramp(colours("1f4f2f", "3f7f35", "8fae3a", "dcd05a"), 0.45 + 0.28 * clouds(rng, x.shape, 0.12) - 0.5 * (y - 0.6))
+    meadow = ramp(
+        colours("1f4f2f", "3f7f35", "8fae3a", "dcd05a"), 0.45 + 0.28 * clouds(rng, x.shape, 0.12) - 0.5 * (y - 0.6)
+    )
     scene = np.where(bank[..., None], meadow, scene)
     trunk = np.abs(x - 0.085 - 0.02 * np.sin(9 * y)) < 0.011 + 0.02 * step(0.55, 0.68, y)
-    scene = np.where((trunk & (y > 0.2))[..., None], ramp(colours("2a1f3f", "6f3f3a", "c87f4a"), (x - 0.072) * 32), scene)
+    scene = np.where(
+        (trunk & (y > 0.2))[..., None], ramp(colours("2a1f3f", "6f3f3a", "c87f4a"), (x - 0.072) * 32), scene
+    )
     crown = np.hypot((x - 0.07) / 0.23, (y - 0.13) / 0.19) + 0.17 * clouds(rng, x.shape, 0.09) < 0.92
-    leaves = ramp(colours("16333f", "1f5a3f", "3f8a3a", "a8b83a", "f2d45a"), 0.42 + 0.25 * clouds(rng, x.shape, 0.07) + 1.3 * (x - 0.1) - 1.0 * (y - 0.1))
+    leaves = ramp(
+        colours("16333f", "1f5a3f", "3f8a3a", "a8b83a", "f2d45a"),
+        0.42 + 0.25 * clouds(rng, x.shape, 0.07) + 1.3 * (x - 0.1) - 1.0 * (y - 0.1),
+    )
     scene = np.where(crown[..., None], leaves, scene)
 
     pigments = colours("fff4c8", "ffd23f", "ff9a2e", "ef5b3c", "e86f9a", "b0488f", "5a3f9a", "2f4fb0", "3f86d8", "7fc4e8",
@@ -256,74 +280,135 @@ def dots(rng, size):
 
 
 def autumn(rng, size):
-    """A wet avenue in October, laid on with the knife."""
+    """A wet avenue in October with its lamps lit, laid on with the knife."""
     x, y = grid(size, 0.8)
     shape = x.shape
-    cx, horizon = 0.42, 0.56
-    glow = np.exp(-(np.hypot((x - cx) * 1.5, y - 0.46) / 0.20) ** 2)
-    air = ramp(colours("274a7a", "4f7fae", "9fb9b8", "ffe2a0", "fff6d8"), 0.25 + 0.75 * glow + 0.06 * clouds(rng, shape, 0.2))
-    # The crowns: leaf masses in clumps, brighter towards the opening in the middle.
-    leaf = ramp(colours("4a1430", "8f1f28", "d03a1f", "f0701c", "ffab22", "ffd84a", "fff0a0"),
-                0.42 + 0.16 * clouds(rng, shape, 0.16, 4) + 0.38 * np.exp(-(np.hypot(x - cx, y - 0.42) / 0.27) ** 2) - 0.12 * (np.abs(x - cx) > 0.3))  # fmt: skip
-    teal = step(0.8, 1.5, clouds(rng, shape, 0.13, 3))
-    leaf = mix(leaf, ramp(colours("143a5a", "2f7f8a", "8fc0a0"), 0.5 + 0.3 * noise(rng, shape, 0.05)), 0.8 * teal)
-    opening = np.hypot((x - cx) / 0.115, (y - 0.50) / 0.20) + 0.16 * clouds(rng, shape, 0.09)
-    scene = mix(air, leaf, step(0.75, 1.15, opening))
-    # The wet ground mirrors what stands above the horizon, drawn down and broken by ripples.
-    below = np.maximum(0, y - horizon)
-    mirrored = look_up(scene, x + 0.012 * noise(rng, shape, 0.08, 0.01), np.maximum(0, horizon - 1.15 * below - 0.01))
-    depth = below / (1 - horizon)
-    wet = mix(mirrored * (0.86 - 0.25 * depth[..., None]), colours("2f4f86")[0], 0.25 + 0.18 * noise(rng, shape, 0.09, 0.02))
-    road = np.abs(x - cx) < 0.035 + 0.52 * depth
-    verge = ramp(colours("3f1420", "8f2a1c", "d8601f", "f6a82f"), 0.42 + 0.25 * clouds(rng, shape, 0.06) - 0.2 * depth)
-    ground = np.where(road[..., None], wet, verge)
-    scene = np.where((y > horizon)[..., None], ground, scene)
+    cx, horizon = 0.40, 0.585
+    away = np.hypot((x - cx) * 1.25, (y - 0.50) * 0.9)
+    clump = clouds(rng, shape, 0.15, 3)
+    # Leaves: pale in the haze at the end of the avenue, then gold, orange, red; violet and blue in the shade.
+    leaf = ramp(colours("fdf3c8", "ffe48a", "ffc63a", "ff9a1f", "ec5f1c", "c8301f", "8a1c34", "4a1a4a", "24305f"),
+                1.45 * away + 0.10 * clump + 0.02)  # fmt: skip
+    shade = step(0.35, 1.5, clouds(rng, shape, 0.09, 3)) * step(0.06, 0.28, away)
+    leaf = mix(
+        leaf, ramp(colours("1c2a5a", "1f5f7a", "3f8f6a", "a8b04a"), 0.5 + 0.35 * noise(rng, shape, 0.06)), 0.75 * shade
+    )
+    scene = leaf.copy()
+    depth = np.maximum(0, y - horizon) / (1 - horizon)
+    road = np.abs(x - cx - 0.03 * np.sin(3 * depth)) < 0.022 + 0.44 * depth
+    wall = (y > horizon - 0.04 - 0.10 * np.abs(x - cx)) & (y <= horizon)  # hedges and shade under the trees
+    scene = np.where(
+        (wall & (np.abs(x - cx) > 0.05))[..., None],
+        ramp(colours("5f2a3a", "3a1f4a", "1c2450"), 2.2 * np.abs(x - cx)),
+        scene,
+    )
 
     oil = Oil(rng, mix(scene * 0.5, colours("3a1410")[0], 0.4))
-    level = (0.12 * noise(rng, shape, 0.1)).astype(np.float32)
-    hang = (1.1 + 0.9 * noise(rng, shape, 0.07)).astype(np.float32)
-    where_up, where_down = y <= horizon + 0.004, y > horizon
-    oil.cover(2.2, hang, scene, 0.035, 0.019, where=where_up, vary=0.06, curve=False)
-    oil.cover(2.5, level, scene, 0.05, 0.012, where=where_down, vary=0.07, curve=False)
-    for side, gap in ((-1, 0.055), (1, 0.06), (-1, 0.105), (1, 0.125), (-1, 0.19), (1, 0.23), (-1, 0.31), (1, 0.37)):
-        tree(oil, rng, x, y, cx + side * gap, horizon + 0.30 * (gap - 0.05), gap)
-    for breadth, times in ((0.0125, 1.1), (0.0085, 1.5)):
-        oil.cover(times, hang, scene, 0.018, breadth, where=where_up & (opening > 0.8), vary=0.12, curve=False, body=1.3)
-        oil.cover(times, level, scene, 0.034, breadth * 0.75, where=where_down, vary=0.10, curve=False)
-    fallen = leaf * 0.3 + colours("f08a24")[0] * 0.7
-    oil.cover(0.22, hang, fallen, 0.012, 0.0075, where=where_down, vary=0.16, curve=False, body=1.5)
-    walkers(oil, rng, x, y, cx + 0.012, horizon + 0.045)
+    sweep = (np.arctan2(y - 0.50, x - cx) + 0.55 * noise(rng, shape, 0.09)).astype(np.float32)
+    level = (0.10 * noise(rng, shape, 0.1)).astype(np.float32)
+    above = y <= horizon + 0.004
+    oil.cover(2.4, sweep, scene, 0.040, 0.021, where=above, vary=0.06, curve=False)
+    oil.cover(1.6, sweep, scene, 0.026, 0.0125, where=above & (away > 0.05), vary=0.09, curve=False)
+    for gap in (0.06, 0.09, 0.135, 0.20, 0.29, 0.38):
+        for side in (-1, 1):
+            tree(oil, rng, x, y, cx + side * gap * rng.uniform(0.95, 1.08), horizon - 0.02 + 0.42 * (gap - 0.05), gap)
+        near = (away > 0.8 * gap) & above & (clouds(rng, shape, 0.06, 3) > 0.35 - 1.2 * np.maximum(0, 0.34 - y))
+        oil.cover(0.55, sweep, leaf, 0.020, 0.0115, where=near, vary=0.13, curve=False, body=1.3)
+    lamps = [
+        (cx - 0.115, horizon + 0.012, 0.135, 0.012),
+        (cx + 0.125, horizon + 0.016, 0.145, 0.013),
+        (cx + 0.275, horizon + 0.085, 0.29, 0.020),
+    ]
+    for at, foot, tall, globe in lamps:
+        lamp(oil, x, y, at, foot, tall, globe)
+
+    # The wet ground mirrors what is painted above it, drawn down and broken by ripples.
+    shown = blur(oil.paint, 5 * size / 768)
+    wave = 0.012 * noise(rng, shape, 0.08, 0.01) * (0.3 + depth)
+    mirrored = look_up(shown, x + wave, np.maximum(0, horizon - 0.012 - 1.25 * (y - horizon)))
+    wet = mix(mirrored * 1.08, colours("3f6a9a")[0], np.clip(0.24 + 0.16 * noise(rng, shape, 0.10, 0.02), 0, 0.5))
+    verge = ramp(
+        colours("2a1838", "6f1f2a", "c8481c", "f09a2a"), 0.50 + 0.25 * clouds(rng, shape, 0.06) - 0.35 * np.abs(x - cx)
+    )
+    ground = np.where(road[..., None], wet, verge)
+    for at, foot, _, globe in lamps:
+        streak = (
+            np.exp(-(((x - at - 0.3 * wave) / (1.1 * globe)) ** 2))
+            * step(foot, foot + 0.05, y)
+            * step(foot + 0.34, foot + 0.05, y)
+        )
+        ground = mix(
+            ground, colours("ffe9a0")[0], 0.85 * streak * (0.6 + 0.4 * np.sign(noise(rng, shape, 0.05, 0.008)))
+        )
+    below = y > horizon
+    oil.cover(2.5, level, ground, 0.050, 0.013, where=below, vary=0.05, curve=False)
+    oil.cover(2.2, level, ground, 0.036, 0.0085, where=below, vary=0.07, curve=False)
+    oil.cover(1.2, level, ground, 0.024, 0.0060, where=below, vary=0.11, curve=False, body=1.2)
+    fallen = ramp(colours("d8401c", "ff8a1f", "ffc43a", "ffe88a"), 0.5 + 0.4 * noise(rng, shape, 0.004))
+    oil.cover(0.09, sweep, fallen, 0.012, 0.0070, where=below & (clump > -0.2), vary=0.08, curve=False, body=1.6)
+    walkers(oil, x, y, cx + 0.012, horizon + 0.075)
     return finish(oil.finished(0.6, 0.5))
 
 
 def tree(oil, rng, x, y, at, foot, size):
-    """A trunk with forking branches; `size` grows with nearness."""
-    limbs = [(at, foot, -np.pi / 2 + rng.normal(0, 0.05), 0.9 * size + 0.05, 0.012 + 0.085 * size, 0)]
+    """A trunk with forking branches, lit from the middle of the avenue; `size` grows with nearness."""
+    lit = -1.0 if at > 0.40 else 1.0
+    limbs = [(at, foot, -np.pi / 2 + 0.10 * lit + rng.normal(0, 0.05), 0.75 * size + 0.06, 0.010 + 0.105 * size, 0)]
     while limbs:
         px, py, angle, length, wide, level = limbs.pop()
-        steps = 7
+        steps = 8
         for i in range(steps):
-            count = max(3, int(5 - level))
-            sx = (px + rng.normal(0, wide * 0.22, count)).astype(np.float32)
-            sy = (py + rng.normal(0, wide * 0.1, count)).astype(np.float32)
-            bark = colours(*rng.choice(["24121c", "3a1c22", "5a2f2a", "2f2a4a", "9a5a3a"], count))
-            field = np.full(x.shape, 0, np.float32) + np.float32(angle)
-            thin = np.full(count, wide * (1 - 0.5 * i / steps) * 0.75, np.float32)
-            oil.stroke(sx, sy, field, bark, bark * 0.8, np.full(count, length / steps * 1.9, np.float32), thin, dry=0.1, curve=False)
+            thin = wide * (1 - 0.45 * i / steps)
+            across = np.linspace(-0.42, 0.42, 6)
+            sx = (px - np.sin(angle) * across * thin + rng.normal(0, 0.002, 6)).astype(np.float32)
+            sy = (py + np.cos(angle) * across * thin).astype(np.float32)
+            side = -across * np.sin(angle) * lit / 0.42  # 1 where the bark faces the light
+            bark = ramp(
+                colours("141028", "2c1a34", "5a2f38", "a85f3a", "f0b060"),
+                np.clip(0.30 + 0.45 * side + rng.normal(0, 0.08, 6), 0, 1),
+            )
+            field = np.full(x.shape, angle, np.float32)
+            oil.stroke(sx, sy, field, bark, bark * 0.75, np.full(6, length / steps * 1.9, np.float32),
+                       np.full(6, max(thin * 0.42, 0.0028), np.float32), dry=0.1, curve=False, body=1.2)  # fmt: skip
             px, py = px + length / steps * np.cos(angle), py + length / steps * np.sin(angle)
-            angle += rng.normal(0, 0.08)
+            angle += rng.normal(0, 0.07)
         if level < 3:
-            for turn in (-0.5, 0.42):
-                limbs.append((px, py, angle + turn + rng.normal(0, 0.15), length * 0.72, wide * 0.5, level + 1))
+            for turn in (-0.48, 0.42):
+                limbs.append((px, py, angle + turn + rng.normal(0, 0.15), length * 0.70, wide * 0.5, level + 1))
 
 
-def walkers(oil, rng, x, y, at, foot):
+def lamp(oil, x, y, at, foot, tall, globe):
+    """A street lamp with its halo."""
+    up = np.full(x.shape, np.pi / 2, np.float32)
+    d = np.hypot(x - at, y - foot + tall)
+    around = (np.arctan2(y - foot + tall, x - at) + np.pi / 2).astype(np.float32)
+    halo = mix(oil.paint, colours("ffe08a")[0], 0.75 * step(3.4 * globe, 1.2 * globe, d))
+    oil.cover(1.6, around, halo, 0.016, 0.0065, where=(d < 3.2 * globe) & (d > globe), vary=0.05)
+    post = (np.abs(x - at) < 0.16 * globe) & (y < foot) & (y > foot - tall + globe)
+    oil.cover(9, up, np.broadcast_to(colours("1a1a30"), (*x.shape, 3)), 0.018, 0.0045, where=post, curve=False)
+    oil.cover(7, around, np.broadcast_to(colours("fffbe0"), (*x.shape, 3)), 0.010, 0.0055, where=d < globe, vary=0.02)
+
+
+def walkers(oil, x, y, at, foot):
     """Two people under one red umbrella, and their reflection."""
     up = np.full(x.shape, np.pi / 2, np.float32)
-    arc = np.hypot((x - at) / 0.034, (y - foot + 0.052) / 0.024)
-    parts = [((np.abs(x - at + 0.010) < 0.0085) & (np.abs(y - foot + 0.012) < 0.030), "1f2a50"),
-             ((np.abs(x - at - 0.010) < 0.0085) & (np.abs(y - foot + 0.010) < 0.029), "5a2038"),
-             ((np.abs(x - at) < 0.016) & (y > foot + 0.022) & (y < foot + 0.085), "3a2440"),
-             ((arc < 1) & (y < foot - 0.050), "d8202a")]  # fmt: skip
-    for where, shade in parts:
-        oil.cover(7, up, np.broadcast_to(colours(shade), (*x.shape, 3)), 0.016, 0.006, where=where, curve=False, vary=0.06)
+    arc = np.hypot((x - at) / 0.043, (y - foot + 0.066) / 0.030)
+    rib = (np.arctan2(y - foot + 0.062, x - at)).astype(np.float32)
+    mirror = step(foot + 0.115, foot + 0.02, y)
+    parts = [((np.abs(x - at) < 0.020 * mirror) & (y > foot + 0.004) & (y < foot + 0.11), up, "3a2040"),
+             ((np.abs(x - at) < 0.034 * mirror) & (y > foot + 0.075) & (y < foot + 0.125), up, "a8202a"),
+             ((np.abs(x - at + 0.013) < 0.0115 + 0.10 * (y - foot)) & (np.abs(y - foot + 0.028) < 0.026), up, "1a2348"),
+             ((np.abs(x - at - 0.013) < 0.0115 + 0.10 * (y - foot)) & (np.abs(y - foot + 0.028) < 0.026), up, "6a1f3a"),
+             ((np.abs(np.abs(x - at) - 0.013) < 0.008) & (y > foot - 0.004) & (y < foot + 0.008), up, "14122a"),
+             ((arc < 1) & (y < foot - 0.060), rib, "e0202a")]  # fmt: skip
+    for where, direction, shade in parts:
+        oil.cover(
+            9,
+            direction,
+            np.broadcast_to(colours(shade), (*x.shape, 3)),
+            0.018,
+            0.0065,
+            where=where,
+            curve=False,
+            vary=0.09,
+        )

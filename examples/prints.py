@@ -31,7 +31,9 @@ class Block:
         if not fade:
             self.cut.line([tuple(p) for p in at], fill=255, width=max(1, round(line * self.long)), joint="curve")
             return
-        self.cut.polygon([tuple(p) for p in ribbon(at, line * self.long * np.sin(np.linspace(0, np.pi, len(at))) ** 0.7)], fill=255)
+        self.cut.polygon(
+            [tuple(p) for p in ribbon(at, line * self.long * np.sin(np.linspace(0, np.pi, len(at))) ** 0.7)], fill=255
+        )
 
 
 def ribbon(points, width):
@@ -56,7 +58,9 @@ def printed(rng, block, key_colour, paper_colour, shift=0.0012):
     """Both blocks pulled on handmade paper: wood grain in the ink, a slight misfit, worn patches, fibres."""
     shape = (block.height, block.width)
     colour = np.asarray(block.colour, np.float32) / 255
-    key = np.roll(np.asarray(block.key, np.float32) / 255, (round(shift * block.long), -round(shift * block.long)), (0, 1))
+    key = np.roll(
+        np.asarray(block.key, np.float32) / 255, (round(shift * block.long), -round(shift * block.long)), (0, 1)
+    )
     sheet = colours(paper_colour)[0]
     inked = 1 - np.clip(1 - np.abs(colour - sheet).sum(2) * 4, 0, 1)  # bare paper takes no ink
     x, y = np.meshgrid(np.arange(shape[1]) / block.long, np.arange(shape[0]) / block.long)
@@ -67,7 +71,11 @@ def printed(rng, block, key_colour, paper_colour, shift=0.0012):
     colour = mix(colour, sheet, 0.55 * step(2.0, 2.8, noise(rng, shape, 0.0022)) * inked)
     worn = 0.93 - 0.35 * step(1.3, 2.4, noise(rng, shape, 0.003) + 0.4 * mottle)
     picture = mix(colour, colours(key_colour)[0], blur(key, 0.7) * worn)
-    fibre = 0.012 * noise(rng, shape, 0.0012, 0.02) + 0.012 * noise(rng, shape, 0.02, 0.0012) + 0.012 * noise(rng, shape, 0.0016)
+    fibre = (
+        0.012 * noise(rng, shape, 0.0012, 0.02)
+        + 0.012 * noise(rng, shape, 0.02, 0.0012)
+        + 0.012 * noise(rng, shape, 0.0016)
+    )
     return picture * (1 + fibre + 0.02 * clouds(rng, shape, 0.4, 3))[..., None]
 
 
@@ -79,14 +87,26 @@ def great_wave(rng, size):
     white, pale, blue, deep = "f4ead2", "a9c4cc", "35699a", "1c3a66"
     # The mountain, far away.
     peak = np.array([0.655, 0.375])
-    slope = [(0.50, 0.535), (0.57, 0.475), (0.62, 0.405), (0.641, 0.377), (0.655, 0.374), (0.669, 0.378), (0.69, 0.405), (0.745, 0.475), (0.83, 0.54)]
+    slope = [
+        (0.50, 0.535),
+        (0.57, 0.475),
+        (0.62, 0.405),
+        (0.641, 0.377),
+        (0.655, 0.374),
+        (0.669, 0.378),
+        (0.69, 0.405),
+        (0.745, 0.475),
+        (0.83, 0.54),
+    ]
     block.shape(spline(slope, 90), "4a6a8c", 0.0016)
     snow = [(0.600, 0.437), (0.62, 0.405), (0.641, 0.377), (0.655, 0.374), (0.669, 0.378), (0.69, 0.405), (0.713, 0.438), (0.697, 0.428), (0.688, 0.445),
             (0.677, 0.424), (0.664, 0.452), (0.652, 0.425), (0.640, 0.447), (0.630, 0.424), (0.617, 0.446), (0.611, 0.431)]  # fmt: skip
     block.shape(snow, white, 0.0012)
     for i in range(5):  # the far sea
         top = 0.505 + 0.024 * i
-        line = [(u, top + (0.008 + 0.004 * i) * np.sin(u * (21 - 2 * i) + 2.3 * i)) for u in np.linspace(-0.02, 1.02, 160)]
+        line = [
+            (u, top + (0.008 + 0.004 * i) * np.sin(u * (21 - 2 * i) + 2.3 * i)) for u in np.linspace(-0.02, 1.02, 160)
+        ]
         block.shape([*line, (1.02, 1), (-0.02, 1)], (pale, blue, pale, deep, blue)[i], 0.0016)
         for k in range(46):
             u, drop = rng.uniform(0, 1), rng.uniform(0.004, 0.026)
@@ -95,11 +115,61 @@ def great_wave(rng, size):
 
     # The right swell, then the great wave, then the pointed one in front; each is ribs between two curves.
     swell = [(1.08, 0.34), (1.0, 0.42), (0.93, 0.525), (0.86, 0.60), (0.76, 0.64), (0.64, 0.665)]
-    ribs(block, swell, [(1.12, 0.62), (1.0, 0.68), (0.92, 0.70), (0.84, 0.70), (0.75, 0.69), (0.64, 0.675)], (blue, pale, deep, white, deep, blue, pale, deep, white, deep, blue))
+    ribs(
+        block,
+        swell,
+        [(1.12, 0.62), (1.0, 0.68), (0.92, 0.70), (0.84, 0.70), (0.75, 0.69), (0.64, 0.675)],
+        (blue, pale, deep, white, deep, blue, pale, deep, white, deep, blue),
+    )
     foam(block, rng, spline(swell)[:190], 0.019, 90, -1)
-    back = [(-0.10, 0.62), (-0.02, 0.40), (0.07, 0.225), (0.18, 0.105), (0.30, 0.062), (0.40, 0.085), (0.475, 0.165), (0.505, 0.255), (0.495, 0.325)]
-    face = [(0.74, 0.73), (0.58, 0.705), (0.44, 0.65), (0.335, 0.565), (0.275, 0.46), (0.268, 0.36), (0.315, 0.275), (0.395, 0.245), (0.455, 0.275)]
-    ribs(block, back, face, (deep, blue, pale, deep, white, deep, blue, white, deep, pale, deep, blue, white, deep, pale, deep, white, blue, deep))
+    back = [
+        (-0.10, 0.62),
+        (-0.02, 0.40),
+        (0.07, 0.225),
+        (0.18, 0.105),
+        (0.30, 0.062),
+        (0.40, 0.085),
+        (0.475, 0.165),
+        (0.505, 0.255),
+        (0.495, 0.325),
+    ]
+    face = [
+        (0.74, 0.73),
+        (0.58, 0.705),
+        (0.44, 0.65),
+        (0.335, 0.565),
+        (0.275, 0.46),
+        (0.268, 0.36),
+        (0.315, 0.275),
+        (0.395, 0.245),
+        (0.455, 0.275),
+    ]
+    ribs(
+        block,
+        back,
+        face,
+        (
+            deep,
+            blue,
+            pale,
+            deep,
+            white,
+            deep,
+            blue,
+            white,
+            deep,
+            pale,
+            deep,
+            blue,
+            white,
+            deep,
+            pale,
+            deep,
+            white,
+            blue,
+            deep,
+        ),
+    )
     lip = spline([(0.14, 0.13), (0.22, 0.145), (0.30, 0.15), (0.385, 0.185), (0.44, 0.235), (0.47, 0.30)])
     crest = spline(back)[72:]
     block.shape([*crest, *lip[::-1]], white, 0.0018)
@@ -110,14 +180,43 @@ def great_wave(rng, size):
     foam(block, rng, lip[20:], 0.030, 120, 1)
     foam(block, rng, spline([(0.36, 0.215), (0.43, 0.26), (0.475, 0.33), (0.47, 0.385)]), 0.034, 75, 1)
     boat(block, [(0.50, 0.60), (0.60, 0.662), (0.72, 0.672), (0.86, 0.60)], 0.020)
-    front = [(-0.05, 0.60), (0.03, 0.535), (0.12, 0.505), (0.20, 0.44), (0.245, 0.425), (0.28, 0.47), (0.34, 0.56), (0.44, 0.64), (0.60, 0.685), (0.80, 0.68), (1.05, 0.645)]
-    under = [(-0.05, 0.85), (0.05, 0.80), (0.13, 0.78), (0.20, 0.76), (0.25, 0.76), (0.30, 0.77), (0.36, 0.78), (0.45, 0.79), (0.60, 0.79), (0.80, 0.79), (1.05, 0.79)]
-    ribs(block, front, under, (white, pale, white, deep, blue, deep, pale, deep, white, deep, blue, deep, pale, deep, blue))
+    front = [
+        (-0.05, 0.60),
+        (0.03, 0.535),
+        (0.12, 0.505),
+        (0.20, 0.44),
+        (0.245, 0.425),
+        (0.28, 0.47),
+        (0.34, 0.56),
+        (0.44, 0.64),
+        (0.60, 0.685),
+        (0.80, 0.68),
+        (1.05, 0.645),
+    ]
+    under = [
+        (-0.05, 0.85),
+        (0.05, 0.80),
+        (0.13, 0.78),
+        (0.20, 0.76),
+        (0.25, 0.76),
+        (0.30, 0.77),
+        (0.36, 0.78),
+        (0.45, 0.79),
+        (0.60, 0.79),
+        (0.80, 0.79),
+        (1.05, 0.79),
+    ]
+    ribs(
+        block,
+        front,
+        under,
+        (white, pale, white, deep, blue, deep, pale, deep, white, deep, blue, deep, pale, deep, blue),
+    )
     foam(block, rng, spline(front)[10:140], 0.025, 130, 1)
     for i in range(170):  # spray
         u = rng.beta(2, 2.4)
         cx, cy = 0.16 + 0.50 * u + rng.normal(0, 0.03), 0.02 + 0.34 * u**1.5 + rng.normal(0, 0.045)
-        if cx < 0.46 - 0.4 * (cy - 0.2) ** 2 and cy > 0.09 and cx < 0.44:
+        if (cx < 0.44 and cy > 0.09) or cy > 0.33:
             continue
         r = rng.uniform(0.0016, 0.0042)
         turn = np.linspace(0, 2 * np.pi, 14)
@@ -128,10 +227,18 @@ def great_wave(rng, size):
     flat = (np.abs(np.asarray(block.colour, np.float32) / 255 - colours("efe2c4")[0]).sum(2) < 0.02) & (y < 0.56)
     wipe = np.clip(0.62 * step(0.20, 0.0, y) + 0.55 * np.exp(-(((y - 0.50) / 0.13) ** 2)), 0, 1) * np.ones_like(x)
     wipe = wipe * (0.85 + 0.10 * noise(rng, x.shape, 0.5, 0.002) + 0.06 * noise(rng, x.shape, 0.003))
-    sky = mix(colours("efe2c4")[0], ramp(colours("6f8796", "b8a98f", "cfa98a"), 1.9 * y * np.ones_like(x)), np.clip(wipe, 0, 1))
+    sky = mix(
+        colours("efe2c4")[0],
+        ramp(colours("6f8796", "b8a98f", "cfa98a"), 1.9 * y * np.ones_like(x)),
+        np.clip(wipe, 0, 1),
+    )
     picture = picture * np.where(flat[..., None], sky / colours("efe2c4")[0], 1)
     edge = np.minimum.reduce([x, x.max() - x, y * np.ones_like(x), high - y * np.ones_like(x)])
-    picture = mix(picture, colours("efe2c4")[0] * np.ones(3, np.float32), step(0.013, 0.0115, edge + 0.0007 * noise(rng, x.shape, 0.01)))
+    picture = mix(
+        picture,
+        colours("efe2c4")[0] * np.ones(3, np.float32),
+        step(0.013, 0.0115, edge + 0.0007 * noise(rng, x.shape, 0.01)),
+    )
     return finish(picture)
 
 
@@ -178,7 +285,9 @@ def boat(block, line, thick):
         turn = np.linspace(0, 2 * np.pi, 16)
         head = deck[i] + np.stack([0.0075 * np.cos(turn), 0.0085 * np.sin(turn) - 0.006], 1)
         block.shape(head, "d8b48a", 0.0012)
-        block.shape(deck[i] + np.array([(-0.009, 0.012), (-0.008, 0.0), (0.008, 0.0), (0.009, 0.012)]), "2f4f7a", 0.0012)
+        block.shape(
+            deck[i] + np.array([(-0.009, 0.012), (-0.008, 0.0), (0.008, 0.0), (0.009, 0.012)]), "2f4f7a", 0.0012
+        )
     block.shape([*keel, *deck[::-1]], "d8bd84", 0.0018)
     block.stroke(keel * 0.5 + deck * 0.5, 0.0012)
 
@@ -192,7 +301,10 @@ def linocut(rng, size):
     d = np.hypot(x - lamp_x, y - lamp_y)
     turn = np.arctan2(y - lamp_y, x - lamp_x)
     cloud = clouds(rng, shape, 0.30, 2, 0.4) + 0.9 * np.sin(7 * y + 3 * x)
-    beam = np.maximum(step(0.17, 0.10, np.abs(turn - 0.28)), step(0.17, 0.10, np.abs(np.abs(turn) - np.pi + 0.20 * np.sign(turn) * -1 - 0.0)))
+    beam = np.maximum(
+        step(0.17, 0.10, np.abs(turn - 0.28)),
+        step(0.17, 0.10, np.abs(np.abs(turn) - np.pi + 0.20 * np.sign(turn) * -1 - 0.0)),
+    )
     # Each region: `phase` counts the lines cut there, `tone` is how much of a line is white.
     swirl = y * 1.0 + 0.085 * cloud
     phase = swirl * 62
@@ -213,15 +325,28 @@ def linocut(rng, size):
         crest = top - (0.018 + 0.0095 * i) * peak + 0.004 * np.sin(25 * x + 2 * i)
         below = y - crest
         phase = np.where(below > 0, below * (1 + 0.25 * np.sin(2 * np.pi * u)) * (165 - 9 * i), phase)
-        tone = np.where(below > 0, 1.0 * np.exp(-below / (0.022 + 0.005 * i)) + 0.06 + 0.22 * np.sin(2 * np.pi * u + 1), tone)
+        tone = np.where(
+            below > 0, 1.0 * np.exp(-below / (0.022 + 0.005 * i)) + 0.06 + 0.22 * np.sin(2 * np.pi * u + 1), tone
+        )
         tint = np.where(below > 0, 2, tint)
         foam_line = (below > 0) & (below < 0.004 + 0.0012 * i)
         tone = np.where(foam_line, 1.3, tone)
         if i == 2:  # the rock stands behind the nearer waves
             cliff = 0.50 + 0.9 * np.abs(x - 0.55) ** 1.5 - 0.012 * np.floor(3 * clouds(rng, shape, 0.06, 3)) / 2
             rock = y > cliff
-            strata = x * 0.8 + 0.5 * y + 0.05 * noise(rng, shape, 0.2) + 0.02 * np.floor(2.2 * clouds(rng, shape, 0.10, 2))
-            phase, tone = np.where(rock, strata * 95, phase), np.where(rock, 0.42 + 0.34 * np.sign(np.sin(strata * 19 + 30 * x)) * step(0.75, 0.5, y) - 0.35 * step(0.60, 0.40, x + 0.05 * cloud), tone)
+            strata = (
+                x * 0.8 + 0.5 * y + 0.05 * noise(rng, shape, 0.2) + 0.02 * np.floor(2.2 * clouds(rng, shape, 0.10, 2))
+            )
+            phase, tone = (
+                np.where(rock, strata * 95, phase),
+                np.where(
+                    rock,
+                    0.42
+                    + 0.34 * np.sign(np.sin(strata * 19 + 30 * x)) * step(0.75, 0.5, y)
+                    - 0.35 * step(0.60, 0.40, x + 0.05 * cloud),
+                    tone,
+                ),
+            )
             tone = np.where(np.abs(y - cliff) < 0.003, 1.3, tone)
             tint = np.where(rock, 0, tint)
     # The tower: bands of white and black, rounded by its lines.
@@ -232,7 +357,12 @@ def linocut(rng, size):
     phase = np.where(tower, np.arcsin(np.clip(across, -1, 1)) * 7, phase)
     tone = np.where(tower, np.where(band, 1.05, 0.18) - 0.62 * step(-0.2, 1, across) + 0.2 * (across < -0.7), tone)
     tint = np.where(tower, 3, tint)
-    for low, top, reach, white in ((0.262, 0.275, 0.044, 0), (0.255, 0.262, 0.050, 1.3), (0.212, 0.255, 0.026, 1.4), (0.204, 0.212, 0.036, 0)):
+    for low, top, reach, white in (
+        (0.262, 0.275, 0.044, 0),
+        (0.255, 0.262, 0.050, 1.3),
+        (0.212, 0.255, 0.026, 1.4),
+        (0.204, 0.212, 0.036, 0),
+    ):
         part = (np.abs(x - lamp_x) < reach) & (y > low) & (y < top)
         tone, tint = np.where(part, white, tone), np.where(part, 1, tint)
     roof = (y > 0.158) & (y < 0.205) & (np.abs(x - lamp_x) < 0.034 * np.sqrt(np.clip((y - 0.158) / 0.047, 0, 1)))
@@ -275,7 +405,9 @@ def poster(rng, size):
     """Circles, bars and wedges in balance: a constructivist poster, lithographed on rough paper."""
     x, y = grid(size, 0.74)
     shape, wide = x.shape, x.max()
-    cream, black, red, blue, ochre, teal, rose, grey = colours("eee3c8", "1b1a1c", "c8301f", "1f4f86", "e6a928", "3f8f86", "d88a72", "8f8a80")
+    cream, black, red, blue, ochre, teal, rose, grey = colours(
+        "eee3c8", "1b1a1c", "c8301f", "1f4f86", "e6a928", "3f8f86", "d88a72", "8f8a80"
+    )
     picture = np.broadcast_to(cream, (*shape, 3)).copy()
     turn = -0.58
     u, v = x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)
@@ -297,7 +429,12 @@ def poster(rng, size):
     lay((np.abs(u - 0.02) < 0.30) & (v > 0.30) & (v < 0.62), ochre, fade=(v - 0.30) / 0.40)
     lay(sun < 0.235, red, fade=(sun - 0.02 + 0.35 * (x - 0.3)) / 0.30)
     lay((sun > 0.245) & (sun < 0.262), black)
-    lay((sun > 0.275) & (sun < 0.330) & (np.arctan2(y - 0.34, x - 0.46) > 0.4), blue, fade=(y - 0.35) / 0.35, through=0.4)
+    lay(
+        (sun > 0.275) & (sun < 0.330) & (np.arctan2(y - 0.34, x - 0.46) > 0.4),
+        blue,
+        fade=(y - 0.35) / 0.35,
+        through=0.4,
+    )
     lay((sun > 0.345) & (sun < 0.349), black)
     for i in range(9):
         r = circle(0.46, 0.34)
@@ -324,7 +461,12 @@ def poster(rng, size):
     for i in range(15):
         lay((np.abs(x - 0.065 - 0.0125 * i) < 0.0024) & (y > 0.07) & (y < 0.235 - 0.006 * i), black)
     lay((x > 0.05) & (x < 0.31) & (np.abs(y - 0.27) < 0.012), teal, fade=(x - 0.05) / 0.42)
-    lay((x - 0.05 > (y - 0.30) * 0.0) & (y > 0.30) & (y - 0.30 < 0.15) & (x < 0.05 + (0.45 - y) * 1.1), rose, fade=(y - 0.26) / 0.25, through=0.3)
+    lay(
+        (x - 0.05 > (y - 0.30) * 0.0) & (y > 0.30) & (y - 0.30 < 0.15) & (x < 0.05 + (0.45 - y) * 1.1),
+        rose,
+        fade=(y - 0.26) / 0.25,
+        through=0.3,
+    )
     for i in range(5):
         c = circle(0.07 + 0.052 * i, 0.945)
         lay(c < 0.0205, (red, black, ochre, blue, teal)[i])
@@ -335,7 +477,11 @@ def poster(rng, size):
         lay(circle(0.655 - 0.016 * i, 0.045 + 0.040 * i) < 0.013 - 0.0012 * i, (red, black)[i % 2])
     lay(np.abs(x + 0.28 * y - 0.70) < 0.0018, black)
     lay(np.abs(y - 0.16 * x - 0.585) < 0.0016, black)
-    fibre = 0.022 * noise(rng, shape, 0.0014) + 0.014 * noise(rng, shape, 0.0012, 0.02) + 0.014 * noise(rng, shape, 0.02, 0.0012)
+    fibre = (
+        0.022 * noise(rng, shape, 0.0014)
+        + 0.014 * noise(rng, shape, 0.0012, 0.02)
+        + 0.014 * noise(rng, shape, 0.02, 0.0012)
+    )
     aged = colours("e8d4a6")[0] / cream
     edge = np.minimum.reduce([x, wide - x, y, 1 - y])
     picture = mix(picture, picture * aged, 0.25 + 0.55 * step(0.12, 0, edge + 0.03 * clouds(rng, shape, 0.1)))
@@ -348,8 +494,13 @@ def golden_tree(rng, size):
     shape, wide = x.shape, x.max()
     long = max(shape)
     leaf = clouds(rng, shape, 0.12, 5, 0.7)
-    squares = rng.normal(0, 1, (14, 14))[np.minimum((y * 13 + 0.06 * leaf).astype(int), 13), np.minimum((x * 13 + 0.06 * leaf).astype(int), 13)]
-    gold = ramp(colours("6f4a10", "a8781c", "d6a52e", "f0cc5c", "fff0b4"), 0.50 + 0.13 * leaf + 0.07 * squares + 0.06 * noise(rng, shape, 0.003))
+    squares = rng.normal(0, 1, (14, 14))[
+        np.minimum((y * 13 + 0.06 * leaf).astype(int), 13), np.minimum((x * 13 + 0.06 * leaf).astype(int), 13)
+    ]
+    gold = ramp(
+        colours("6f4a10", "a8781c", "d6a52e", "f0cc5c", "fff0b4"),
+        0.52 + 0.07 * leaf + 0.10 * squares + 0.06 * noise(rng, shape, 0.003),
+    )
     image = Image.fromarray((np.clip(gold, 0, 1) * 255).astype(np.uint8))
     bump = Image.new("F", image.size, 0)
     draw, raised = ImageDraw.Draw(image), ImageDraw.Draw(bump)
@@ -368,28 +519,41 @@ def golden_tree(rng, size):
         for k, shade in enumerate(rng.permutation(["8a5f14", "f8e6a0", "b88a28", "e8c868"])[:3]):
             disc(cx, cy, r * (1 - 0.33 * k), str(shade), 0.3 + 0.2 * k)
     meadow(rng, lay, disc, wide)
-    limbs = [(wide * 0.5, 0.97, -np.pi / 2, 0.36, 0.092, 0, 1)]
+    limbs = [(wide * 0.5, 0.95, -np.pi / 2, 0.34, 0.115, 0, 1)]
     curls = []
     while limbs:
         px, py, angle, length, width, level, side = limbs.pop(0)
         n = 40
-        bend = angle + side * np.cumsum(np.full(n, 0.012 + 0.010 * level)) * (level > 0)
+        bend = angle + side * np.cumsum(np.full(n, 0.008 + 0.010 * level)) * (level > 0)
         path = np.stack([px + np.cumsum(np.cos(bend)) * length / n, py + np.cumsum(np.sin(bend)) * length / n], 1)
         taper = width * (1 - 0.45 * np.linspace(0, 1, n)) + (level == 0) * 0.10 * np.linspace(1, 0, n) ** 4
         curls.append((path, taper))
         end, angle, width = path[-1], bend[-1], taper[-1]
         if level < 3:
-            spread = ((-0.85, 0.8), (-0.18, 0.9), (0.75, 0.8)) if level == 0 else ((-0.75, 0.72), (0.6, 0.75))
+            spread = (
+                ((-1.12, 1.15), (-0.42, 0.95), (0.36, 0.95), (1.08, 1.15))
+                if level == 0
+                else ((-0.62, 0.78), (0.52, 0.80))
+            )
             for turn, scale in spread:
                 way = 1 if turn > 0 else -1
-                limbs.append((*end, angle + turn + rng.normal(0, 0.1), (0.23 if level == 0 else length) * scale, width * 0.62, level + 1, way))
-        for at, way in ((n - 1, side), (n // 2, -side)):
+                limbs.append(
+                    (
+                        *end,
+                        angle + turn + rng.normal(0, 0.08),
+                        (0.25 if level == 0 else length) * scale,
+                        width * 0.66,
+                        level + 1,
+                        way,
+                    )
+                )
+        for at, way in ((n - 1, side), (n // 2, -side), (n // 4, side)):
             if level > 0:
-                r = rng.uniform(0.045, 0.075) * (1.15 - 0.12 * level)
+                r = rng.uniform(0.050, 0.082) * (1.25 - 0.14 * level)
                 a = bend[at] + np.linspace(0, way * 2 * np.pi * 1.9, 90)
                 pace = r * 0.075 * np.linspace(1, 0.06, 90) ** 1.0
                 curl = path[at] + np.stack([np.cumsum(np.cos(a) * pace), np.cumsum(np.sin(a) * pace)], 1) * 1.35
-                curls.append((curl, taper[at] * 0.55 * np.linspace(1, 0.35, 90)))
+                curls.append((curl, np.maximum(taper[at] * 0.55, 0.013) * np.linspace(1, 0.4, 90)))
     for grow, shade, height in ((0.010, "3a1c0c", 0.8), (0.0, "8a4a1c", 1.5)):
         for path, width in curls:
             lay(ribbon(path, width + grow * np.minimum(1, width / 0.02)), shade, height)
@@ -403,10 +567,14 @@ def golden_tree(rng, size):
             at = path[i] + across * width[i] * rng.uniform(-0.42, 0.42)
             half = min(0.012, 0.0022 + width[i] * 0.12)
             shade = str(rng.choice(["5a2c10", "c8843a", "e8b85a", "6f3a14", "a8642a", "f0d48a", "2f160a"]))
-            lay(ribbon(at + np.linspace(-1, 1, 5)[:, None] * ahead * half, 0.0022 * np.array([0.3, 1, 1.2, 1, 0.3])), shade, 1.8)
-    for path, _ in curls[1::2]:  # leaves and eyes hung in the curls
-        cx, cy = path[len(path) // 2] + rng.normal(0, 0.02, 2)
-        if cy < 0.72:
+            lay(
+                ribbon(at + np.linspace(-1, 1, 5)[:, None] * ahead * half, 0.0022 * np.array([0.3, 1, 1.2, 1, 0.3])),
+                shade,
+                1.8,
+            )
+    for path, _ in curls[2::2]:  # leaves and eyes hung in the curls
+        cx, cy = path[len(path) // 3] + rng.normal(0, 0.02, 2)
+        if cy < 0.78:
             eye(lay, disc, cx, cy, rng.uniform(0.010, 0.019), rng.uniform(0, np.pi), rng)
     picture = np.asarray(image, np.float32) / 255
     relief = blur(np.asarray(bump), 1.2 * size / 768) * 2.0 + 0.25 * leaf + 0.16 * noise(rng, shape, 0.0025)
@@ -417,10 +585,18 @@ def golden_tree(rng, size):
 def eye(lay, disc, cx, cy, r, turn, rng):
     """An almond with an iris, in enamel."""
     t = np.linspace(-1, 1, 16)
-    for scale, shade in ((1.0, "24140c"), (0.82, str(rng.choice(["f6e8c0", "1f6f7a", "b8301f", "e8d8f0"]))), (0.5, "1a3a5a")):
+    for scale, shade in (
+        (1.0, "24140c"),
+        (0.82, str(rng.choice(["f6e8c0", "1f6f7a", "b8301f", "e8d8f0"]))),
+        (0.5, "1a3a5a"),
+    ):
         u = np.concatenate([t, t[::-1]]) * r * 1.9 * scale
         v = np.concatenate([1 - t**2, -(1 - t**2)]) * r * scale
-        lay(np.stack([cx + u * np.cos(turn) - v * np.sin(turn), cy + u * np.sin(turn) + v * np.cos(turn)], 1), shade, 1.6)
+        lay(
+            np.stack([cx + u * np.cos(turn) - v * np.sin(turn), cy + u * np.sin(turn) + v * np.cos(turn)], 1),
+            shade,
+            1.6,
+        )
     disc(cx, cy, r * 0.3, "f8e8a0", 2.0)
 
 
@@ -433,11 +609,19 @@ def meadow(rng, lay, disc, wide):
         cx = rng.uniform(0, wide)
         cy = rng.uniform(hill(cx), 1.0)
         r = rng.uniform(0.004, 0.010)
-        shade = str(rng.choice(["d8402a", "e8a82a", "f4e4b0", "2f6fa0", "6f9f3a", "a83a6a", "1f5a4a", "f07a3a", "8fb84a"]))
+        shade = str(
+            rng.choice(["d8402a", "e8a82a", "f4e4b0", "2f6fa0", "6f9f3a", "a83a6a", "1f5a4a", "f07a3a", "8fb84a"])
+        )
         if rng.random() < 0.45:
             turn = rng.uniform(0, 7)
             for k in range(5):
-                disc(cx + r * 0.62 * np.cos(turn + 1.257 * k), cy + r * 0.62 * np.sin(turn + 1.257 * k), r * 0.42, shade, 1.2)
+                disc(
+                    cx + r * 0.62 * np.cos(turn + 1.257 * k),
+                    cy + r * 0.62 * np.sin(turn + 1.257 * k),
+                    r * 0.42,
+                    shade,
+                    1.2,
+                )
             disc(cx, cy, r * 0.34, "fff0a8", 1.6)
         elif rng.random() < 0.5:
             turn = rng.uniform(0, 7) + np.array([0, 2.09, 4.19])

@@ -1,4 +1,4 @@
-"""Pictures put together from pieces: stained glass, mosaic, cubist facets."""
+"""Pictures put together from pieces: stained glass and mosaic."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -26,12 +26,6 @@ def stained_glass(rng, size):
         bands = np.minimum(below // 0.062, 6).astype(int)
         field_at = np.where(below > 0, 1000 * (i + 1) + bands, field_at)
         sheets |= {1000 * (i + 1) + band: codes for band in range(7)}
-        if i == 1:
-            bed = 0.33 + 0.10 * np.sin(13 * y + 0.2) + 0.25 * (y - 0.6)
-            bank = np.abs(x - bed) - 0.008 - 0.42 * np.maximum(0, y - 0.60)
-            river = (bank < 0) & (below > 0.015)
-            field_at = np.where(river, 4000 + ((y + 0.3 * (x - bed) ** 2) // 0.026).astype(int), field_at)
-            sheets |= {4000 + band: ("0f4fa8", "2f9ade", "b8f0f4") for band in range(60)}
     number = whole + 1
     for foot, lean, tall in ((0.03, 0.05, 0.26), (0.12, -0.04, 0.33), (0.20, 0.07, 0.22), (0.43, 0.05, 0.20),
                              (0.52, -0.06, 0.30), (0.60, 0.05, 0.36), (0.67, -0.05, 0.24), (0.27, 0.04, 0.13)):  # fmt: skip
@@ -92,7 +86,10 @@ def stained_glass(rng, size):
     # Glass colours by field, each piece from another sheet.
     tone = rng.uniform(0, 1, len(names))
     r = np.hypot(mid_x - sun_x, mid_y - sun_y)
-    sky = ramp(colours("ffe9a0", "ffc23a", "f58a1f", "d8452a", "a02860", "4f2f9a", "23409f", "1a6fb8"), r / 0.62 + 0.16 * (tone - 0.5))
+    sky = ramp(
+        colours("ffe9a0", "ffc23a", "f58a1f", "d8452a", "a02860", "4f2f9a", "23409f", "1a6fb8"),
+        r / 0.62 + 0.16 * (tone - 0.5),
+    )
     glass = sky
     for field, codes in sheets.items():
         glass[fields == field] = ramp(colours(*codes), tone[fields == field])
@@ -114,7 +111,11 @@ def stained_glass(rng, size):
     glow = blur(np.clip(picture, 0, 1.2), 16 * scale)
     picture = 1 - (1 - np.clip(picture, 0, 1)) * (1 - 0.25 * np.clip(glow, 0, 1))
     # The lead itself: round, dull, soldered, catching a little light.
-    ridge = light(mix(colours("17161a")[0], colours("3c3b42")[0], 0.5 + 0.3 * clouds(rng, x.shape, 0.02)), blur(lead, 1.6 * scale), 5)
+    ridge = light(
+        mix(colours("17161a")[0], colours("3c3b42")[0], 0.5 + 0.3 * clouds(rng, x.shape, 0.02)),
+        blur(lead, 1.6 * scale),
+        5,
+    )
     picture = mix(picture, np.clip(ridge, 0.02, 0.5), lead)
     return finish(picture)
 
@@ -137,7 +138,9 @@ def mosaic(rng, size):
         body = np.where(np.abs(u) < 0.5, np.abs(v) - half, 1)
         tail = np.where((u < -0.40) & (u > -0.66), np.abs(v) - 0.75 * (-0.37 - u) - 0.02, 1)
         notch = (u < -0.58) & (np.abs(v) < 0.9 * (-0.575 - u) * 2)
-        fin = np.where(np.abs(u + 0.02) < 0.2, np.abs(v) - half - 0.11 * np.sqrt(np.clip(1 - ((u + 0.02) / 0.2) ** 2, 0, 1)), 1)
+        fin = np.where(
+            np.abs(u + 0.02) < 0.2, np.abs(v) - half - 0.11 * np.sqrt(np.clip(1 - ((u + 0.02) / 0.2) ** 2, 0, 1)), 1
+        )
         return body * length, np.where(notch, 1, np.minimum(tail, fin)) * length, u, v
 
     picture = np.zeros((*shape, 3), np.float32)
@@ -146,7 +149,10 @@ def mosaic(rng, size):
     turn = np.arctan2(y - 0.5, x - 0.5)
     swell = y + 0.030 * np.sin(15 * x + 9 * y) + 0.012 * np.sin(31 * x - 8 * y)
     band = swell / 0.052
-    sea = ramp(colours("0c3a5a", "14577a", "1f7f94", "4fb0a8", "bfe6d0", "f2f4e0"), 0.08 + 0.72 * (band % 1) ** 1.4 + 0.10 * np.sin(5 * y))
+    sea = ramp(
+        colours("0c3a5a", "14577a", "1f7f94", "4fb0a8", "bfe6d0", "f2f4e0"),
+        0.08 + 0.72 * (band % 1) ** 1.4 + 0.10 * np.sin(5 * y),
+    )
     picture[:] = sea
     field = swell.copy()  # stones are set in rows along the level lines of `field`
     region = np.zeros(shape, np.int32)
@@ -175,7 +181,10 @@ def mosaic(rng, size):
             picture[eye < limit] = colours(shade)[0]
         field, region = np.where(eye < 0.026, eye, field), np.where(eye < 0.026, LINES + 20 + number, region)
     frame = r - 0.435
-    gold = ramp(colours("9a6a14", "d8a52a", "f6d568", "fff2b8"), 0.5 + 0.25 * noise(rng, shape, 0.012) + 0.2 * np.sin(turn * 7 + 1))
+    gold = ramp(
+        colours("9a6a14", "d8a52a", "f6d568", "fff2b8"),
+        0.5 + 0.25 * noise(rng, shape, 0.012) + 0.2 * np.sin(turn * 7 + 1),
+    )
     wave = np.sin(turn * 28) * 0.018
     ring = np.where((frame - 0.034 < wave)[..., None], colours("8f1a24")[0], colours("f4ead0")[0])
     for low, paint in ((0.0, colours("1a1c30")[0]), (0.011, ring), (0.057, colours("1a1c30")[0]), (0.068, gold)):
@@ -197,7 +206,9 @@ def set_stones(rng, picture, field, spacing, direction, region):
     height, width = field.shape
     long = max(height, width)
     taken = np.zeros((height, width), bool)
-    canvas = Image.fromarray((colours("7d7468")[0] * 255).astype(np.uint8)[None, None].repeat(height, 0).repeat(width, 1))
+    canvas = Image.fromarray(
+        (colours("7d7468")[0] * 255).astype(np.uint8)[None, None].repeat(height, 0).repeat(width, 1)
+    )
     bumps = Image.new("F", (width, height), 0)
     draw, raise_ = ImageDraw.Draw(canvas), ImageDraw.Draw(bumps)
     for stone, tries, first in ((0.0105, 90000, LINES), (0.0075, 40000, LINES), (0.0150, 30000, 0), (0.0115, 26000, 0),
@@ -247,92 +258,3 @@ def set_stones(rng, picture, field, spacing, direction, region):
     dark = 1 - 0.55 * step(0.05, 0.8, blur(on, 2.0 * scale)) * (1 - on)
     relief = blur(bumps, 1.3 * scale) * 2.2 + facet * on
     return light(stones * dark[..., None], relief, 0.9, 0.35)
-
-
-def cubist(rng, size):
-    """A guitar, a bottle and a glass on a table, seen from many sides at once."""
-    x, y = grid(size, 0.82)
-    shape, wide = x.shape, x.max()
-    mid = wide / 2
-
-    def still_life(px, py):
-        """The things on the table as flat colours, at any point of the plane."""
-        umber, sienna, ochre, cream, slate, blue, green, black = colours("4a3424", "8f5a30", "c8964a", "ead9b0", "5f6a74", "2f5a78", "4f6a4a", "1c1a1a")
-        scene = np.where((py < 0.62)[..., None], mix(slate, ochre, 0.35 + 0.0 * px), umber).astype(np.float32)
-        scene = np.where(((np.abs(px - 0.16) < 0.16) & (py < 0.66))[..., None], blue, scene)
-        scene = np.where((np.abs(py - 0.80 + 0.25 * px) < 0.20)[..., None], sienna, scene)
-        cloth = (py > 0.62) & (np.abs(px - 0.62) < 0.24) & (py < 0.98)
-        scene = np.where(cloth[..., None], cream, scene)
-        bottle = ((np.abs(px - 0.19) < 0.065) & (py > 0.33) & (py < 0.75)) | ((np.abs(px - 0.19) < 0.024) & (py > 0.14) & (py < 0.35))
-        scene = np.where(bottle[..., None], green, scene)
-        scene = np.where((bottle & (np.abs(py - 0.55) < 0.075))[..., None], cream, scene)
-        t = 0.62
-        u = (px - 0.47) * np.cos(t) + (py - 0.50) * np.sin(t)
-        v = -(px - 0.47) * np.sin(t) + (py - 0.50) * np.cos(t)
-        body = (np.hypot(u / 0.17, (v - 0.13) / 0.15) < 1) | (np.hypot(u / 0.125, (v + 0.06) / 0.115) < 1)
-        rim = (np.hypot(u / 0.185, (v - 0.13) / 0.165) < 1) | (np.hypot(u / 0.14, (v + 0.06) / 0.13) < 1)
-        scene = np.where(rim[..., None], umber, scene)
-        scene = np.where(body[..., None], ochre, scene)
-        scene = np.where((np.hypot(u, v - 0.02) < 0.060)[..., None], sienna, scene)
-        scene = np.where((np.hypot(u, v - 0.02) < 0.046)[..., None], black, scene)
-        neck = (np.abs(u) < 0.022) & (v < -0.02) & (v > -0.48)
-        scene = np.where(neck[..., None], black, scene)
-        strings = (np.abs(np.abs(u) - 0.008) < 0.0018) & (v < 0.16) & (v > -0.48)
-        scene = np.where(strings[..., None], cream, scene)
-        scene = np.where(((np.abs(u) < 0.05) & (np.abs(v - 0.165) < 0.011))[..., None], umber, scene)
-        cup = (np.abs(px - 0.66) < 0.05 + 0.10 * (0.72 - py)) & (py > 0.60) & (py < 0.78)
-        scene = np.where(cup[..., None], mix(slate, cream, 0.45), scene)
-        fruit = np.hypot(px - 0.60, py - 0.855) < 0.048
-        scene = np.where(fruit[..., None], colours("b8452a")[0], scene)
-        return scene
-
-    # Facets: the sheet cut again and again by lines that mostly keep to a few directions.
-    number = np.zeros(shape, np.int64)
-    for k in range(34):
-        angle = rng.choice([0.25, 0.62, 1.15, 1.57, 2.0, 2.55, 2.95]) + rng.normal(0, 0.10)
-        cx, cy = mid + rng.normal(0, 0.20), 0.5 + rng.normal(0, 0.25)
-        side = (x - cx) * np.sin(angle) - (y - cy) * np.cos(angle)
-        reach = np.abs((x - cx) * np.cos(angle) + (y - cy) * np.sin(angle)) < rng.uniform(0.15, 0.55)
-        number = number * 2 % 1_000_003 + np.where(reach, (side > 0) * (k + 1) * 7919, 0)
-    for cx, cy, r in ((0.47, 0.50, 0.15), (0.40, 0.66, 0.21), (0.62, 0.30, 0.13)):
-        number = number + 104_729 * ((np.hypot(x - cx, y - cy) < r) & (np.abs(x - cx) + y - cy > 0))
-    _, facet = np.unique(number, return_inverse=True)
-    facet = facet.reshape(shape)
-    count = facet.max() + 1
-    area = np.maximum(1, np.bincount(facet.ravel(), minlength=count))
-    cx, cy = (np.bincount(facet.ravel(), f.ravel(), count) / area for f in (x, y))
-    # Each facet shows the scene from its own place: shifted, turned, a little nearer or farther.
-    shift, spin, zoom = rng.normal(0, 0.035, (2, count)), rng.normal(0, 0.16, count), rng.lognormal(0, 0.16, count)
-    dx, dy = (x - cx[facet]) * zoom[facet], (y - cy[facet]) * zoom[facet]
-    c, s = np.cos(spin)[facet], np.sin(spin)[facet]
-    picture = still_life(cx[facet] + dx * c - dy * s + shift[0][facet], cy[facet] + dx * s + dy * c + shift[1][facet])
-    # Shading: every facet runs from light at one edge to dark at the other.
-    way = rng.choice([0.4, 0.9, 2.2, 3.6, 4.0, 5.3], count) + rng.normal(0, 0.2, count)
-    run = ((x - cx[facet]) * np.cos(way)[facet] + (y - cy[facet]) * np.sin(way)[facet]) / np.sqrt(area[facet] / max(shape) ** 2)
-    tone = np.clip(0.5 + 0.55 * run, 0, 1)
-    veil = ramp(colours("2a2320", "6a5238", "b08a56", "e0c48c", "f4e8c8"), 0.12 + 0.80 * tone)
-    picture = mix(picture, veil, 0.42)
-    picture = picture * (0.62 + 0.72 * tone)[..., None]
-    cool = rng.random(count) < 0.22
-    picture = np.where(cool[facet][..., None], picture * colours("a8c0d0")[0] * 1.12, picture)
-    # Brushwork: short dabs laid across each facet in its own direction.
-    dab = np.zeros(shape, np.float32)
-    for k, angle in enumerate(np.linspace(0, np.pi, 6, endpoint=False)):
-        reach = noise(rng, (shape[0], shape[0]), 0.018, 0.0036) + 0.6 * noise(rng, (shape[0], shape[0]), 0.010, 0.0018)
-        u = 0.5 + (x - mid) * np.cos(angle) * 0.66 + (y - 0.5) * np.sin(angle) * 0.66
-        v = 0.5 - (x - mid) * np.sin(angle) * 0.66 + (y - 0.5) * np.cos(angle) * 0.66
-        dab = np.where((np.round(way / (np.pi / 6)) % 6 == k)[facet], look_up(reach, u, v), dab)
-    picture = picture * (1 + 0.085 * dab)[..., None]
-    picture = mix(picture, colours("f2e4c0")[0], 0.35 * step(1.0, 2.0, dab))
-    # Dark and light contours on the edges of the facets.
-    edge = np.zeros(shape, np.float32)
-    edge[:, 1:] += facet[:, 1:] != facet[:, :-1]
-    edge[1:] += facet[1:] != facet[:-1]
-    scale = size / 768
-    line = np.clip(blur(np.minimum(edge, 1), 1.6 * scale) * 4.0 * scale, 0, 1)
-    beside = np.roll(line, (round(3 * scale), round(3 * scale)), (0, 1))
-    broken = step(-1.1, 0.4, noise(rng, shape, 0.03))
-    picture = mix(picture, colours("f6ead0")[0], 0.35 * beside * broken)
-    picture = mix(picture, colours("16110e")[0], 0.85 * line * (0.35 + 0.65 * broken))
-    weave = noise(rng, shape, 0.0016) * 0.5 + np.sin(x * 1500) * np.sin(y * 1500) * 0.5
-    return finish(light(picture, 0.55 * dab + 0.25 * weave, 0.55, 0.1))
