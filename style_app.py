@@ -121,7 +121,7 @@ def _outcome(job: jobs.Job) -> tuple[Any, Any, dict]:
     if job.error is None:  # stopped: a large step is still being finished, the last preview is what there is
         return job.preview, job.preview, job.request.recipe(stopped_at=job.latest.step)
     if isinstance(job.error, UserError):
-        raise gr.Error(str(job.error), title="This cannot be painted", print_exception=False)
+        raise gr.Error(str(job.error), print_exception=False)
     raise gr.Error("Something broke while painting; the server's log says what.", print_exception=False)
 
 
@@ -175,7 +175,7 @@ async def _paint(request: gr.Request, photo: Any, styles: Any, style_weights: An
     try:
         job = visit.job = await asyncio.to_thread(_submit, photo, styles, style_weights, *values)
     except UserError as error:
-        raise gr.Error(str(error), title="Not yet", print_exception=False) from None
+        raise gr.Error(str(error), print_exception=False) from None
     yield tuple(
         _Easel(
             go=gr.update(visible=False),
@@ -268,7 +268,7 @@ def _opened(path: str | None) -> Any:
     try:
         return images.open_picture(path)
     except UserError as error:
-        gr.Warning(str(error), title="This picture cannot be used")
+        gr.Warning(str(error))
         return None
 
 
@@ -279,7 +279,7 @@ def _checked(styles: list | None) -> Any:
         try:
             usable.append((images.open_picture(path), None))
         except UserError as error:
-            gr.Warning(str(error), title="This picture cannot be used")
+            gr.Warning(str(error))
     return usable
 
 
@@ -303,7 +303,7 @@ def _restored(path: str | None) -> list[Any]:
             raise UserError("This picture carries no recipe; drop a PNG that was downloaded here.")
         request = StyleRequest.from_recipe(recipe)
     except UserError as error:
-        gr.Warning(str(error), title="No settings found")
+        gr.Warning(str(error))
         return nothing
     gr.Info("The settings of that painting are back.")
     return [", ".join(f"{s:g}" for s in request.style_shares), *(getattr(request, name) for name in SETTINGS)]
@@ -391,6 +391,7 @@ def build() -> gr.Blocks:
                     format="webp",
                     height=560,
                     buttons=["fullscreen"],
+                    elem_id="preview",
                     visible=False,
                 )
                 compare = gr.ImageSlider(
@@ -439,7 +440,7 @@ def _shelf(label: str, kind: str) -> gr.Gallery:
     pictures = [(str(path), title) for path, title in _examples(kind)]
     gr.HTML(f'<p class="caption">{label}</p>', padding=False)
     return gr.Gallery(
-        pictures, show_label=False, label=label, interactive=False, allow_preview=False, columns=6, height="auto",
+        pictures, show_label=False, label=label, interactive=False, allow_preview=False, columns=7, height="auto",
         object_fit="cover", fit_columns=False, buttons=[], container=False, elem_classes="shelf",
     )  # fmt: skip
 

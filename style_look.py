@@ -37,8 +37,8 @@ footer { opacity: .7; }
 .caption { color: var(--body-text-color-subdued); font-size: .85rem; margin: 0; }
 .shelf, .shelf .grid-wrap { min-height: 0 !important; height: auto !important; }
 .shelf .grid-wrap { padding: 0 !important; max-height: none !important; }
-.shelf .grid-container { gap: 6px !important; grid-template-columns: repeat(6, 1fr) !important; }
-.shelf .thumbnail-lg { aspect-ratio: 1; }
+.shelf .grid-container { gap: 6px !important; grid-template-columns: repeat(7, minmax(0, 1fr)) !important; }
+.shelf .thumbnail-lg { aspect-ratio: 1; min-width: 0 !important; width: 100% !important; height: auto !important; }
 .shelf .caption-label { display: none; }
 """
 

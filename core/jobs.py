@@ -93,15 +93,19 @@ class Job:
 
     def _take(self, event: Progress | Result) -> None:
         if isinstance(event, Result):
+            self._keep_frame(event.images[0] if event.images else None)
             self._news(result=event)
             return
         if event.losses:
             self.curve = _thinned([*self.curve, (event.step, dict(event.losses))], CURVE)
-        if event.preview is not None:
-            frame = event.preview.copy()
+        self._keep_frame(event.preview)
+        self._news(latest=event, preview=event.preview or self.preview)
+
+    def _keep_frame(self, picture: Image.Image | None) -> None:
+        if picture is not None:
+            frame = picture.copy()
             frame.thumbnail((FRAME_SIDE, FRAME_SIDE))
             self.frames = _thinned([*self.frames, frame], FRAMES)
-        self._news(latest=event, preview=event.preview or self.preview)
 
 
 def submit(request: Request, *pictures: Any) -> Job:

@@ -20,14 +20,14 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(home: Path, script: str = "app.py", ready: str = "/_stcore/health", **environment: str) -> Iterator[str]:
+def serving(home: Path, script: str = "app.py", ready: str = "/_stcore/health") -> Iterator[str]:
     """Start `script`, wait until `ready` answers, yield its address; stop it afterwards."""
     port = free_port()
-    own = {"GANVAS_HOME": str(home / "runs"), "GANVAS_CACHE": str(home / "cache"), "PORT": str(port), **environment}
+    own = {"GANVAS_HOME": str(home / "runs"), "GANVAS_CACHE": str(home / "cache"), "PORT": str(port)}
     log = (home / "server.log").open("w")
     process = subprocess.Popen([sys.executable, script], cwd=ROOT, env={**os.environ, **own}, stdout=log, stderr=log)
     try:
-        address = f"http://127.0.0.1:{own['PORT']}"
+        address = f"http://127.0.0.1:{port}"
         until = time.monotonic() + 60
         while True:
             with contextlib.suppress(OSError):
