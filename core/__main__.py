@@ -18,7 +18,6 @@ from tqdm import tqdm
 from core import __version__, images
 from core.errors import UserError
 from core.gan.cli import add_train
-from core.gan.cli import add_train
 from core.settings import STYLE_PRESETS, Progress, Request, Result, StyleRequest, settings_of
 
 
@@ -28,7 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"Ganvas {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_style(commands)
-    add_train(commands)
     add_train(commands)
     options = parser.parse_args(arguments)
     try:
