@@ -1,0 +1,222 @@
+"""Style transfer, measured on this machine: against the tutorial's recipe, against the strongest peer, and in memory.
+
+    python bench/style.py PHOTO PAINTING [--peer DIR] [--size 512] [--out DIR]
+    python bench/style.py PHOTO PAINTING --memory
+    python bench/style.py PHOTO PAINTING --profile
+
+All run with the same network and pictures in one process, and all pictures are judged by the same code: clamped to
+[0, 1], at full size, float32. PEER is a checkout of github.com/crowsonkb/style-transfer-pytorch; it runs at its
+defaults, but on our features instead of VGG-19's. Seconds are this machine's; look at the ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from core import device as devices
+from core import images, perceptual
+from core.settings import Progress, StyleRequest
+from core.style.objective import Objective, Weights
+from core.style.paint import paint, to_picture, to_tensor
+from core.style.schedule import scales
+
+CPU = torch.device("cpu")
+Timed = list[tuple[float, Image.Image]]  # seconds since the start, and the picture there was
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("photo", type=Path)
+    options.add_argument("painting", type=Path)
+    options.add_argument("--size", type=int, default=512)
+    options.add_argument("--network", default="auto")
+    options.add_argument("--peer", type=Path, help="a checkout of crowsonkb/style-transfer-pytorch")
+    options.add_argument("--out", type=Path, help="a folder for the pictures")
+    options.add_argument("--memory", action="store_true", help="peak memory at 512, 1024 and 2048 px instead")
+    options.add_argument("--profile", action="store_true", help="where the time of a step goes instead")
+    arguments = options.parse_args()
+    if arguments.memory:
+        for size in (512, 1024, 2048):
+            peak_memory(arguments, size)
+    elif arguments.profile:
+        profile(arguments)
+    else:
+        race(arguments)
+
+
+# ---------------------------------------------------------------- the race
+
+
+def race(arguments: argparse.Namespace) -> None:
+    photo, painting = images.open_picture(arguments.photo), images.open_picture(arguments.painting)
+    request = StyleRequest(size=arguments.size, network=arguments.network)
+    for _ in paint(StyleRequest(size=128, steps=2, network=arguments.network), photo, [painting]):
+        pass  # loads the network and measures the machine, outside the race
+    net = perceptual.load(perceptual.choose(arguments.network))
+    judge = judging(net, request, photo, painting)
+
+    ran = {
+        "classic (L-BFGS, 300 steps, float32)": classic(judge),
+        "Ganvas": ours(request, photo, painting),
+    }
+    if arguments.peer:
+        ran["crowsonkb (its defaults)"] = peer(arguments.peer, net, photo, painting, arguments.size)
+    losses = {name: [(seconds, judge(picture)) for seconds, picture in timed] for name, timed in ran.items()}
+
+    print(f"{net.label}, {arguments.size} px, {torch.get_num_threads()} threads")
+    print(f"{'':40} {'seconds':>9} {'loss':>9}   Ganvas was there after")
+    for name, curve in losses.items():
+        seconds, loss = curve[-1]
+        first = next((t for t, value in losses["Ganvas"] if value <= loss), None)
+        there = f"{first:.1f} s, 1/{seconds / first:.1f} of the time" if first else "never"
+        print(f"{name:40} {seconds:9.1f} {loss:9.4f}   {there}")
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        for name, timed in ran.items():
+            timed[-1][1].save(arguments.out / f"{images.save_name(name)}.png")
+        (arguments.out / "losses.json").write_text(json.dumps(losses, indent=1))
+
+
+class judging:
+    """The loss of any picture at full size in float32, against targets taken once."""
+
+    def __init__(self, net: perceptual.FeatureNet, request: StyleRequest, photo: Image.Image, painting: Image.Image):
+        last = scales(request, photo.size)[-1]
+        self.size = (last.width, last.height)
+        style_size = images.fit_size(*painting.size, min(last.style_size, max(painting.size)), minimum=16)
+        self.photo = to_tensor(photo, self.size, CPU)
+        self.objective = Objective(net, self.photo, [to_tensor(painting, style_size, CPU)], [1.0], Weights.of(request))
+
+    def __call__(self, picture: Image.Image) -> float:
+        with torch.no_grad():
+            loss, _ = self.objective(to_tensor(picture, self.size, CPU))
+        return float(loss)
+
+
+def classic(judge: judging) -> Timed:
+    """One scale, float32, from the photo, torch's L-BFGS as it comes: the well-known PyTorch tutorial's recipe."""
+    x = judge.photo.contiguous().clone().requires_grad_()
+    optimiser, evaluations = torch.optim.LBFGS([x]), 0
+    began = time.perf_counter()
+
+    def closure() -> Tensor:
+        nonlocal evaluations
+        with torch.no_grad():
+            x.clamp_(0, 1)
+        optimiser.zero_grad()
+        loss = judge.objective(x)[0] * x.numel()  # the tutorial's losses are of such a size; a mean would stall it
+        loss.backward()
+        evaluations += 1
+        return loss
+
+    while evaluations < 300:
+        optimiser.step(closure)
+    return [(time.perf_counter() - began, to_picture(x.detach()))]
+
+
+def ours(request: StyleRequest, photo: Image.Image, painting: Image.Image) -> Timed:
+    """What the style page does, with the previews it shows on the way."""
+    began, seen = time.perf_counter(), []
+    for event in paint(request, photo, [painting]):
+        picture = event.preview if isinstance(event, Progress) else event.images[0]
+        if picture is not None:
+            seen.append((time.perf_counter() - began, picture))
+    return seen
+
+
+def peer(folder: Path, net: perceptual.FeatureNet, photo: Image.Image, painting: Image.Image, size: int) -> Timed:
+    """crowsonkb's StyleTransfer at its defaults, looking through our network."""
+    _let_torchvision_import()
+    sys.path.insert(0, str(folder))
+    from style_transfer import style_transfer
+
+    names = {1: "relu1_1", 6: "relu2_1", 11: "relu3_1", 20: "relu4_1", 22: "relu4_2", 29: "relu5_1"}
+
+    class Features(nn.Module):
+        def __init__(self, layers: list[int], **_: str):
+            super().__init__()
+            self.layers = sorted(set(layers))
+
+        def distribute_layers(self, _: dict) -> None:
+            """One device: nothing to distribute."""
+
+        def forward(self, image: Tensor, layers: list[int] | None = None) -> dict:
+            wanted = self.layers if layers is None else layers
+            found = net(image, [names[n] for n in wanted])
+            return {"input": image, **{n: found[names[n]] for n in wanted}}
+
+    style_transfer.VGGFeatures = Features
+    painter, began, seen = style_transfer.StyleTransfer(), time.perf_counter(), []
+
+    def watch(_: object) -> None:
+        now = time.perf_counter() - began
+        if not seen or now - seen[-1][0] > 5:
+            seen.append((now, painter.get_image()))
+
+    with contextlib.redirect_stdout(sys.stderr):
+        painter.stylize(images.on_white(photo), [images.on_white(painting)], end_scale=size, callback=watch)
+    return [*seen, (time.perf_counter() - began, painter.get_image())]
+
+
+def _let_torchvision_import() -> None:
+    """torchvision beside a CPU build of torch lacks two compiled operators and will not import without their names."""
+    library = torch.library.Library("torchvision", "DEF")
+    for schema in ("nms(Tensor d, Tensor s, float t) -> Tensor", "qnms(Tensor d, Tensor s, float t) -> Tensor"):
+        with contextlib.suppress(RuntimeError):
+            library.define(schema)
+    globals()["_kept"] = library  # the names live as long as it does
+
+
+# ---------------------------------------------------------------- memory and profile
+
+
+def peak_memory(arguments: argparse.Namespace, size: int) -> None:
+    """Peak resident memory of a process of its own that paints four steps at every scale up to `size`."""
+    code = f"""
+import resource, sys
+from core import images
+from core.settings import StyleRequest
+from core.style import budget
+from core.style.paint import paint
+photo, painting = images.open_picture(sys.argv[1]), images.open_picture(sys.argv[2])
+request = StyleRequest(size={size}, steps=4, network={arguments.network!r})
+for event in paint(request, photo, [painting]):
+    if not hasattr(event, "images") and event.step == 1:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+from core import perceptual
+told = budget.estimate(request, photo.size, budget.known(perceptual.choose({arguments.network!r}))).memory
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(f"{size} px: peak {{peak / 1e6:.2f}} GB ({{before / 1e6:.2f}} of it before the first step); told {{told / 1e9:.2f}} GB")
+"""
+    subprocess.run([sys.executable, "-c", code, arguments.photo, arguments.painting], check=True)
+
+
+def profile(arguments: argparse.Namespace) -> None:
+    """Where the time of full-size steps goes, by operator."""
+    photo, painting = images.open_picture(arguments.photo), images.open_picture(arguments.painting)
+    events: Iterator = paint(StyleRequest(size=arguments.size, steps=8, network=arguments.network), photo, [painting])
+    last = scales(StyleRequest(size=arguments.size, steps=8), photo.size)[-1]
+    total = sum(s.steps for s in scales(StyleRequest(size=arguments.size, steps=8), photo.size))
+    for event in events:
+        if isinstance(event, Progress) and event.step == total - 5:
+            break
+    with torch.profiler.profile() as profiler:
+        for _ in range(4):
+            next(events)
+    print(f"4 steps at {last.width} x {last.height} px, {devices.dtype(CPU)}")
+    print(profiler.key_averages().table(sort_by="self_cpu_time_total", row_limit=14, max_name_column_width=40))
+
+
+if __name__ == "__main__":
+    main()
