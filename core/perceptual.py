@@ -77,7 +77,7 @@ class FeatureNet(nn.Module):
         for layer in self.layer_names[: last + 1]:
             if layer.endswith("_1") and layer != "relu1_1":
                 x = F.avg_pool2d(x, 2)
-            x = F.relu(self.convs[layer](x))
+            x = F.relu(self.convs[layer](x), inplace=True)
             if layer in layers:
                 found[layer] = x
         return found
