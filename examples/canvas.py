@@ -24,6 +24,11 @@ def colours(*codes: str) -> np.ndarray:
     return np.array([[int(code[i : i + 2], 16) / 255 for i in (0, 2, 4)] for code in codes], np.float32)
 
 
+def colour(code: str) -> np.ndarray:
+    """One hexadecimal colour as an array (3,)."""
+    return colours(code)[0]
+
+
 def ramp(palette: np.ndarray, t: np.ndarray) -> np.ndarray:
     """The palette as a continuous scale: t = 0 is its first colour, t = 1 its last."""
     t = np.clip(t, 0, 1) * (len(palette) - 1)
@@ -39,9 +44,9 @@ def step(low: float, high: float, value: np.ndarray) -> np.ndarray:
 
 
 def mix(a: np.ndarray, b: np.ndarray, part: np.ndarray | float) -> np.ndarray:
-    """a where part is 0, b where it is 1; a part (height, width) applies to all three channels."""
-    if isinstance(part, np.ndarray) and part.ndim == 2:
-        part = part[..., None]
+    """a where part is 0 (or false), b where it is 1; a part (height, width) applies to all three channels."""
+    if isinstance(part, np.ndarray):
+        part = part.astype(np.float32)[..., None]
     return a * (1 - part) + b * part
 
 

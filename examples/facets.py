@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from examples.canvas import blur, colours, finish, grid, mix, noise, ramp, step
-from examples.oils import Oil
-
+from examples.brush import Oil
+from examples.canvas import blur, colour, colours, finish, grid, mix, noise, ramp, step
 
 # The colours of things, by the number that `still_life` gives them.
-THINGS = colours("d8b070", "3a2418", "1f5580", "9a4f24", "f2e2b8", "3f7a4c", "f6ead0", "3a2418", "e09c38", "9a4f24", "141214",
-                 "1a1614", "f2e2b8", "3a2418", "b8ccc8", "c8452a")  # fmt: skip
+THINGS = colours("d8b070", "3a2418", "1f5580", "9a4f24", "f2e2b8", "3f7a4c", "f6ead0", "3a2418", "e09c38",
+                 "9a4f24", "141214", "1a1614", "f2e2b8", "3a2418", "b8ccc8", "c8452a")  # fmt: skip
 
 
 def still_life(x, y):
-    """Which thing is at each point: wall, table, curtain, board, cloth, bottle, label, guitar (6 parts), bridge, glass, fruit."""
+    """The number of the thing at each point: wall, table, curtain, board, cloth, bottle, its label, the guitar
+    (rim, body, rosette, hole, neck, strings, bridge), glass, fruit."""
     thing = np.where(y < 0.62, 0, 1)
 
     def put(number, where):
@@ -76,7 +76,7 @@ def cubist(rng, size):
     c, s = np.cos(spin)[facet], np.sin(spin)[facet]
     thing = still_life(cx[facet] + dx * c - dy * s + shift[0][facet], cy[facet] + dx * s + dy * c + shift[1][facet])
     wall = ramp(colours("e0b468", "ecd8a8", "7a9c9a", "4a6f80"), 0.1 + 1.0 * x + 0.3 * (y - 0.3))
-    picture = np.where((thing == 0)[..., None], wall, THINGS[thing])
+    picture = mix(THINGS[thing], wall, thing == 0)
     # Shading: every facet runs from light at one edge to dark at the other.
     way = rng.choice([0.4, 0.9, 2.2, 3.6, 4.0, 5.3], count) + rng.normal(0, 0.2, count)
     run = ((x - cx[facet]) * np.cos(way)[facet] + (y - cy[facet]) * np.sin(way)[facet]) / np.sqrt(
@@ -87,9 +87,9 @@ def cubist(rng, size):
     picture = mix(picture, veil, 0.26)
     picture = picture * (0.50 + 0.88 * tone)[..., None]
     cool = rng.random(count) < 0.22
-    picture = np.where(cool[facet][..., None], picture * colours("a8c0d0")[0] * 1.12, picture)
+    picture = mix(picture, picture * colour("bcd7e9"), cool[facet])
     # Brushwork: short flat strokes across each facet in its own direction, then the contours, lost here and there.
-    oil = Oil(rng, mix(picture * 0.7, colours("4a3424")[0], 0.3))
+    oil = Oil(rng, mix(picture * 0.7, colour("4a3424"), 0.3))
     across = (way[facet] + np.pi / 2 + 0.12 * noise(rng, shape, 0.05)).astype(np.float32)
     for times, length, breadth in ((2.2, 0.036, 0.0130), (2.4, 0.024, 0.0085), (0.7, 0.016, 0.0060)):
         oil.cover(times, across, picture, length, breadth, vary=0.035, curve=False, within=facet * len(THINGS) + thing)
@@ -97,5 +97,5 @@ def cubist(rng, size):
     line = np.clip(blur(np.maximum(edges(facet), 0.6 * edges(thing)), 1.3 * scale) * 3.6 * scale, 0, 1)
     lost = step(-1.0, 0.5, noise(rng, shape, 0.06))
     beside = np.roll(line, (round(3 * scale), round(3 * scale)), (0, 1))
-    painted = mix(oil.finished(0.5, 0.3), colours("f8ecd0")[0], 0.30 * beside * lost)
-    return finish(mix(painted, colours("140d0a")[0], 0.9 * line * lost))
+    painted = mix(oil.finished(0.5, 0.3), colour("f8ecd0"), 0.30 * beside * lost)
+    return finish(mix(painted, colour("140d0a"), 0.9 * line * lost))

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from examples import facets, oils, prints, tiles, water
+from examples import facets, gold, oils, prints, tiles, water
 
 PAINTINGS = {
     "swirls": oils.swirls,
@@ -24,7 +24,7 @@ PAINTINGS = {
     "great-wave": prints.great_wave,
     "linocut": prints.linocut,
     "poster": prints.poster,
-    "golden-tree": prints.golden_tree,
+    "golden-tree": gold.golden_tree,
     "marble": water.marble,
     "ink": water.ink,
     "poppies": water.poppies,

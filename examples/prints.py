@@ -1,13 +1,13 @@
-"""Prints: a woodblock of a great wave, a linocut, a constructivist poster, and a golden tree."""
+"""Prints: a great wave in woodblock, a lighthouse in linocut, a constructivist poster."""
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from examples.canvas import blur, clouds, colours, finish, grid, light, mix, noise, ramp, step
+from examples.canvas import blur, clouds, colour, colours, finish, grid, light, mix, noise, ramp, step
 
 
 class Block:
-    """Shapes with outlines on one sheet; points are in units of the longer side. `colour` and `key` are the two blocks."""
+    """Shapes with outlines, cut into two blocks: `colour` and `key`. Points are in units of the longer side."""
 
     def __init__(self, shape, ground: str):
         self.height, self.width = shape
@@ -57,20 +57,20 @@ def spline(points, count=240):
 def printed(rng, block, key_colour, paper_colour, shift=0.0012):
     """Both blocks pulled on handmade paper: wood grain in the ink, a slight misfit, worn patches, fibres."""
     shape = (block.height, block.width)
-    colour = np.asarray(block.colour, np.float32) / 255
+    inks = np.asarray(block.colour, np.float32) / 255
     key = np.roll(
         np.asarray(block.key, np.float32) / 255, (round(shift * block.long), -round(shift * block.long)), (0, 1)
     )
-    sheet = colours(paper_colour)[0]
-    inked = 1 - np.clip(1 - np.abs(colour - sheet).sum(2) * 4, 0, 1)  # bare paper takes no ink
+    sheet = colour(paper_colour)
+    inked = 1 - np.clip(1 - np.abs(inks - sheet).sum(2) * 4, 0, 1)  # bare paper takes no ink
     x, y = np.meshgrid(np.arange(shape[1]) / block.long, np.arange(shape[0]) / block.long)
     rings = y + 0.035 * clouds(rng, shape, 0.5, 2) + 0.02 * np.sin(3.1 * x + 1)
     grain = np.sin(rings * 420 + 2.4 * noise(rng, shape, 0.3, 0.03)) * 0.5 + 0.8 * noise(rng, shape, 0.09, 0.0013)
     mottle = clouds(rng, shape, 0.05, 5, 0.7)
-    colour = mix(colour, sheet, np.clip(0.075 + 0.075 * grain + 0.055 * mottle, 0, 0.5) * inked)
-    colour = mix(colour, sheet, 0.55 * step(2.0, 2.8, noise(rng, shape, 0.0022)) * inked)
+    inks = mix(inks, sheet, np.clip(0.075 + 0.075 * grain + 0.055 * mottle, 0, 0.5) * inked)
+    inks = mix(inks, sheet, 0.55 * step(2.0, 2.8, noise(rng, shape, 0.0022)) * inked)
     worn = 0.93 - 0.35 * step(1.3, 2.4, noise(rng, shape, 0.003) + 0.4 * mottle)
-    picture = mix(colour, colours(key_colour)[0], blur(key, 0.7) * worn)
+    picture = mix(inks, colour(key_colour), blur(key, 0.7) * worn)
     fibre = (
         0.012 * noise(rng, shape, 0.0012, 0.02)
         + 0.012 * noise(rng, shape, 0.02, 0.0012)
@@ -86,7 +86,6 @@ def great_wave(rng, size):
     high = x.shape[0] / block.long
     white, pale, blue, deep = "f4ead2", "a9c4cc", "35699a", "1c3a66"
     # The mountain, far away.
-    peak = np.array([0.655, 0.375])
     slope = [
         (0.50, 0.535),
         (0.57, 0.475),
@@ -99,19 +98,18 @@ def great_wave(rng, size):
         (0.83, 0.54),
     ]
     block.shape(spline(slope, 90), "4a6a8c", 0.0016)
-    snow = [(0.600, 0.437), (0.62, 0.405), (0.641, 0.377), (0.655, 0.374), (0.669, 0.378), (0.69, 0.405), (0.713, 0.438), (0.697, 0.428), (0.688, 0.445),
-            (0.677, 0.424), (0.664, 0.452), (0.652, 0.425), (0.640, 0.447), (0.630, 0.424), (0.617, 0.446), (0.611, 0.431)]  # fmt: skip
+    snow = [(0.600, 0.437), (0.62, 0.405), (0.641, 0.377), (0.655, 0.374), (0.669, 0.378), (0.69, 0.405),
+            (0.713, 0.438), (0.697, 0.428), (0.688, 0.445), (0.677, 0.424), (0.664, 0.452), (0.652, 0.425),
+            (0.640, 0.447), (0.630, 0.424), (0.617, 0.446), (0.611, 0.431)]  # fmt: skip
     block.shape(snow, white, 0.0012)
     for i in range(5):  # the far sea
         top = 0.505 + 0.024 * i
-        line = [
-            (u, top + (0.008 + 0.004 * i) * np.sin(u * (21 - 2 * i) + 2.3 * i)) for u in np.linspace(-0.02, 1.02, 160)
-        ]
+        across = np.linspace(-0.02, 1.02, 160)
+        line = np.stack([across, top + (0.008 + 0.004 * i) * np.sin(across * (21 - 2 * i) + 2.3 * i)], 1)
         block.shape([*line, (1.02, 1), (-0.02, 1)], (pale, blue, pale, deep, blue)[i], 0.0016)
-        for k in range(46):
-            u, drop = rng.uniform(0, 1), rng.uniform(0.004, 0.026)
-            part = np.array(line)[int(u * 130) : int(u * 130) + rng.integers(10, 34)] + (0, drop)
-            block.stroke(part, 0.0022, fade=True)
+        for _ in range(46):
+            start, drop = rng.integers(0, 130), np.array([0, rng.uniform(0.004, 0.026)])
+            block.stroke(line[start : start + rng.integers(10, 34)] + drop, 0.0022, fade=True)
 
     # The right swell, then the great wave, then the pointed one in front; each is ribs between two curves.
     swell = [(1.08, 0.34), (1.0, 0.42), (0.93, 0.525), (0.86, 0.60), (0.76, 0.64), (0.64, 0.665)]
@@ -213,7 +211,7 @@ def great_wave(rng, size):
         (white, pale, white, deep, blue, deep, pale, deep, white, deep, blue, deep, pale, deep, blue),
     )
     foam(block, rng, spline(front)[10:140], 0.025, 130, 1)
-    for i in range(170):  # spray
+    for _ in range(170):  # spray
         u = rng.beta(2, 2.4)
         cx, cy = 0.16 + 0.50 * u + rng.normal(0, 0.03), 0.02 + 0.34 * u**1.5 + rng.normal(0, 0.045)
         if (cx < 0.44 and cy > 0.09) or cy > 0.33:
@@ -224,19 +222,19 @@ def great_wave(rng, size):
     picture = printed(rng, block, "152a4e", "efe2c4")
     # Bokashi: the sky is wiped by hand, dark at the top and above the horizon.
     y = np.arange(x.shape[0])[:, None] / block.long
-    flat = (np.abs(np.asarray(block.colour, np.float32) / 255 - colours("efe2c4")[0]).sum(2) < 0.02) & (y < 0.56)
+    flat = (np.abs(np.asarray(block.colour, np.float32) / 255 - colour("efe2c4")).sum(2) < 0.02) & (y < 0.56)
     wipe = np.clip(0.62 * step(0.20, 0.0, y) + 0.55 * np.exp(-(((y - 0.50) / 0.13) ** 2)), 0, 1) * np.ones_like(x)
     wipe = wipe * (0.85 + 0.10 * noise(rng, x.shape, 0.5, 0.002) + 0.06 * noise(rng, x.shape, 0.003))
     sky = mix(
-        colours("efe2c4")[0],
+        colour("efe2c4"),
         ramp(colours("6f8796", "b8a98f", "cfa98a"), 1.9 * y * np.ones_like(x)),
         np.clip(wipe, 0, 1),
     )
-    picture = picture * np.where(flat[..., None], sky / colours("efe2c4")[0], 1)
+    picture = picture * np.where(flat[..., None], sky / colour("efe2c4"), 1)
     edge = np.minimum.reduce([x, x.max() - x, y * np.ones_like(x), high - y * np.ones_like(x)])
     picture = mix(
         picture,
-        colours("efe2c4")[0] * np.ones(3, np.float32),
+        colour("efe2c4") * np.ones(3, np.float32),
         step(0.013, 0.0115, edge + 0.0007 * noise(rng, x.shape, 0.01)),
     )
     return finish(picture)
@@ -301,10 +299,7 @@ def linocut(rng, size):
     d = np.hypot(x - lamp_x, y - lamp_y)
     turn = np.arctan2(y - lamp_y, x - lamp_x)
     cloud = clouds(rng, shape, 0.30, 2, 0.4) + 0.9 * np.sin(7 * y + 3 * x)
-    beam = np.maximum(
-        step(0.17, 0.10, np.abs(turn - 0.28)),
-        step(0.17, 0.10, np.abs(np.abs(turn) - np.pi + 0.20 * np.sign(turn) * -1 - 0.0)),
-    )
+    beam = np.maximum(step(0.17, 0.10, np.abs(turn - 0.28)), step(0.17, 0.10, np.abs(turn + np.pi - 0.20)))
     # Each region: `phase` counts the lines cut there, `tone` is how much of a line is white.
     swirl = y * 1.0 + 0.085 * cloud
     phase = swirl * 62
@@ -385,17 +380,17 @@ def linocut(rng, size):
     chatter = step(1.9, 2.3, noise(rng, shape, 0.022, 0.0022) + 0.8 * noise(rng, shape, 0.006)) * (tone > 1)
     cut = cut * (1 - 0.8 * chatter)
     tints = colours("e9dcc0", "f0b83c", "6fa3a0", "f2e6cc")
-    sheet = tints[blurred_labels(rng, tint)]
-    ink = colours("14161c")[0] * np.ones((*shape, 1), np.float32)
+    sheet = tints[misfit(tint)]
+    ink = colour("14161c") * np.ones((*shape, 1), np.float32)
     bare = step(1.7, 2.6, noise(rng, shape, 0.0022) + 0.5 * clouds(rng, shape, 0.05)) * 0.5
     picture = mix(mix(ink, sheet, bare * 0.6), sheet, blur(cut.astype(np.float32), 0.6))
     frame = np.minimum.reduce([x, wide - x, y, 1 - y]) + 0.0009 * noise(rng, shape, 0.012)
-    picture = mix(picture, colours("efe6d2")[0], step(0.021, 0.0195, frame))
+    picture = mix(picture, colour("efe6d2"), step(0.021, 0.0195, frame))
     tooth = 0.018 * noise(rng, shape, 0.0014) + 0.012 * noise(rng, shape, 0.02, 0.0012) + 0.02 * clouds(rng, shape, 0.3)
     return finish(picture * (1 + tooth)[..., None])
 
 
-def blurred_labels(rng, labels):
+def misfit(labels):
     """Labels shifted a little, as a tint block never fits the key block exactly."""
     shift = round(0.0018 * max(labels.shape))
     return np.roll(labels, (shift, shift), (0, 1))
@@ -413,7 +408,7 @@ def poster(rng, size):
     u, v = x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)
 
     def lay(where, ink, fade=None, through=0.0):
-        """One printed shape; fade: a field from 0 (full ink) to 1 (sprayed out in dots); through: how much shows below."""
+        """Print a shape. fade: a field from 0 (full ink) to 1 (sprayed out in dots). through: how much shows below."""
         nonlocal picture
         cover = np.asarray(where, np.float32)
         if fade is not None:
@@ -482,150 +477,7 @@ def poster(rng, size):
         + 0.014 * noise(rng, shape, 0.0012, 0.02)
         + 0.014 * noise(rng, shape, 0.02, 0.0012)
     )
-    aged = colours("e8d4a6")[0] / cream
+    aged = colour("e8d4a6") / cream
     edge = np.minimum.reduce([x, wide - x, y, 1 - y])
     picture = mix(picture, picture * aged, 0.25 + 0.55 * step(0.12, 0, edge + 0.03 * clouds(rng, shape, 0.1)))
     return finish(light(picture * (1 + fibre)[..., None], noise(rng, shape, 0.003) + noise(rng, shape, 0.0015), 0.05))
-
-
-def golden_tree(rng, size):
-    """A tree of spirals on gold leaf, set with ornaments."""
-    x, y = grid(size, 0.95)
-    shape, wide = x.shape, x.max()
-    long = max(shape)
-    leaf = clouds(rng, shape, 0.12, 5, 0.7)
-    squares = rng.normal(0, 1, (14, 14))[
-        np.minimum((y * 13 + 0.06 * leaf).astype(int), 13), np.minimum((x * 13 + 0.06 * leaf).astype(int), 13)
-    ]
-    gold = ramp(
-        colours("6f4a10", "a8781c", "d6a52e", "f0cc5c", "fff0b4"),
-        0.52 + 0.07 * leaf + 0.10 * squares + 0.06 * noise(rng, shape, 0.003),
-    )
-    image = Image.fromarray((np.clip(gold, 0, 1) * 255).astype(np.uint8))
-    bump = Image.new("F", image.size, 0)
-    draw, raised = ImageDraw.Draw(image), ImageDraw.Draw(bump)
-
-    def lay(points, shade, height=1.0):
-        at = [tuple(p) for p in np.asarray(points) * long]
-        draw.polygon(at, fill="#" + shade)
-        raised.polygon(at, fill=height)
-
-    def disc(cx, cy, r, shade, height=1.0):
-        turn = np.linspace(0, 2 * np.pi, 22)
-        lay(np.stack([cx + r * np.cos(turn), cy + r * np.sin(turn)], 1), shade, height)
-
-    for _ in range(260):  # small rings and eyes strewn over the gold
-        cx, cy, r = rng.uniform(0, wide), rng.uniform(0, 0.76), rng.uniform(0.004, 0.011)
-        for k, shade in enumerate(rng.permutation(["8a5f14", "f8e6a0", "b88a28", "e8c868"])[:3]):
-            disc(cx, cy, r * (1 - 0.33 * k), str(shade), 0.3 + 0.2 * k)
-    meadow(rng, lay, disc, wide)
-    limbs = [(wide * 0.5, 0.95, -np.pi / 2, 0.34, 0.115, 0, 1)]
-    curls = []
-    while limbs:
-        px, py, angle, length, width, level, side = limbs.pop(0)
-        n = 40
-        bend = angle + side * np.cumsum(np.full(n, 0.008 + 0.010 * level)) * (level > 0)
-        path = np.stack([px + np.cumsum(np.cos(bend)) * length / n, py + np.cumsum(np.sin(bend)) * length / n], 1)
-        taper = width * (1 - 0.45 * np.linspace(0, 1, n)) + (level == 0) * 0.10 * np.linspace(1, 0, n) ** 4
-        curls.append((path, taper))
-        end, angle, width = path[-1], bend[-1], taper[-1]
-        if level < 3:
-            spread = (
-                ((-1.12, 1.15), (-0.42, 0.95), (0.36, 0.95), (1.08, 1.15))
-                if level == 0
-                else ((-0.62, 0.78), (0.52, 0.80))
-            )
-            for turn, scale in spread:
-                way = 1 if turn > 0 else -1
-                limbs.append(
-                    (
-                        *end,
-                        angle + turn + rng.normal(0, 0.08),
-                        (0.25 if level == 0 else length) * scale,
-                        width * 0.66,
-                        level + 1,
-                        way,
-                    )
-                )
-        for at, way in ((n - 1, side), (n // 2, -side), (n // 4, side)):
-            if level > 0:
-                r = rng.uniform(0.050, 0.082) * (1.25 - 0.14 * level)
-                a = bend[at] + np.linspace(0, way * 2 * np.pi * 1.9, 90)
-                pace = r * 0.075 * np.linspace(1, 0.06, 90) ** 1.0
-                curl = path[at] + np.stack([np.cumsum(np.cos(a) * pace), np.cumsum(np.sin(a) * pace)], 1) * 1.35
-                curls.append((curl, np.maximum(taper[at] * 0.55, 0.013) * np.linspace(1, 0.4, 90)))
-    for grow, shade, height in ((0.010, "3a1c0c", 0.8), (0.0, "8a4a1c", 1.5)):
-        for path, width in curls:
-            lay(ribbon(path, width + grow * np.minimum(1, width / 0.02)), shade, height)
-            disc(*path[-1], width[-1] / 2 + grow * 0.25, shade, height)
-    for path, width in curls:  # bark: bright and dark flecks, along the limbs
-        for _ in range(int(len(path) * (0.5 + width[0] * 40))):
-            i = rng.integers(1, len(path) - 1)
-            ahead = path[i] - path[i - 1]
-            ahead = ahead / (np.hypot(*ahead) + 1e-9)
-            across = np.array([-ahead[1], ahead[0]])
-            at = path[i] + across * width[i] * rng.uniform(-0.42, 0.42)
-            half = min(0.012, 0.0022 + width[i] * 0.12)
-            shade = str(rng.choice(["5a2c10", "c8843a", "e8b85a", "6f3a14", "a8642a", "f0d48a", "2f160a"]))
-            lay(
-                ribbon(at + np.linspace(-1, 1, 5)[:, None] * ahead * half, 0.0022 * np.array([0.3, 1, 1.2, 1, 0.3])),
-                shade,
-                1.8,
-            )
-    for path, _ in curls[2::2]:  # leaves and eyes hung in the curls
-        cx, cy = path[len(path) // 3] + rng.normal(0, 0.02, 2)
-        if cy < 0.78:
-            eye(lay, disc, cx, cy, rng.uniform(0.010, 0.019), rng.uniform(0, np.pi), rng)
-    picture = np.asarray(image, np.float32) / 255
-    relief = blur(np.asarray(bump), 1.2 * size / 768) * 2.0 + 0.25 * leaf + 0.16 * noise(rng, shape, 0.0025)
-    picture = picture * (1 + 0.05 * noise(rng, shape, 0.0018) + 0.05 * noise(rng, shape, 0.008))[..., None]
-    return finish(light(picture, relief, 0.8, 0.9))
-
-
-def eye(lay, disc, cx, cy, r, turn, rng):
-    """An almond with an iris, in enamel."""
-    t = np.linspace(-1, 1, 16)
-    for scale, shade in (
-        (1.0, "24140c"),
-        (0.82, str(rng.choice(["f6e8c0", "1f6f7a", "b8301f", "e8d8f0"]))),
-        (0.5, "1a3a5a"),
-    ):
-        u = np.concatenate([t, t[::-1]]) * r * 1.9 * scale
-        v = np.concatenate([1 - t**2, -(1 - t**2)]) * r * scale
-        lay(
-            np.stack([cx + u * np.cos(turn) - v * np.sin(turn), cy + u * np.sin(turn) + v * np.cos(turn)], 1),
-            shade,
-            1.6,
-        )
-    disc(cx, cy, r * 0.3, "f8e8a0", 2.0)
-
-
-def meadow(rng, lay, disc, wide):
-    """The ground: a carpet of small flowers, triangles and spirals."""
-    hill = lambda u: 0.845 + 0.03 * np.sin(5 * u + 1)  # noqa: E731
-    u = np.linspace(0, wide, 60)
-    lay([*np.stack([u, hill(u)], 1), (wide, 1.01), (0, 1.01)], "2a3a1c", 0.4)
-    for _ in range(1500):
-        cx = rng.uniform(0, wide)
-        cy = rng.uniform(hill(cx), 1.0)
-        r = rng.uniform(0.004, 0.010)
-        shade = str(
-            rng.choice(["d8402a", "e8a82a", "f4e4b0", "2f6fa0", "6f9f3a", "a83a6a", "1f5a4a", "f07a3a", "8fb84a"])
-        )
-        if rng.random() < 0.45:
-            turn = rng.uniform(0, 7)
-            for k in range(5):
-                disc(
-                    cx + r * 0.62 * np.cos(turn + 1.257 * k),
-                    cy + r * 0.62 * np.sin(turn + 1.257 * k),
-                    r * 0.42,
-                    shade,
-                    1.2,
-                )
-            disc(cx, cy, r * 0.34, "fff0a8", 1.6)
-        elif rng.random() < 0.5:
-            turn = rng.uniform(0, 7) + np.array([0, 2.09, 4.19])
-            lay(np.stack([cx + r * np.cos(turn), cy + r * np.sin(turn)], 1), shade, 1.0)
-        else:
-            disc(cx, cy, r * 0.75, shade, 1.0)
-            disc(cx, cy, r * 0.4, "1c1c14", 1.3)

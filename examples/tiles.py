@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from examples.canvas import blur, clouds, colours, finish, grid, light, look_up, mix, noise, ramp, step, voronoi
+from examples.canvas import blur, clouds, colour, colours, finish, grid, light, look_up, mix, noise, ramp, step, voronoi
 
 
 def stained_glass(rng, size):
@@ -19,7 +19,8 @@ def stained_glass(rng, size):
     ray = np.floor((turn / (2 * np.pi) % 1) * 22).astype(int)
     field_at = np.where(ring == 0, whole, 100 + ring * 30 + np.where(ring > 3, ray, ray // 2))
     sheets = {whole: ("fff6c0", "ffdc50")}
-    hills = [(0.545, 0.040, 7, 0.6, ("2a2f8a", "5a4ab0", "4f86d0")), (0.600, 0.045, 6, 3.3, ("0f5a5a", "1f8f7a", "6fc08a")),
+    hills = [(0.545, 0.040, 7, 0.6, ("2a2f8a", "5a4ab0", "4f86d0")),
+             (0.600, 0.045, 6, 3.3, ("0f5a5a", "1f8f7a", "6fc08a")),
              (0.720, 0.040, 8, 1.2, ("1f6a2a", "4f9f2f", "a8c83a"))]  # fmt: skip
     for i, (base, rise, waves, phase, codes) in enumerate(hills):
         below = y - base - rise * np.sin(waves * x + phase)
@@ -27,8 +28,9 @@ def stained_glass(rng, size):
         field_at = np.where(below > 0, 1000 * (i + 1) + bands, field_at)
         sheets |= {1000 * (i + 1) + band: codes for band in range(7)}
     number = whole + 1
-    for foot, lean, tall in ((0.03, 0.05, 0.26), (0.12, -0.04, 0.33), (0.20, 0.07, 0.22), (0.43, 0.05, 0.20),
-                             (0.52, -0.06, 0.30), (0.60, 0.05, 0.36), (0.67, -0.05, 0.24), (0.27, 0.04, 0.13)):  # fmt: skip
+    for foot, lean, tall in ((0.03, 0.05, 0.26), (0.12, -0.04, 0.33), (0.20, 0.07, 0.22),
+                             (0.43, 0.05, 0.20), (0.52, -0.06, 0.30), (0.60, 0.05, 0.36), (0.67, -0.05, 0.24),
+                             (0.27, 0.04, 0.13)):  # fmt: skip
         t = (1.0 - y) / tall
         blade = np.abs(x - foot - lean * t**2 * 1.6) < 0.040 * np.clip(1 - t, 0, 1) ** 0.7 * (0.5 + t)
         half = x > foot + lean * t**2 * 1.6
@@ -36,9 +38,12 @@ def stained_glass(rng, size):
             field_at = np.where(side, number, field_at)
             sheets[number] = ("0f4a2a", "2f8f3a", "8fc84a")
             number += 1
-    for fx, fy, fr, start, codes in ((0.145, 0.665, 0.088, 0.2, ("a0102a", "e8283a", "ff6a4a")), (0.545, 0.705, 0.080, 0.6, ("a0102a", "e8283a", "ff7a3a")),
-                                     (0.345, 0.835, 0.070, 0.0, ("c02a6a", "f05a9a", "ffa8c8")), (0.625, 0.555, 0.062, 0.4, ("c02a6a", "f06a8a", "ffb0b8")),
-                                     (0.055, 0.850, 0.060, 0.9, ("d8501f", "ff8a2a", "ffc04a"))):  # fmt: skip
+    flowers = [(0.145, 0.665, 0.088, 0.2, ("a0102a", "e8283a", "ff6a4a")),
+               (0.545, 0.705, 0.080, 0.6, ("a0102a", "e8283a", "ff7a3a")),
+               (0.345, 0.835, 0.070, 0.0, ("c02a6a", "f05a9a", "ffa8c8")),
+               (0.625, 0.555, 0.062, 0.4, ("c02a6a", "f06a8a", "ffb0b8")),
+               (0.055, 0.850, 0.060, 0.9, ("d8501f", "ff8a2a", "ffc04a"))]  # fmt: skip
+    for fx, fy, fr, start, codes in flowers:
         stem = (np.abs(x - fx - 0.03 * np.sin(5 * (y - fy))) < 0.0055) & (y > fy)
         field_at = np.where(stem, number, field_at)
         sheets[number] = ("1f6a2a", "4f9f3a")
@@ -112,7 +117,7 @@ def stained_glass(rng, size):
     picture = 1 - (1 - np.clip(picture, 0, 1)) * (1 - 0.25 * np.clip(glow, 0, 1))
     # The lead itself: round, dull, soldered, catching a little light.
     ridge = light(
-        mix(colours("17161a")[0], colours("3c3b42")[0], 0.5 + 0.3 * clouds(rng, x.shape, 0.02)),
+        mix(colour("17161a"), colour("3c3b42"), 0.5 + 0.3 * clouds(rng, x.shape, 0.02)),
         blur(lead, 1.6 * scale),
         5,
     )
@@ -164,21 +169,21 @@ def mosaic(rng, size):
         lower = np.clip(v / 0.21, -1, 1) * (1 if number == 1 else -1)
         scales = 0.5 + 0.5 * np.cos(2 * np.pi * (u * 13 + 0.5 * np.cos(v * 38)))
         coat = ramp(colours(*codes), 0.42 + 0.40 * lower + 0.26 * (scales - 0.5))
-        for mask, paint, f in ((fins < 0, ramp(colours(*codes[::-1]), 0.3 + 0.7 * np.abs(v) * 2.6 + 0.2 * np.sin(v * 130)), fins * 0.6 + 0.3 * v),
-                               (body < 0, coat, body)):  # fmt: skip
+        ray = ramp(colours(*codes[::-1]), 0.3 + 1.82 * np.abs(v) + 0.2 * np.sin(v * 130))
+        for mask, paint, f in ((fins < 0, ray, fins * 0.6 + 0.3 * v), (body < 0, coat, body)):
             picture = np.where(mask[..., None], paint, picture)
             field, region = np.where(mask, f, field), np.where(mask, 2 * number + (f is body), region)
         line = (np.abs(body) < 0.0055) | ((np.abs(fins) < 0.005) & (body > 0))
-        picture[line] = colours("14101c")[0]
+        picture[line] = colour("14101c")
         edge = np.where(np.abs(body) < 0.0055, body, fins)
         field, region = np.where(line, edge + 0.0055, field), np.where(line, LINES + number, region)
         halo = (np.minimum(body, fins) > 0.0055) & (np.minimum(body, fins) < 0.03) & (region == 0)
         field, region = np.where(halo, np.minimum(body, fins), field), np.where(halo, 8 + number, region)
         gill = (np.abs(u - 0.27 - 0.5 * v**2) < 0.010) & (body < 0)
-        picture[gill] = colours("fff2c8")[0]
+        picture[gill] = colour("fff2c8")
         eye = np.hypot(u - 0.37, v + (0.045 if number == 1 else -0.045)) * length
         for limit, shade in ((0.026, "f8f0d0"), (0.019, "e0a020"), (0.0125, "0c0a10")):
-            picture[eye < limit] = colours(shade)[0]
+            picture[eye < limit] = colour(shade)
         field, region = np.where(eye < 0.026, eye, field), np.where(eye < 0.026, LINES + 20 + number, region)
     frame = r - 0.435
     gold = ramp(
@@ -186,13 +191,13 @@ def mosaic(rng, size):
         0.5 + 0.25 * noise(rng, shape, 0.012) + 0.2 * np.sin(turn * 7 + 1),
     )
     wave = np.sin(turn * 28) * 0.018
-    ring = np.where((frame - 0.034 < wave)[..., None], colours("8f1a24")[0], colours("f4ead0")[0])
-    for low, paint in ((0.0, colours("1a1c30")[0]), (0.011, ring), (0.057, colours("1a1c30")[0]), (0.068, gold)):
+    ring = np.where((frame - 0.034 < wave)[..., None], colour("8f1a24"), colour("f4ead0"))
+    for low, paint in ((0.0, colour("1a1c30")), (0.011, ring), (0.057, colour("1a1c30")), (0.068, gold)):
         picture = np.where((frame > low)[..., None], paint, picture)
     field, region = np.where(frame > 0, r, field), np.where(frame > 0, 30, region)
     corner = np.hypot(np.abs(x - 0.5) - 0.44, np.abs(y - 0.5) - 0.44)
     for limit, shade in ((0.045, "1a1c30"), (0.035, "b0241f"), (0.017, "fff0c0")):
-        picture[corner < limit] = colours(shade)[0]
+        picture[corner < limit] = colour(shade)
     field, region = np.where(corner < 0.045, corner, field), np.where(corner < 0.045, 40, region)
 
     down, across = np.gradient(field)
@@ -206,9 +211,7 @@ def set_stones(rng, picture, field, spacing, direction, region):
     height, width = field.shape
     long = max(height, width)
     taken = np.zeros((height, width), bool)
-    canvas = Image.fromarray(
-        (colours("7d7468")[0] * 255).astype(np.uint8)[None, None].repeat(height, 0).repeat(width, 1)
-    )
+    canvas = Image.fromarray((colour("7d7468") * 255).astype(np.uint8)[None, None].repeat(height, 0).repeat(width, 1))
     bumps = Image.new("F", (width, height), 0)
     draw, raise_ = ImageDraw.Draw(canvas), ImageDraw.Draw(bumps)
     for stone, tries, first in ((0.0105, 90000, LINES), (0.0075, 40000, LINES), (0.0150, 30000, 0), (0.0115, 26000, 0),

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from examples.canvas import blur, clouds, colours, finish, grid, look_up, mix, noise, paper, ramp, step
+from examples.canvas import blur, clouds, colour, colours, finish, grid, look_up, mix, noise, paper, step
 
 
 def marble(rng, size):
@@ -29,11 +29,10 @@ def marble(rng, size):
                 rng.choice(len(inks), p=chance),
             )
         )
-    for i in range(13):  # first a wide comb, down and up in turn
-        moves.append(("line", (wide + 0.1) * i / 12 - 0.05, 0.0, 0.24 * (-1) ** i, 0.030))
-    for i in range(20):  # then a fine one, straight across
-        moves.append(("row", 0.0, high * (i + 0.5) / 20, 0.085, 0.0085))
-    for i in range(12):  # and a stylus, in small spirals
+    # First a wide comb, down and up in turn; then a fine one, straight across; then a stylus, in small spirals.
+    moves += [("line", (wide + 0.1) * i / 12 - 0.05, 0.0, 0.24 * (-1) ** i, 0.030) for i in range(13)]
+    moves += [("row", 0.0, high * (i + 0.5) / 20, 0.085, 0.0085) for i in range(20)]
+    for i in range(12):
         cx, cy = wide * (0.125 + 0.25 * (i % 4)), high * (0.17 + 0.33 * (i // 4)) + 0.02 * (-1) ** i
         moves.append(("whirl", cx, cy, 0.10 * (-1) ** (i + i // 4), 0.035))
     ink = np.full(x.shape, 2, np.int32)
@@ -72,8 +71,8 @@ def marble(rng, size):
         + 0.03 * noise(rng, x.shape, 0.0012, 0.02)
     )
     speckle = step(2.3, 2.8, noise(rng, x.shape, 0.0026))
-    sheet = mix(sheet * (1 + grain)[..., None], colours("f6ecd4")[0], 0.55 * speckle)
-    sheet = mix(sheet, colours("f3e3c0")[0], 0.05)
+    sheet = mix(sheet * (1 + grain)[..., None], colour("f6ecd4"), 0.55 * speckle)
+    sheet = mix(sheet, colour("f3e3c0"), 0.05)
     return finish(blur(sheet, 0.5))
 
 
@@ -114,7 +113,7 @@ def ink(rng, size):
     x, y = grid(size, 0.66)
     shape, wide = x.shape, x.max()
     sheet = (
-        colours("efe6d2")[0]
+        colour("efe6d2")
         * (
             1
             + 0.025 * clouds(rng, shape, 0.5)
@@ -123,10 +122,10 @@ def ink(rng, size):
         )[..., None]
     )
     work = Wash(rng, shape, sheet)
-    black, blue = colours("2b2a2c")[0], colours("4a5560")[0]
+    black, blue = colour("2b2a2c"), colour("4a5560")
     sun = np.hypot(x - 0.47, y - 0.135)
     work.lay(
-        0.75 * step(0.050, 0.0485, sun + 0.0006 * noise(rng, shape, 0.008)), colours("c8402c")[0], edge=0.5, grain=0.12
+        0.75 * step(0.050, 0.0485, sun + 0.0006 * noise(rng, shape, 0.008)), colour("c8402c"), edge=0.5, grain=0.12
     )
     ranges = [(0.30, 0.10, 0.20, 0.22), (0.36, 0.16, 0.17, 0.38), (0.50, 0.17, 0.22, 0.62), (0.70, 0.10, 0.20, 0.85)]
     for i, (base, rise, fade, dark) in enumerate(ranges):
@@ -165,7 +164,7 @@ def ink(rng, size):
         (0.60, 0.745, 0.15),
         (0.515, 0.735, 0.08),
     ):
-        pine(work, rng, x, y, px, foot, tall)
+        pine(work, rng, shape, px, foot, tall)
     # The lake: a few wet lines; a boat and its sail.
     ripples = step(1.2, 2.2, noise(rng, shape, 0.12, 0.004)) * step(0.83, 0.88, y)
     work.lay(0.35 * ripples, blue, edge=0.3, grain=0.4)
@@ -201,7 +200,7 @@ def ink(rng, size):
     carved |= np.abs(np.maximum(np.abs(x - 0.075), np.abs(y - 0.075)) - 0.0185) < 0.0012
     work.lay(
         0.9 * (seal & ~carved) * step(-1.6, -0.7, noise(rng, shape, 0.003)),
-        colours("c23a26")[0],
+        colour("c23a26"),
         edge=0.1,
         grain=0.3,
         soft=0.6,
@@ -209,11 +208,11 @@ def ink(rng, size):
     return finish(work.picture())
 
 
-def pine(work, rng, x, y, at, foot, tall):
+def pine(work, rng, shape, at, foot, tall):
     """A pine: a bent trunk, boughs, and on them fans of single needles."""
-    black = colours("1c1c20")[0]
-    scale = max(x.shape)
-    wood, needles = Image.new("L", x.shape[::-1], 0), Image.new("L", x.shape[::-1], 0)
+    black = colour("1c1c20")
+    scale = max(shape)
+    wood, needles = Image.new("L", shape[::-1], 0), Image.new("L", shape[::-1], 0)
     draw, prick = ImageDraw.Draw(wood), ImageDraw.Draw(needles)
 
     def trunk(t):
@@ -254,15 +253,17 @@ def poppies(rng, size):
     """Poppies in a wet meadow, the colours running into each other."""
     x, y = grid(size, 0.82)
     shape, wide = x.shape, x.max()
-    work = Wash(rng, shape, np.full((*shape, 3), colours("fbf8f0")[0], np.float32))
+    work = Wash(rng, shape, np.full((*shape, 3), colour("fbf8f0"), np.float32))
     # Wet in wet: broad clouds of sky and meadow that bleed and bloom.
-    for pigment, cy, strength in (("6fb4dc", 0.12, 0.9), ("8f9fe0", 0.30, 0.6), ("f6c8a0", 0.42, 0.6), ("f2b0c0", 0.36, 0.35), ("7fc0b0", 0.55, 0.7),
-                                  ("9cc45a", 0.72, 1.0), ("3f8f6a", 0.88, 0.9), ("2f6f8a", 0.98, 0.6), ("e8d060", 0.62, 0.6)):  # fmt: skip
+    washes = [("6fb4dc", 0.12, 0.9), ("8f9fe0", 0.30, 0.6), ("f6c8a0", 0.42, 0.6), ("f2b0c0", 0.36, 0.35),
+              ("7fc0b0", 0.55, 0.7), ("9cc45a", 0.72, 1.0), ("3f8f6a", 0.88, 0.9), ("2f6f8a", 0.98, 0.6),
+              ("e8d060", 0.62, 0.6)]  # fmt: skip
+    for pigment, cy, strength in washes:
         field = clouds(rng, shape, 0.35, 6, 0.55) * 0.9 - np.abs(y - cy) * 9 + 0.7
-        work.lay(strength * 0.55 * step(-0.4, 1.2, field), colours(pigment)[0], edge=0.8, grain=0.16, soft=2.5)
+        work.lay(strength * 0.55 * step(-0.4, 1.2, field), colour(pigment), edge=0.8, grain=0.16, soft=2.5)
         work.lay(
             strength * 0.25 * step(0.45, 0.6, field + 0.2 * clouds(rng, shape, 0.05)),
-            colours(pigment)[0],
+            colour(pigment),
             edge=1.0,
             grain=0.2,
             soft=1.0,
@@ -271,7 +272,7 @@ def poppies(rng, size):
         cx, cy, r = rng.uniform(0, wide), rng.uniform(0, 1), rng.uniform(0.02, 0.075)
         d = np.hypot(x - cx, y - cy) / r + 0.16 * clouds(rng, shape, 0.05, 5, 0.65)
         work.lift(0.40 * step(1.0, 0.75, d))
-        work.lay(0.16 * np.exp(-(((d - 1) / 0.09) ** 2)), colours("3f7f8a")[0], edge=0.2, grain=0.2)
+        work.lay(0.16 * np.exp(-(((d - 1) / 0.09) ** 2)), colour("3f7f8a"), edge=0.2, grain=0.2)
     # Grasses, soft ones far and crisp ones near.
     for i in range(80):
         near = i / 80
@@ -284,7 +285,7 @@ def poppies(rng, size):
         blade = step(1.0, 0.55, np.abs(x - foot - lean * t**2) / (0.0058 * (1.02 - t) ** 0.7 + 1e-5)) * (t < 1)
         work.lay(
             (0.25 + 0.5 * near) * blade,
-            colours(str(rng.choice(["5f9f3a", "2f7f5a", "8fb040", "2f6a7a", "b0a040"])))[0],
+            colour(rng.choice(["5f9f3a", "2f7f5a", "8fb040", "2f6a7a", "b0a040"])),
             edge=0.7,
             grain=0.25,
             soft=0.8,
@@ -302,7 +303,7 @@ def poppies(rng, size):
         stem = np.abs(x - fx - 0.05 * np.sin(3.2 * (y - fy) + fx * 8)) / 0.0042
         work.lay(
             0.85 * step(1.0, 0.7, stem) * step(fy + 0.2 * fr, fy + 0.4 * fr, y),
-            colours("3f6f2a")[0],
+            colour("3f6f2a"),
             edge=0.7,
             grain=0.3,
             soft=0.7,
@@ -313,7 +314,7 @@ def poppies(rng, size):
         box = (np.abs(x - cx) < 3 * r) & (np.abs(y - cy) < 3 * r)
         drop = box * step(1.05, 0.85, np.hypot(x - cx, y - cy) / r)
         work.density += (0.55 * drop)[..., None] * -np.log(
-            colours(str(rng.choice(["d8402a", "2f6f8a", "5f8f3a", "c8507a", "f0a83a"])))[0]
+            colour(rng.choice(["d8402a", "2f6f8a", "5f8f3a", "c8507a", "f0a83a"]))
         )
     return finish(work.picture())
 
@@ -337,13 +338,13 @@ def poppy(work, rng, x, y, cx, cy, r):
         work.lay(0.72 * inside * flow, colours(reds[k])[0], edge=0.9, grain=0.20, soft=0.9)
         work.lay(
             0.5 * inside * step(0.45, 0.0, np.hypot(x - cx, y - cy) / r),
-            colours("8f1040")[0],
+            colour("8f1040"),
             edge=0.2,
             grain=0.2,
             soft=5,
         )
     heart = np.hypot(x - cx, y - cy) / (0.15 * r) + 0.3 * noise(rng, shape, 0.05 * r)
-    work.lay(0.95 * step(1.1, 0.7, heart), colours("1c1430")[0], edge=0.5, grain=0.2, soft=1.0)
+    work.lay(0.95 * step(1.1, 0.7, heart), colour("1c1430"), edge=0.5, grain=0.2, soft=1.0)
     turn = np.arctan2(y - cy, x - cx)
     ring = np.hypot(x - cx, y - cy) / r
     stamens = (
@@ -351,4 +352,4 @@ def poppy(work, rng, x, y, cx, cy, r):
         * step(0.14, 0.18, ring)
         * step(0.34, 0.27, ring + 0.05 * noise(rng, shape, 0.006))
     )
-    work.lay(0.85 * stamens, colours("20163a")[0], edge=0.3, grain=0.2, soft=0.6)
+    work.lay(0.85 * stamens, colour("20163a"), edge=0.3, grain=0.2, soft=0.6)
