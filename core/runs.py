@@ -44,8 +44,10 @@ QUEUED, STARTING, RUNNING = "queued", "starting", "running"  # STARTING*, RUNNIN
 PAUSED, FINISHED, FAILED = "paused", "finished", "failed"
 INTERRUPTED, DAMAGED = "interrupted", "damaged"  # never written: its process is gone; its folder cannot be read
 ALIVE = {CHECKING, STARTING, RUNNING}
+WRITTEN = [NEW, CHECKING, READY, QUEUED, STARTING, RUNNING, PAUSED, FINISHED, FAILED]
 
 MAX_NAME = 80
+CLAIM_SECONDS = 5.0  # a killed worker may take a moment to be gone
 # What the networks are made of: a branch goes on with the same ones.
 FIXED = ("size", "method", "colour", "latent", "width_g", "width_d", "norm_g", "norm_d", "shape")
 
@@ -88,7 +90,10 @@ class Run:
     @property
     def request(self) -> TrainRequest:
         """Raises `UserError` when the folder's settings cannot be understood."""
-        return TrainRequest.from_recipe(self.config.get("request") or {})
+        recipe = self.config.get("request")
+        if not isinstance(recipe, dict):
+            raise UserError(f"The settings of {self.id} cannot be read; delete the run or mend its config.json.")
+        return TrainRequest.from_recipe(recipe)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -102,7 +107,9 @@ class Run:
         except (UserError, TypeError):
             return DAMAGED
         state = self.state
-        status = state.get("status", NEW)
+        status = state.get("status")
+        if status not in WRITTEN:
+            return NEW
         if status in ALIVE and not _lives(state.get("pid"), state.get("started")):
             return INTERRUPTED
         return status
@@ -161,10 +168,10 @@ def all_runs() -> list[Run]:
 
 def find(run_id: str) -> Run:
     """The run with this id. `UserError` when there is none."""
-    path = home() / "runs" / run_id
-    if path.parent != home() / "runs" or not (path / "config.json").is_file():
-        raise UserError(f"There is no run {run_id!r}; choose one of the list.")
-    return Run(path)
+    for run in all_runs():
+        if run.id == run_id:
+            return run
+    raise UserError(f"There is no run {run_id!r}; choose one of the list.")
 
 
 # ---------------------------------------------------------------- made, named, branched, deleted
@@ -318,7 +325,7 @@ def process(pid: int) -> dict[str, Any]:
 def claimed(run: Run) -> Iterator[None]:
     """Held by the one process that works on this run; the system frees it however that process ends."""
     try:
-        with FileLock(run.path / "worker.lock", timeout=5):
+        with FileLock(run.path / "worker.lock", timeout=CLAIM_SECONDS):
             yield
     except Timeout:
         raise UserError(f"{run.name} is being trained by another process; wait for it or pause it there.") from None

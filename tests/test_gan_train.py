@@ -24,7 +24,17 @@ from core.gan.train import Training, train
 from core.settings import TrainRequest
 
 ROOT = Path(__file__).parent.parent
+ONE_THREAD = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 20}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Networks this small gain nothing from threads, and threads that wait for each other lose on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -63,8 +73,8 @@ def test_gradients_of_both_phases_are_the_lessons(accelerator, pictures):
     """In float64, against the plainest possible writing of Goodfellow's algorithm with the paper's networks."""
     request = TrainRequest(**TINY, norm_d="batch", translate=False, rate_d=0.003)
     training = Training(request, pictures, accelerator)
-    training.g.double()
-    training.d.double()
+    for net in (training.g, training.d, training.average):
+        net.double()
     g, d = copy.deepcopy(training.g), copy.deepcopy(training.d)
     d_before = copy.deepcopy(training.d.state_dict())
     real, latents = training._real_batch().double(), training._latents().double()
@@ -222,37 +232,40 @@ def worker_process(run: runs.Run, *options: str) -> subprocess.Popen:
         "import sys; from core.gan import worker; from core.runs import Run; from pathlib import Path;"
         "worker.CHECKPOINT_SECONDS = 0.0; worker.work(Run(Path(sys.argv[1])))"
     )
-    return subprocess.Popen([sys.executable, "-c", code, str(run.path), *options], cwd=ROOT)
+    return subprocess.Popen([sys.executable, "-c", code, str(run.path), *options], cwd=ROOT, env=ONE_THREAD)
 
 
 def drawn(name: str, **changes) -> runs.Run:
-    request = TrainRequest(**{**TINY, "steps": 400, **changes})
+    request = TrainRequest(**{**TINY, "steps": 200, **changes})
     return runs.create(request, {"kind": "drawn", "name": "portraits", "count": 60}, name)
 
 
 def test_killed_at_any_moment_and_resumed_the_weights_are_the_same():
-    """`kill -9` four times at random moments, also while checkpoints are being written (they are, all the time)."""
+    """`kill -9` three times at random moments, also while checkpoints are written (they are, all the time)."""
     undisturbed, killed = drawn("undisturbed"), drawn("killed")
-    quiet = worker_process(undisturbed)
     moments, kills = random.Random(), 0
     while True:
         process = worker_process(killed)
-        while kills < 4 and process.poll() is None and killed.state.get("step", 0) <= 60 * kills + 10:
+        while kills < 3 and process.poll() is None and killed.state.get("step", 0) <= 40 * kills + 5:
             time.sleep(0.01)
-        if kills == 4 or process.poll() is not None:
-            assert process.wait(60) == 0
+        if kills == 3 or process.poll() is not None:
+            assert process.wait(100) == 0
             break
-        time.sleep(moments.random() * 0.3)
+        time.sleep(moments.random() * 0.2)
         process.send_signal(signal.SIGKILL)
         process.wait()
         kills += 1
         assert killed.status in (runs.INTERRUPTED, runs.FINISHED)
     assert kills >= 2
-    assert quiet.wait(60) == 0
+
+    AcceleratorState._reset_state(True)
+    worker.work(undisturbed)
+    AcceleratorState._reset_state(True)
     assert undisturbed.status == killed.status == runs.FINISHED
     a, b = (checkpoint.newest(run, torch.device("cpu")) for run in (undisturbed, killed))
     for state in (a, b):
         state.pop("seconds")
+    assert a["steps"] == 200
     assert same(a, b)
     steps = [line["step"] for line in killed.metrics()]
     assert steps == sorted(set(steps)), "the diary of the killed process was cut back to its checkpoint"
@@ -333,11 +346,11 @@ def test_two_processes_follow_one(tmp_path):
     follows one with the whole. Without batch norm: its statistics are those of each process's half."""
     script = tmp_path / "two.py"
     script.write_text(TWO)
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    launch = "accelerate.commands.launch --cpu --num_machines 1 --mixed_precision no --dynamo_backend no"
+    # `--multi_gpu` is accelerate's word for several processes on one machine, whatever they compute on.
+    launch = "accelerate.commands.launch --multi_gpu --num_machines 1 --mixed_precision no --dynamo_backend no"
     launch = [sys.executable, "-m", *launch.split(), "--main_process_port", "0", "--num_processes", "2"]
-    subprocess.run([*launch, str(script), str(tmp_path), "none"], env=env, check=True, timeout=120)
-    subprocess.run([sys.executable, str(script), str(tmp_path), "none"], env=env, check=True, timeout=120)
+    subprocess.run([*launch, str(script), str(tmp_path), "none"], env=ONE_THREAD, check=True, timeout=120)
+    subprocess.run([sys.executable, str(script), str(tmp_path), "none"], env=ONE_THREAD, check=True, timeout=120)
     first, second, alone = (torch.load(tmp_path / f"{n}.pt") for n in ("2-0", "2-1", "1-0"))
     assert same(first, second)
     for net in ("g", "d"):

@@ -31,6 +31,7 @@ from core.settings import Progress, TrainRequest
 
 MINIMUM = 32  # different pictures: fewer are copied rather than learned from
 MAX_FILES = 200_000
+ZIP_BYTES = 10**9  # what a zip may unpack to, beyond 20 times its own size
 NAMED = 200  # unusable files told one by one; more are only counted
 ODD = 2.0  # a side more than twice the other
 PREVIEWS = 24
@@ -97,7 +98,7 @@ def _in_zip(path: Path) -> Iterator[Found]:
         yield Found(path.name, _refusal(f"{path.name} is a damaged zip ({error}); pack it again."))
         return
     # Pictures hardly shrink in a zip. One that unpacks to far more than its own size was made to do harm.
-    budget = [10**9 + 20 * path.stat().st_size]
+    budget = [ZIP_BYTES + 20 * path.stat().st_size]
     for entry in archive.infolist():
         name = entry.filename.replace("\\", "/").rsplit("/", 1)[-1]
         if entry.is_dir() or name.startswith(".") or entry.filename.startswith("__MACOSX"):

@@ -1,0 +1,171 @@
+"""The places pictures come from, in words: which point of the latent space a picture belongs to.
+
+    7:12                picture 12 of seed 7
+    7:12~3/0.4          the third picture like it; 0.4 says how different: 0 not at all, 1 entirely
+    7:12-7:3+8:0        this without what that has, with what the other has (Radford et al. 2015, figure 7)
+    7:12>7:3@0.25       a quarter of the way from one to the other
+    (7:12-7:3)~1/0.4    brackets, where they are needed
+
+A point is text, so it fits in a recipe, a caption and an address, and depends on nothing but itself: not on how many
+pictures are made along with it. Plain: numpy, no torch. Knows no network but the number of its latents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.errors import UserError
+
+MAX_LENGTH = 400  # characters: "more like this" of "more like this" ends somewhere
+MAX_BRACKETS = 50
+SHARE = r"([01](?:\.\d+)?)"
+SAME = 1e-6  # radians: two latents in one direction have no way between them
+
+# ---------------------------------------------------------------- points made of points
+
+
+def of_seed(seed: int, count: int) -> tuple[str, ...]:
+    """The first `count` points of a seed."""
+    return tuple(f"{seed}:{index}" for index in range(count))
+
+
+def like(point: str, count: int, spread: float) -> tuple[str, ...]:
+    """`point` itself, then others near it; `spread` from 0 (equal) to 1 (unrelated)."""
+    return (point, *(f"{_bracketed(point)}~{index}/{spread:g}" for index in range(1, count)))
+
+
+def way(points: Sequence[str], frames: int, closed: bool = False) -> tuple[str, ...]:
+    """`frames` points on the way through all of `points`; a closed one leads back to the first, without repeating it,
+    so that it can be shown again and again."""
+    if len(points) < 2:
+        raise UserError(f"A way needs two pictures or more; {len(points)} were chosen.")
+    stops = [*points, points[0]] if closed else list(points)
+    found = []
+    for frame in range(frames):
+        at = frame * (len(stops) - 1) / max(1, frames if closed else frames - 1)
+        leg = min(int(at), len(stops) - 2)
+        share = round(at - leg, 6)
+        found.append(
+            stops[leg + round(share)]
+            if share in (0, 1)
+            else f"{_bracketed(stops[leg])}>{_bracketed(stops[leg + 1])}@{share:g}"
+        )
+    return tuple(found)
+
+
+def arithmetic(this: str, minus: str, plus: str) -> str:
+    """this - minus + plus."""
+    return f"{_bracketed(this)}-{_bracketed(minus)}+{_bracketed(plus)}"
+
+
+def _bracketed(point: str) -> str:
+    return point if re.fullmatch(r"\d+:\d+(~\d+/[\d.]+)*", point) else f"({point})"
+
+
+# ---------------------------------------------------------------- latents
+
+
+def latents(points: Sequence[str], size: int) -> np.ndarray:
+    """float32 [len(points), size], each row from its point alone. `UserError` for what is not a point."""
+    return np.stack([_Reader(point, size).read() for point in points]).astype(np.float32)
+
+
+def _normal(key: str, size: int) -> np.ndarray:
+    """Normal numbers from a text, the same on every machine."""
+    bits = np.frombuffer(hashlib.blake2b(key.encode(), digest_size=16).digest(), "<u8")
+    return np.random.Generator(np.random.Philox(key=bits)).standard_normal(size)
+
+
+@dataclass
+class _Value:
+    text: str  # without spaces: what random numbers of its relatives are drawn from
+    latent: np.ndarray
+
+
+class _Reader:
+    """Reads one point from left to right: `way` > `sum` > `term` > `atom`."""
+
+    def __init__(self, point: str, size: int):
+        self.point, self.size, self.at = point, size, 0
+        self.text = point.replace(" ", "")
+        if len(self.text) > MAX_LENGTH or self.text.count("(") > MAX_BRACKETS:
+            raise UserError(f"{point[:40]}... has {len(point)} characters; a picture's name has at most {MAX_LENGTH}.")
+
+    def read(self) -> np.ndarray:
+        value = self._way()
+        if self.at != len(self.text):
+            raise self._not_a_point()
+        return value.latent
+
+    def _way(self) -> _Value:
+        start = self._sum()
+        if not self._next(">"):
+            return start
+        end = self._sum()
+        share = float(self._next(f"@{SHARE}", must=True))
+        return _Value(f"{start.text}>{end.text}@{share:g}", slerp(start.latent, end.latent, min(share, 1.0)))
+
+    def _sum(self) -> _Value:
+        value = self._term()
+        first, total = value.latent, value.latent
+        while sign := self._next("[+-]"):
+            other = self._term()
+            total = total + other.latent if sign == "+" else total - other.latent
+            value = _Value(f"{value.text}{sign}{other.text}", total)
+        if total is not first:
+            # Sums of normal numbers are longer than any the generator has seen; back to the length of "this". (The
+            # paper's latents are uniform and averaged over three pictures, which keeps them short.)
+            value = _Value(value.text, total * (np.linalg.norm(first) / max(np.linalg.norm(total), 1e-9)))
+        return value
+
+    def _term(self) -> _Value:
+        value = self._atom()
+        while number := self._next(r"~(\d{1,9})"):
+            spread = float(self._next(f"/{SHARE}", must=True))
+            text = f"{value.text}~{number}"
+            # On the circle through both, so that it stays as long as normal numbers are.
+            turn = min(spread, 1.0) * math.pi / 2
+            near = math.cos(turn) * value.latent + math.sin(turn) * _normal(text, self.size)
+            value = _Value(f"{text}/{spread:g}", near)
+        return value
+
+    def _atom(self) -> _Value:
+        if self._next(r"\("):
+            inner = self._way()
+            self._next(r"\)", must=True)
+            return _Value(f"({inner.text})", inner.latent)
+        seed = int(self._next(r"(\d{1,10}):", must=True))
+        index = int(self._next(r"\d{1,9}", must=True))
+        text = f"{seed}:{index}"
+        return _Value(text, _normal(text, self.size))
+
+    def _next(self, pattern: str, must: bool = False) -> str:
+        """What `pattern` finds here (its group, if it has one), or ""."""
+        found = re.compile(pattern).match(self.text, self.at)
+        if found is None:
+            if must:
+                raise self._not_a_point()
+            return ""
+        self.at = found.end()
+        return found[found.re.groups]
+
+    def _not_a_point(self) -> UserError:
+        return UserError(f"{self.point[:60]!r} names no picture; write a seed and a number, like 7:12.")
+
+
+def slerp(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
+    """From a (0) to b (1) along the sphere (White 2016, arXiv:1609.04468): the straight way would cut through the
+    middle, where a generator has never been. Lengths go over from one to the other."""
+    lengths = np.linalg.norm(a), np.linalg.norm(b)
+    a1, b1 = a / max(lengths[0], 1e-9), b / max(lengths[1], 1e-9)
+    angle = math.acos(np.clip(a1 @ b1, -1, 1))
+    length = (1 - share) * lengths[0] + share * lengths[1]
+    if angle < SAME or math.pi - angle < SAME:  # no way, or every way
+        return (1 - share) * a + share * b
+    return length * (math.sin((1 - share) * angle) * a1 + math.sin(share * angle) * b1) / math.sin(angle)

@@ -1,0 +1,272 @@
+"""Run folders: what a page may rely on, whatever has happened to a folder or its process."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from core import runs
+from core.errors import UserError
+from core.settings import TrainRequest
+
+DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
+
+
+@pytest.fixture
+def spawned(monkeypatch):
+    """Instead of workers, processes that do nothing until they are told to end. -> the runs they were started for."""
+    started, processes = [], []
+
+    def spawn(run, status, *_):
+        process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        processes.append(process)
+        started.append(run.name)
+        runs.write_state(run, **{**run.state, "status": status, **runs.process(process.pid)})
+
+    monkeypatch.setattr(runs, "_spawn", spawn)
+    yield started
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def end(run: runs.Run, status: str) -> None:
+    """As a worker does it."""
+    runs.write_state(run, status=status, step=5)
+    (run.path / "checkpoints").mkdir(exist_ok=True)
+    (run.path / "checkpoints" / "step-00000005.pt").write_bytes(b"weights")
+
+
+def new(name: str = "Cats", **settings) -> runs.Run:
+    return runs.create(TrainRequest(**settings), DRAWN, name)
+
+
+def test_a_new_run():
+    run = new("Cats & dogs", size=64)
+    assert run.status == runs.NEW
+    assert run.name == "Cats & dogs"
+    assert run.request == TrainRequest(size=64)
+    assert run.metrics() == []
+    assert run.samples() == run.checkpoints() == {}
+    assert run.result is None
+    assert run.log() == ""
+    assert runs.all_runs() == [runs.find(run.id)] == [run]
+
+
+def test_equal_names_get_folders_of_their_own():
+    assert len({new("Cats").path for _ in range(3)}) == 3
+
+
+@pytest.mark.parametrize("name", ["../../etc", "con", "a/b\\c", "  ", "x" * 81, "\0", "🐈"])
+def test_no_name_leaves_the_folder(name):
+    try:
+        run = new(name)
+    except UserError:
+        return
+    assert run.path.parent == runs.home() / "runs"
+
+
+def test_nothing_is_made_by_looking():
+    assert runs.all_runs() == []
+    assert not runs.home().exists()
+
+
+def test_no_id_leads_out_of_the_folder():
+    new()
+    (runs.home() / "config.json").write_text("{}")
+    for wrong in ("..", "../runs/cats", "nothing", "", ".", "/"):
+        with pytest.raises(UserError, match="no run"):
+            runs.find(wrong)
+
+
+def test_a_second_run_waits_and_is_started_when_the_first_ends(spawned):
+    first, second, third = (new(name) for name in ("first", "second", "third"))
+    for run in (first, second, third):
+        runs.start(run)
+    assert [run.status for run in (first, second, third)] == [runs.STARTING, runs.QUEUED, runs.QUEUED]
+    runs.start_next()
+    assert spawned == ["first"]
+    end(first, runs.FINISHED)
+    runs.start_next()
+    assert spawned == ["first", "second"]
+    assert third.status == runs.QUEUED
+    runs.pause(third)
+    assert third.status == runs.NEW
+
+
+def test_a_killed_worker_does_not_hold_up_the_queue(spawned):
+    first, second = new("first"), new("second")
+    runs.start(first)
+    runs.start(second)
+    os.kill(first.state["pid"], 9)
+    deadline = time.monotonic() + 5
+    while first.alive and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert first.status == runs.INTERRUPTED
+    runs.start_next()
+    assert spawned == ["first", "second"]
+    runs.start(first)
+    assert first.status == runs.QUEUED
+
+
+def test_another_process_with_the_same_number_is_not_the_worker():
+    run = new()
+    mine = runs.process(os.getpid())
+    runs.write_state(run, status=runs.RUNNING, **mine)
+    assert run.status == runs.RUNNING
+    runs.write_state(run, status=runs.RUNNING, **{**mine, "started": mine["started"] - 1000})
+    assert run.status == runs.INTERRUPTED
+
+
+def test_pause_and_stop_are_said_in_the_folder(spawned):
+    run = new()
+    runs.start(run)
+    runs.pause(run)
+    assert runs.control(run) == "pause"
+    runs.stop(run)
+    assert runs.control(run) == "stop"
+    end(run, runs.PAUSED)
+    runs.start(run)
+    assert runs.control(run) == "", "what was said to the process before does not concern the next one"
+    end(run, runs.PAUSED)
+    runs.stop(run)
+    assert spawned == ["Cats"] * 3, "a paused run needs a process to finish it"
+    assert runs.control(run) == "stop"
+
+
+def test_renaming_and_changing():
+    run = new()
+    runs.rename(run, "Dogs")
+    assert (run.name, run.id) == ("Dogs", "cats")
+    runs.change(run, TrainRequest(size=16))
+    assert run.request.size == 16
+    end(run, runs.PAUSED)
+    with pytest.raises(UserError, match="branch"):
+        runs.change(run, TrainRequest(size=32))
+    with pytest.raises(UserError, match="name"):
+        runs.rename(run, " ")
+
+
+def test_a_branch_goes_on_with_other_settings():
+    run = new(seed=3)
+    end(run, runs.PAUSED)
+    (run.path / "data").mkdir()
+    for name in ("images.u8", "report.json", "preview.png"):
+        (run.path / "data" / name).write_text(name)
+    twig = runs.branch(run, 5, {"rate_d": 0.0001}, "Calmer")
+    assert twig.request == TrainRequest(seed=3, rate_d=0.0001)
+    assert (twig.status, list(twig.checkpoints())) == (runs.PAUSED, [5])
+    assert twig.config["branch_of"] == run.id
+    runs.delete(run)
+    assert (twig.path / "data" / "images.u8").read_text() == "images.u8"
+    assert twig.checkpoints()[5].read_bytes() == b"weights"
+    with pytest.raises(UserError, match="width_g"):
+        runs.branch(twig, 5, {"width_g": 64}, "Wider")
+    with pytest.raises(UserError, match="no checkpoint at step 6"):
+        runs.branch(twig, 6, {}, "Later")
+
+
+def test_only_a_resting_run_can_be_deleted(spawned):
+    run = new()
+    runs.start(run)
+    with pytest.raises(UserError, match="pause"):
+        runs.delete(run)
+    end(run, runs.PAUSED)
+    runs.delete(run)
+    assert runs.all_runs() == []
+    assert not run.path.exists()
+
+
+def test_a_run_elsewhere_is_not_deleted(tmp_path):
+    run = new()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_text((run.path / "config.json").read_text())
+    link = runs.home() / "runs" / "link"
+    link.symlink_to(tmp_path / "mine", target_is_directory=True)
+    assert runs.all_runs() == [run]
+    for elsewhere in (runs.Run(tmp_path / "mine"), runs.Run(link)):
+        with pytest.raises(UserError, match="by hand"):
+            runs.delete(elsewhere)
+    assert (tmp_path / "mine" / "config.json").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", '{"request": 5}', '{"request": {"kind": "train", "size": 5}}', "[" * 100_000, "\udcff",
+     '{"request": {"kind": "train", "steps": []}}', '{"request": {"kind": "style"}, "name": {}}'],
+)  # fmt: skip
+def test_poisoned_folders_are_shown_as_damaged_and_can_be_deleted(content):
+    good, bad = new("good"), new("bad")
+    (bad.path / "config.json").write_text(content, errors="surrogateescape")
+    assert {run.status for run in runs.all_runs()} == {runs.NEW, runs.DAMAGED}
+    assert isinstance(bad.name, str)
+    runs.start(bad)
+    assert bad.status == runs.DAMAGED
+    runs.delete(bad)
+    assert runs.all_runs() == [good]
+
+
+@pytest.mark.parametrize("content", ["", "{", "7", '{"status": "running"}', '{"status": "running", "pid": "x"}',
+                                     '{"status": "running", "pid": -1, "started": 0}', '{"status": ["running"]}',
+                                     '{"status": "running", "pid": 1e99, "started": 0}'])  # fmt: skip
+def test_a_poisoned_state_is_no_running_worker(content):
+    run = new()
+    (run.path / "state.json").write_text(content)
+    assert run.status in (runs.NEW, runs.INTERRUPTED)
+    assert not run.alive
+
+
+def test_torn_metrics_are_read_as_far_as_they_go():
+    run = new()
+    (run.path / "metrics.jsonl").write_text(
+        '{"step": 1, "loss_d": 0.5}\nnonsense\n[1]\n{"step": 2, "loss_d": 0.4}\n{"st'
+    )
+    assert [line["step"] for line in run.metrics()] == [1, 2]
+
+
+def test_uploads_with_equal_and_dangerous_names_all_arrive():
+    run = new()
+    for name in ("cat.png", "cat.png", "../../cat.png", "/etc/passwd", "C:\\cat.png", "..", ""):
+        runs.add_upload(run, name, io.BytesIO(b"cat"))
+    uploads = run.path / "data" / "uploads"
+    files = [path for path in uploads.rglob("*") if path.is_file()]
+    assert len(files) == 7
+    assert all(uploads in path.resolve().parents for path in files)
+
+
+def test_states_are_whole_or_not_there_for_a_reader():
+    run = new()
+    code = (
+        "import sys; from pathlib import Path; from core import runs\n"
+        "for i in range(2000): runs.write_state(runs.Run(Path(sys.argv[1])), status='paused', fill='x' * (i % 50) * 99)"
+    )
+    writer = subprocess.Popen([sys.executable, "-c", code, str(run.path)])
+    seen = 0
+    while writer.poll() is None:
+        if (run.path / "state.json").exists():
+            json.loads((run.path / "state.json").read_text())
+            seen += 1
+    assert seen
+    assert [path.name for path in run.path.iterdir() if path.suffix == ".part"] == []
+
+
+def test_only_one_process_works_on_a_run(monkeypatch):
+    run = new()
+    monkeypatch.setattr(runs, "CLAIM_SECONDS", 0.1)
+    with runs.claimed(run), pytest.raises(UserError, match="another process"), runs.claimed(run):
+        pass
+
+
+def test_home_is_this_systems_place(monkeypatch):
+    monkeypatch.delenv("GANVAS_HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
+    assert str(runs.home()) == "/somewhere/ganvas"
+
+
+def test_looking_after_runs_needs_no_torch():
+    code = "import sys; from core import runs; from core.gan import cli, data; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
