@@ -197,7 +197,7 @@ for event in paint(request, photo, [painting]):
 from core import perceptual
 told = budget.estimate(request, photo.size, budget.known(perceptual.choose({arguments.network!r}))).memory
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(f"{size} px: peak {{peak / 1e6:.2f}} GB ({{before / 1e6:.2f}} of it before the first step); told {{told / 1e9:.2f}} GB")
+print(f"{size} px: peak {{peak / 1e6:.2f}} GB ({{before / 1e6:.2f}} of it before the first step); told {{told / 1e9:.2f}} GB")  # noqa: E501
 """
     subprocess.run([sys.executable, "-c", code, arguments.photo, arguments.painting], check=True)
 

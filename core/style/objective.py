@@ -92,9 +92,9 @@ class Weights:
         """A request's relative weights as absolute ones: 1 on the page is what looked right on our trial sheets."""
         fine, large = request.fine_strokes, request.large_forms
         return cls(
-            content=0.02 * request.content_weight,
+            content=0.12 * request.content_weight,
             style=request.style_weight,
-            variation=0.5 * request.variation_weight,
+            variation=1.0 * request.variation_weight,
             palette=request.palette_weight,
             layers=(fine, fine, 1.0, large, large),
         )
