@@ -327,7 +327,7 @@ def linocut(rng, size):
         foam_line = (below > 0) & (below < 0.004 + 0.0012 * i)
         tone = np.where(foam_line, 1.3, tone)
         if i == 2:  # the rock stands behind the nearer waves
-            cliff = 0.50 + 0.9 * np.abs(x - 0.55) ** 1.5 - 0.012 * np.floor(3 * clouds(rng, shape, 0.06, 3)) / 2
+            cliff = 0.50 + 1.3 * np.abs(x - 0.55) ** 1.5 - 0.012 * np.floor(3 * clouds(rng, shape, 0.06, 3)) / 2
             rock = y > cliff
             strata = (
                 x * 0.8 + 0.5 * y + 0.05 * noise(rng, shape, 0.2) + 0.02 * np.floor(2.2 * clouds(rng, shape, 0.10, 2))

@@ -112,6 +112,8 @@ def ink(rng, size):
     """Mountains in mist, pines, a boat: ink and water on old paper, one red seal."""
     x, y = grid(size, 0.66)
     shape, wide = x.shape, x.max()
+    # Place, breadth and height of four summits in each of four ranges; drawn first, so that size does not change them.
+    summits = rng.uniform([[0.14], [0.035], [0.45]], [[wide], [0.11], [1.2]], (4, 3, 4))
     sheet = (
         colour("efe6d2")
         * (
@@ -125,18 +127,18 @@ def ink(rng, size):
     black, blue = colour("2b2a2c"), colour("4a5560")
     sun = np.hypot(x - 0.47, y - 0.135)
     work.lay(
-        0.75 * step(0.050, 0.0485, sun + 0.0006 * noise(rng, shape, 0.008)), colour("c8402c"), edge=0.5, grain=0.12
+        0.75 * step(0.050, 0.0485, sun + 0.0004 * noise(rng, shape, 0.004)), colour("c8402c"), edge=0.5, grain=0.12
     )
-    ranges = [(0.30, 0.10, 0.20, 0.22), (0.36, 0.16, 0.17, 0.38), (0.50, 0.17, 0.22, 0.62), (0.70, 0.10, 0.20, 0.85)]
+    ranges = [(0.335, 0.10, 0.20, 0.22), (0.36, 0.16, 0.17, 0.38), (0.50, 0.17, 0.22, 0.62), (0.70, 0.10, 0.20, 0.85)]
     for i, (base, rise, fade, dark) in enumerate(ranges):
         line = np.arange(shape[1]) / max(shape)
-        peaks = sum(h * np.exp(-np.abs((line - c) / w) ** 1.35) for c, w, h in zip(
-            rng.uniform(0, wide, 4), rng.uniform(0.035, 0.11, 4), rng.uniform(0.45, 1.2, 4), strict=True))  # fmt: skip
+        peaks = sum(h * np.exp(-(np.abs((line - c) / w) ** 1.35)) for c, w, h in summits[i].T)
         rough = 0.010 * clouds(rng, (8, shape[1]), 0.05, 5)[4]
         ridge = (base - rise * peaks + rough * (0.6 + 0.25 * i)).astype(np.float32)[None, :]
         below = y - ridge
         mist = np.exp(-np.maximum(below, 0) / (fade * (0.7 + 0.25 * noise(rng, shape, 0.2, 0.05))).clip(0.04))
         body = (below > 0) * mist
+        work.lift(0.94 * step(0.0, 0.004, below))  # the range before hides the one behind
         brushy = np.clip(0.62 + 0.32 * clouds(rng, shape, 0.07, 5, 0.6), 0, 1.2)
         work.lay(dark * 0.75 * body * brushy, mix(blue, black, 0.3 + 0.2 * i), edge=0.55, grain=0.22, soft=1.2)
         # Texture strokes down the rock, "axe cuts", darkest under the ridge.

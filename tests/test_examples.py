@@ -23,7 +23,7 @@ def test_a_painting_depends_on_its_seed_alone(name):
     assert difference > 2, "another seed must give another picture"
 
 
-@pytest.mark.parametrize("name", ["swirls", "great-wave", "poppies"])
+@pytest.mark.parametrize("name", ["swirls", "great-wave", "ink", "poppies"])
 def test_size_changes_the_detail_and_not_the_composition(name):
     small, large = draw(name, 96), draw(name, 192)
     assert max(large.size) == 192
