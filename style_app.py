@@ -30,6 +30,8 @@ SETTINGS = settings_of(StyleRequest)
 AFTERWARDS = ("strength", "keep_colour")  # these need no new painting
 PRESETS = {"draft": "Draft", "good": "Good", "fine": "Fine"}
 PREVIEW_SIDE = 720  # px sent while painting; the finished painting is sent whole
+# The before and after an empty easel shows: what painting the first photo in the first style comes to.
+SHOWN = (EXAMPLES / "photos" / "pagoda.jpg", EXAMPLES / "gallery" / "pagoda-swirls.jpg")
 STOPPING = 0.7  # seconds a stopped painting gets to end by itself before its last preview is shown
 
 
@@ -358,12 +360,24 @@ def build() -> gr.Blocks:
         gr.Markdown("# Paint a photo in another picture's style", elem_id="title")
         with gr.Row(equal_height=False):
             with gr.Column(scale=2, min_width=320):
-                photo = gr.Image(label="Your photo", height=230, sources=["upload", "clipboard"], elem_id="photo")
+                photo = gr.Image(
+                    _examples("photo")[0][0],
+                    label="Your photo",
+                    height=230,
+                    sources=["upload", "clipboard"],
+                    elem_id="photo",
+                )
                 # Handed over as the file it is: `core.images` opens it, and knows more kinds than Gradio does.
                 photo.preprocess = lambda payload: payload and payload.path
                 photo_shelf = _shelf("Photos to try", "photo")
                 styles = gr.Gallery(
-                    label="Style pictures", interactive=True, type="filepath", columns=3, height=230, elem_id="styles"
+                    [_examples("painting")[0][0]],
+                    label="Style pictures",
+                    interactive=True,
+                    type="filepath",
+                    columns=3,
+                    height=230,
+                    elem_id="styles",
                 )
                 style_shelf = _shelf("Paintings to try", "painting")
                 mix = gr.Checkbox(label="Mix several styles", value=False, container=False)
@@ -395,10 +409,10 @@ def build() -> gr.Blocks:
                     visible=False,
                 )
                 compare = gr.ImageSlider(
-                    label="Before and after", interactive=False, format="png", max_height=640, buttons=["fullscreen"],
-                    slider_position=35, elem_id="compare",
+                    SHOWN, label="Before and after", interactive=False, format="png", max_height=640,
+                    buttons=["fullscreen"], slider_position=20, elem_id="compare",
                 )  # fmt: skip
-                status = gr.HTML(look.status("Choose a photo and a style, then press Paint."), padding=False)
+                status = gr.HTML(look.status("Press Paint, or choose your own photo and style first."), padding=False)
                 with gr.Group(visible=False) as finished:
                     with gr.Row():
                         for name in AFTERWARDS:

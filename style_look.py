@@ -34,11 +34,17 @@ footer { opacity: .7; }
 .curves svg { width: 100%; height: 130px; display: block; }
 .curves .legend { display: flex; gap: 1.2rem; flex-wrap: wrap; font-size: .9rem; font-variant-numeric: tabular-nums; }
 .curves .legend b { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
+.block:has(> .html-container > .prose > .caption) { margin: -4px 0 -10px; }
+.block:has(> .html-container > .prose > .forecast) { margin: -4px 0 -10px; }
+.html-container:has(.caption, .forecast, .status, .curves) { padding: 0 !important; }
 .caption { color: var(--body-text-color-subdued); font-size: .85rem; margin: 0; }
 .shelf, .shelf .grid-wrap { min-height: 0 !important; height: auto !important; }
 .shelf .grid-wrap { padding: 0 !important; max-height: none !important; }
-.shelf .grid-container { gap: 6px !important; grid-template-columns: repeat(7, minmax(0, 1fr)) !important; }
-.shelf .thumbnail-lg { aspect-ratio: 1; min-width: 0 !important; width: 100% !important; height: auto !important; }
+.shelf .grid-container { gap: 6px !important; align-content: start;
+  grid-template-columns: repeat(7, minmax(0, 1fr)) !important; grid-auto-rows: auto !important; }
+.shelf .gallery-item { height: auto !important; }
+.shelf .thumbnail-lg { aspect-ratio: 1; min-width: 0 !important; width: 100% !important;
+  height: auto !important; }
 .shelf .caption-label { display: none; }
 """
 

@@ -67,7 +67,10 @@ def paint_in_browser(page) -> None:
 
 
 def upload(page, files) -> None:
-    page.locator("input[type=file]").nth(0).set_input_files(files / "photo.jpg")
+    """In place of the example pictures the page opens with."""
+    page.locator("#photo").get_by_label("Remove Image").click()
+    page.locator("#styles").get_by_label("Clear").click()
+    page.locator("#photo input[type=file]").set_input_files(files / "photo.jpg")
     expect(page.locator("#photo img")).to_be_visible()
     page.locator("#styles input[type=file]").set_input_files(files / "painting.png")
     expect(page.locator("#styles img").first).to_be_visible()
