@@ -332,6 +332,35 @@ TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 
 
+MAX_POINTS = 400
+
+
+@dataclass(frozen=True)
+class SampleRequest(Request):
+    """Have a generator make pictures: `count` of a seed, or those that `points` name (see `core.gan.points`)."""
+
+    kind: ClassVar[str] = "sample"
+
+    generator: str = "portraits"  # what `core.gan.load` can open: a name, run:..., hub:...
+    seed: int = setting(
+        0, "Seed", "Another seed, other pictures; the same seed, the same pictures.", lo=0, hi=2**32 - 1, step=1
+    )  # fmt: skip
+    count: int = setting(36, "Pictures", "How many.", lo=1, hi=MAX_POINTS, step=1)
+    truncation: float = setting(
+        1.0, "Truncation", "Less makes pictures surer and more alike; more makes them bolder.", lo=0.0, hi=2.0, step=0.05
+    )  # fmt: skip
+    averaged: bool = setting(True, "Averaged", "The average of the last training steps; usually better.", advanced=True)
+    sort: bool = setting(False, "Best first", "Sorted by the discriminator's opinion.")
+    points: tuple[str, ...] = ()  # in place of seed and count: exactly these pictures
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.generator or not isinstance(self.generator, str) or len(self.generator) > 400:
+            raise UserError(f"The generator is {str(self.generator)[:40]!r}; it has to be the name of one.")
+        if len(self.points) > MAX_POINTS or any(not isinstance(p, str) for p in self.points):
+            raise UserError(f"{len(self.points)} pictures are named; give at most {MAX_POINTS}, like 7:12.")
+
+
 # ---------------------------------------------------------------- what an engine yields
 
 

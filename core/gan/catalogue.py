@@ -1,0 +1,140 @@
+"""Which generators there are, and how they are called. Plain: no torch, nothing is opened here.
+
+    portraits                        one of weights/registry.toml: bundled, or on the Hub
+    run:my-run, run:my-run@3000      one of your own, finished or so far; at one of its checkpoints
+    hub:owner/name@commit:file       any repository of the Hub; commit and file may be left out, then they are looked up
+
+Such a *reference* stands in requests and recipes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import hub, runs, weights
+from core.errors import UserError
+
+FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+NOT_GENERATORS = re.compile(r"discrim|critic|netd|optim|sched|training_args|classif|inception|(^|[/_.-])d[/_.-]", re.I)
+GENERATORS = re.compile(r"gen|netg|ema|(^|[/_.-])g[/_.-]|^model\.safetensors$|^pytorch_model\.bin$", re.I)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A generator that can be sampled now, or after fetching. `where`: "bundled", "run" or "hub"."""
+
+    ref: str
+    title: str
+    where: str
+    here: bool = True
+
+
+@dataclass(frozen=True)
+class HubRef:
+    """hub:repo@revision:file, taken apart; revision and file may be empty."""
+
+    repo: str
+    revision: str = ""
+    file: str = ""
+
+    def __str__(self) -> str:
+        return f"hub:{self.repo}" + (f"@{self.revision}" if self.revision else "") + (self.file and f":{self.file}")
+
+    @property
+    def pinned(self) -> bool:
+        return bool(hub.COMMIT.fullmatch(self.revision) and self.file)
+
+    @property
+    def stored(self) -> str:
+        """The name of what was made of it in the cache."""
+        digest = hashlib.blake2b(str(self).encode(), digest_size=6).hexdigest()
+        return f"{re.sub(r'[^A-Za-z0-9.-]+', '--', self.repo).lstrip('.-')[:80]}@{self.revision[:8]}-{digest}"
+
+
+def hub_ref(text: str) -> HubRef:
+    """What a person may type: owner/name, hub:owner/name@revision:file, or an address on huggingface.co."""
+    text = re.sub(r"^(hub:|https?://(www\.)?(huggingface\.co|hf\.co)/)", "", text.strip()).rstrip("/")
+    text = re.sub(r"/(tree|blob|resolve)/([^/]+)/?", lambda m: f"@{m[2]}:", text).rstrip(":")
+    found = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+?))?(?::(.+))?", text)
+    if not found or ".." in text:
+        raise UserError(f"{text[:100]!r} is not the name of a repository; write it as owner/name.")
+    return HubRef(found[1], found[2] or "", found[3] or "")
+
+
+def run_ref(ref: str) -> tuple[runs.Run, int | None]:
+    """The run of run:id@step, and the step, if one is named."""
+    found = re.fullmatch(r"run:([^@/\\]+)(?:@(\d{1,9}))?", ref)
+    if not found:
+        raise UserError(f"{ref[:100]!r} names no run; write run:name, or run:name@step.")
+    return runs.find(found[1]), int(found[2]) if found[2] else None
+
+
+# ---------------------------------------------------------------- lists
+
+
+def choices() -> list[Choice]:
+    """All generators that can be sampled at once: bundled, own, and those fetched before."""
+    return [*bundled(), *own(), *fetched()]
+
+
+def bundled() -> list[Choice]:
+    """Those that come with Ganvas."""
+    entries = [e for e in weights.registry().values() if e.kind == "generator" and not e.repo]
+    return [Choice(e.name, e.title, "bundled") for e in entries if weights.bundled(e.name)]
+
+
+def bundled_folder(name: str) -> Path:
+    """The folder of a bundled generator: model.safetensors, config.json, samples.png, README.md."""
+    return weights.bundled(name).parent
+
+
+def own() -> list[Choice]:
+    """Your own runs, newest first: finished ones and those with a checkpoint."""
+    return [Choice(f"run:{r.id}", r.name, "run") for r in runs.all_runs() if r.result or r.checkpoints()]
+
+
+def known() -> list[Choice]:
+    """Those of the registry that are on the Hub."""
+    entries = [e for e in weights.registry().values() if e.kind == "generator" and e.repo]
+    return [Choice(e.name, e.title, "hub", here=weights.cached(e.name) is not None) for e in entries]
+
+
+def fetched() -> list[Choice]:
+    """What was fetched from the Hub and understood, the last used first."""
+    found = []
+    for item in weights.cache_entries():
+        about = _metadata(item.path) if item.path.parent.name == "tensors" else {}
+        if "generator" in about:
+            found.append(Choice(about["generator"], about["title"], "hub"))
+    return found
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError):
+        return {}
+
+
+# ---------------------------------------------------------------- in a repository
+
+
+def candidates(listing: hub.Listing) -> list[hub.ListedFile]:
+    """The files of a repository that may hold a generator, the likeliest first. `UserError` when there is none."""
+    files = [file for file in listing.files if file.path.endswith(FILES)]
+    wanted = [file for file in files if not NOT_GENERATORS.search(file.path)] or files
+    if not wanted:
+        held = ", ".join(file.path for file in listing.files[:5]) or "nothing"
+        raise UserError(f"{listing.repo} has no file of weights that Ganvas reads ({', '.join(FILES)}); it has {held}.")
+
+    def rank(file: hub.ListedFile) -> tuple:
+        likely = not GENERATORS.search(file.path)
+        return (likely, not file.path.endswith(".safetensors"), file.path.count("/"), len(file.path), file.path)
+
+    return sorted(wanted, key=rank)

@@ -1,0 +1,277 @@
+"""From a reference to a network that is ready: bundled, one's own, or fetched from the Hub and understood.
+
+What comes from the Hub is read as data only (`core.gan.pickles`), understood once (`core.gan.infer`), and kept in the
+cache as safetensors with its configuration in the header; from then on no network is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from core import hub, weights
+from core.errors import UserError
+from core.gan import catalogue, generator, infer, pickles
+from core.gan.catalogue import HubRef
+from core.gan.networks import Discriminator, Generator, build
+from core.weights import Entry, OnBytes
+
+SIZES = ("size", "image_size", "img_size", "imsize", "resolution")  # what configurations call a picture's side
+MAX_CONFIG = 100_000  # bytes
+OURS = {"method", "size", "channels", "latent", "width", "norm"}
+TRIED = 40  # latents a new generator has to make pictures of
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A generator ready to be sampled, on the CPU. `said` tells what was understood of a foreign one."""
+
+    ref: str
+    title: str
+    network: nn.Module
+    discriminator: nn.Module | None = None
+    said: str = ""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """At least latent, size, channels."""
+        return self.network.config
+
+
+def open_generator(ref: str, averaged: bool = True, progress: OnBytes | None = None) -> Loaded:
+    """The generator of a reference (see `core.gan.catalogue`), fetched first where that is needed.
+
+    `averaged` chooses between the average of the last steps and the last step, for runs; others have one only.
+    """
+    if ref.startswith("run:"):
+        run, _ = catalogue.run_ref(ref)
+        return _of_run(ref, averaged, _stamp(run.path / "result" / "model.safetensors", *run.checkpoints().values()))
+    if ref.startswith("hub:") or "/" in ref or weights.entry(ref).repo:
+        return _fetched(fetch(ref, progress))
+    return _bundled(ref, _stamp(weights.bundled(ref)))
+
+
+def _stamp(*paths: Path) -> float:
+    """Changes when one of the files does, so that a network kept in memory is not an old one."""
+    return max((path.stat().st_mtime for path in paths if path.exists()), default=0.0)
+
+
+# ---------------------------------------------------------------- bundled and own
+
+
+@functools.lru_cache(8)
+def _bundled(name: str, _stamp: float) -> Loaded:
+    folder = catalogue.bundled_folder(name)
+    return Loaded(name, weights.entry(name).title, generator.load(folder), load_discriminator(folder))
+
+
+@functools.lru_cache(4)
+def _of_run(ref: str, averaged: bool, _stamp: float) -> Loaded:
+    run, step = catalogue.run_ref(ref)
+    checkpoints = run.checkpoints()
+    if step is None and averaged and run.result:
+        judge = _of_checkpoint(run, max(checkpoints), averaged)[1] if checkpoints else None
+        return Loaded(ref, run.name, generator.load(run.result), judge)
+    if not checkpoints or (step is not None and step not in checkpoints):
+        there = ", ".join(map(str, checkpoints)) or "none yet"
+        raise UserError(f"{run.name} has no checkpoint at step {step or 'any'}; there are: {there}.")
+    network, judge = _of_checkpoint(run, step or max(checkpoints), averaged)
+    return Loaded(ref, f"{run.name}, step {step or max(checkpoints)}", network, judge)
+
+
+def _of_checkpoint(run: catalogue.runs.Run, step: int, averaged: bool) -> tuple[Generator, Discriminator]:
+    g, d = build(run.request, torch.Generator())
+    found = pickles.read(run.checkpoints()[step], f"The checkpoint of step {step}")
+    try:
+        g.load_state_dict(found["average" if averaged else "g"])
+        d.load_state_dict(found["d"])
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise UserError(f"The checkpoint of step {step} of {run.name} is damaged; choose another one.") from error
+    return g.requires_grad_(False).eval(), d.requires_grad_(False).eval()
+
+
+def save_discriminator(network: Discriminator, folder: Path) -> None:
+    """Beside a generator, as discriminator.safetensors with its configuration in the header, so that pictures can be
+    sorted. Spectral norm is worked into the weights."""
+    plain = network.config | ({"norm": "none"} if network.config["norm"] == "spectral" else {})
+    state = {name: value for name, value in network.state_dict().items() if "parametrizations" not in name}
+    for index, layer in enumerate(network.layers):
+        if hasattr(layer, "parametrizations"):
+            state[f"layers.{index}.weight"] = layer.weight
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    save_file(tensors, folder / "discriminator.safetensors", metadata={"config": json.dumps(plain)})
+
+
+def load_discriminator(folder: Path) -> Discriminator | None:
+    """What `save_discriminator` kept, or None where there is none. `UserError` when it is damaged."""
+    path = folder / "discriminator.safetensors"
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            config = json.loads((file.metadata() or {})["config"])
+        return _judge(config, load_file(path))
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"{folder.name}/{path.name} is damaged; remove it, sampling works without.") from error
+
+
+def _judge(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Discriminator:
+    network = Discriminator(**config)
+    network.load_state_dict(tensors)
+    return network.requires_grad_(False).eval()
+
+
+# ---------------------------------------------------------------- from the Hub
+
+
+def fetch(what: str, progress: OnBytes | None = None) -> str:
+    """Bring a generator from the Hub, understand it, keep it; returns its reference, pinned to a commit and a file.
+
+    Nothing is asked of the network where that has been done before. `UserError` for every fault of the Hub, and for
+    files that hold something else; then nothing is kept.
+    """
+    name, found = _known(what)
+    if found.pinned and weights.load_stored(name or found.stored):
+        return what if name else str(found)
+    if not found.pinned:
+        listing = hub.list_repo(found.repo, found.revision or None)
+        found = HubRef(found.repo, listing.revision, found.file or catalogue.candidates(listing)[0].path)
+        if weights.load_stored(found.stored):
+            return str(found)
+    network, said, extra = _understood(name, found, progress)
+    _try(network, found)
+    tensors = {f"g.{key}": value.numpy() for key, value in network.state_dict().items()}
+    title = weights.entry(name).title if name else f"{found.repo}"
+    about = {"generator": name or str(found), "title": title, "said": said, "config": json.dumps(network.config)}
+    if extra is not None:
+        tensors |= {f"d.{key}": value.numpy() for key, value in extra.state_dict().items()}
+        about["discriminator"] = json.dumps(extra.config)
+    weights.store_tensors(name or found.stored, tensors, about)
+    return name or str(found)
+
+
+def _known(what: str) -> tuple[str, HubRef]:
+    """The registry's name, if it is one, and where it is."""
+    if what in weights.registry():
+        entry = weights.entry(what)
+        return what, HubRef(entry.repo, entry.revision, entry.file)
+    return "", catalogue.hub_ref(what)
+
+
+def _fetched(ref: str) -> Loaded:
+    name, found = _known(ref)
+    stored = weights.load_stored(name or found.stored)
+    if stored is None:  # removed or damaged since
+        raise UserError(f"{found.repo} is no longer in the cache; fetch it again.")
+    tensors, about = {key: torch.from_numpy(value) for key, value in stored[0].items()}, stored[1]
+    network = _build(json.loads(about["config"]))
+    network.load_state_dict({key[2:]: value for key, value in tensors.items() if key.startswith("g.")})
+    judge = None
+    if "discriminator" in about:
+        judge = _judge(json.loads(about["discriminator"]),
+                       {key[2:]: value for key, value in tensors.items() if key.startswith("d.")})  # fmt: skip
+    return Loaded(ref, about["title"], network.requires_grad_(False).eval(), judge, about["said"])
+
+
+def _build(config: Mapping[str, Any]) -> Generator | infer.Inferred:
+    return infer.Inferred.from_config(config) if "layers" in config else Generator(**config)
+
+
+def _understood(
+    name: str, found: HubRef, progress: OnBytes | None
+) -> tuple[Generator | infer.Inferred, str, Discriminator | None]:
+    entry = weights.entry(name) if name else _entry(found, found.file)
+    config = {} if name else _config(found)
+    if config.keys() == OURS and found.file.endswith(".safetensors"):
+        return (*_ours(entry, config, progress), _their_judge(found))
+    if found.file.endswith(".safetensors"):
+        arrays = weights.fetch_tensors(entry, progress=progress)
+        tensors = {"": {key: torch.from_numpy(value) for key, value in arrays.items()}}
+    else:
+        path = weights.fetch_file(entry, progress)
+        try:
+            tensors = pickles.dictionaries(pickles.read(path, found.file), found.file)
+        finally:
+            if path.is_relative_to(weights.cache_dir()):
+                path.unlink(missing_ok=True)  # what is needed of it is kept as safetensors
+    size = next((config[key] for key in SIZES if isinstance(config.get(key), int)), None)
+    return (*_first_understood(tensors, size, found), None)
+
+
+def _ours(entry: Entry, config: dict[str, Any], progress: OnBytes | None) -> tuple[Generator, str]:
+    """A generator that Ganvas published: its configuration says everything."""
+    arrays = weights.fetch_tensors(entry, progress=progress)
+    try:
+        network = Generator(**config)
+        network.load_state_dict({key: torch.from_numpy(value) for key, value in arrays.items()})
+    except (TypeError, ValueError, KeyError, RuntimeError, OverflowError) as error:
+        raise UserError(f"{entry.repo} is not a whole generator: its tensors do not fit its config.json.") from error
+    return network.requires_grad_(False).eval(), "Made with Ganvas: its config.json says all there is to know."
+
+
+def _their_judge(found: HubRef) -> Discriminator | None:
+    """The discriminator that Ganvas published along, where there is one; sampling works without."""
+    with contextlib.suppress(UserError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError):
+        path = weights.fetch_file(_entry(found, "discriminator.safetensors"))
+        judge = load_discriminator(path.parent)
+        path.unlink(missing_ok=True)
+        return judge
+    return None
+
+
+def _config(found: HubRef) -> dict[str, Any]:
+    """The config.json beside the file, or an empty one: most repositories have none."""
+    with contextlib.suppress(UserError, ValueError, RecursionError):
+        remote = hub.look(found.repo, found.revision, "config.json")
+        if remote.size <= MAX_CONFIG:
+            value = json.loads(b"".join(hub.chunks(remote, 0, remote.size)))
+            return value if isinstance(value, dict) else {}
+    return {}
+
+
+def _entry(found: HubRef, file: str) -> Entry:
+    return Entry(
+        name=found.stored, title=found.repo, kind="generator", file=file, architecture="a generator", licence="",
+        size="", repo=found.repo, revision=found.revision,
+    )  # fmt: skip
+
+
+def _first_understood(
+    tensors: Mapping[str, Mapping[str, Tensor]], size: int | None, found: HubRef
+) -> tuple[infer.Inferred, str]:
+    """Of several dictionaries in a file, the generator: averages first, discriminators never."""
+
+    def rank(way: str) -> tuple:
+        return (not re.search(r"ema|avg|average", way, re.I), not re.search(r"gen|netg|(^|\.)g$", way, re.I))
+
+    ways = [way for way in tensors if not catalogue.NOT_GENERATORS.search(f"{way}.")] or list(tensors)
+    reasons = []
+    for way in sorted(ways, key=rank):
+        try:
+            return infer.infer(tensors[way], size)
+        except UserError as error:
+            reasons.append(str(error))
+    raise UserError(
+        f"{found.file} of {found.repo} was not understood. {reasons[0] if reasons else 'It has no tensors.'}"
+    )
+
+
+def _try(network: nn.Module, found: HubRef) -> None:
+    latents = torch.randn(TRIED, network.config["latent"], generator=torch.Generator().manual_seed(0))
+    made = torch.cat([network(part) for part in latents.split(8)])
+    if not made.isfinite().all() or made.std(0).mean() < 1e-4:
+        raise UserError(
+            f"{found.file} of {found.repo} makes no pictures, or always the same one, so its layers were not "
+            "understood rightly; nothing was kept."
+        )
