@@ -44,7 +44,7 @@ HELD_OUT = 1000  # pictures never trained on, for the curve
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 # Until this fraction of the time: crops of so many pixels, so many pictures (two crops each) a step. Small crops
 # first: three times as many pictures are seen, and the last tenth gets used to the sizes that are painted.
-PLAN = ((0.5, 48, 64), (0.88, 64, 48), (1.0, 96, 32))
+PLAN = ((0.7, 48, 64), (0.92, 64, 48), (1.0, 96, 32))
 
 
 # ---- 1. What the teacher sees -------------------------------------------------------------------------------------
