@@ -24,6 +24,7 @@ import style_look as look
 from core import decode, images, jobs
 from core.errors import UserError
 from core.settings import STYLE_PRESETS, MeasureRequest, Setting, StyleRequest, settings_of
+from core.style import budget, choice
 
 EXAMPLES = Path(__file__).parent / "examples"
 SETTINGS = settings_of(StyleRequest)
@@ -315,19 +316,16 @@ def _forecast(photo: str | None, *values: Any) -> str:
     """What this painting will take here, told before it starts. The first time, this machine is measured."""
     if photo is None:
         return ""
-    from core import perceptual
-    from core.style import budget
-
     try:
         request = StyleRequest(**dict(zip(SETTINGS, values, strict=True)))
-        name = perceptual.choose(request.network)
+        name = choice.choose(request.network)
         if budget.known(name) is None:
             jobs.submit(MeasureRequest(name)).wait()
         takes = budget.check(request, images.open_picture(photo).size, budget.known(name))
     except UserError as error:
-        return f'<p class="forecast">{error}</p>'
+        return look.forecast(str(error))
     memory = f"{takes.memory / 1e9:.1f} GB"
-    return f'<p class="forecast">About {look.duration(takes.seconds)} and {memory} of memory on this machine.</p>'
+    return look.forecast(f"About {look.duration(takes.seconds)} and {memory} of memory on this machine.")
 
 
 # ---------------------------------------------------------------- the page

@@ -100,6 +100,11 @@ def status(words: str, share: float | None = None) -> str:
     return f'<div class="status" role="status">{bar}<p>{escape(words)}</p></div>'
 
 
+def forecast(words: str) -> str:
+    """A quiet line above the button: what pressing it will take."""
+    return f'<p class="forecast">{escape(words)}</p>'
+
+
 def curves(points: Sequence[tuple[int, Mapping[str, float]]]) -> str:
     """The three losses over the steps, as an SVG drawing with a logarithmic scale and the newest values below."""
     drawn = {name: [(step, losses[name]) for step, losses in points if losses.get(name, 0) > 0] for name in CURVES}

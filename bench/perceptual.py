@@ -35,6 +35,7 @@ from train_perceptual import Teacher
 from core import device, images, perceptual
 from core.perceptual import VGG19, FeatureNet
 from core.settings import Result, StyleRequest
+from core.style import choice
 from core.style import paint as engine
 
 STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -82,7 +83,7 @@ def networks(names: list[str]) -> list:
     found = []
     for name in names:
         if name in made:
-            if name == "vgg19" and not perceptual.available()["vgg19"]:
+            if name == "vgg19" and not choice.available()["vgg19"]:
                 print("vgg19: not in the cache, left out")
                 continue
             found.append(made[name]())

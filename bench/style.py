@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from core import device as devices
 from core import images, perceptual
 from core.settings import Progress, StyleRequest
+from core.style import choice
 from core.style.objective import Objective, Weights
 from core.style.paint import paint, to_picture, to_tensor
 from core.style.schedule import scales
@@ -63,7 +64,7 @@ def race(arguments: argparse.Namespace) -> None:
     request = StyleRequest(size=arguments.size, network=arguments.network)
     for _ in paint(StyleRequest(size=128, steps=2, network=arguments.network), photo, [painting]):
         pass  # loads the network and measures the machine, outside the race
-    net = perceptual.load(perceptual.choose(arguments.network))
+    net = perceptual.load(choice.choose(arguments.network))
     judge = judging(net, request, photo, painting)
 
     ran = {
@@ -194,10 +195,11 @@ request = StyleRequest(size={size}, steps=4, network={arguments.network!r})
 for event in paint(request, photo, [painting]):
     if not hasattr(event, "images") and event.step == 1:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-from core import perceptual
-told = budget.estimate(request, photo.size, budget.known(perceptual.choose({arguments.network!r}))).memory
+from core.style import choice
+told = budget.estimate(request, photo.size, budget.known(choice.choose({arguments.network!r}))).memory
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(f"{size} px: peak {{peak / 1e6:.2f}} GB ({{before / 1e6:.2f}} of it before the first step); told {{told / 1e9:.2f}} GB")  # noqa: E501
+print(f"{size} px: peak {{peak / 1e6:.2f}} GB, {{before / 1e6:.2f}} of it before the first step;", end=" ")
+print(f"told beforehand: {{told / 1e9:.2f}} GB")
 """
     subprocess.run([sys.executable, "-c", code, arguments.photo, arguments.painting], check=True)
 

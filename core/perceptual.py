@@ -171,18 +171,6 @@ def load(name: str, *, device: str | torch.device = "cpu", dtype: torch.dtype | 
     return net.frozen(device, dtype)
 
 
-def available() -> dict[str, bool]:
-    """Each network's name -> whether it can be loaded now, without a download."""
-    return {"bundled": True, "vgg19": weights.cached("vgg19") is not None}
-
-
-def choose(name: str) -> str:
-    """For "auto": "vgg19" if it is in the cache, else "bundled"; any other name as it is. Never goes online."""
-    if name != "auto":
-        return name
-    return "vgg19" if available()["vgg19"] else "bundled"
-
-
 def fetch_vgg19(progress: Callable[[int, int], None] | None = None) -> None:
     """Bring VGG-19's first thirteen convolutions (50 MB) from the Hub into the cache, checked and normalised.
 

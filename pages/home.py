@@ -10,8 +10,12 @@ st.title("Ganvas")
 st.markdown("A studio for generative images in your browser. It runs on this computer: no GPU and no network needed.")
 
 st.header("Paint a photo", divider="grey")
-st.markdown("Take a photo and a picture whose style you like, and watch the one being painted in the style of the other.")
-for row in (("pagoda-swirls", "cat-mosaic", "mountains-great-wave"), ("astronaut-stained-glass", "dahlia-autumn", "dogs-poppies")):
+st.markdown("Take a photo and a picture whose style you like, and watch one being painted in the style of the other.")
+rows = (
+    ("pagoda-swirls", "cat-mosaic", "mountains-great-wave"),
+    ("astronaut-stained-glass", "dahlia-autumn", "dogs-poppies"),
+)
+for row in rows:
     for column, name in zip(st.columns(3), row, strict=True):
         photo, painting = name.split("-", 1)
         column.image(EXAMPLES / "gallery" / f"{name}.jpg", alt=f"{photo} in the style of {painting}")

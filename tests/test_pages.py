@@ -19,7 +19,7 @@ def studio():
 def test_the_front_page_opens_and_shows_pictures(studio):
     assert not studio.exception
     assert studio.title[0].value == "Ganvas"
-    assert len(studio.get("imgs")) >= 3
+    assert len(studio.get("image")) >= 3
 
 
 def test_every_page_opens(studio):
@@ -42,7 +42,7 @@ def test_curves_draw_what_they_are_given():
 
 
 def test_words_are_escaped():
-    assert "<b>" not in style_look.status("<b>bold</b>")
+    assert "<b>" not in style_look.status("<b>bold</b>") + style_look.forecast("<b>bold</b>.jpg is no picture")
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (42, "42 s"), (240, "4 min"), (9000, "2.5 h")])

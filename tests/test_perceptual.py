@@ -13,6 +13,7 @@ from torch import nn
 from core import perceptual, weights
 from core.errors import UserError
 from core.perceptual import FeatureNet
+from core.style import choice
 
 sys.path.append(str(Path(__file__).parent.parent / "weights"))
 import train_perceptual
@@ -162,14 +163,14 @@ def test_fetched_vgg19_is_normalised_kept_and_preferred(tmp_path, monkeypatch):
         return random_vgg()
 
     monkeypatch.setattr(weights, "fetch_tensors", fetch)
-    assert perceptual.choose("auto") == "bundled"
-    assert not perceptual.available()["vgg19"]
+    assert choice.choose("auto") == "bundled"
+    assert not choice.available()["vgg19"]
     with pytest.raises(UserError, match="download"):
         perceptual.load("vgg19")
     perceptual.fetch_vgg19()
     assert sorted(asked) == sorted(random_vgg())
-    assert perceptual.choose("auto") == "vgg19"
-    assert perceptual.available()["vgg19"]
+    assert choice.choose("auto") == "vgg19"
+    assert choice.available()["vgg19"]
     net = perceptual.load("vgg19")
     assert len(net.digest) == 16
     pictures = perceptual.dead_leaves(2, 96, seed=1)
@@ -188,7 +189,7 @@ def test_broken_vgg19_is_not_kept(spoil, tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "fetch_tensors", lambda *_: tensors)
     with pytest.raises(UserError, match=r"features\.5\.weight"):
         perceptual.fetch_vgg19()
-    assert not perceptual.available()["vgg19"]
+    assert not choice.available()["vgg19"]
 
 
 def test_unknown_network_is_said_plainly():

@@ -10,6 +10,7 @@ from safetensors.numpy import save
 from core import perceptual, weights
 from core.errors import UserError
 from core.settings import Progress, StyleRequest
+from core.style import choice
 from core.style.paint import paint
 
 REQUEST = StyleRequest(size=64, steps=2, network="vgg19")
@@ -37,14 +38,14 @@ def test_vgg19_is_fetched_once_and_paints(vgg19_on_the_hub, monkeypatch):
     events = list(paint(REQUEST, scene(), [texture()]))
     assert any("Downloading" in event.note or "Asking" in event.note for event in events if isinstance(event, Progress))
     assert events[-1].recipe["painted_with"] == "VGG-19"
-    assert perceptual.choose("auto") == "vgg19"
+    assert choice.choose("auto") == "vgg19"
     asked = len(vgg19_on_the_hub.log)
     assert list(paint(REQUEST, scene(), [texture()]))[-1].images
     assert len(vgg19_on_the_hub.log) == asked
 
 
 def test_without_a_network_the_bundled_one_paints_and_vgg19_says_why():
-    assert perceptual.choose("auto") == "bundled"
+    assert choice.choose("auto") == "bundled"
     with pytest.raises(UserError, match="Hub"):
         list(paint(REQUEST, scene(), [texture()]))
 
@@ -52,4 +53,4 @@ def test_without_a_network_the_bundled_one_paints_and_vgg19_says_why():
 def test_a_download_can_be_stopped(vgg19_on_the_hub):
     with pytest.raises(UserError):
         list(paint(REQUEST, scene(), [texture()], stopped=lambda: True))
-    assert perceptual.choose("auto") == "bundled"
+    assert choice.choose("auto") == "bundled"

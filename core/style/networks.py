@@ -12,6 +12,7 @@ from core import device as devices
 from core import perceptual
 from core.errors import UserError
 from core.settings import Progress
+from core.style import choice
 
 
 def brought(name: str, stopped: Callable[[], bool]) -> Iterator[Progress]:
@@ -19,7 +20,7 @@ def brought(name: str, stopped: Callable[[], bool]) -> Iterator[Progress]:
 
     Raises `UserError` when it cannot be had, or when `stopped()` turns true on the way.
     """
-    if perceptual.available()[name]:
+    if choice.available()[name]:
         return
     seen, failed = [0, 0], []
 

@@ -16,10 +16,10 @@ from PIL import Image
 from torch import Tensor
 
 from core import device as devices
-from core import images, perceptual
+from core import images
 from core.errors import UserError
 from core.settings import MeasureRequest, Progress, Result, StyleRequest
-from core.style import budget
+from core.style import budget, choice
 from core.style.descent import descend
 from core.style.measure import measure
 from core.style.networks import brought, network
@@ -43,7 +43,7 @@ def paint(
     """
     began = time.perf_counter()
     shares = _shares(request, styles)
-    name = perceptual.choose(request.network)
+    name = choice.choose(request.network)
     yield from brought(name, stopped)
     if budget.known(name) is None:
         yield from (event for event in measure(MeasureRequest(name)) if isinstance(event, Progress))
