@@ -18,7 +18,7 @@ from typing import Any
 from PIL import Image
 
 from core.errors import UserError
-from core.settings import MeasureRequest, Progress, Request, Result, StyleRequest
+from core.settings import MeasureRequest, Progress, Request, Result, SampleRequest, StyleRequest
 
 MAX_WAITING = 20  # a longer queue is no use to anybody in it
 FRAMES = 60  # kept for the time-lapse: when there are twice as many, every other one goes
@@ -127,6 +127,10 @@ def _engine(job: Job) -> Iterator[Progress | Result]:
             from core.style.measure import measure
 
             return measure(job.request)
+        case SampleRequest():
+            from core.gan.sample import sample
+
+            return sample(job.request, stopped=lambda: job.cancelled)
     raise TypeError(f"no engine for {type(job.request).__name__}")
 
 

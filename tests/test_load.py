@@ -34,7 +34,8 @@ class Cryptopunks(nn.Module):
     def __init__(self):
         super().__init__()
         self.network = nn.Sequential(
-            up(10, 16, 3, 1, 0), nn.BatchNorm2d(16), nn.ReLU(True), up(16, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(True),
+            up(10, 16, 3, 1, 0), nn.BatchNorm2d(16), nn.ReLU(True),
+            up(16, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(True),
             up(8, 6, 4, 2, 0), nn.BatchNorm2d(6), nn.ReLU(True), up(6, 4, 4, 2, 1), nn.Tanh(),
         )  # fmt: skip
 
@@ -166,3 +167,201 @@ def test_the_size_beside_the_file_settles_the_strides():
 def test_what_is_not_understood_is_named(state, words):
     with pytest.raises(UserError, match=words):
         infer.infer(state)
+
+
+# ---------------------------------------------------------------- files
+
+
+def saved(thing, **how) -> bytes:
+    file = io.BytesIO()
+    torch.save(thing, file, **how)
+    return file.getvalue()
+
+
+def read(data: bytes, tmp_path):
+    (tmp_path / "net.pth").write_bytes(data)
+    return pickles.dictionaries(pickles.read(tmp_path / "net.pth", "net.pth"), "net.pth")
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before 2020"])
+def test_a_file_of_tensors_is_read(tmp_path, zipped):
+    net = Cryptopunks()
+    whole = {
+        "G": net.state_dict(),
+        "D": {"x": torch.zeros(2)},
+        "epoch": 3,
+        "loss": 0.5,
+        "w": nn.Parameter(torch.ones(2)),
+    }
+    found = read(saved(whole, _use_new_zipfile_serialization=zipped), tmp_path)
+    assert list(found) == ["", "G", "D"]
+    torch.testing.assert_close(found["G"], dict(net.state_dict()))
+
+
+class Harm:
+    def __reduce__(self):
+        return os.system, ("touch harmed",)
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before 2020"])
+@pytest.mark.parametrize(
+    ("thing", "words"),
+    [
+        ({"G": Harm()}, r"wants to call (posix|nt)\.system"),
+        (Cryptopunks(), "wants to call .*Cryptopunks"),
+        ({"x": bytearray(9)}, r"wants to call .*bytearray"),
+        ([torch.zeros(2)], "holds a list"),
+        ({"x": torch.zeros(1).expand(10**9)}, "claims to be larger"),
+    ],
+)
+def test_a_pickle_that_wants_more_than_tensors_is_refused_by_name(tmp_path, monkeypatch, thing, words, zipped):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=words):
+        read(saved(thing, _use_new_zipfile_serialization=zipped), tmp_path)
+    assert not (tmp_path / "harmed").exists()
+
+
+def test_newer_kinds_of_calls_are_refused_too(tmp_path):
+    with pytest.raises(UserError, match="in a way weights never need"):
+        read(saved({"G": Harm()}, pickle_protocol=4), tmp_path)
+
+
+def test_bombs_and_broken_files_are_refused_in_words(tmp_path):
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({}, 2))
+        archive.writestr("archive/data/0", bytes(50_000_000))
+    other = io.BytesIO()
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    good = saved(Cryptopunks().state_dict())
+    for data, words in (
+        (bomb.getvalue(), "would unpack to 50 MB"), (other.getvalue(), "not a file of weights"),
+        (good[: len(good) // 2], "net.pth"), (b"", "net.pth"), (b"<html>log in</html>", "net.pth"),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=words):
+            read(data, tmp_path)
+
+
+def test_dictionaries_within_themselves_end(tmp_path):
+    inner = {"t": torch.zeros(1)}
+    for _ in range(6):
+        inner = {f"k{i}": inner for i in range(100)}
+    inner["self"] = inner
+    assert len(pickles.dictionaries(inner, "x")) <= 1
+
+
+# ---------------------------------------------------------------- from the Hub
+
+
+def test_any_repository_is_fetched_once_understood_and_sampled(local_hub):
+    net = lively(Cryptopunks())
+    commit = local_hub.add("someone/punks", {"generator.pth": saved(net.state_dict()), "discriminator.pth": b"x" * 99})
+    seen = []
+    ref = load.fetch("someone/punks", lambda done, total: seen.append((done, total)))
+    assert ref == f"hub:someone/punks@{commit}:generator.pth"
+    assert seen[-1][0] == seen[-1][1] > 1000
+    local_hub.close()  # from here on the Hub is gone
+    loaded = load.open_generator(ref)
+    assert "24 x 24 px, colour with transparency" in loaded.said
+    latents = torch.randn(3, 10)
+    torch.testing.assert_close(loaded.network(latents), net(latents), rtol=0, atol=0)
+    assert [c.ref for c in load.catalogue.fetched()] == [ref]
+    kept = [item.path for item in weights.cache_entries()]
+    assert [path.suffix for path in kept] == [".safetensors"]  # no pickle stays
+
+
+def test_a_registered_generator_is_fetched_by_name(local_hub):
+    entry = weights.entry("cryptopunks")
+    local_hub.add(entry.repo, {entry.file: saved(lively(Cryptopunks()).state_dict())}, revision=entry.revision)
+    assert load.fetch("cryptopunks") == "cryptopunks"
+    assert weights.cached("cryptopunks")
+    assert load.open_generator("cryptopunks").title == "CryptoPunks"
+
+
+def test_a_checkpoint_of_many_parts_gives_its_averaged_generator(local_hub):
+    g, ema = lively(PreActivated()), lively(PreActivated())
+    for value in ema.parameters():
+        value.mul_(1.2)
+    parts = {"D": Tutorial().state_dict(), "G": g.state_dict(), "G_ema": ema.state_dict(), "step": 4}
+    local_hub.add("x/y", {"ckpt/model.pt": saved(parts)})
+    z = torch.randn(2, 12)
+    torch.testing.assert_close(load.open_generator(load.fetch("x/y")).network(z), ema(z), rtol=0, atol=0)
+
+
+def test_safetensors_and_a_configuration_with_the_size(local_hub):
+    net = lively(
+        nn.Sequential(up(8, 12, 3, 1, 0), nn.ReLU(), up(12, 6, 4, 2, 1), nn.ReLU(), up(6, 3, 4, 2, 0), nn.Tanh())
+    )
+    files = {"model.safetensors": save(net.state_dict()), "config.json": json.dumps({"image_size": 14}).encode()}
+    local_hub.add("x/y", files)
+    assert load.open_generator(load.fetch("https://huggingface.co/x/y")).config["size"] == 14
+
+
+def test_our_own_layout_is_read_with_its_configuration(local_hub):
+    net = lively(Generator(method="connected", size=16, channels=1, latent=5, width=4))
+    files = {"model.safetensors": save(net.state_dict()), "config.json": json.dumps(net.config).encode()}
+    local_hub.add("x/y", files)
+    z = torch.randn(2, 5)
+    torch.testing.assert_close(load.open_generator(load.fetch("x/y")).network(z), net(z), rtol=0, atol=0)
+    files["config.json"] = json.dumps({**net.config, "width": 8}).encode()
+    local_hub.add("x/z", files)
+    with pytest.raises(UserError, match=r"do not fit its config\.json"):
+        load.fetch("x/z")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"model.h5": b"x", "README.md": b"y"}, "no file of weights that Ganvas reads .*model.h5"),
+        ({}, "it has nothing"),
+        ({"generator.pth": saved({"G": Harm()})}, "wants to call"),
+        ({"generator.pth": saved({"x": torch.zeros(3)})}, "was not understood"),
+        ({"model.safetensors": (2**60).to_bytes(8, "little") + b"{}" * 50}, "is not a sound safetensors file"),
+        ({"generator.pth": saved({k: v * 0 for k, v in Cryptopunks().state_dict().items()})}, "makes no pictures"),
+        ({"generator.pth": saved({k: v / 0 for k, v in Cryptopunks().state_dict().items()})}, "makes no pictures"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_said_plainly_and_not_kept(local_hub, files, words):
+    local_hub.add("x/y", files)
+    with pytest.raises(UserError, match=words):
+        load.fetch("x/y")
+    assert weights.cache_entries() == []
+
+
+def test_a_huge_repository_is_refused_before_anything_is_read(local_hub):
+    local_hub.add("x/y", {"generator.pth": b"x"})
+    local_hub.fail("x/y", "generator.pth", "huge", size=20e9)
+    with pytest.raises(UserError, match=r"20\.0 GB; Ganvas fetches at most"):
+        load.fetch("x/y")
+    assert not local_hub.reads()
+
+
+@pytest.mark.parametrize("fault", [("flip", {}), ("cut", {"after": 500, "times": 9}), ("status", {"status": 500})])
+def test_faults_leave_what_was_there_alone(local_hub, fault):
+    old = lively(Cryptopunks())
+    first = load.fetch("x/y") if local_hub.add("x/y", {"generator.pth": saved(old.state_dict())}) else ""
+    local_hub.add("x/y", {"generator.pth": saved(lively(Tutorial()).state_dict())})
+    local_hub.fail("x/y", "generator.pth", fault[0], **fault[1])
+    with pytest.raises(UserError):
+        load.fetch("x/y")
+    z = torch.randn(1, 10)
+    torch.testing.assert_close(load.open_generator(first).network(z), old(z), rtol=0, atol=0)
+    local_hub.heal()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a/b", "hub:a/b"), ("hub:a/b@main", "hub:a/b@main"), (" https://huggingface.co/a/b/ ", "hub:a/b"),
+        ("https://huggingface.co/a/b/blob/main/x/g.pth", "hub:a/b@main:x/g.pth"), ("a/b:g=1.pth", "hub:a/b:g=1.pth"),
+    ],
+)  # fmt: skip
+def test_what_people_type_is_understood(text, expected):
+    assert str(load.catalogue.hub_ref(text)) == expected
+
+
+@pytest.mark.parametrize("text", ["", "a", "a/b/c", "../b", "a/b:../../c", "a b/c", "/etc/passwd"])
+def test_what_is_no_repository_is_refused(text):
+    with pytest.raises(UserError, match="owner/name"):
+        load.catalogue.hub_ref(text)

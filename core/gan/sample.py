@@ -1,0 +1,117 @@
+"""The sampling engine: points of the latent space in, pictures out.
+
+Every picture depends on its generator, its point (`core.gan.points`) and the truncation alone. Networks are always
+run on blocks of the same size, the last one filled up, because a processor may add in another order when there are
+more pictures: so the same recipe gives the same picture, bit for bit, alone or among four hundred. Knows no pages,
+and not where generators come from (`core.gan.load`).
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+
+from core import device as devices
+from core.errors import UserError
+from core.gan.generator import to_pictures
+from core.gan.load import Loaded, open_generator
+from core.gan.points import latents, of_seed
+from core.settings import Progress, Result, SampleRequest
+
+BLOCK = 16  # pictures at a time, always
+
+
+def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Progress | Result]:
+    """Yields `Progress` after every block, then a `Result` with the pictures (L, RGB or RGBA) in the order of the
+    recipe's `points`. With `sort`, the discriminator's favourites come first and the recipe has its `opinions`, the
+    probability it gives each of being real. Stopped, the pictures so far; `UserError` when there are none."""
+    began = time.perf_counter()
+    loaded = open_generator(request.generator, request.averaged)
+    if request.sort and loaded.discriminator is None:
+        raise UserError(f"{loaded.title} has no discriminator to ask, so its pictures cannot be sorted.")
+    points = request.points or of_seed(request.seed, request.count)
+    z = torch.from_numpy(latents(points, loaded.config["latent"])) * request.truncation
+    pictures: list[Image.Image] = []
+    opinions: list[float] = []
+    for start in range(0, len(points), BLOCK):
+        if stopped():
+            break
+        block = z[start : start + BLOCK]
+        images = _made(loaded, block)
+        pictures += to_pictures(images[: len(block)])
+        if request.sort:
+            opinions += _judged(loaded, images)[: len(block)]
+        yield Progress(len(pictures), len(points), note=loaded.title)
+    if not pictures:
+        raise UserError("Stopped before the first picture.")
+    order = list(range(len(pictures)))
+    more: dict[str, Any] = {}
+    if request.sort:
+        order.sort(key=lambda i: -opinions[i])
+        more["opinions"] = [round(opinions[i], 4) for i in order]
+    recipe = request.recipe(**{**more, "points": [points[i] for i in order]})
+    yield Result(tuple(pictures[i] for i in order), recipe, time.perf_counter() - began, loaded.said)
+
+
+def recipe_of(recipe: dict[str, Any], index: int) -> dict[str, Any]:
+    """The recipe of one of the pictures that `recipe` describes."""
+    own = {name: value for name, value in recipe.items() if name != "opinions"}
+    return {**own, "points": [recipe["points"][index]], "count": 1, "sort": False}
+
+
+@torch.inference_mode()
+def _made(loaded: Loaded, block: Tensor) -> Tensor:
+    """Latents [n <= BLOCK, latent] -> images [BLOCK, C, H, W] on the device; those behind the n-th mean nothing."""
+    device = devices.pick()
+    filled = torch.zeros(BLOCK, block.shape[1])
+    filled[: len(block)] = block
+    # The network is kept ready with what was loaded, so that it goes when that goes. float32: in bfloat16 two machines
+    # would round differently, and these networks are small.
+    return _ready(loaded, device)(filled.to(device)).float()
+
+
+@torch.inference_mode()
+def _judged(loaded: Loaded, images: Tensor) -> list[float]:
+    return loaded.discriminator.to(images.device)(images.contiguous()).sigmoid().tolist()
+
+
+@functools.lru_cache(8)
+def _ready(loaded: Loaded, device: torch.device) -> nn.Module:
+    """The same function, faster: batch norm worked into the layer before it, and the first layer, which lays out
+    1x1 latents, as one matrix product."""
+    parts, flat = _folded(list(loaded.network.layers)), False
+    first = parts[0]
+    if isinstance(first, nn.ConvTranspose2d) and first.padding == (0, 0) and first.output_padding == (0, 0):
+        parts[:1], flat = _as_product(first), True
+    flat = flat or isinstance(first, nn.Linear)
+    net = nn.Sequential(*([] if flat else [nn.Unflatten(1, (-1, 1, 1))]), *parts)
+    return net.requires_grad_(False).eval().to(device, memory_format=torch.channels_last)
+
+
+def _folded(layers: Sequence[nn.Module]) -> list[nn.Module]:
+    parts: list[nn.Module] = []
+    for layer in layers:
+        before = parts[-1] if parts else None
+        if isinstance(layer, nn.BatchNorm2d) and isinstance(before, nn.ConvTranspose2d | nn.Conv2d):
+            parts[-1] = fuse_conv_bn_eval(before, layer, transpose=isinstance(before, nn.ConvTranspose2d))
+        elif isinstance(layer, nn.BatchNorm1d) and isinstance(before, nn.Linear):
+            parts[-1] = fuse_linear_bn_eval(before, layer)
+        else:
+            parts.append(layer)
+    return parts
+
+
+def _as_product(first: nn.ConvTranspose2d) -> list[nn.Module]:
+    inputs, outputs, height, width = first.weight.shape
+    product = nn.Linear(inputs, outputs * height * width)
+    with torch.no_grad():
+        product.weight.copy_(first.weight.flatten(1).T)
+        product.bias.copy_(first.bias.repeat_interleave(height * width) if first.bias is not None else 0)
+    return [product, nn.Unflatten(1, (outputs, height, width))]
