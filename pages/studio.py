@@ -11,6 +11,7 @@ st.navigation(
     [
         st.Page("home.py", title="Home", icon=":material/home:", default=True),
         st.Page("paint.py", title="Style", icon=":material/brush:", url_path="paint"),
+        st.Page("train.py", title="Train", icon=":material/model_training:", url_path="train"),
     ],
     position="top",
 ).run()

@@ -80,7 +80,7 @@ Makes {c["size"]} x {c["size"]} pictures ({MODES[c["channels"]]}) out of {c["lat
 are the first ones drawn; none were picked.
 
 **Data:** {data["count"]:,} pictures: {data["source"]}. Licence: {data["licence"]}.
-Trained on so few pictures a generator may repeat some of them; compare before you publish.
+A generator may repeat pictures it was trained on, the fewer there are the more; compare before you publish.
 
 ```python
 from pathlib import Path

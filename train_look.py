@@ -1,0 +1,214 @@
+"""What a training run looks like on its page: widgets of settings, the check-up, the progress, its management.
+
+Pieces for `pages/train.py`. They read run folders and call `core.runs`; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import streamlit as st
+
+from core import images, runs
+from core.errors import UserError
+from core.gan import data, dicebear
+from core.settings import TrainRequest, settings_of
+
+SETTINGS = settings_of(TrainRequest)
+WORDS = {
+    runs.NEW: "not begun", runs.CHECKING: "looking at the images", runs.READY: "ready to start",
+    runs.QUEUED: "waiting for another run", runs.STARTING: "starting", runs.RUNNING: "training",
+    runs.PAUSED: "paused", runs.FINISHED: "finished", runs.FAILED: "failed",
+    runs.INTERRUPTED: "interrupted: its process is gone", runs.DAMAGED: "damaged",
+}  # fmt: skip
+COLOURS = {
+    runs.RUNNING: "green", runs.FINISHED: "blue", runs.FAILED: "red", runs.INTERRUPTED: "orange", runs.QUEUED: "violet",
+}  # fmt: skip
+LINES = {"Losses": {"loss_d": "Discriminator", "loss_g": "Generator"},
+         "The discriminator believes": {"real": "real pictures", "fake": "generated ones"}}  # fmt: skip
+HELP = {"Finish here": "Makes the generator of what has been learned so far.", "Pause": "Saves; it can go on any time."}
+
+
+@contextlib.contextmanager
+def telling() -> Iterator[None]:
+    """What a person can mend is said; everything else stays loud."""
+    try:
+        yield
+    except UserError as error:
+        st.error(str(error))
+
+
+def show(run_id: str | None) -> None:
+    """In the address, so that a reload, a bookmark and another tab find the run again."""
+    if run_id:
+        st.query_params["run"] = run_id
+    else:
+        st.query_params.pop("run", None)
+
+
+# ---------------------------------------------------------------- before
+
+
+def widgets(names: list[str], values: dict, key: str) -> dict:
+    """A widget for each of these settings, made of what the setting says of itself; their values."""
+    chosen = {}
+    for name in names:
+        about, common = SETTINGS[name], {"help": SETTINGS[name].help, "key": f"{key}-{name}"}
+        if about.choices:
+            options = list(about.choices)
+            place = options.index(values[name])
+            chosen[name] = st.selectbox(about.label, options, place, about.choices.get, **common)
+        elif about.type is bool:
+            chosen[name] = st.toggle(about.label, values[name], **common)
+        else:
+            lo, hi, step, value = (about.type(number) for number in (about.lo, about.hi, about.step, values[name]))
+            shown = "%d" if about.type is int else "%g"
+            chosen[name] = st.number_input(about.label, lo, hi, value, step, shown, **common)
+    return chosen
+
+
+@st.cache_data
+def examples(name: str):
+    return images.grid([dicebear.draw(name, number, 64) for number in range(18)], columns=6, gap=4)
+
+
+# ---------------------------------------------------------------- a run
+
+
+def buttons(run: runs.Run, status: str) -> None:
+    begun = bool(run.checkpoints())
+    offered = {}
+    if status == runs.CHECKING:
+        offered["Cancel"] = (runs.pause, ":material/close:")
+    elif status in (runs.RUNNING, runs.STARTING, runs.QUEUED):
+        offered["Pause"] = (runs.pause, ":material/pause:")
+    elif status != runs.FINISHED:
+        offered["Resume" if begun else "Start"] = (runs.start, ":material/play_arrow:")
+    if status == runs.RUNNING or (begun and status != runs.FINISHED and not run.alive):
+        offered["Finish here"] = (runs.stop, ":material/stop:")
+    for column, (label, (action, icon)) in zip(st.columns(4), offered.items(), strict=False):
+        if column.button(label, icon=icon, width="stretch", help=HELP.get(label)):
+            with telling():
+                action(run)
+                st.rerun()
+
+
+def check_up(run: runs.Run) -> None:
+    """What was found among the images, and what the run will take."""
+    report, budget = data.read_report(run.path), run.budget
+    if budget:
+        st.markdown(
+            f"**{duration(budget['seconds'])}** for {run.request.steps:,} steps on this computer; "
+            f"{budget['seconds_per_thousand']:.1f} seconds per thousand images, from {budget['steps']} measured steps."
+        )
+    if report is None:
+        return
+    st.markdown(f"**{report.usable:,} of {report.found:,}** images can be used. {report.advice}")
+    noticed = {
+        "copies, left out": report.duplicates, "smaller than needed, enlarged": report.too_small,
+        "of an odd shape": report.odd_shapes, "grey": report.grey, "transparent": report.transparent,
+        "unusable": report.unusable,
+    }  # fmt: skip
+    st.caption(" · ".join(f"{count:,} {what}" for what, count in noticed.items() if count))
+    st.image(str(run.path / "data" / "preview.png"), caption="As the network sees them")
+    if report.problems:
+        with st.expander(f"{report.unusable:,} files cannot be used"):
+            st.text("\n".join(report.problems))
+
+
+def progress(run: runs.Run, state: dict) -> None:
+    step, total = state.get("step", 0), run.request.steps
+    left = state.get("seconds_left") if run.alive else None
+    st.progress(min(step / total, 1.0), f"Step {step:,} of {total:,}" + (f" · {duration(left)} left" if left else ""))
+    pictures, curves = st.columns(2, gap="large")
+    with pictures:
+        sheets = run.samples()
+        at = looked_at(run.id, list(sheets))
+        with contextlib.suppress(OSError):  # thinned out a moment ago
+            st.image(sheets[at].read_bytes(), width="stretch", caption=f"Step {at:,}", alt=f"Samples at step {at}")
+        if len(sheets) > 1:
+            st.download_button(
+                "Time-lapse", lambda: time_lapse(sheets), f"{run.id}.webp", "image/webp", icon=":material/movie:",
+                on_click="ignore",
+            )  # fmt: skip
+    with curves:
+        metrics = run.metrics()
+        seen, speed, lasted = st.columns(3)
+        seen.metric("Images seen", f"{step * run.request.batch:,}")
+        speed.metric("Images per second", f"{metrics[-1]['images_per_second']:,.0f}" if metrics else "–")
+        lasted.metric("Trained for", duration(state.get("seconds", 0)))
+        for title, lines in LINES.items():
+            table = {"step": [m["step"] for m in metrics]}
+            table |= {label: [m[name] for m in metrics] for name, label in lines.items()}
+            st.caption(title)
+            st.line_chart(table, x="step", y=list(lines.values()), x_label="step", height=220)
+
+
+def looked_at(run_id: str, steps: list[int]) -> int:
+    """The sheet the slider is at: the newest, until it is moved back, then where it was left."""
+    key, newest = f"look-{run_id}", f"newest-{run_id}"
+    if st.session_state.get(key) not in steps or st.session_state[key] == st.session_state.get(newest):
+        st.session_state[key] = steps[-1]
+    st.session_state[newest] = steps[-1]
+    return st.select_slider("Look back", steps, key=key) if len(steps) > 1 else steps[-1]
+
+
+def time_lapse(sheets: dict[int, Path]) -> bytes:
+    file, frames = io.BytesIO(), []
+    for path in sheets.values():
+        with contextlib.suppress(UserError):
+            frames.append(images.open_picture(path))
+    images.animation(frames, file)
+    return file.getvalue()
+
+
+def duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+# ---------------------------------------------------------------- name, branch, delete
+
+
+def manage(run: runs.Run) -> None:
+    st.divider()
+    kept, twig, name, gone = st.columns(4)
+    if run.status == runs.FINISHED and run.result:
+        kept.download_button(
+            "Generator", lambda: zipped(run.result), f"{run.id}.zip", "application/zip", icon=":material/download:",
+            type="primary", width="stretch", on_click="ignore",
+        )  # fmt: skip
+    if run.status != runs.DAMAGED and run.checkpoints():
+        with twig.popover("Branch", icon=":material/fork_right:", width="stretch"), telling():
+            st.caption("Go on from an earlier checkpoint with other settings, as a new run.")
+            step = st.selectbox("From step", list(run.checkpoints())[::-1])
+            names = [n for n in SETTINGS if n not in runs.FIXED]
+            values = widgets(names, asdict(run.request), f"branch-{run.id}")
+            if st.button("Make the branch", type="primary"):
+                new = runs.branch(run, step, values, f"{run.name[:60]} from {step}")
+                show(new.id)
+                st.rerun()
+    if run.status != runs.DAMAGED:
+        with name.popover("Rename", icon=":material/edit:", width="stretch"), telling():
+            wanted = st.text_input("New name", run.name, max_chars=runs.MAX_NAME)
+            if st.button("Rename"):
+                runs.rename(run, wanted)
+                st.rerun()
+    with gone.popover("Delete", icon=":material/delete:", width="stretch"), telling():
+        st.markdown(f"Delete **{run.name}** with all its pictures and checkpoints? It cannot be brought back.")
+        if st.button("Delete for ever", type="primary"):
+            runs.delete(run)
+            show(None)
+            st.rerun()
+
+
+def zipped(folder: Path) -> bytes:
+    with tempfile.TemporaryDirectory() as place:
+        return Path(shutil.make_archive(f"{place}/generator", "zip", folder)).read_bytes()
