@@ -10,6 +10,7 @@ st.html("<style>[data-testid=stMainBlockContainer] { padding-top: 4.5rem; paddin
 st.navigation(
     [
         st.Page("home.py", title="Home", icon=":material/home:", default=True),
+        st.Page("generate.py", title="Generate", icon=":material/grid_view:", url_path="generate"),
         st.Page("paint.py", title="Style", icon=":material/brush:", url_path="paint"),
         st.Page("train.py", title="Train", icon=":material/model_training:", url_path="train"),
     ],

@@ -105,7 +105,7 @@ def test_the_same_recipe_is_the_same_picture_alone_or_among_many(run):
     many = ask(generator="run:my-run", seed=3, count=37)
     assert len(many.images) == 37
     for index in (0, 15, 16, 36):
-        again = SampleRequest.from_recipe(sample.recipe_of(many.recipe, index))
+        again = SampleRequest.from_recipe(points.recipe_of(many.recipe, index))
         *_, one = sample.sample(again)
         assert len(one.images) == 1
         assert same(one.images[0], many.images[index])
@@ -163,7 +163,7 @@ def test_sorting_puts_the_discriminators_favourites_first(run):
     assert sorted(ordered.recipe["points"]) == sorted(plain.recipe["points"])
     place = plain.recipe["points"].index(ordered.recipe["points"][0])
     assert same(plain.images[place], ordered.images[0])
-    assert "opinions" not in sample.recipe_of(ordered.recipe, 0)
+    assert "opinions" not in points.recipe_of(ordered.recipe, 0)
 
 
 def test_a_discriminator_is_kept_with_its_spectral_norm_worked_in(run, tmp_path):
@@ -201,7 +201,7 @@ def test_it_reports_and_can_be_stopped(run):
 
 def test_jobs_and_recipes_in_pngs_make_the_same_picture(run, tmp_path):
     result = jobs.submit(SampleRequest("run:my-run", seed=9, count=3, truncation=0.8)).wait()
-    images.write_png(result.images[2], tmp_path / "kept.png", sample.recipe_of(result.recipe, 2))
+    images.write_png(result.images[2], tmp_path / "kept.png", points.recipe_of(result.recipe, 2))
     request = SampleRequest.from_recipe(images.read_recipe(tmp_path / "kept.png"))
     *_, again = sample.sample(request)
     assert same(again.images[0], Image.open(tmp_path / "kept.png"))

@@ -15,8 +15,9 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -62,6 +63,12 @@ def way(points: Sequence[str], frames: int, closed: bool = False) -> tuple[str, 
 def arithmetic(this: str, minus: str, plus: str) -> str:
     """this - minus + plus."""
     return f"{_bracketed(this)}-{_bracketed(minus)}+{_bracketed(plus)}"
+
+
+def recipe_of(recipe: Mapping[str, Any], index: int) -> dict[str, Any]:
+    """The recipe of one of the pictures that `recipe` describes."""
+    own = {name: value for name, value in recipe.items() if name != "opinions"}
+    return {**own, "points": [recipe["points"][index]], "count": 1, "sort": False}
 
 
 def _bracketed(point: str) -> str:

@@ -60,12 +60,6 @@ def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) 
     yield Result(tuple(pictures[i] for i in order), recipe, time.perf_counter() - began, loaded.said)
 
 
-def recipe_of(recipe: dict[str, Any], index: int) -> dict[str, Any]:
-    """The recipe of one of the pictures that `recipe` describes."""
-    own = {name: value for name, value in recipe.items() if name != "opinions"}
-    return {**own, "points": [recipe["points"][index]], "count": 1, "sort": False}
-
-
 @torch.inference_mode()
 def _made(loaded: Loaded, block: Tensor) -> Tensor:
     """Latents [n <= BLOCK, latent] -> images [BLOCK, C, H, W] on the device; those behind the n-th mean nothing."""
