@@ -92,7 +92,7 @@ class Weights:
         """A request's relative weights as absolute ones: 1 on the page is what looked right on our trial sheets."""
         fine, large = request.fine_strokes, request.large_forms
         return cls(
-            content=0.12 * request.content_weight,
+            content=0.4 * request.content_weight,
             style=request.style_weight,
             variation=1.0 * request.variation_weight,
             palette=request.palette_weight,
