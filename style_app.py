@@ -325,7 +325,10 @@ def _forecast(photo: str | None, *values: Any) -> str:
     except UserError as error:
         return look.forecast(str(error))
     memory = f"{takes.memory / 1e9:.1f} GB"
-    return look.forecast(f"About {look.duration(takes.seconds)} and {memory} of memory on this machine.")
+    painter = SETTINGS["network"].choices[name]
+    return look.forecast(
+        f"About {look.duration(takes.seconds)} and {memory} of memory on this machine. Network: {painter}."
+    )
 
 
 # ---------------------------------------------------------------- the page

@@ -180,6 +180,19 @@ def test_the_api_paints_the_same_picture_and_sends_previews(studio, files):
         np.testing.assert_array_equal(np.asarray(got.convert("RGB")), np.asarray(result.images[0]))
 
 
+def test_visitors_wait_in_turn_and_are_told_their_place(studio, files):
+    painting = {"photo": handle_file(files / "photo.jpg"), "size": 128, "api_name": "/paint",
+                "styles": [{"image": handle_file(files / "painting.png"), "caption": None}]}  # fmt: skip
+    first, second = (Client(f"{studio}/style/", verbose=False) for _ in range(2))
+    one = first.submit(**painting, steps=150)
+    while not any(update[1]["state"] == "running" for update in one.outputs()):
+        time.sleep(0.1)
+    two = second.submit(**painting, steps=1)
+    assert two.result(timeout=120)[1]["state"] == "done"
+    assert one.result(timeout=30)[1]["state"] == "done"
+    assert "Waiting: 1 painting before yours." in {update[1].get("words") for update in two.outputs()}
+
+
 def test_the_api_explains_its_parameters(studio):
     described = Client(f"{studio}/style/", verbose=False).view_api(return_format="dict")["named_endpoints"]
     assert set(described) == {"/paint"}

@@ -39,8 +39,10 @@ def brought(name: str, stopped: Callable[[], bool]) -> Iterator[Progress]:
     thread.start()
     while thread.is_alive():
         thread.join(0.3)
-        done, total = (number / 1e6 for number in seen)
-        yield Progress(0, 1, note=f"Downloading VGG-19: {done:.0f} of {total:.0f} MB" if total else "Asking the Hub")
+        done, total = (round(number / 1e6) for number in seen)
+        yield Progress(
+            done, max(total, 1), note=f"Downloading VGG-19: {done} of {total} MB" if total else "Asking the Hub"
+        )
     if failed:
         raise failed[0]
 
