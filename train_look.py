@@ -30,6 +30,7 @@ WORDS = {
 COLOURS = {
     runs.RUNNING: "green", runs.FINISHED: "blue", runs.FAILED: "red", runs.INTERRUPTED: "orange", runs.QUEUED: "violet",
 }  # fmt: skip
+LINE_COLOURS = ["#c4472b", "#3b82f6"]
 LINES = {"Losses": {"loss_d": "Discriminator", "loss_g": "Generator"},
          "The discriminator believes": {"real": "real pictures", "fake": "generated ones"}}  # fmt: skip
 HELP = {"Finish here": "Makes the generator of what has been learned so far.", "Pause": "Saves; it can go on any time."}
@@ -93,7 +94,8 @@ def buttons(run: runs.Run, status: str) -> None:
     if status == runs.RUNNING or (begun and status != runs.FINISHED and not run.alive):
         offered["Finish here"] = (runs.stop, ":material/stop:")
     for column, (label, (action, icon)) in zip(st.columns(4), offered.items(), strict=False):
-        if column.button(label, icon=icon, width="stretch", help=HELP.get(label)):
+        kind = "primary" if label in ("Start", "Resume") else "secondary"
+        if column.button(label, icon=icon, type=kind, width="stretch", help=HELP.get(label)):
             with telling():
                 action(run)
                 st.rerun()
@@ -147,7 +149,7 @@ def progress(run: runs.Run, state: dict) -> None:
             table = {"step": [m["step"] for m in metrics]}
             table |= {label: [m[name] for m in metrics] for name, label in lines.items()}
             st.caption(title)
-            st.line_chart(table, x="step", y=list(lines.values()), x_label="step", height=220)
+            st.line_chart(table, x="step", y=list(lines.values()), x_label="step", color=LINE_COLOURS, height=220)
 
 
 def looked_at(run_id: str, steps: list[int]) -> int:

@@ -7,12 +7,14 @@ saved; none of that has an influence on what is learned.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import time
 import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -27,7 +29,7 @@ from core.runs import Run
 from core.settings import Progress, TrainRequest
 
 MEASURED_STEPS = 20
-MEASURE_SECONDS = 30.0  # on a slow machine fewer steps have to do
+MEASURE_SECONDS = 10.0  # on a slow machine fewer steps have to do
 CHECKPOINT_SECONDS = 30.0  # at least, and at least 100 times what saving takes: under one percent
 SHEETS = 240  # when there are more, every other one goes
 
@@ -40,15 +42,17 @@ def work(run: Run, check_only: bool = False) -> None:
         accelerator.wait_for_everyone()
         _train(run, accelerator)
         return
-    with runs.claimed(run):
+    with _next_in_queue(), runs.claimed(run):
         told = _Told(run)
         before = run.state
         kept = {name: before[name] for name in ("step", "seconds") if name in before}
         _say(run, runs.CHECKING if check_only else runs.RUNNING, **kept, message="Preparing")
         try:
             _prepare(run, told)
-            if check_only:
+            alone = accelerator.num_processes == 1
+            if alone and (check_only or "threads" not in run.budget):
                 _measure(run, accelerator)
+            if check_only:
                 _say(run, runs.READY)
             else:
                 accelerator.wait_for_everyone()
@@ -69,7 +73,15 @@ def work(run: Run, check_only: bool = False) -> None:
             raise
         finally:
             told.forget()
-    runs.start_next()
+
+
+@contextlib.contextmanager
+def _next_in_queue() -> Iterator[None]:
+    """However this run ends, the next one begins."""
+    try:
+        yield
+    finally:
+        runs.start_next()
 
 
 def _accelerator() -> Accelerator:
@@ -135,20 +147,21 @@ def _prepare(run: Run, told: _Told) -> None:
             status = run.state["status"]
             _say(run, status, message=f"{event.note}: {event.step:,} of {event.total:,}")
     marker.write_text(json.dumps(wanted))
+    (run.path / "budget.json").unlink(missing_ok=True)
 
 
 def _measure(run: Run, accelerator: Accelerator) -> None:
     """What the run will take, from twenty steps of the real thing that are then thrown away."""
-    _say(run, runs.CHECKING, message="Measuring")
+    _say(run, run.state["status"], message="Measuring")
     budget = measure(Training(run.request, data.load(run.path), accelerator))
     (run.path / "budget.json").write_text(json.dumps(budget))
 
 
 def measure(training: Training) -> dict[str, float]:
-    """seconds_per_step, seconds_per_thousand (pictures), seconds (the whole run), steps (measured), parameters."""
+    """seconds_per_step, seconds_per_thousand (pictures), seconds (the whole run), steps (measured), threads,
+    parameters."""
     request = training.request
-    for _ in range(3):  # the first steps reserve memory and choose algorithms
-        training.step()
+    threads = _best_threads(training)
     began = time.perf_counter()
     steps = 0
     while steps < MEASURED_STEPS and (steps < 3 or time.perf_counter() - began < MEASURE_SECONDS):
@@ -160,8 +173,29 @@ def measure(training: Training) -> dict[str, float]:
         "seconds_per_step": each,
         "seconds_per_thousand": each / request.batch * 1000,
         "seconds": each * request.steps,
+        "threads": threads,
         "parameters": sum(p.numel() for net in (training.g, training.d) for p in net.parameters()),
     }
+
+
+def _best_threads(training: Training) -> int:
+    """How many threads are fastest here and now. Small networks gain little from several; and where other programs
+    keep the cores busy, threads that wait for each other are many times slower than one."""
+    most = torch.get_num_threads()
+    candidates = [n for n in (1, 2, 4, 8, 16, 32) if n < most] + [most]
+    lasted = {}
+    for threads in candidates:
+        torch.set_num_threads(threads)
+        training.step()  # reserves memory, chooses algorithms
+        began = time.perf_counter()
+        for _ in range(2):
+            training.step()["loss_g"].item()
+        lasted[threads] = time.perf_counter() - began
+        if lasted[threads] > 2 * min(lasted.values()):
+            break
+    best = min(lasted, key=lasted.get)
+    torch.set_num_threads(best)
+    return best
 
 
 # ---------------------------------------------------------------- training
@@ -175,6 +209,8 @@ def _train(run: Run, accelerator: Accelerator, told: _Told | None = None) -> Non
             f"A batch of {request.batch} cannot be shared by {accelerator.num_processes} processes; "
             "choose a batch that can be divided by their number."
         )
+    if accelerator.num_processes == 1:  # sums depend on it in their last bits, so it stays what it was measured to be
+        torch.set_num_threads(run.budget["threads"])
     training = Training(request, data.load(run.path), accelerator)
     saved = checkpoint.newest(run, accelerator.device)
     seconds = saved.pop("seconds") if saved else 0.0

@@ -1,0 +1,173 @@
+"""The worker on real folders: from a source of images to a generator, paused, branched, failing in words."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+
+from core import runs
+from core.errors import UserError
+from core.gan import checkpoint, data, generator, worker
+from core.settings import TrainRequest
+
+ROOT = Path(__file__).parent.parent
+TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 30}
+
+
+@pytest.fixture(autouse=True)
+def _alone():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    AcceleratorState._reset_state(True)
+    yield
+    AcceleratorState._reset_state(True)
+    torch.set_num_threads(threads)
+
+
+def new(name="portraits", count=60, **settings) -> runs.Run:
+    return runs.create(
+        TrainRequest(**{**TINY, **settings}), {"kind": "drawn", "name": "portraits", "count": count}, name
+    )
+
+
+def test_from_pictures_to_a_generator():
+    run = new()
+    worker.work(run, check_only=True)
+    assert run.status == runs.READY
+    assert data.read_report(run.path).usable == 60
+    assert run.budget["steps"] == 20
+    assert not run.checkpoints()
+    worker.work(run)
+    assert run.status == runs.FINISHED
+    assert run.state["step"] == 30
+    assert list(run.checkpoints()) == [30]
+    assert list(run.samples())[-1] == 30
+    assert run.metrics()[-1]["step"] == 30
+    net = generator.load(run.result)
+    saved = checkpoint.newest(run, torch.device("cpu"))
+    assert torch.equal(net.layers[0].weight, saved["average"]["layers.0.weight"])
+    assert "60 pictures" in (run.result / "README.md").read_text()
+
+
+def test_too_few_pictures_fail_in_words():
+    run = new(count=10)
+    with pytest.raises(UserError, match="at least 32"):
+        worker.work(run)
+    assert run.status == runs.FAILED
+    assert "at least 32" in run.state["message"]
+
+
+def test_other_settings_prepare_the_images_again():
+    run = new()
+    worker.work(run, check_only=True)
+    runs.change(run, TrainRequest(**{**TINY, "colour": "grey"}))
+    worker.work(run, check_only=True)
+    assert data.load(run.path).shape == (60, 16, 16, 1)
+
+
+def test_paused_before_the_first_step_and_resumed():
+    run = new()
+    worker.work(run, check_only=True)
+    (run.path / "control").write_text("pause")
+    worker.work(run)
+    assert run.status == runs.PAUSED
+    assert run.state["step"] == 0
+    assert runs.control(run) == ""
+    worker.work(run)
+    assert run.status == runs.FINISHED
+
+
+def test_a_paused_run_can_be_finished_as_it_is():
+    run = new(steps=1_000_000)
+    worker.work(run, check_only=True)
+    (run.path / "control").write_text("stop")
+    worker.work(run)
+    assert run.status == runs.FINISHED
+    assert run.result is not None
+
+
+def test_a_branch_goes_on_from_where_it_was_made():
+    run = new()
+    worker.work(run)
+    twig = runs.branch(run, 30, {"steps": 40, "rate_d": 0.001}, "twig")
+    runs.delete(run)
+    worker.work(twig)
+    assert twig.status == runs.FINISHED
+    assert twig.state["step"] == 40
+    assert checkpoint.newest(twig, torch.device("cpu"))["opt_d"]["param_groups"][0]["lr"] == 0.001
+
+
+def test_running_away_is_told_and_the_checkpoint_before_is_kept(monkeypatch):
+    run = new(rate_g=0.1, rate_d=0.1, norm_d="none", norm_g="none", loss="hinge", steps=5000)
+    monkeypatch.setattr(worker, "CHECKPOINT_SECONDS", 0.0)
+    worker.work(run, check_only=True)
+    real = worker.train
+
+    def runs_away(training, **more):
+        for progress in real(training, **more):
+            yield progress
+            with torch.no_grad():
+                next(training.g.parameters()).fill_(float("nan"))
+
+    monkeypatch.setattr(worker, "train", runs_away)
+    with pytest.raises(UserError, match="ran away"):
+        worker.work(run)
+    assert run.status == runs.FAILED
+    assert "lower learning rates" in run.state["message"]
+    assert all(torch.isfinite(v).all() for v in checkpoint.newest(run, torch.device("cpu"))["g"].values())
+
+
+def test_a_full_disk_is_told_and_the_run_can_go_on(monkeypatch):
+    run = new()
+    worker.work(run, check_only=True)
+    with monkeypatch.context() as full:
+
+        def save(*_):
+            raise OSError(28, "No space left on device")
+
+        full.setattr(checkpoint, "save", save)
+        with pytest.raises(UserError, match="No space left"):
+            worker.work(run)
+    assert run.status == runs.FAILED
+    worker.work(run)
+    assert run.status == runs.FINISHED
+
+
+def test_uploads_go_once_training_has_begun():
+    run = runs.create(TrainRequest(**TINY), {"kind": "folder", "path": "data/uploads"}, "mine")
+    from core.gan import dicebear
+
+    for number in range(40):
+        path = run.path / f"{number}.png"
+        dicebear.draw("portraits", number, 16).save(path)
+        with open(path, "rb") as file:
+            runs.add_upload(run, path.name, file)
+    worker.work(run, check_only=True)
+    assert (run.path / "data" / "uploads").exists()
+    worker.work(run)
+    assert not (run.path / "data" / "uploads").exists()
+    assert data.read_report(run.path).usable == 40
+
+
+def test_the_command_line_runs_a_folder_and_the_queue_goes_on():
+    """As pages start it: a process of its own that outlives nobody's attention, then the next in the queue."""
+    first, second = new("first", steps=60), new("second", steps=20)
+    runs.start(first)
+    runs.start(second)
+    assert second.status == runs.QUEUED
+    until = time.monotonic() + 120
+    while second.status != runs.FINISHED and time.monotonic() < until:
+        time.sleep(0.1)
+    assert (first.status, second.status) == (runs.FINISHED, runs.FINISHED), first.log() + second.log()
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    told = subprocess.run(
+        [sys.executable, "-m", "core", "train", str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert told.returncode == 2
+    assert "not the folder of a run" in told.stderr
