@@ -140,12 +140,21 @@ def offer(ref: str) -> None:
 
 
 def fetch(what: str) -> str:
-    """Bring a generator from the Hub under a progress bar; its reference. Raises `UserError`."""
-    from core.gan.load import fetch
-
+    """Bring a generator, or a feature network, from the Hub under a progress bar; returns its reference."""
     bar = st.progress(0.0, "Asking the Hub ...")
+
+    def show(done: int, total: int) -> None:
+        bar.progress(done / total, f"{done / 1e6:.1f} of {total / 1e6:.1f} MB")
+
     try:
-        return fetch(what, lambda done, total: bar.progress(done / total, f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"))
+        if what in weights.registry() and weights.entry(what).kind == "features":
+            from core.perceptual import fetch_vgg19
+
+            fetch_vgg19(show)
+            return what
+        from core.gan.load import fetch
+
+        return fetch(what, show)
     finally:
         bar.empty()
 

@@ -91,7 +91,7 @@ def list_repo(repo: str, revision: str | None = None) -> Listing:
     from huggingface_hub import HfApi
 
     where = endpoint()
-    with _in_words(where, repo, revision):
+    with in_words(where, repo, revision):
         api = HfApi(where, library_name="ganvas", library_version=__version__)
         info = api.model_info(repo, revision=revision, files_metadata=True, timeout=_timeout())
         files = tuple(ListedFile(f.rfilename, f.size) for f in info.siblings or ())
@@ -106,7 +106,7 @@ def look(repo: str, revision: str, path: str) -> RemoteFile:
     from huggingface_hub.utils import validate_repo_id
 
     where = endpoint()
-    with _in_words(where, repo, revision, path):
+    with in_words(where, repo, revision, path):
         validate_repo_id(repo)
         url = hf_hub_url(repo, path, revision=revision, endpoint=where)
         about = get_hf_file_metadata(url, timeout=_timeout(), headers=_headers(), endpoint=where)
@@ -127,7 +127,7 @@ def chunks(remote: RemoteFile, start: int, end: int) -> Iterator[bytes]:
     `end - start` bytes or a `UserError`.
     """
     at, resumes = start, 0
-    with _in_words(endpoint(), remote.repo, remote.revision, remote.path):
+    with in_words(endpoint(), remote.repo, remote.revision, remote.path):
         from huggingface_hub.utils import httpx
 
         while at < end:
@@ -203,7 +203,7 @@ _answered: dict[str, float] = {}  # host -> when it last picked up
 
 
 @contextmanager
-def _in_words(where: str, repo: str, revision: str | None, path: str = "") -> Iterator[None]:
+def in_words(where: str, repo: str, revision: str | None, path: str = "") -> Iterator[None]:
     """Turns whatever goes wrong while talking to the Hub into a `UserError`."""
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx

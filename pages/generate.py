@@ -22,12 +22,19 @@ def main() -> None:
     st.title("Generate")
     for name, value in {"kept": [], "start": (), "selected": None, "seed": 0}.items():
         STATE.setdefault(name, value)
-    settings, easel = st.columns([1, 3], gap="large")
+    settings, grid, picture = st.columns([5, 10, 6], gap="large")
     with settings, look.telling():
         generator, about = choose()
-    with easel, look.telling():
         if generator:
-            show({"generator": generator, **about})
+            about["generator"] = generator
+            with grid, look.telling():
+                show(about)
+            plain = {**about, "sort": False, "points": ()}
+            with picture, look.telling():
+                closer(plain, STATE.selected)
+            if STATE.kept:
+                with grid, look.telling():
+                    mix(plain)
 
 
 # ---------------------------------------------------------------- what to make
@@ -39,14 +46,16 @@ def choose() -> tuple[str | None, dict]:
         STATE.generator = STATE.pop("goto")
     titles = {c.ref: c for c in [*catalogue.choices(), *catalogue.known()]}
     ref = st.selectbox("Generator", titles, format_func=lambda r: look.title(titles[r]), key="generator")
-    if not titles[ref].here:
-        look.offer(ref)
+    chosen = titles[ref]
+    if not chosen.here:
+        with look.telling():
+            look.offer(ref)
         ref = None
-    elif titles[ref].where == "run":
+    elif chosen.where == "run":
         steps = list(catalogue.run_ref(ref)[0].checkpoints())[::-1]
         step = st.selectbox("Checkpoint", [None, *steps], format_func=lambda s: f"Step {s:,}" if s else "Newest")
         ref = f"{ref}@{step}" if step else ref
-    about: dict = {"averaged": titles[ref or STATE.generator].where != "run" or toggle("averaged")}
+    about: dict = {"averaged": chosen.where != "run" or toggle("averaged")}
     number, dice = st.columns([3, 1], vertical_alignment="bottom")
     dice.button("", icon=":material/casino:", help="Another seed", on_click=another_seed, width="stretch")
     about["seed"] = number.number_input("Seed", 0, 2**32 - 1, step=1, key="seed", help=SETTINGS["seed"].help)
@@ -57,8 +66,9 @@ def choose() -> tuple[str | None, dict]:
     with st.expander("Any repository on the Hub"):
         text = st.text_input("Repository", placeholder="owner/name", label_visibility="collapsed")
         if st.button("Fetch", disabled=not text):
-            STATE.update(goto=look.fetch(text))
-            st.rerun()
+            with look.telling():
+                STATE.update(goto=look.fetch(text))
+                st.rerun()
     with st.expander("Open a picture made here"):
         st.file_uploader("PNG", type="png", label_visibility="collapsed", key="opened", on_change=look.reopen)
     return ref, about
@@ -76,48 +86,45 @@ def another_seed() -> None:
 
 
 def show(about: dict) -> None:
+    """The grid."""
     if STATE.start:
-        about["points"] = STATE.start[: about["count"]]
+        about = {**about, "points": STATE.start[: about["count"]]}
         st.button("Back to the seed", icon=":material/arrow_back:", on_click=lambda: STATE.update(start=()))
     result = look.made(SampleRequest(**about))
     look.pictures(result, [*STATE.kept, STATE.selected], "grid")
     look.download(result)
     if result.note:
         st.caption(result.note)
-    plain = {**about, "sort": False}
-    if STATE.selected:
-        closer(plain, STATE.selected)
-    if STATE.kept:
-        st.subheader("Kept", divider="grey")
-        look.pictures(look.made(SampleRequest(**plain | {"points": tuple(STATE.kept)})), [STATE.selected], "shelf")
-        mix(plain)
 
 
-def closer(about: dict, point: str) -> None:
+def closer(about: dict, point: str | None) -> None:
     """One picture, enlarged, and what can be done with it."""
+    if point is None:
+        st.caption("Click a picture to see it here, large.")
+        return
     result = look.made(SampleRequest(**about | {"points": (point,)}))
-    picture, actions = st.columns([2, 3], gap="large")
-    picture.image(look.enlarged(result.images[0]), width="stretch", alt=f"Picture {point}")
-    with actions:
-        st.markdown(look.name_of(point))
-        kept = point in STATE.kept
-        if st.button("Do not keep" if kept else "Keep", icon=":material/bookmark:", width="stretch"):
-            (STATE.kept.remove if kept else STATE.kept.append)(point)
-            st.rerun()
-        spread = st.slider("How different", 0.05, 1.0, 0.35, 0.05)
-        if st.button("More like this", icon=":material/grain:", width="stretch"):
-            STATE.start = points.like(point, max(look.LIKE, about["count"]), spread)
-            st.rerun()
-        st.download_button(
-            "Download PNG", look.one_png(result, 0), f"{look.file_name(point)}.png", "image/png",
-            icon=":material/download:", width="stretch", on_click="ignore",
-        )  # fmt: skip
-        if st.button("Send to Style", icon=":material/brush:", width="stretch"):
-            st.switch_page("paint.py", query_params={"photo": tray.put(look.enlarged(result.images[0]))})
+    st.image(look.enlarged(result.images[0]), width="stretch", alt=f"Picture {point}")
+    st.markdown(look.name_of(point))
+    kept = point in STATE.kept
+    if st.button("Do not keep" if kept else "Keep", icon=":material/bookmark:", width="stretch"):
+        (STATE.kept.remove if kept else STATE.kept.append)(point)
+        st.rerun()
+    spread = st.slider("How different", 0.05, 1.0, 0.35, 0.05)
+    if st.button("More like this", icon=":material/grain:", width="stretch"):
+        STATE.start = points.like(point, max(look.LIKE, about["count"]), spread)
+        st.rerun()
+    st.download_button(
+        "Download PNG", look.one_png(result, 0), f"{look.file_name(point)}.png", "image/png",
+        icon=":material/download:", width="stretch", on_click="ignore",
+    )  # fmt: skip
+    if st.button("Send to Style", icon=":material/brush:", width="stretch"):
+        st.switch_page("paint.py", query_params={"photo": tray.put(look.enlarged(result.images[0]))})
 
 
 def mix(about: dict) -> None:
-    """Ways between the pictures kept, and sums of them."""
+    """The pictures kept, ways between them, and sums of them."""
+    st.subheader("Kept", divider="grey")
+    look.pictures(look.made(SampleRequest(**about | {"points": tuple(STATE.kept)})), [STATE.selected], "shelf")
     between, sums = st.columns(2, gap="large")
     with between:
         st.markdown("**From one to the next**")
@@ -128,16 +135,17 @@ def mix(about: dict) -> None:
             look.way(look.made(SampleRequest(**about | {"points": points.way(STATE.kept, frames, closed=True)})))
     with sums:
         st.markdown("**This − that + that**")
-        chosen = [
-            column.selectbox(label, STATE.kept, min(place, len(STATE.kept) - 1), key=f"sum-{place}")
-            for place, (column, label) in enumerate(zip(st.columns(3), ("This", "minus", "plus"), strict=True))
-        ]
         if len(STATE.kept) < 3:
             st.caption("Keep three pictures or more.")
-        elif st.toggle("Show the sum", key="sum"):
-            point = points.arithmetic(*chosen)
-            row = look.made(SampleRequest(**about | {"points": (*chosen, point)}))
-            look.pictures(row, [STATE.selected], "sum-row")
+            return
+        labels = ("This", "minus", "plus")
+        chosen = [
+            column.selectbox(label, STATE.kept, place, key=f"sum-{place}")
+            for place, (column, label) in enumerate(zip(st.columns(3), labels, strict=True))
+        ]
+        if st.toggle("Show the sum", key="sum"):
+            row = (*chosen, points.arithmetic(*chosen))
+            look.pictures(look.made(SampleRequest(**about | {"points": row})), [STATE.selected], "sum-row", 60)
 
 
 main()

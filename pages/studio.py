@@ -13,6 +13,7 @@ st.navigation(
         st.Page("generate.py", title="Generate", icon=":material/grid_view:", url_path="generate"),
         st.Page("paint.py", title="Style", icon=":material/brush:", url_path="paint"),
         st.Page("train.py", title="Train", icon=":material/model_training:", url_path="train"),
+        st.Page("models.py", title="Models", icon=":material/deployed_code:", url_path="models"),
     ],
     position="top",
 ).run()
