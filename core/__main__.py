@@ -17,8 +17,10 @@ from tqdm import tqdm
 
 from core import __version__, images
 from core.errors import UserError
+from core.gan import points
 from core.gan.cli import add_train
-from core.settings import STYLE_PRESETS, Progress, Request, Result, StyleRequest, settings_of
+from core.publish import LICENCES, publish
+from core.settings import STYLE_PRESETS, Progress, Request, Result, SampleRequest, StyleRequest, settings_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"Ganvas {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_style(commands)
+    _add_sample(commands)
     add_train(commands)
+    _add_publish(commands)
     options = parser.parse_args(arguments)
     try:
         options.run(options)
@@ -111,6 +115,88 @@ def _watched(events: Iterator[Progress | Result], title: str, quiet: bool) -> Re
             if event.seconds_left is not None:
                 bar.set_postfix_str(f"{event.seconds_left:.0f} s left, loss {event.losses['total']:.4f}")
     raise RuntimeError("the engine ended without a result")
+
+
+# ---------------------------------------------------------------- sample
+
+
+def _add_sample(commands: argparse._SubParsersAction) -> None:
+    sample = commands.add_parser(
+        "sample",
+        help="have a generator make pictures",
+        description="Make pictures with GENERATOR: a name (portraits), run:NAME, run:NAME@STEP, or hub:owner/name.",
+    )
+    sample.add_argument("generator", nargs="?", metavar="GENERATOR", help="not needed with --recipe")
+    sample.add_argument("-o", "--out", required=True, help="a folder for single PNGs, or a file: .png, .webp or .gif")
+    sample.add_argument("--recipe", metavar="PNG", help="make the pictures of this file again")
+    sample.add_argument("--points", metavar="POINT", nargs="+", help="these pictures, like 7:12 or 7:12-7:3+8:0")
+    sample.add_argument("--frames", type=int, help="this many steps on the way through --points")
+    add_settings(sample, SampleRequest)
+    sample.set_defaults(run=_sample)
+
+
+def _sample(options: argparse.Namespace) -> None:
+    values: dict[str, Any] = {}
+    if options.recipe:
+        recipe = images.read_recipe(options.recipe)
+        if recipe is None:
+            raise UserError(f"{options.recipe} carries no recipe; give a PNG that Ganvas made.")
+        values = SampleRequest.from_recipe(recipe).recipe()
+    values |= given_settings(options, SampleRequest)
+    if options.generator:
+        values["generator"] = options.generator
+    if "generator" not in values:
+        raise UserError("No generator was named; write its name first, for example: sample portraits -o samples.png")
+    if options.points:
+        values["points"] = tuple(options.points)
+    if options.frames is not None:
+        values["points"] = points.way(values.get("points", ()), options.frames)
+    request = SampleRequest.from_recipe({"kind": SampleRequest.kind, **values})
+
+    from core.gan.load import fetch
+    from core.gan.sample import sample
+
+    if request.generator.startswith("hub:"):
+        with tqdm(desc="Fetching", unit="B", unit_scale=True, disable=None) as bar:
+            fetch(request.generator, lambda done, total: (setattr(bar, "total", total), bar.update(done - bar.n)))
+    result, out = _watched(sample(request), request.generator, quiet=False), Path(options.out)
+    match out.suffix.lower():
+        case ".png" if len(result.images) == 1:
+            images.write_png(result.images[0], out, result.recipe)
+        case ".png":
+            images.write_png(images.grid(result.images, gap=2), out, result.recipe)
+        case ".webp" | ".gif" as kind:
+            images.animation(result.images, out, seconds_per_frame=0.05, hold_last=0.05, format=kind[1:])
+        case _:
+            out.mkdir(parents=True, exist_ok=True)
+            for index, (picture, point) in enumerate(zip(result.images, result.recipe["points"], strict=True)):
+                path = out / images.save_name(f"{index + 1:03d}-{point.replace(':', '-')}", ".png")
+                images.write_png(picture, path, points.recipe_of(result.recipe, index))
+    print(" ".join([f"{out}: {len(result.images)} pictures in {result.seconds:.2f} s.", result.note]).strip())
+
+
+# ---------------------------------------------------------------- publish
+
+
+def _add_publish(commands: argparse._SubParsersAction) -> None:
+    publish = commands.add_parser(
+        "publish",
+        help="put a generator on the Hub",
+        description="Make the repository OWNER/NAME of the generator in FOLDER. The token is read from HF_TOKEN.",
+    )
+    publish.add_argument("folder", metavar="FOLDER", help="a run's result: model.safetensors, config.json, ...")
+    publish.add_argument("repo", metavar="OWNER/NAME")
+    publish.add_argument("--data-licence", required=True, choices=[name for name in LICENCES if name])
+    publish.add_argument("--public", action="store_true", help="everybody may see it; private without")
+    publish.set_defaults(run=_publish)
+
+
+def _publish(options: argparse.Namespace) -> None:
+    address = publish(
+        Path(options.folder), options.repo, None, private=not options.public, data_licence=options.data_licence,
+        progress=lambda step, of, doing: print(f"{step}/{of} {doing}", flush=True),
+    )  # fmt: skip
+    print(address)
 
 
 # ---------------------------------------------------------------- options from settings

@@ -34,8 +34,17 @@ def main() -> None:
     add()
     if here:
         st.header("Also in the cache", divider="grey")
+        titles = {catalogue.hub_ref(c.ref).stored: c.title for c in catalogue.fetched() if c.ref.startswith("hub:")}
         for item in here.values():
-            row(item.title, "", megabytes(item.size), f"used {ago(item.used)}", item.name, "Delete", delete)
+            row(
+                titles.get(item.name, item.title),
+                item.name,
+                megabytes(item.size),
+                f"used {ago(item.used)}",
+                item.name,
+                "Delete",
+                delete,
+            )
         st.caption(f"Everything is in {weights.cache_dir()}.")
     st.header("Made here", divider="grey")
     own = [run for run in runs.all_runs() if run.result]
