@@ -4,18 +4,19 @@ from pathlib import Path
 
 import streamlit as st
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+ROOT = Path(__file__).parent.parent
+EXAMPLES, GENERATORS = ROOT / "examples", ROOT / "weights" / "generators"
+PAINTED = (
+    ("pagoda-swirls", "cat-mosaic", "mountains-great-wave"),
+    ("astronaut-stained-glass", "dahlia-autumn", "dogs-poppies"),
+)
 
 st.title("Ganvas")
 st.markdown("A studio for generative images in your browser. It runs on this computer: no GPU and no network needed.")
 
 st.header("Paint a photo", divider="grey")
 st.markdown("Take a photo and a picture whose style you like, and watch one being painted in the style of the other.")
-rows = (
-    ("pagoda-swirls", "cat-mosaic", "mountains-great-wave"),
-    ("astronaut-stained-glass", "dahlia-autumn", "dogs-poppies"),
-)
-for row in rows:
+for row in PAINTED:
     for column, name in zip(st.columns(3), row, strict=True):
         photo, painting = name.split("-", 1)
         column.image(EXAMPLES / "gallery" / f"{name}.jpg", alt=f"{photo} in the style of {painting}")
@@ -23,3 +24,13 @@ for row in rows:
         before.image(EXAMPLES / "photos" / f"{photo}.jpg", alt=photo)
         after.image(EXAMPLES / "paintings" / f"{painting}.jpg", alt=painting)
 st.page_link("paint.py", label="Paint your own", icon=":material/brush:")
+
+st.header("Generate pictures", divider="grey")
+st.markdown("These people, and as many more as you like, were invented by a generator that was trained in this studio.")
+for column, folder in zip(st.columns(4), sorted(GENERATORS.iterdir()), strict=False):
+    column.image(folder / "samples.png", caption=folder.name.capitalize(), alt=f"Generated {folder.name}")
+st.page_link("generate.py", label="Play with a generator", icon=":material/grid_view:")
+
+st.header("Train your own", divider="grey")
+st.markdown("Drop your own images, or use some drawn on the spot, press Start, and watch a generator learn them.")
+st.page_link("train.py", label="Train a generator", icon=":material/model_training:")
