@@ -89,7 +89,7 @@ def buttons(run: runs.Run, status: str) -> None:
         offered["Cancel"] = (runs.pause, ":material/close:")
     elif status in (runs.RUNNING, runs.STARTING, runs.QUEUED):
         offered["Pause"] = (runs.pause, ":material/pause:")
-    elif status != runs.FINISHED:
+    elif status != runs.FINISHED or run.state.get("step", 0) < run.request.steps:
         offered["Resume" if begun else "Start"] = (runs.start, ":material/play_arrow:")
     if status == runs.RUNNING or (begun and status != runs.FINISHED and not run.alive):
         offered["Finish here"] = (runs.stop, ":material/stop:")

@@ -46,6 +46,7 @@ INTERRUPTED, DAMAGED = "interrupted", "damaged"  # never written: its process is
 ALIVE = {CHECKING, STARTING, RUNNING}
 WRITTEN = [NEW, CHECKING, READY, QUEUED, STARTING, RUNNING, PAUSED, FINISHED, FAILED]
 
+METRICS = ("step", "seconds", "loss_d", "loss_g", "real", "fake", "images_per_second")
 MAX_NAME = 80
 CLAIM_SECONDS = 5.0  # a killed worker may take a moment to be gone
 # What the networks are made of: a branch goes on with the same ones.
@@ -123,13 +124,13 @@ class Run:
         return _read_json(self.path / "budget.json")
 
     def metrics(self) -> list[dict[str, float]]:
-        """Lines of {step, loss_d, loss_g, real, fake, images_per_second}, oldest first; a torn line is left out."""
+        """Lines of `METRICS`, oldest first; a torn line is left out."""
         lines = []
         with contextlib.suppress(OSError), open(self.path / "metrics.jsonl", encoding="utf-8") as file:
             for text in file:
                 with contextlib.suppress(ValueError):
                     line = json.loads(text)
-                    if isinstance(line, dict) and isinstance(line.get("step"), int):
+                    if isinstance(line, dict) and all(isinstance(line.get(n), int | float) for n in METRICS):
                         lines.append(line)
         return lines
 

@@ -222,9 +222,9 @@ def test_a_poisoned_state_is_no_running_worker(content):
 
 def test_torn_metrics_are_read_as_far_as_they_go():
     run = new()
-    (run.path / "metrics.jsonl").write_text(
-        '{"step": 1, "loss_d": 0.5}\nnonsense\n[1]\n{"step": 2, "loss_d": 0.4}\n{"st'
-    )
+    lines = [json.dumps(dict.fromkeys(runs.METRICS, 0.5) | {"step": step}) for step in (1, 2, 3)]
+    torn = [lines[0], "nonsense", "[1]", '{"step": 5}', lines[1], lines[2][:-9]]
+    (run.path / "metrics.jsonl").write_text("\n".join(torn))
     assert [line["step"] for line in run.metrics()] == [1, 2]
 
 

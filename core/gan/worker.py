@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from PIL import Image
 
 from core import device as devices
 from core import images, runs
@@ -254,7 +255,7 @@ class _Diary:
 
     def write(self, progress: Progress) -> None:
         if progress.preview is not None:
-            self._sheet(progress)
+            self._sheet(progress.step, progress.preview)
         if self.seconds - self.noted > self.seconds / 1000 or progress.step == progress.total:  # ever more rarely
             self.noted = self.seconds
             with open(self.run.path / "metrics.jsonl", "a", encoding="utf-8") as file:
@@ -280,6 +281,8 @@ class _Diary:
     def end(self, told: str) -> None:
         """Save; and, unless it is only a pause, make the generator's folder."""
         self.save()
+        if self.training.steps and self.training.steps not in self.run.samples():
+            self._sheet(self.training.steps, generator.sheet(self.training.sample()))
         if told == "pause":
             self._say(runs.PAUSED, None)
             return
@@ -293,12 +296,9 @@ class _Diary:
         generator.save(self.training.average, self.run.path / "result", self.training.sample(64), recipe)
         self._say(runs.FINISHED, None)
 
-    def _sheet(self, progress: Progress) -> None:
-        images.write_png(
-            progress.preview,
-            self.run.path / "samples" / f"step-{progress.step:08d}.png",
-            self.request.recipe(steps_made=progress.step),
-        )
+    def _sheet(self, step: int, sheet: Image.Image) -> None:
+        path = self.run.path / "samples" / f"step-{step:08d}.png"
+        images.write_png(sheet, path, self.request.recipe(steps_made=step))
         sheets = list(self.run.samples().values())
         if len(sheets) > SHEETS:
             for path in sheets[1:-1:2]:
