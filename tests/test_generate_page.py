@@ -1,0 +1,253 @@
+"""The Generate and Models pages: driven by AppTest piece by piece, and once in a browser from end to end."""
+
+import io
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+from streamlit.testing.v1 import AppTest
+from studio import serving
+from test_load import Cryptopunks, lively, saved
+
+import generate_look
+from core import images, runs, tray, weights
+from core.gan import generator, points
+from core.gan.networks import Generator
+from core.settings import SampleRequest, TrainRequest
+
+STUDIO = Path(__file__).parent.parent / "pages" / "studio.py"
+CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+def opened(page: str) -> AppTest:
+    return AppTest.from_file(str(STUDIO), default_timeout=60).run().switch_page(page).run()
+
+
+@pytest.fixture
+def page():
+    return opened("generate.py")
+
+
+def finished_run() -> runs.Run:
+    """A run with a result, as the worker leaves it."""
+    request = TrainRequest(size=16, latent=8, width_g=4, steps=20)
+    made = runs.create(request, {"kind": "drawn", "name": "portraits", "count": 100}, "My cats")
+    net = lively(Generator(method="dcgan", size=16, channels=3, latent=8, width=4))
+    with torch.no_grad():
+        shown = net(torch.from_numpy(points.latents(points.of_seed(0, 64), 8)))
+    about = {"name": "My cats", "steps_made": 20, "seconds": 1, "data": {"source": "x", "licence": "y", "count": 9}}
+    generator.save(net, made.path / "result", generator.to_pictures(shown), request.recipe(**about))
+    runs.write_state(made, status=runs.FINISHED, step=20)
+    return made
+
+
+def newest(page: AppTest) -> tuple[SampleRequest, object]:
+    return list(page.session_state["made"].items())[-1]
+
+
+# ---------------------------------------------------------------- generate
+
+
+def test_pictures_are_there_at_once_and_follow_the_settings(page):
+    assert not page.exception
+    assert not page.error
+    request, result = newest(page)
+    assert request == SampleRequest(next(iter(weights_bundled())))
+    assert len(result.images) == 36
+    page.number_input(key="seed").set_value(7).run()
+    page.slider(key="truncation").set_value(0.6).run()
+    page.toggle(key="sort").set_value(True).run()
+    request, result = newest(page)
+    assert (request.seed, request.truncation, request.sort) == (7, 0.6, True)
+    assert result.recipe["opinions"] == sorted(result.recipe["opinions"], reverse=True)
+    assert not page.exception
+
+
+def weights_bundled() -> list[str]:
+    return [name for name, entry in weights.registry().items() if entry.kind == "generator" and not entry.repo]
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    next(button for button in page.button if button.label == label).click()
+    return page.run()
+
+
+def test_one_picture_is_kept_varied_and_sent_to_style(page):
+    page.session_state["selected"] = "0:3"
+    press(page.run(), "Keep")
+    assert page.session_state["kept"] == ["0:3"]
+    press(page, "More like this")
+    assert page.session_state["start"] == points.like("0:3", 36, 0.35)
+    press(page, "Back to the seed")
+    assert page.session_state["start"] == ()
+    press(page, "Do not keep")
+    assert page.session_state["kept"] == []
+    before = set(tray._pictures)
+    press(page, "Send to Style")
+    (name,) = set(tray._pictures) - before
+    assert tray.take(name).size == (512, 512)
+    assert tray.take("no such name") is None
+
+
+def test_ways_and_sums_of_kept_pictures(page):
+    page.session_state["kept"] = ["0:1", "0:2", "0:5"]
+    page.run()
+    page.toggle(key="way").set_value(True)
+    page.toggle(key="sum").set_value(True)
+    page.run()
+    assert not page.exception
+    requests = list(page.session_state["made"])
+    assert any(len(request.points) == 60 for request in requests)
+    assert any(request.points == ("0:1", "0:2", "0:5", "0:1-0:2+0:5") for request in requests)
+
+
+def test_the_tray_keeps_only_the_newest():
+    names = [tray.put(Image.new("RGB", (2, 2))) for _ in range(tray.ROOM + 3)]
+    assert tray.take(names[0]) is None
+    assert tray.take(names[-1]) is not None
+
+
+def test_downloads_are_what_they_say(page):
+    _, result = newest(page)
+    with zipfile.ZipFile(io.BytesIO(generate_look.zipped(result))) as archive:
+        names = archive.namelist()
+        assert len(names) == 36
+        recipe = images.read_recipe(archive.read(names[5]))
+    assert recipe["points"] == ["0:5"]
+    assert images.read_recipe(generate_look.one_png(result, 5)) == recipe
+    assert len(images.read_recipe(generate_look.sheet(result))["points"]) == 36
+    for format in ("webp", "gif"):
+        assert Image.open(io.BytesIO(generate_look.animated(result, format))).n_frames > 30
+
+
+def test_a_picture_made_here_brings_its_settings_back(page):
+    *_, (request, result) = list(page.session_state["made"].items())
+    recipe = {**request.recipe(points=["4:9"]), "truncation": 0.5, "seed": 4}
+    page.file_uploader[0].upload("kept.png", generate_look.png(result.images[0], recipe), "image/png").run()
+    assert not page.exception
+    again, made = newest(page)
+    assert (again.truncation, again.seed) == (0.5, 4)
+    assert page.session_state["selected"] == "4:9"
+    assert page.session_state["start"] == ("4:9",)
+    page.file_uploader[0].upload("photo.png", generate_look.png(made.images[0]), "image/png").run()
+    assert any("only recipes for 'sample'" in toast.value for toast in page.toast)
+
+
+def test_ones_own_runs_can_be_chosen():
+    finished_run()
+    page = opened("generate.py")
+    page.selectbox(key="generator").set_value("run:my-cats").run()
+    assert not page.error
+    assert newest(page)[0] == SampleRequest("run:my-cats")
+    assert [toggle.label for toggle in page.toggle][:2] == ["Averaged", "Best first"]
+    page.toggle(key="sort").set_value(True).run()
+    assert "no discriminator" in page.error[0].value
+
+
+def test_a_registered_generator_is_offered_and_fetched(local_hub):
+    entry = weights.entry("cryptopunks")
+    local_hub.add(entry.repo, {entry.file: saved(lively(Cryptopunks()).state_dict())}, revision=entry.revision)
+    page = opened("generate.py")
+    page.selectbox(key="generator").set_value("cryptopunks").run()
+    assert any("licence: not stated" in caption.value for caption in page.caption)
+    press(page, "Fetch it")
+    assert not page.error
+    assert newest(page)[0].generator == "cryptopunks"
+    assert any("24 x 24 px" in caption.value for caption in page.caption)
+
+
+def test_any_repository_or_why_not(local_hub, page):
+    for typed, words in (("nobody/nothing", "shows no repository"), ("what is this", "owner/name")):
+        page.text_input[0].set_value(typed).run()
+        press(page, "Fetch")
+        assert words in page.error[0].value
+    commit = local_hub.add("someone/punks", {"generator.pth": saved(lively(Cryptopunks()).state_dict())})
+    page.text_input[0].set_value("someone/punks").run()
+    press(page, "Fetch")
+    assert newest(page)[0].generator == f"hub:someone/punks@{commit}:generator.pth"
+    assert not page.error
+
+
+# ---------------------------------------------------------------- models
+
+
+def test_what_failed_stays_beside_its_name_and_what_is_fetched_can_be_deleted(local_hub):
+    page = opened("models.py")
+    assert not page.exception
+    page.button(key="Fetch-cryptopunks").click().run()
+    assert "shows no repository" in page.error[0].value
+    page.button(key="Fetch-mnist-dcgan").click().run()
+    assert len(page.error) == 2
+    entry = weights.entry("cryptopunks")
+    local_hub.add(entry.repo, {entry.file: saved(lively(Cryptopunks()).state_dict())}, revision=entry.revision)
+    page.button(key="Fetch-cryptopunks").click().run()
+    assert len(page.error) == 1
+    page.button(key="Delete-cryptopunks").click().run()
+    assert weights.cache_entries() == []
+    assert page.button(key="Fetch-cryptopunks")
+
+
+def test_ones_own_generator_is_published(local_hub):
+    finished_run()
+    page = opened("models.py")
+    page.text_input(key="repo-my-cats").set_value("me/cats")
+    page.text_input(key="token-my-cats").set_value("hf_local")
+    page.button(key="publish-my-cats").click().run()
+    assert "licence of the training images" in page.error[0].value
+    page.selectbox(key="licence-my-cats").set_value("mit")
+    page.button(key="publish-my-cats").click().run()
+    assert not page.error
+    assert page.success[0].value == f"Published: {local_hub.url}/me/cats"
+    assert local_hub.repos["me/cats"].private
+
+
+# ---------------------------------------------------------------- from end to end
+
+
+def test_a_visitor_generates_mixes_downloads_publishes_and_pulls_back(local_hub, tmp_path, monkeypatch):
+    monkeypatch.setenv("GANVAS_HOME", str(tmp_path / "runs"))
+    monkeypatch.setenv("HF_TOKEN", local_hub.token)  # what is private can be pulled back
+    finished_run()
+    with serving(tmp_path) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(40_000)
+        page.goto(f"{address}/generate")
+        pictures = page.locator(".pictures").first.locator("button")
+        expect(pictures).to_have_count(36)
+        page.get_by_label("Seed", exact=True).fill("5")
+        page.get_by_label("Seed", exact=True).press("Enter")
+        expect(page.get_by_label("Picture 5:0", exact=True)).to_be_visible()
+        for index in (1, 2):
+            page.get_by_label(f"Picture 5:{index}", exact=True).first.click()
+            expect(page.get_by_alt_text(f"Picture 5:{index}", exact=True)).to_be_visible()
+            page.get_by_role("button", name="Keep", exact=True).click()
+            expect(page.get_by_role("button", name="Do not keep")).to_be_visible()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download PNG").click()
+        assert images.read_recipe(download.value.path())["points"] == ["5:2"]
+        page.get_by_text("Show the way").click()
+        expect(page.get_by_alt_text("The way, animated")).to_be_visible()
+
+        page.goto(f"{address}/models")
+        page.get_by_role("button", name="Publish").click()
+        page.get_by_placeholder("your-name/my-cats").fill("me/cats")
+        page.get_by_label("Licence of the training images").click()
+        page.get_by_role("option", name="MIT").click()
+        page.get_by_label("Token that may write", exact=True).fill(local_hub.token)
+        page.get_by_role("button", name="Publish").last.click()
+        expect(page.get_by_text("Published:")).to_be_visible()
+
+        page.goto(f"{address}/models")
+        page.get_by_placeholder("owner/name").fill("me/cats")
+        page.get_by_placeholder("owner/name").press("Enter")
+        page.get_by_role("button", name="Fetch").last.click()
+        expect(page.get_by_text("Made with Ganvas")).to_be_visible()
+        expect(pictures).to_have_count(36)
+        browser.close()
