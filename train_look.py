@@ -113,11 +113,11 @@ def check_up(run: runs.Run) -> None:
         return
     st.markdown(f"**{report.usable:,} of {report.found:,}** images can be used. {report.advice}")
     noticed = {
-        "copies, left out": report.duplicates, "smaller than needed, enlarged": report.too_small,
-        "of an odd shape": report.odd_shapes, "grey": report.grey, "transparent": report.transparent,
-        "unusable": report.unusable,
+        "Copies, left out": report.duplicates, "Smaller than needed, enlarged": report.too_small,
+        "Of an odd shape": report.odd_shapes, "Grey": report.grey, "Transparent": report.transparent,
+        "Unusable": report.unusable,
     }  # fmt: skip
-    st.caption(" · ".join(f"{count:,} {what}" for what, count in noticed.items() if count))
+    st.caption(" · ".join(f"{what}: {count:,}" for what, count in noticed.items() if count))
     st.image(str(run.path / "data" / "preview.png"), caption="As the network sees them")
     if report.problems:
         with st.expander(f"{report.unusable:,} files cannot be used"):
@@ -189,13 +189,13 @@ def manage(run: runs.Run) -> None:
         )  # fmt: skip
     if run.status != runs.DAMAGED and run.checkpoints():
         with twig.popover("Branch", icon=":material/fork_right:", width="stretch"), telling():
-            st.caption("Go on from an earlier checkpoint with other settings, as a new run.")
-            step = st.selectbox("From step", list(run.checkpoints())[::-1])
-            names = [n for n in SETTINGS if n not in runs.FIXED]
-            values = widgets(names, asdict(run.request), f"branch-{run.id}")
-            if st.button("Make the branch", type="primary"):
-                new = runs.branch(run, step, values, f"{run.name[:60]} from {step}")
-                show(new.id)
+            branch(run)
+    elif run.status in (runs.NEW, runs.READY, runs.FAILED):
+        with twig.popover("Settings", icon=":material/tune:", width="stretch"), telling():
+            values = widgets(list(SETTINGS), asdict(run.request), f"change-{run.id}")
+            if st.button("Check again", type="primary"):
+                runs.change(run, TrainRequest(**values))
+                runs.check(run)
                 st.rerun()
     if run.status != runs.DAMAGED:
         with name.popover("Rename", icon=":material/edit:", width="stretch"), telling():
@@ -209,6 +209,17 @@ def manage(run: runs.Run) -> None:
             runs.delete(run)
             show(None)
             st.rerun()
+
+
+def branch(run: runs.Run) -> None:
+    st.caption("Go on from an earlier checkpoint with other settings, as a new run.")
+    step = st.selectbox("From step", list(run.checkpoints())[::-1])
+    start_from = {**asdict(run.request), "steps": max(run.request.steps, 2 * step)}
+    values = widgets([n for n in SETTINGS if n not in runs.FIXED], start_from, f"branch-{run.id}-{step}")
+    if st.button("Make the branch", type="primary"):
+        new = runs.branch(run, step, values, f"{run.name[:60]} from {step}")
+        show(new.id)
+        st.rerun()
 
 
 def zipped(folder: Path) -> bytes:

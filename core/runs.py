@@ -223,6 +223,8 @@ def branch(run: Run, step: int, changes: Mapping[str, Any], name: str) -> Run:
     for field in FIXED:
         if getattr(request, field) != getattr(run.request, field):
             raise UserError(f"A branch goes on with the same networks, so {field} cannot change; start a new run.")
+    if request.steps <= step:
+        raise UserError(f"The branch begins at step {step} and would end at {request.steps}; choose more steps.")
     new = create(request, run.config["source"], name)
     (new.path / "checkpoints").mkdir()
     (new.path / "data").mkdir()

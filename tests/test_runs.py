@@ -166,6 +166,9 @@ def test_a_branch_goes_on_with_other_settings():
     assert twig.checkpoints()[5].read_bytes() == b"weights"
     with pytest.raises(UserError, match="width_g"):
         runs.branch(twig, 5, {"width_g": 64}, "Wider")
+    (twig.path / "checkpoints" / "step-00000025.pt").write_bytes(b"")
+    with pytest.raises(UserError, match="more steps"):
+        runs.branch(twig, 25, {"steps": 20}, "Short")
     with pytest.raises(UserError, match="no checkpoint at step 6"):
         runs.branch(twig, 6, {}, "Later")
 

@@ -135,7 +135,7 @@ def test_renaming_branching_and_deleting(asked):
     next(box for box in app.text_input if box.label == "New name").set_value("Heads").run()
     press(app, "Rename")
     assert run.name == "Heads"
-    next(box for box in app.number_input if box.key == f"branch-{run.id}-rate_g").set_value(0.001).run()
+    next(box for box in app.number_input if box.key == f"branch-{run.id}-5-rate_g").set_value(0.001).run()
     press(app, "Make the branch")
     (twig,) = (r for r in runs.all_runs() if r.id != run.id)
     assert twig.request.rate_g == 0.001
@@ -143,6 +143,16 @@ def test_renaming_branching_and_deleting(asked):
     press(opened(run), "Delete for ever")
     assert runs.all_runs() == [twig]
     assert not asked
+
+
+def test_settings_can_be_changed_until_training_begins(asked):
+    run = runs.create(TrainRequest(), DRAWN, "Faces")
+    runs.write_state(run, status=runs.READY)
+    app = opened(run)
+    next(box for box in app.selectbox if box.key == f"change-{run.id}-shape").set_value("fit").run()
+    press(app, "Check again")
+    assert run.request == TrainRequest(shape="fit")
+    assert asked == [("check", run.id)]
 
 
 @pytest.mark.parametrize("poison", ["", "[]", '{"request": {}}'])
