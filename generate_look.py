@@ -215,7 +215,7 @@ def way(result: Result) -> None:
     shown = base64.b64encode(moving).decode()
     st.html(f'<img src="data:image/webp;base64,{shown}" alt="The way, animated" style="width:256px;max-width:100%">')
     strip = images.strip([*result.images[:: max(1, len(result.images) // 10)]], 64, gap=2)
-    st.image(strip, width="stretch", alt="The way, step by step")
+    st.image(strip, alt="The way, step by step")
     for column, (label, data, name) in zip(
         st.columns(3),
         [

@@ -23,25 +23,26 @@ def main() -> None:
     for name, value in {"kept": [], "start": (), "selected": None, "seed": 0}.items():
         STATE.setdefault(name, value)
     settings, grid, picture = st.columns([5, 10, 6], gap="large")
+    generator, about = None, {}
     with settings, look.telling():
         generator, about = choose()
-        if generator:
-            about["generator"] = generator
-            with grid, look.telling():
-                show(about)
-            plain = {**about, "sort": False, "points": ()}
-            with picture, look.telling():
-                closer(plain, STATE.selected)
-            if STATE.kept:
-                with grid, look.telling():
-                    mix(plain)
+    if generator is None:
+        return
+    with grid, look.telling():
+        show({"generator": generator, **about})
+    plain = {"generator": generator, **about, "sort": False}
+    with picture, look.telling():
+        closer(plain, STATE.selected)
+    if STATE.kept:
+        with look.telling():
+            mix(plain)
 
 
 # ---------------------------------------------------------------- what to make
 
 
 def choose() -> tuple[str | None, dict]:
-    """-> the generator's reference (None: it has to be fetched first), and the other settings."""
+    """-> the generator's reference (None: it has to be fetched first), and the other settings of a request."""
     if "goto" in STATE:
         STATE.generator = STATE.pop("goto")
     titles = {c.ref: c for c in [*catalogue.choices(), *catalogue.known()]}

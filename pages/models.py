@@ -16,24 +16,24 @@ FAILED = st.session_state.setdefault("failed", {})  # what could not be fetched,
 
 def main() -> None:
     st.title("Models")
-    st.header("Bundled", divider="grey")
+    st.subheader("Bundled", divider="grey")
     for entry in weights.registry().values():
         if not entry.repo:
             path = weights.BUNDLE / entry.file
             row(entry.title, f"{entry.architecture}. Licence: {entry.licence}.", size_of(path))
     here = {item.name: item for item in weights.cache_entries()}
-    st.header("On the Hub", divider="grey")
+    st.subheader("On the Hub", divider="grey")
     for name, entry in weights.registry().items():
         if entry.repo:
             there = here.pop(name, None)
-            about = f"{entry.repo}: {entry.architecture}. Licence: {entry.licence}."
+            about = f"{entry.repo}. Licence: {entry.licence}."
             if there:
                 row(entry.title, about, megabytes(there.size), f"used {ago(there.used)}", name, "Delete", delete)
             else:
                 row(entry.title, about, entry.size, "not here", name, "Fetch", fetch)
     add()
     if here:
-        st.header("Also in the cache", divider="grey")
+        st.subheader("Also in the cache", divider="grey")
         titles = {catalogue.hub_ref(c.ref).stored: c.title for c in catalogue.fetched() if c.ref.startswith("hub:")}
         for item in here.values():
             row(
@@ -46,7 +46,7 @@ def main() -> None:
                 delete,
             )
         st.caption(f"Everything is in {weights.cache_dir()}.")
-    st.header("Made here", divider="grey")
+    st.subheader("Made here", divider="grey")
     own = [run for run in runs.all_runs() if run.result]
     for run in own:
         file = run.result / "model.safetensors"
