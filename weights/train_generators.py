@@ -36,7 +36,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "portraits": {"size": 32, "count": 12_000},
     "planets": {"size": 64, "width_g": 20, "width_d": 20, "ema": 0.998, "count": 12_000},
     "landscapes": {"size": 64, "width_g": 20, "width_d": 20, "ema": 0.998, "count": 12_000},
-    "critters": {"size": 64, "width_g": 24, "width_d": 24, "ema": 0.998, "count": 12_000},
+    "critters": {"size": 32, "ema": 0.998, "count": 12_000},
 }
 NOTES = {"portraits": "", "planets": "", "landscapes": "", "critters": ""}
 FLOOR = "about 0"
