@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from core import images, jobs, runs, weights
+from core.__main__ import main
 from core.errors import UserError
 from core.gan import checkpoint, generator, load, points, sample
 from core.gan.networks import Discriminator, Generator, build
@@ -230,3 +231,37 @@ def test_every_bundled_generator_makes_the_pictures_of_its_card(name):
     assert np.abs(got - np.asarray(sheet.convert("RGB"), int)).max() <= 1
     assert (folder / "README.md").read_text().startswith("---")
     assert len({picture.tobytes() for picture in result.images}) == 64
+
+
+# ---------------------------------------------------------------- the command line
+
+
+def test_the_command_makes_the_same_pictures(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sample", "run:my-run", "-o", "out", "--count", "3", "--seed", "4", "--truncation", "0.8"]) == 0
+    assert "3 pictures in" in capsys.readouterr().out
+    expected = ask(generator="run:my-run", seed=4, count=3, truncation=0.8)
+    files = sorted((tmp_path / "out").glob("*.png"))
+    assert all(same(Image.open(file), picture) for file, picture in zip(files, expected.images, strict=True))
+    assert main(["sample", "--recipe", str(files[1]), "-o", "again.png"]) == 0
+    assert (tmp_path / "again.png").read_bytes() == files[1].read_bytes()
+    assert main(["sample", "run:my-run", "--points", "1:1", "1:2", "--frames", "12", "-o", "way.webp"]) == 0
+    assert Image.open("way.webp").n_frames == 12
+    assert main(["sample", "run:my-run", "--sort", "-o", "sheet.png"]) == 0
+    assert len(images.read_recipe("sheet.png")["opinions"]) == 36
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-o", "x.png"], "No generator was named"),
+        (["run:my-run", "-o", "x.png", "--frames", "5"], "two pictures or more"),
+        (["run:my-run", "-o", "x.png", "--count", "0"], "choose a value from 1 to 400"),
+        (["hub:a/b", "-o", "x.png"], "could not be reached"),
+    ],
+)
+def test_the_command_refuses_in_one_line(run, arguments, words, capsys):
+    assert main(["sample", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
