@@ -3,7 +3,7 @@
 speed      images per second of a DCGAN-64 at the usual widths (ngf = ndf = 64, batch 64) here and in pytorch/examples'
            dcgan, whose folder is given (https://github.com/pytorch/examples, dcgan/); its code is run as it is, its
            pictures come from memory. And the share of the ceiling that a large matrix product reaches here.
-overhead   what data, diary, samples and checkpoints take of the time.
+overhead   what data, diary, samples, checkpoints and judging them take of the time.
 memory     the largest memory of preparing, and of training on, 50,000 pictures of 64 px.
 portraits  a run as the page starts it, the embedded portraits at 32 px: sheets after one and two minutes.
 
@@ -145,7 +145,8 @@ def overhead(options: argparse.Namespace) -> dict:
 def _overhead(name: str) -> dict:
     """Processor seconds of every part, times how often it happens, over those of the steps."""
     from core.gan import checkpoint, generator
-    from core.gan.worker import CHECKPOINT_SECONDS
+    from core.gan.metrics import COMPARED, Judge
+    from core.gan.worker import CHECKPOINT_SECONDS, JUDGE_SECONDS
 
     training = a_training(PAPER if name == "paper" else {})
     run = runs.Run(Path(tempfile.mkdtemp()))
@@ -167,11 +168,14 @@ def _overhead(name: str) -> dict:
     checkpoint.save(run, training.state(), 0.0)
     saved = time.perf_counter() - began  # waiting for the disk counts
     shutil.rmtree(run.path)
+    judge = Judge(training.images)
+    judged = seconds(lambda: judge(training.sample(COMPARED)), 1)
     shares = {
         "data": data / step,
         "samples": sheet / 4,
         "diary": 2 * state * 2,
         "checkpoints": saved / max(CHECKPOINT_SECONDS, 100 * saved),
+        "judging": judged / max(JUDGE_SECONDS, 50 * judged),
     }
     return {**shares, "all": sum(shares.values()), "step_seconds": step}
 

@@ -137,6 +137,42 @@ def test_a_full_disk_is_told_and_the_run_can_go_on(monkeypatch):
     assert run.status == runs.FINISHED
 
 
+def test_the_generator_is_the_best_moment_of_the_run(monkeypatch):
+    """Judged every time, by a judge who likes step 10 best."""
+    run = new(steps=20)
+    steps = []
+
+    class Likes:
+        def __init__(self, _):
+            pass
+
+        def __call__(self, pictures):
+            assert len(pictures) == 256
+            return abs(len(steps) - 10)
+
+    monkeypatch.setattr(worker, "Judge", Likes)
+    monkeypatch.setattr(worker, "JUDGE_SECONDS", -1.0)
+    real = worker._Diary.write
+
+    def write(diary, progress):
+        real(diary, progress)
+        steps.append(progress.step)
+        diary.judge_every = -1.0
+        diary.save()
+
+    monkeypatch.setattr(worker._Diary, "write", write)
+    plain = worker.train
+    monkeypatch.setattr(worker, "train", lambda training, stopped: plain(training, stopped, report_every=0))
+    worker.work(run)
+    assert checkpoint.best(run) == 10
+    assert 10 in run.checkpoints(), "thinning spares the best"
+    assert len(run.checkpoints()) == checkpoint.KEPT
+    net = generator.load(run.result)
+    saved = checkpoint.read(run.checkpoints()[10], torch.device("cpu"))
+    assert torch.equal(net.layers[0].weight, saved["average"]["layers.0.weight"])
+    assert "10 steps" in (run.result / "README.md").read_text()
+
+
 def test_uploads_go_once_training_has_begun():
     run = runs.create(TrainRequest(**TINY), {"kind": "folder", "path": "data/uploads"}, "mine")
     from core.gan import dicebear

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from core.gan.augment import DRAWS, augment, flip
 from core.gan.generator import sheet, to_pictures
 from core.gan.losses import discriminator_loss, generator_loss, r1_penalty
-from core.gan.networks import build
+from core.gan.networks import Generator, build
 from core.settings import Progress, TrainRequest
 
 if TYPE_CHECKING:
@@ -171,11 +171,11 @@ class Training:
     # ------------------------------------------------------------ sampling, saving
 
     @torch.no_grad()
-    def sample(self, count: int = 36) -> list[Image.Image]:
-        """The average's pictures from latents that are the same at every step."""
+    def sample(self, count: int = 36, generator: Generator | None = None) -> list[Image.Image]:
+        """The average's pictures (or another generator's) from latents that are the same at every step."""
         latents = torch.randn(count, self.request.latent, generator=self._randomness("preview", 0)).to(self.device)
         with self.accelerator.autocast():
-            return to_pictures(self.average(latents))
+            return to_pictures((generator or self.average)(latents))
 
     def state(self) -> dict[str, Any]:
         """Everything that steps change, as tensors and numbers. Augmentation, data order and random numbers follow

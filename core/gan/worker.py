@@ -8,6 +8,7 @@ saved; none of that has an influence on what is learned.
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import shutil
@@ -25,12 +26,15 @@ from core import device as devices
 from core import images, runs
 from core.errors import UserError
 from core.gan import checkpoint, data, generator
+from core.gan.metrics import COMPARED, Judge
+from core.gan.networks import Generator
 from core.gan.train import Training, train
 from core.runs import Run
 from core.settings import Progress, TrainRequest
 
 MEASURED_STEPS = 20
 MEASURE_SECONDS = 10.0  # on a slow machine fewer steps have to do
+JUDGE_SECONDS = 60.0  # at least, and at least 50 times what judging takes: under two percent
 CHECKPOINT_SECONDS = 30.0  # at least, and at least 100 times what saving takes: under one percent
 SHEETS = 240  # when there are more, every other one goes
 
@@ -235,6 +239,7 @@ class _Diary:
         self.run, self.request, self.training = run, request, training
         self.before, self.began = seconds, time.perf_counter()
         self.saved, self.every = time.perf_counter(), CHECKPOINT_SECONDS
+        self.judged, self.judge_every, self.judge = time.perf_counter(), JUDGE_SECONDS, None
         self.noted = -1.0
 
     @property
@@ -265,9 +270,10 @@ class _Diary:
             self.save()
 
     def save(self) -> None:
+        score = self._score()
         began = time.perf_counter()
         try:
-            checkpoint.save(self.run, self.training.state(), self.seconds)
+            checkpoint.save(self.run, self.training.state(), self.seconds, score)
         except OSError as error:
             last = max(self.run.checkpoints(), default=0)
             raise UserError(
@@ -278,6 +284,17 @@ class _Diary:
         self.saved = time.perf_counter()
         self.every = max(CHECKPOINT_SECONDS, 100 * (self.saved - began))
 
+    def _score(self) -> float | None:
+        """KID of the average, now and then. A run too short to have been judged on its way is not judged at all."""
+        began = time.perf_counter()
+        if began - self.judged < self.judge_every:
+            return None
+        self.judge = self.judge or Judge(self.training.images)
+        score = self.judge(self.training.sample(COMPARED))
+        self.judged = time.perf_counter()
+        self.judge_every = max(JUDGE_SECONDS, 50 * (self.judged - began))
+        return score
+
     def end(self, told: str) -> None:
         """Save; and, unless it is only a pause, make the generator's folder."""
         self.save()
@@ -286,15 +303,25 @@ class _Diary:
         if told == "pause":
             self._say(runs.PAUSED, None)
             return
+        chosen, step = self._best()
         report = data.read_report(self.run.path)
         recipe = self.request.recipe(
             name=self.run.name,
-            steps_made=self.training.steps,
+            steps_made=step,
             seconds=round(self.seconds),
             data={"source": report.source, "licence": report.licence, "count": report.usable},
         )
-        generator.save(self.training.average, self.run.path / "result", self.training.sample(64), recipe)
+        generator.save(chosen, self.run.path / "result", self.training.sample(64, chosen), recipe)
         self._say(runs.FINISHED, None)
+
+    def _best(self) -> tuple[Generator, int]:
+        """The average of the checkpoint that was judged best: GANs get worse again as often as not. Else the last."""
+        best = checkpoint.best(self.run)
+        if best is None or best == self.training.steps:
+            return self.training.average, self.training.steps
+        chosen = copy.deepcopy(self.training.average)
+        chosen.load_state_dict(checkpoint.read(self.run.checkpoints()[best], self.training.device)["average"])
+        return chosen, best
 
     def _sheet(self, step: int, sheet: Image.Image) -> None:
         path = self.run.path / "samples" / f"step-{step:08d}.png"
