@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import time
 import zipfile
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from core import weights
+from core import hub, weights
 from core.errors import UserError
 from core.gan import infer, load, pickles
 from core.gan.networks import Generator
@@ -337,17 +338,55 @@ def test_a_huge_repository_is_refused_before_anything_is_read(local_hub):
     assert not local_hub.reads()
 
 
-@pytest.mark.parametrize("fault", [("flip", {}), ("cut", {"after": 500, "times": 9}), ("status", {"status": 500})])
-def test_faults_leave_what_was_there_alone(local_hub, fault):
-    old = lively(Cryptopunks())
-    first = load.fetch("x/y") if local_hub.add("x/y", {"generator.pth": saved(old.state_dict())}) else ""
+BAD_HEADER = (40).to_bytes(8, "little") + b'{"a":{"dtype":"F32","shape":[9],"data_of' + b"0" * 40
+
+
+@pytest.mark.parametrize(
+    ("what", "fault", "words"),
+    [
+        ("x/none", None, "shows no repository"),
+        ("x/gated", None, "is gated"),
+        ("x/private", None, "set HF_TOKEN if it is private"),
+        ("x/y:other.pth", None, r"has no file other\.pth"),
+        ("x/y@0123456789012345678901234567890123456789:generator.pth", None, "has no revision"),
+        ("x/header", None, "is not a sound safetensors file"),
+        ("x/bomb", None, r"wants to call (posix|nt)\.system"),
+        ("x/y", ("status", {"status": 429}), "fewer requests"),
+        ("x/y", ("status", {"status": 500}), "fault of its own"),
+        ("x/y", ("hang", {"seconds": 9}), "stopped answering"),
+        ("x/y", ("stall", {"after": 500, "seconds": 9}), "stopped answering"),
+        ("x/y", ("cut", {"after": 500, "times": 9}), "broke off"),
+        ("x/y", ("length", {"by": 7}), "two lengths"),
+        ("x/y", ("flip", {}), "arrived damaged"),
+        ("x/y", ("huge", {"size": 20e9}), "at most"),
+        ("x/y", ("login page", {}), "does not answer like the Hub"),
+        ("x/y", "refused", "could not be reached"),
+        ("x/y", "disk", "no room"),
+    ],
+)  # fmt: skip
+def test_every_fault_is_one_sentence_soon_and_leaves_what_was_there(local_hub, monkeypatch, what, fault, words):
+    monkeypatch.setattr(hub, "SILENCE_SECONDS", 0.4)
+    before = load.fetch(f"x/old@{local_hub.add('x/old', {'generator.pth': saved(lively(Cryptopunks()).state_dict())})}")
     local_hub.add("x/y", {"generator.pth": saved(lively(Tutorial()).state_dict())})
-    local_hub.fail("x/y", "generator.pth", fault[0], **fault[1])
-    with pytest.raises(UserError):
-        load.fetch("x/y")
-    z = torch.randn(1, 10)
-    torch.testing.assert_close(load.open_generator(first).network(z), old(z), rtol=0, atol=0)
-    local_hub.heal()
+    local_hub.add("x/gated", {"g.pth": b"x"}, gated=True)
+    local_hub.add("x/private", {"g.pth": b"x"}, private=True)
+    local_hub.add("x/header", {"model.safetensors": BAD_HEADER})
+    local_hub.add("x/bomb", {"generator.pth": saved({"G": Harm()})})
+    if isinstance(fault, tuple):
+        local_hub.fail("x/y", "generator.pth", fault[0], **fault[1])
+    elif fault == "refused":
+        monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    elif fault == "disk":
+        full = weights.shutil.disk_usage("/")._replace(free=10)
+        monkeypatch.setattr(weights.shutil, "disk_usage", lambda _: full)
+    kept = [(item.name, item.path.read_bytes()) for item in weights.cache_entries()]
+    began = time.monotonic()
+    with pytest.raises(UserError, match=words) as refusal:
+        load.fetch(what)
+    assert time.monotonic() - began < 6
+    assert "\n" not in str(refusal.value)
+    assert [(item.name, item.path.read_bytes()) for item in weights.cache_entries()] == kept
+    assert load.open_generator(before).config["size"] == 24
 
 
 @pytest.mark.parametrize(

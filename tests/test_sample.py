@@ -246,7 +246,8 @@ def test_the_command_makes_the_same_pictures(run, tmp_path, monkeypatch, capsys)
     assert main(["sample", "--recipe", str(files[1]), "-o", "again.png"]) == 0
     assert (tmp_path / "again.png").read_bytes() == files[1].read_bytes()
     assert main(["sample", "run:my-run", "--points", "1:1", "1:2", "--frames", "12", "-o", "way.webp"]) == 0
-    assert Image.open("way.webp").n_frames == 12
+    with Image.open("way.webp") as moving:
+        assert moving.n_frames == 12
     assert main(["sample", "run:my-run", "--sort", "-o", "sheet.png"]) == 0
     assert len(images.read_recipe("sheet.png")["opinions"]) == 36
 

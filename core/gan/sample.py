@@ -8,9 +8,10 @@ and not where generators come from (`core.gan.load`).
 
 from __future__ import annotations
 
+import copy
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -80,7 +81,7 @@ def _judged(loaded: Loaded, images: Tensor) -> list[float]:
 def _ready(loaded: Loaded, device: torch.device) -> nn.Module:
     """The same function, faster: batch norm worked into the layer before it, and the first layer, which lays out
     1x1 latents, as one matrix product."""
-    parts, flat = _folded(list(loaded.network.layers)), False
+    parts, flat = _folded(copy.deepcopy(loaded.network.layers)), False
     first = parts[0]
     if isinstance(first, nn.ConvTranspose2d) and first.padding == (0, 0) and first.output_padding == (0, 0):
         parts[:1], flat = _as_product(first), True
@@ -89,7 +90,7 @@ def _ready(loaded: Loaded, device: torch.device) -> nn.Module:
     return net.requires_grad_(False).eval().to(device, memory_format=torch.channels_last)
 
 
-def _folded(layers: Sequence[nn.Module]) -> list[nn.Module]:
+def _folded(layers: Iterable[nn.Module]) -> list[nn.Module]:
     parts: list[nn.Module] = []
     for layer in layers:
         before = parts[-1] if parts else None
