@@ -40,12 +40,12 @@ def dtype(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def free_memory(device: torch.device | None = None) -> int:
-    """Bytes this process may still take on `device` (the processor's memory when None)."""
-    if device is not None and device.type == "cuda":
+def free_memory(device: str = "cpu") -> int:
+    """Bytes this process may still take on the kind of `device`: "cpu", "cuda" or "mps" (which shares the cpu's)."""
+    if device == "cuda":
         import torch
 
-        return torch.cuda.mem_get_info(device)[0]
+        return torch.cuda.mem_get_info()[0]
     import psutil
 
     return min(psutil.virtual_memory().available, _container_memory())
@@ -55,7 +55,8 @@ def _container_memory() -> int:
     """What a container's limit (cgroup v2) leaves: inside one, the machine's own figure promises too much."""
     try:
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        used = Path("/sys/fs/cgroup/memory.current").read_text().strip()
-        return int(limit) - int(used)
-    except (OSError, ValueError):  # no cgroups here, or "max": no limit
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        stat = dict(line.split() for line in Path("/sys/fs/cgroup/memory.stat").read_text().splitlines())
+        return int(limit) - used + int(stat["inactive_file"])  # cached files give way
+    except (OSError, ValueError, KeyError):  # no cgroups here, or "max": no limit
         return 2**63

@@ -166,7 +166,7 @@ class _Queue:
             if job not in self._waiting:
                 return
             self._waiting.remove(job)
-        job._news(state=FAILED, error=UserError("Cancelled before it began."))
+        job._news(state=FAILED, error=UserError("Stopped before it began."))
         self._tell_waiting()
 
     def _work(self) -> None:
@@ -180,8 +180,10 @@ class _Queue:
                 self._running = None
 
     def _tell_waiting(self) -> None:
-        for other in list(self._waiting):
-            other._news()
+        with self._lock:
+            waiting = list(self._waiting)
+        for job in waiting:
+            job._news()
 
 
 def _run(job: Job) -> None:
@@ -189,11 +191,12 @@ def _run(job: Job) -> None:
     try:
         for event in _engine(job):
             job._take(event)
-    except UserError as error:
-        job._news(state=FAILED, error=error)
     except Exception as error:  # a defect must not end the worker: the others in the queue still want their turn
-        traceback.print_exc()
-        job._news(state=FAILED, error=error)
+        if not isinstance(error, UserError):
+            traceback.print_exc()
+        # The traceback holds the engine's frames, and they hold the painting's memory for as long as the job is kept.
+        traceback.clear_frames(error.__traceback__)
+        job._news(state=FAILED, error=error.with_traceback(None))
     else:
         job._news(state=DONE)
 

@@ -47,11 +47,12 @@ class Setting:
     def check(self, value: Any) -> Any:
         """The value in this setting's type, or a `UserError` that says what is allowed."""
         if self.choices:
-            if value not in self.choices:
-                near = difflib.get_close_matches(str(value), self.choices, n=1)
+            named = {str(choice): choice for choice in self.choices}
+            if str(value) not in named:
+                near = difflib.get_close_matches(str(value), named, n=1)
                 hint = f" Did you mean {near[0]!r}?" if near else ""
-                raise UserError(f"{self.label} is {value!r}; choose one of {', '.join(self.choices)}.{hint}")
-            return value
+                raise UserError(f"{self.label} is {value!r}; choose one of {', '.join(named)}.{hint}")
+            return named[str(value)]
         if self.type is bool:
             if not isinstance(value, bool):
                 raise UserError(f"{self.label} is {value!r}; it can only be true or false.")
@@ -64,7 +65,7 @@ class Setting:
             number = float(value)
             if not math.isfinite(number) or isinstance(value, bool) or (self.type is int and number % 1):
                 raise ValueError
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             kind = "a whole number" if self.type is int else "a number"
             raise UserError(f"{self.label} is {value!r}; it has to be {kind} {self.allowed()}.") from None
         if (self.lo is not None and number < self.lo) or (self.hi is not None and number > self.hi):
@@ -158,7 +159,7 @@ class StyleRequest(Request):
         80, "Steps", "Steps at full size; more follow the style more closely.", lo=1, hi=1000, step=1,
     )  # fmt: skip
     stroke_size: float = setting(
-        1.0, "Stroke size", "How large strokes come out: 1 keeps them as large as in the style picture.",
+        1.0, "Stroke size", "How large strokes come out; at 1 the style picture counts as long as the painting.",
         lo=0.25, hi=2.0, step=0.05,
     )  # fmt: skip
     start: str = setting(
@@ -173,7 +174,7 @@ class StyleRequest(Request):
         False, "Keep the photo's colours", "Only light and dark are painted. Works at once, without painting again."
     )
     network: str = setting(
-        "auto", "Network", "Which network compares the pictures. Automatic takes VGG-19 once it is downloaded.",
+        "auto", "Network", "Which network compares the pictures. Choosing VGG-19 downloads it once (50 MB).",
         choices={"auto": "Automatic", "bundled": "Bundled", "vgg19": "VGG-19"}, advanced=True,
     )  # fmt: skip
     optimiser: str = setting(
@@ -209,10 +210,13 @@ class StyleRequest(Request):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if any(not isinstance(s, (int, float)) or not 0 <= s < math.inf for s in self.style_shares):
-            raise UserError(f"Style weights are {self.style_shares}; each has to be a number from 0 up.")
-        if self.style_shares and not sum(self.style_shares):
+        shares = self.style_shares
+        if not isinstance(shares, tuple) or not all(isinstance(s, (int, float)) and 0 <= s <= 1e6 for s in shares):
+            raise UserError(f"Style weights are {shares!r}; each has to be a number from 0 to 1000000.")
+        if shares and not sum(shares):
             raise UserError("All style weights are 0; at least one style picture has to count.")
+        if not (self.content_weight or self.style_weight or self.palette_weight):
+            raise UserError("Content, Style and Palette are all 0; at least one of them has to count.")
 
 
 # A person picks one of these and need not touch anything else.

@@ -50,7 +50,7 @@ def test_a_waiting_job_can_be_cancelled_and_the_line_moves_up(slow_engine):
     first, second, third = submit(), submit(), submit()
     next(u for u in first.updates(0.05) if u.latest)
     second.cancel()
-    with pytest.raises(UserError, match="Cancelled"):
+    with pytest.raises(UserError, match="Stopped before"):
         second.wait()
     assert third.position == 1
     gate.set()

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from core import device, weights
 from core.errors import UserError
 from core.settings import StyleRequest
-from core.style.schedule import scales
+from core.style.schedule import Scale, scales
 
 SHARE = 0.8  # of the free memory may be taken: other things run here too
 
@@ -27,6 +28,11 @@ class Measured:
     seconds_a_pixel: float
     bytes_a_pixel: float
     bytes_in_all: float
+    device: str = "cpu"
+
+    def step(self, stage: Scale) -> float:
+        """Seconds for one step at this stage."""
+        return self.seconds_a_step + self.seconds_a_pixel * stage.width * stage.height
 
 
 @dataclass(frozen=True)
@@ -43,13 +49,14 @@ class Estimate:
 def estimate(request: StyleRequest, photo_size: tuple[int, int], measured: Measured) -> Estimate:
     """Seconds and memory for painting a photo of this size (width, height)."""
     stages = scales(request, photo_size)
-    seconds = sum(s.steps * (measured.seconds_a_step + measured.seconds_a_pixel * s.width * s.height) for s in stages)
-    # The style picture is seen at full stroke size too, but without gradients: less than the painting itself.
+    seconds = sum(stage.steps * measured.step(stage) for stage in stages)
     pixels = stages[-1].width * stages[-1].height
-    memory = measured.bytes_in_all + measured.bytes_a_pixel * pixels
+    # The style picture is only looked at, without gradients: a quarter as much a pixel, and not at the same time.
+    looked_at = max(pixels, stages[-1].style_size ** 2 // 4)
+    memory = measured.bytes_in_all + measured.bytes_a_pixel * looked_at
     if request.optimiser == "lbfgs":
         memory += 2 * 10 * 3 * 4 * pixels  # ten steps and ten gradient changes are remembered
-    return Estimate(seconds, int(memory), device.free_memory())
+    return Estimate(seconds, int(memory), device.free_memory(measured.device))
 
 
 def check(request: StyleRequest, photo_size: tuple[int, int], measured: Measured) -> Estimate:
@@ -60,7 +67,7 @@ def check(request: StyleRequest, photo_size: tuple[int, int], measured: Measured
     smaller = (
         size
         for size in range(request.size - 32, 63, -32)
-        if estimate(StyleRequest(size=size, optimiser=request.optimiser), photo_size, measured).fits
+        if estimate(replace(request, size=size), photo_size, measured).fits
     )
     best = next(smaller, None)
     advice = f"up to {best} px fits" if best else "close other programs first"
@@ -72,20 +79,28 @@ def check(request: StyleRequest, photo_size: tuple[int, int], measured: Measured
 
 def known(network: str) -> Measured | None:
     """What was measured on this machine for `network` before, if it was."""
+    path = _file(network)
     try:
-        return Measured(**json.loads(_file(network).read_text()))
+        return Measured(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):  # never measured, or another version's file: measure again
-        return None
+        return _unwritten.get(path)
 
 
 def remember(network: str, measured: Measured) -> None:
+    """Keep it for the next start; where nothing can be written, for as long as this process runs."""
     path = _file(network)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}.part")
-    beside.write_text(json.dumps(asdict(measured)))
-    beside.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(f".{os.getpid()}.part")
+        beside.write_text(json.dumps(asdict(measured)))
+        beside.replace(path)
+    except OSError:
+        _unwritten[path] = measured
 
 
-def _file(network: str):
+_unwritten: dict[Path, Measured] = {}
+
+
+def _file(network: str) -> Path:
     machine = f"{platform.node()}-{platform.machine()}-{os.cpu_count()}"
     return weights.cache_dir() / "measured" / f"{network}-{machine}.json"

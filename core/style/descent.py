@@ -45,7 +45,8 @@ def descend(
     # plain descent multiplies it: all methods are given the sum over pixels instead.
     size = x.numel()
     optimiser = _optimiser(x, method, rate)
-    best, best_image, best_step, rollbacks = float("inf"), image.detach(), 0, 0
+    best, best_image, rollbacks = float("inf"), image.detach(), 0
+    milestone, milestone_step = float("inf"), 0  # the last loss that was clearly better than the one before
     parts: dict[str, Tensor] = {}
 
     def closure() -> Tensor:
@@ -61,11 +62,11 @@ def descend(
         before = x.detach().clone()
         _slow_down(optimiser, method, rate, step, steps)
         loss = float(optimiser.step(closure).detach()) / size
-        if not (loss <= RUNAWAY * best + TINY and torch.isfinite(x).all()):
+        if not _sound(loss, best, x):
             rollbacks += 1
             if rollbacks > ROLLBACKS:
                 raise UserError(
-                    f"The painting fell apart {rollbacks} times in a row; choose a smaller step size or other weights."
+                    f"The painting fell apart {rollbacks} times in a row; choose a smaller Step size under Advanced."
                 )
             rate /= 2
             with torch.no_grad():
@@ -75,8 +76,8 @@ def descend(
                 x.detach().clamp(0, 1), best, {}, "A step went wrong; taken back, going on with half the step size."
             )
             continue
-        if loss < 0.999 * best:
-            best_step = step
+        if loss < 0.999 * milestone:
+            milestone, milestone_step = loss, step
         if loss < best:
             best, best_image, rollbacks = loss, before, 0
         # L-BFGS remembers where it has been, and being moved would mislead it: only what lies outside costs it.
@@ -84,9 +85,18 @@ def descend(
             with torch.no_grad():
                 x.clamp_(0, 1)
         yield Step(x.detach().clamp(0, 1), loss, {name: float(part) for name, part in parts.items()})
-        if step - best_step >= PATIENCE:
+        if step - milestone_step >= PATIENCE:
             yield Step(best_image.clamp(0, 1), best, {}, f"Settled after {step + 1} of {steps} steps.")
             return
+    # A loss belongs to the picture before its step, so the last picture has not been judged yet.
+    with torch.no_grad():
+        loss = float(loss_of(x.clamp(0, 1))[0])
+    if not _sound(loss, best, x):
+        yield Step(best_image.clamp(0, 1), best, {}, "The last step went wrong and was taken back.")
+
+
+def _sound(loss: float, best: float, x: Tensor) -> bool:
+    return math.isfinite(loss) and loss <= RUNAWAY * best + TINY and bool(torch.isfinite(x).all())
 
 
 def _slow_down(optimiser: torch.optim.Optimizer, method: str, rate: float, step: int, steps: int) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
 from core import device as devices
+from core.errors import UserError
 from core.settings import MeasureRequest, Progress, Result, StyleRequest
 from core.style import budget
 from core.style.descent import descend
@@ -19,13 +20,15 @@ SIDES = (128, 384)  # px of the two square test pictures
 STEPS = 4
 
 
-def measure(request: MeasureRequest) -> Iterator[Progress | Result]:
+def measure(request: MeasureRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Progress | Result]:
     """Times `STEPS` steps at both sizes and counts the bytes kept for the way back; yields the figures as a recipe."""
     began = time.perf_counter()
     device = devices.pick()
     net = network(request.network, device)
     seconds, stored = [], []
     for k, side in enumerate(SIDES):
+        if stopped():
+            raise UserError("Stopped while this machine was being measured.")
         yield Progress(k, len(SIDES), note="Measuring this machine, once.")
         picture = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
         objective = Objective(net, picture, [picture.flip(3)], [1.0], Weights.of(StyleRequest()))
@@ -45,6 +48,7 @@ def measure(request: MeasureRequest) -> Iterator[Progress | Result]:
         # Besides what is kept, gradients of it live at the same time: as large again at the peak (bench/style.py).
         bytes_a_pixel=2 * bytes_a_pixel,
         bytes_in_all=2 * max(0.0, few - bytes_a_pixel * small) + 4e8,
+        device=device.type,
     )
     budget.remember(request.network, measured)
     yield Result((), {"kind": "measure", "network": request.network}, time.perf_counter() - began)
@@ -61,6 +65,6 @@ def _stored_bytes(objective: Objective, picture: torch.Tensor) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         loss, _ = objective(picture)
-    weights_bytes = {p.untyped_storage().data_ptr() for p in objective.network.parameters()}
+    own = {p.untyped_storage().data_ptr() for p in objective.network.parameters()}
     loss.backward()
-    return sum(size for pointer, size in kept.items() if pointer not in weights_bytes)
+    return sum(size for pointer, size in kept.items() if pointer not in own)

@@ -39,6 +39,8 @@ def brought(name: str, stopped: Callable[[], bool]) -> Iterator[Progress]:
     thread.start()
     while thread.is_alive():
         thread.join(0.3)
+        if stopped():  # the download ends by itself at its next piece
+            raise UserError("Stopped while VGG-19 was being downloaded.")
         done, total = (round(number / 1e6) for number in seen)
         yield Progress(
             done, max(total, 1), note=f"Downloading VGG-19: {done} of {total} MB" if total else "Asking the Hub"

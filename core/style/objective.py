@@ -58,12 +58,15 @@ class Moments:
         return self.gram - self.mean[:, :, None] * self.mean[:, None, :]
 
     def distance(self, wanted: Moments) -> Tensor:
-        """0 where both agree; 1 for each of the two that is not there at all."""
-        return _relative(self.covariance, wanted.covariance) + _relative(self.mean, wanted.mean)
+        """0 where both agree; about 1 for each of the two that is not there at all.
 
-
-def _relative(found: Tensor, wanted: Tensor) -> Tensor:
-    return (found - wanted).square().sum() / wanted.square().sum().clamp_min(1e-12)
+        A picture of one colour has next to no covariance, and black no mean: what is compared with them is then
+        measured against a small part of what is usual (means are about 1, the palette's about a half).
+        """
+        usual = wanted.mean.square().sum() + 1e-2
+        covariances = (self.covariance - wanted.covariance).square().sum()
+        means = (self.mean - wanted.mean).square().sum()
+        return covariances / (wanted.covariance.square().sum() + 1e-3 * usual**2) + means / usual
 
 
 def variation(image: Tensor) -> Tensor:
@@ -121,7 +124,7 @@ class Objective:
         with torch.no_grad():
             content = network(photo, [CONTENT_LAYER])[CONTENT_LAYER]
             self.content = content.float()
-            self.content_size = self.content.square().mean()
+            self.content_size = self.content.square().mean() + 1e-4
             found = []
             for style in styles:
                 features = network(style, list(self.style_layers)) if self.style_layers else {}

@@ -6,6 +6,7 @@ Knows no UI, no files, no queue. `paint` is the only way to a painting; pages, A
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -46,22 +47,24 @@ def paint(
     name = choice.choose(request.network)
     yield from brought(name, stopped)
     if budget.known(name) is None:
-        yield from (event for event in measure(MeasureRequest(name)) if isinstance(event, Progress))
-    budget.check(request, photo.size, budget.known(name))
+        yield from (event for event in measure(MeasureRequest(name), stopped) if isinstance(event, Progress))
+    measured = budget.known(name)
+    expected = budget.check(request, photo.size, measured).seconds
     device = devices.pick()
     net = network(name, device)
     noise = torch.Generator().manual_seed(request.seed)
 
     stages = scales(request, photo.size)
     total = sum(stage.steps for stage in stages)
-    effort = sum(stage.steps * stage.width * stage.height for stage in stages)
-    done_steps, done_effort, previewed = 0, 0, 0.0
+    done, cost_done, previewed, cut_at = 0, 0.0, 0.0, None
     notes: list[str] = []
     image: Tensor | None = None
+    started = time.perf_counter()
     for stage in stages:
+        cost = measured.step(stage)
         target = to_tensor(photo, (stage.width, stage.height), device)
         pictures = [
-            to_tensor(s, images.fit_size(*s.size, min(stage.style_size, max(s.size)), minimum=16), device)
+            to_tensor(s, images.fit_size(*s.size, min(stage.style_size, 2 * max(s.size)), minimum=16), device)
             for s in styles
         ]
         objective = Objective(net, target, pictures, shares, Weights.of(request))
@@ -73,33 +76,35 @@ def paint(
                 notes.append(step.note)
             at_stage = min(at_stage + 1, stage.steps)
             now = time.perf_counter()
-            spent = done_effort + at_stage * stage.width * stage.height
             preview = None
             if now - previewed > PREVIEW_EVERY:
                 preview, previewed = to_picture(image), now
             yield Progress(
-                step=done_steps + at_stage,
+                step=done + at_stage,
                 total=total,
                 losses={"total": step.loss, **step.parts},
                 preview=preview,
-                seconds_left=(now - began) * (effort - spent) / spent,
+                seconds_left=_left(now - started, cost_done + at_stage * cost, expected),
                 note=step.note,
             )
             if stopped():
-                notes.append(f"Stopped after {done_steps + at_stage} of {total} steps.")
+                cut_at = done + at_stage
                 break
-        done_steps += stage.steps
-        done_effort += stage.steps * stage.width * stage.height
-        if stopped():
+        if cut_at is not None:
+            notes.append(f"Stopped after {cut_at} of {total} steps.")
             break
+        done += stage.steps
+        cost_done += stage.steps * cost
 
     easel = images.with_alpha_of(to_picture(image), photo)
     finished = images.finish(easel, photo, strength=request.strength, keep_colour=request.keep_colour)
-    recipe = request.recipe(
+    # The network is named: "auto" would find another one once VGG-19 has been downloaded.
+    recipe = dataclasses.replace(request, network=name).recipe(
         painted_with=net.label,
         network_digest=net.digest,
         photo=images.digest(photo),
         styles=[images.digest(s) for s in styles],
+        **({} if cut_at is None else {"stopped_at": cut_at}),
     )
     yield Result((finished, easel), recipe, time.perf_counter() - began, " ".join(notes))
 
@@ -124,6 +129,16 @@ def _shares(request: StyleRequest, styles: Sequence[Image.Image]) -> list[float]
     if len(shares) != len(styles):
         raise UserError(f"There are {len(styles)} style pictures but {len(shares)} weights; give one for each.")
     return [share / sum(shares) for share in shares]
+
+
+def _left(elapsed: float, cost: float, expected: float) -> float:
+    """Seconds still to go, `cost` being the seconds the steps so far were expected to take of all that `expected`.
+
+    What was measured before counts at first; the longer this painting runs, the more its own pace does.
+    """
+    trust = min(1.0, elapsed / 5)
+    pace = trust * elapsed / cost + (1 - trust)
+    return max(0.0, (expected - cost) * pace)
 
 
 def _start(request: StyleRequest, photo: Tensor, generator: torch.Generator) -> Tensor:
