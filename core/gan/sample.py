@@ -67,8 +67,7 @@ def _made(loaded: Loaded, block: Tensor) -> Tensor:
     device = devices.pick()
     filled = torch.zeros(BLOCK, block.shape[1])
     filled[: len(block)] = block
-    # The network is kept ready with what was loaded, so that it goes when that goes. float32: in bfloat16 two machines
-    # would round differently, and these networks are small.
+    # float32, as these networks are small: bfloat16 would be seen in the colours.
     return _ready(loaded, device)(filled.to(device)).float()
 
 
