@@ -20,14 +20,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import torch  # noqa: E402
+import torch
 
-from core import images  # noqa: E402
-from core.gan import points  # noqa: E402
-from core.gan.generator import to_pictures  # noqa: E402
-from core.gan.load import open_generator  # noqa: E402
-from core.gan.sample import sample  # noqa: E402
-from core.settings import Result, SampleRequest  # noqa: E402
+from core import images
+from core.gan import points
+from core.gan.generator import to_pictures
+from core.gan.load import open_generator
+from core.gan.sample import sample
+from core.settings import Result, SampleRequest
 
 REPEATS = 15
 COLD = """

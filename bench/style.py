@@ -24,6 +24,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
 from core import device as devices
 from core import images, perceptual
 from core.settings import Progress, StyleRequest
@@ -201,7 +204,8 @@ peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(f"{size} px: peak {{peak / 1e6:.2f}} GB, {{before / 1e6:.2f}} of it before the first step;", end=" ")
 print(f"told beforehand: {{told / 1e9:.2f}} GB")
 """
-    subprocess.run([sys.executable, "-c", code, arguments.photo, arguments.painting], check=True)
+    pictures = [arguments.photo.resolve(), arguments.painting.resolve()]
+    subprocess.run([sys.executable, "-c", code, *pictures], check=True, cwd=ROOT)
 
 
 def profile(arguments: argparse.Namespace) -> None:

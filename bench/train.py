@@ -33,8 +33,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core import runs  # noqa: E402
-from core.settings import TRAIN_PRESETS, Progress, TrainRequest  # noqa: E402
+from core import runs
+from core.settings import TRAIN_PRESETS, Progress, TrainRequest
 
 BATCH = 64
 PAPER = {**TRAIN_PRESETS["paper"], "batch": BATCH}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -72,8 +73,9 @@ def _style(options: argparse.Namespace) -> None:
         recipe = images.read_recipe(options.recipe)
         if recipe is None:
             raise UserError(f"{options.recipe} carries no recipe; give a PNG that Ganvas painted.")
-        # Its shares belong to its own style pictures; here --weights says.
-        values = {**StyleRequest.from_recipe(recipe).recipe(), "style_shares": ()}
+        values = StyleRequest.from_recipe(recipe).recipe()
+        if len(values["style_shares"]) != len(styles):  # they belong to other style pictures
+            values["style_shares"] = ()
     values |= STYLE_PRESETS.get(options.preset, {})
     values |= given_settings(options, StyleRequest)
     if options.weights:
@@ -83,11 +85,17 @@ def _style(options: argparse.Namespace) -> None:
 
     from core.style.paint import paint
 
-    several = len(photos) > 1 or Path(options.out).is_dir()
+    several = len(photos) > 1 or options.out.endswith(("/", os.sep)) or Path(options.out).is_dir()
+    folder = Path(options.out) if several else Path(options.out).parent
+    if not several and Path(options.out).suffix.lower() != ".png":
+        raise UserError(f"The painting would go to {options.out}; paintings are PNG, so give a name that ends in .png.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made a folder ({error.strerror}); choose another place.") from None
     for photo in photos:
         target = images.unique_path(options.out, Path(photo).stem, ".png") if several else Path(options.out)
         result = _watched(paint(request, images.open_picture(photo), pictures), Path(photo).name, quiet=options.json)
-        target.parent.mkdir(parents=True, exist_ok=True)
         images.write_png(result.images[0], target, result.recipe)
         if options.json:
             about = {"file": str(target), "seconds": round(result.seconds, 2), "note": result.note}

@@ -69,11 +69,13 @@ def test_several_photos_go_into_a_folder_without_losing_one(files, capsys):
         (["photo.png", "painting.png", "--weights", "1,2"], "1 style pictures but 2"),
         (["photo.png", "painting.png", "--recipe", "photo.png"], "no recipe"),
         (["notes.txt", "painting.png"], "notes.txt"),
+        (["photo.png", "painting.png", "-o", "photo.jpg"], "ends in .png"),
+        (["photo.png", "painting.png", "-o", "notes.txt/out.png"], "cannot be made a folder"),
     ],
 )
 def test_mistakes_are_told_in_one_line(files, capsys, arguments, words):
     (files / "notes.txt").write_text("not a picture")
-    assert main(["style", *arguments, "-o", "out.png"]) == 2
+    assert main(["style", "-o", "out.png", *arguments]) == 2
     told = capsys.readouterr().err
     assert words in told
     assert told.count("\n") == 1

@@ -32,6 +32,14 @@ def test_bounds_are_kept_for_every_setting(name, about):
                 StyleRequest(**{name: value})
 
 
+def test_values_no_widget_would_send_are_refused_in_words():
+    for values in ({"seed": 10**400}, {"start": {"a": 1}}, {"style_shares": 5}, {"style_shares": None}, {"size": [1]}):
+        with pytest.raises(UserError):
+            StyleRequest(**values)
+    with pytest.raises(UserError, match="all 0"):
+        StyleRequest(content_weight=0, style_weight=0, palette_weight=0)
+
+
 def test_numbers_come_as_their_type():
     request = StyleRequest(size=256.0, stroke_size="1.5")
     assert request.size == 256

@@ -57,16 +57,20 @@ class Moments:
     def covariance(self) -> Tensor:
         return self.gram - self.mean[:, :, None] * self.mean[:, None, :]
 
-    def distance(self, wanted: Moments) -> Tensor:
-        """0 where both agree; about 1 for each of the two that is not there at all.
+    def distance(self, wanted: Moments, usual: Moments) -> Tensor:
+        """0 where both agree, about 1 for each of the two that is not there at all.
 
-        A picture of one colour has next to no covariance, and black no mean: what is compared with them is then
-        measured against a small part of what is usual (means are about 1, the palette's about a half).
+        Measured against `wanted`, and a little against the photo's own (`usual`): a style of one colour has no
+        covariance to speak of, and nothing may be divided by nothing.
         """
-        usual = wanted.mean.square().sum() + 1e-2
-        covariances = (self.covariance - wanted.covariance).square().sum()
-        means = (self.mean - wanted.mean).square().sum()
-        return covariances / (wanted.covariance.square().sum() + 1e-3 * usual**2) + means / usual
+        return _relative(self.covariance, wanted.covariance, usual.covariance) + _relative(
+            self.mean, wanted.mean, usual.mean
+        )
+
+
+def _relative(found: Tensor, wanted: Tensor, usual: Tensor) -> Tensor:
+    scale = wanted.square().sum() + 0.1 * usual.square().sum() + 1e-4
+    return (found - wanted).square().sum() / scale
 
 
 def variation(image: Tensor) -> Tensor:
@@ -120,30 +124,31 @@ class Objective:
     ):
         """photo: [1, 3, H, W] in [0, 1]; styles: any sizes; shares: one per style, summing to 1."""
         self.network, self.weights = network, weights
-        self.style_layers = {n: w for n, w in zip(STYLE_LAYERS, weights.layers, strict=True) if w > 0}
+        counted = {name: w for name, w in zip(STYLE_LAYERS, weights.layers, strict=True) if w > 0}
+        self.layer_weights = {name: w / sum(counted.values()) for name, w in counted.items()}
         with torch.no_grad():
-            content = network(photo, [CONTENT_LAYER])[CONTENT_LAYER]
-            self.content = content.float()
+            self.content = network(photo, [CONTENT_LAYER])[CONTENT_LAYER].float()
             self.content_size = self.content.square().mean() + 1e-4
-            found = []
-            for style in styles:
-                features = network(style, list(self.style_layers)) if self.style_layers else {}
-                found.append({name: Moments.of(f) for name, f in {**features, PALETTE: style}.items()})
-            self.styles = {name: Moments.mixed([part[name] for part in found], shares) for name in found[0]}
-        total = sum(self.style_layers.values()) or 1.0
-        self.layer_weights = {n: w / total for n, w in self.style_layers.items()}
+            self.usual = self._moments(photo)
+            found = [self._moments(style) for style in styles]
+            self.styles = {name: Moments.mixed([part[name] for part in found], shares) for name in self.usual}
+
+    def _moments(self, picture: Tensor) -> dict[str, Moments]:
+        features = self.network(picture, list(self.layer_weights)) if self.layer_weights else {}
+        return {name: Moments.of(found) for name, found in {**features, PALETTE: picture}.items()}
 
     def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """image [1, 3, H, W] -> the weighted loss, and its parts (detached, weighted) as the page draws them."""
         w = self.weights
         features = self.network(image, [*self.layer_weights, CONTENT_LAYER])
         content = (features[CONTENT_LAYER].float() - self.content).square().mean() / self.content_size
-        style = w.palette * Moments.of(image).distance(self.styles[PALETTE])
+        style = w.palette * Moments.of(image).distance(self.styles[PALETTE], self.usual[PALETTE])
         for name, share in self.layer_weights.items():
-            style = style + share * Moments.of(features[name]).distance(self.styles[name])
+            distance = Moments.of(features[name]).distance(self.styles[name], self.usual[name])
+            style = style + w.style * share * distance
         parts = {
             "content": w.content * content,
-            "style": w.style * style,
+            "style": style,
             "variation": w.variation * variation(image),
         }
         return sum(parts.values()), {name: part.detach() for name, part in parts.items()}
