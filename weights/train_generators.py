@@ -5,8 +5,7 @@
     python weights/train_generators.py ship portraits --work FOLDER --step N         write weights/generators/portraits
 
 Training is `core.gan.train` itself. It is exact: the same command on the same machine gives the same weights. The
-measure is KID (Binkowski et al. 2018, arXiv:1801.01401) between 1,000 samples and 1,000 drawn pictures that were not
-trained on, on the features of `core.perceptual`; its scale is that network's, not Inception's.
+measure is KID as `core.gan.metrics` takes it, against drawn pictures that were not trained on.
 """
 
 from __future__ import annotations
@@ -21,12 +20,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from core.gan import dicebear, generator, load, points  # noqa: E402
+from core.gan.metrics import Judge  # noqa: E402
 from core.gan.networks import Generator, build  # noqa: E402
 from core.gan.train import Training, train  # noqa: E402
 from core.settings import TrainRequest  # noqa: E402
@@ -38,10 +39,14 @@ RECIPES: dict[str, dict[str, Any]] = {
     "landscapes": {"size": 64, "width_g": 20, "width_d": 20, "ema": 0.998, "count": 12_000},
     "critters": {"size": 32, "ema": 0.998, "count": 12_000},
 }
-NOTES = {"portraits": "", "planets": "", "landscapes": "", "critters": ""}
-FLOOR = "about 0"
+NOTES = {  # what two hundred samples show
+    "portraits": "",
+    "planets": "",
+    "landscapes": "",
+    "critters": "",
+}
 KEEP_EVERY = 500  # steps
-COMPARED = 1000  # pictures on each side of KID
+COMPARED = 1000  # samples judged
 STEPS = 100_000  # no end of its own: --steps or Ctrl-C
 
 
@@ -91,41 +96,18 @@ def run(name: str, work: Path, steps: int) -> None:
 
 
 def choose(name: str, work: Path) -> None:
-    """Print KID of every step kept and of drawn pictures against others, the best that can be hoped for."""
-    from core import perceptual
-
-    features = perceptual.load("bundled")
-
-    def embedded(images: np.ndarray) -> torch.Tensor:
-        tensor = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 255
-        return perceptual.embed(features, tensor)
-
-    beyond = RECIPES[name]["count"]
-    real = embedded(pictures(name, work, beyond, COMPARED))
-    print("drawn", f"{1000 * kid(real, embedded(pictures(name, work, 0, COMPARED))):.2f}")
-    found = {}
+    """Print and keep the KID of every step, and of drawn pictures (step 0): the best that can be hoped for."""
+    judge = Judge(pictures(name, work, RECIPES[name]["count"], COMPARED))
+    drawn = [Image.fromarray(pixels) for pixels in pictures(name, work, 0, COMPARED)]
+    found = {0: round(judge(drawn), 2)}
+    print("drawn", found[0])
     for path in sorted((work / name).glob("step-*.pt")):
         net, _ = averaged(name, path)
-        latents = torch.randn(COMPARED, net.config["latent"], generator=torch.Generator().manual_seed(0))
-        with torch.no_grad():
-            made = torch.cat([net(part) for part in latents.split(100)])
-        arrays = np.stack([np.asarray(p.convert("RGB")) for p in generator.to_pictures(made)])
-        found[int(path.stem[5:])] = round(1000 * kid(real, embedded(arrays)), 3)
+        latents = torch.from_numpy(points.latents(points.of_seed(1, COMPARED), net.config["latent"]))
+        made = [picture for part in latents.split(100) for picture in generator.to_pictures(net(part))]
+        found[int(path.stem[5:])] = round(judge(made), 2)
         print(path.stem, found[int(path.stem[5:])], flush=True)
     (work / name / "kid.json").write_text(json.dumps(found))
-
-
-def kid(a: torch.Tensor, b: torch.Tensor) -> float:
-    """The unbiased square of the maximum mean discrepancy, with the cubic kernel of the paper, equation 4."""
-    a, b = a.double(), b.double()
-
-    def kernel(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return (x @ y.T / x.shape[1] + 1) ** 3
-
-    n, m = len(a), len(b)
-    within = (kernel(a, a).sum() - kernel(a, a).diag().sum()) / (n * (n - 1))
-    within += (kernel(b, b).sum() - kernel(b, b).diag().sum()) / (m * (m - 1))
-    return (within - 2 * kernel(a, b).mean()).item()
 
 
 def averaged(name: str, path: Path) -> tuple[Generator, float]:
@@ -165,10 +147,17 @@ def ship(name: str, work: Path, step: int) -> None:
     judge.load_state_dict(torch.load(work / name / "state.pt", weights_only=True)["d"])
     load.save_discriminator(judge.eval(), folder)
     kid_file = work / name / "kid.json"
-    measured = json.loads(kid_file.read_text()).get(str(step)) if kid_file.exists() else None
+    measured = json.loads(kid_file.read_text()) if kid_file.exists() else {}
     card = (folder / "README.md").read_text(encoding="utf-8")
     card = card.replace("library_name: pytorch", "license: cc0-1.0\nlibrary_name: pytorch", 1)
-    figures = f"KID x 1000 is {measured}; drawn pictures against others get {FLOOR}." if measured else ""
+    figures = ""
+    if str(step) in measured:
+        early = measured[str(KEEP_EVERY)]
+        figures = (
+            f"KID on this project's own features, of {COMPARED:,} samples against drawn pictures that were not trained "
+            f"on: {measured[str(step)] / early:.2f} of what it was at step {KEEP_EVERY}; drawn pictures themselves get "
+            f"{max(0, measured['0'] / early):.2f}. (Not comparable to KID on Inception's features.)"
+        )
     card += f"""
 ## How it was made
 
