@@ -53,8 +53,9 @@ def choose() -> tuple[str | None, dict]:
             look.offer(ref)
         ref = None
     elif chosen.where == "run":
-        steps = list(catalogue.run_ref(ref)[0].checkpoints())[::-1]
-        step = st.selectbox("Checkpoint", [None, *steps], format_func=lambda s: f"Step {s:,}" if s else "Newest")
+        run, _ = catalogue.run_ref(ref)
+        steps = [*([None] if run.result else []), *reversed(run.checkpoints())]
+        step = st.selectbox("Checkpoint", steps, format_func=lambda s: f"Step {s:,}" if s else "Finished")
         ref = f"{ref}@{step}" if step else ref
     about: dict = {"averaged": chosen.where != "run" or toggle("averaged")}
     number, dice = st.columns([3, 1], vertical_alignment="bottom")
