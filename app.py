@@ -6,15 +6,13 @@ Composition only: what pages do is in `pages/`, how paintings are shown in `styl
 """
 
 import contextlib
-import os
-import socket
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import streamlit as st
 from starlette.routing import Mount
 
+import serving
 import style_app
 
 ROOT = Path(__file__).parent
@@ -31,26 +29,11 @@ async def _lifespan(_: st.App) -> AsyncIterator[None]:
 app = st.App(ROOT / "pages" / "studio.py", routes=[Mount("/style", app=_style)], lifespan=_lifespan)
 
 
-def port() -> int:
-    """The port to serve on: `PORT`, or Gradio's name for it, or 7860."""
-    text = os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT") or "7860"
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        sys.exit(f"The port is {text!r}; set PORT to a number from 1 to 65535.")
-    return int(text)
-
-
 def main() -> None:
-    host, number = os.environ.get("HOST", "127.0.0.1" if not os.environ.get("SPACE_ID") else "0.0.0.0"), port()
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, number))
-        except OSError as error:
-            sys.exit(f"Port {number} cannot be used ({error.strerror}); choose another, for example PORT={number + 1}.")
-    print(
-        f"Ganvas is starting at http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{number}", flush=True
-    )
-    app.run(config={"server.port": number, "server.address": host, "server.headless": True})
+    host, port = serving.host(), serving.port()
+    serving.require_free(port)
+    print(f"Ganvas is starting at http://{'localhost' if host == '127.0.0.1' else host}:{port}", flush=True)
+    app.run(config={"server.port": port, "server.address": host, "server.headless": True})
 
 
 if __name__ == "__main__":

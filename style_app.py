@@ -9,9 +9,9 @@ made, and torch is not imported before the first job.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import inspect
-import os
 import tempfile
 import tomllib
 from collections.abc import AsyncIterator
@@ -20,6 +20,7 @@ from typing import Any
 
 import gradio as gr
 
+import serving
 import style_look as look
 from core import decode, images, jobs
 from core.errors import UserError
@@ -33,7 +34,19 @@ PRESETS = {"draft": "Draft", "good": "Good", "fine": "Fine"}
 PREVIEW_SIDE = 720  # px sent while painting; the finished painting is sent whole
 # The before and after an empty easel shows: what painting the first photo in the first style comes to.
 SHOWN = (EXAMPLES / "photos" / "pagoda.jpg", EXAMPLES / "gallery" / "pagoda-swirls.jpg")
+MOST_STYLES = 8
+SHOWABLE = {".jpg", ".jpeg", ".png", ".webp", ".gif"}  # by browsers; anything else is turned into PNG
 STOPPING = 0.7  # seconds a stopped painting gets to end by itself before its last preview is shown
+
+
+# An upload handed over as the file it is: `core.images` opens it, and knows more kinds than Gradio does. The class is
+# made by `type` because Gradio's own way of making one writes a stub file beside this module.
+Picture = type.__new__(
+    type(gr.Image),
+    "Picture",
+    (gr.Image,),
+    {"is_template": True, "preprocess": lambda _, payload: payload and payload.path},
+)
 
 
 @dataclasses.dataclass
@@ -53,7 +66,15 @@ _visits: dict[str, Visit] = {}
 
 
 def _visit(request: gr.Request) -> Visit:
-    return _visits.setdefault(request.session_hash, Visit())
+    if request.session_hash not in _visits:
+        _visits[request.session_hash] = Visit()
+    return _visits[request.session_hash]
+
+
+def _job(request: gr.Request) -> jobs.Job | None:
+    """The newest job of a tab, if it has one and is still open."""
+    visit = _visits.get(request.session_hash)
+    return visit and visit.job
 
 
 def _leave(request: gr.Request) -> None:
@@ -74,6 +95,8 @@ def _submit(photo: str | None, styles: list | None, style_weights: str, *values:
         raise UserError("There is no photo yet; upload one or pick an example.")
     if not styles:
         raise UserError("There is no style picture yet; upload one or pick an example.")
+    if len(styles) > MOST_STYLES:
+        raise UserError(f"There are {len(styles)} style pictures; up to {MOST_STYLES} can be mixed.")
     try:
         shares = tuple(float(part) for part in style_weights.split(",") if part.strip())
     except ValueError:
@@ -121,11 +144,17 @@ def _outcome(job: jobs.Job) -> tuple[Any, Any, dict]:
     if job.result:
         finished, easel = job.result.images
         return finished, easel, dict(job.result.recipe)
-    if job.error is None:  # stopped: a large step is still being finished, the last preview is what there is
-        return job.preview, job.preview, job.request.recipe(stopped_at=job.latest.step)
-    if isinstance(job.error, UserError):
-        raise gr.Error(str(job.error), print_exception=False)
-    raise gr.Error("Something broke while painting; the server's log says what.", print_exception=False)
+    if job.error:
+        raise gr.Error(_told(job.error), print_exception=False)
+    # Stopped, and a large step is still being finished: the last preview is what there is.
+    easel, photo = images.with_alpha_of(job.preview, job.pictures[0]), job.pictures[0]
+    finished = images.finish(easel, photo, strength=job.request.strength, keep_colour=job.request.keep_colour)
+    return finished, easel, job.request.recipe(stopped_at=job.latest.step)
+
+
+def _told(error: Exception) -> str:
+    """An error in words: a defect is for the log, not for the visitor."""
+    return str(error) if isinstance(error, UserError) else "Something broke while painting; the server's log says what."
 
 
 # ---------------------------------------------------------------- what the API answers
@@ -137,14 +166,18 @@ async def api_paint(photo: Any, styles: Any, style_weights: Any, *values: Any) -
         job = await asyncio.to_thread(_submit, photo, styles, style_weights, *values)
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
-    folder = tempfile.mkdtemp(prefix="ganvas-")
-    async for _ in _followed(job):
-        words, share = _words(job)
-        yield job.preview, {"state": job.state, "position": job.position, "words": words, "share": round(share, 3)}
+    shown = None
+    async with contextlib.aclosing(_followed(job)) as ticks:
+        async for _ in ticks:
+            words, share = _words(job)
+            news = {"state": job.state, "position": job.position, "words": words, "share": round(share, 3)}
+            preview, shown = (gr.skip() if job.preview is shown else _small(job.preview)), job.preview
+            yield preview, news
     finished, _, recipe = _outcome(job)
-    path = Path(folder) / "painting.png"
-    await asyncio.to_thread(images.write_png, finished, path, recipe)
-    yield str(path), {"state": "done", "recipe": recipe}
+    with tempfile.TemporaryDirectory(prefix="ganvas-") as folder:  # Gradio copies the file before it goes on here
+        path = Path(folder) / "painting.png"
+        await asyncio.to_thread(images.write_png, finished, path, recipe)
+        yield str(path), {"state": "done", "recipe": recipe}
 
 
 # ---------------------------------------------------------------- what the page's widgets do
@@ -191,17 +224,20 @@ async def _paint(request: gr.Request, photo: Any, styles: Any, style_weights: An
         )
     )
     drawn = None
-    async for _ in _followed(job):
-        now = _Easel(status=look.status(*_words(job)), curves=look.curves(job.curve))
-        if job.preview is not drawn:
-            drawn = job.preview
-            now.preview = _small(drawn)
-        yield tuple(now)
+    async with contextlib.aclosing(_followed(job)) as ticks:
+        async for _ in ticks:
+            now = _Easel(status=look.status(*_words(job)), curves=look.curves(job.curve))
+            if job.preview is not drawn:
+                drawn = job.preview
+                now.preview = _small(drawn)
+            yield tuple(now)
     ready = {"go": gr.update(visible=True), "stop": gr.update(visible=False)}
     if job.error:
-        yield tuple(_Easel(**ready, status=look.status(str(job.error))))
-    finished, _, recipe = _outcome(job)
-    after, before, path = await asyncio.to_thread(_saved, visit, finished, recipe)
+        yield tuple(_Easel(**ready, status=look.status(_told(job.error))))
+        if job.cancelled:
+            return
+    finished, _, recipe = await asyncio.to_thread(_outcome, job)
+    after, before, path = await asyncio.to_thread(_saved, visit, job, finished, recipe)
     note = job.result.note if job.result else ""
     took = f"Painted in {look.duration(job.result.seconds)}." if job.result else "Stopped."
     yield tuple(
@@ -227,10 +263,10 @@ def _small(picture: Any) -> Any:
     return preview
 
 
-def _saved(visit: Visit, finished: Any, recipe: dict) -> tuple[str, str, str]:
+def _saved(visit: Visit, job: jobs.Job, finished: Any, recipe: dict) -> tuple[str, str, str]:
     """The painting as a PNG with its recipe, and the photo at the same size for comparison, as files."""
     images.write_png(finished, visit.file("painting.png"), recipe)
-    photo = images.on_white(visit.job.pictures[0]).resize(finished.size)
+    photo = images.on_white(job.pictures[0]).resize(finished.size)
     photo.save(visit.file("photo.jpg"), quality=92)
     painting = visit.file("painting.png")
     return painting, visit.file("photo.jpg"), painting
@@ -238,38 +274,39 @@ def _saved(visit: Visit, finished: Any, recipe: dict) -> tuple[str, str, str]:
 
 def _afterwards(request: gr.Request, strength: float, keep_colour: bool):
     """Strength and colours of the finished painting, set anew without painting again."""
-    visit = _visit(request)
-    if visit.job is None or not visit.job.finished or visit.job.error:
+    job = _job(request)
+    if job is None or job.error or not (job.finished or (job.cancelled and job.preview)):
         return gr.skip(), gr.skip()
-    _, easel, recipe = _outcome(visit.job)
-    finished = images.finish(easel, visit.job.pictures[0], strength=strength, keep_colour=keep_colour)
+    _, easel, recipe = _outcome(job)
+    finished = images.finish(easel, job.pictures[0], strength=strength, keep_colour=keep_colour)
     recipe.update(strength=strength, keep_colour=keep_colour)
-    after, before, path = _saved(visit, finished, recipe)
+    after, before, path = _saved(_visit(request), job, finished, recipe)
     return gr.update(value=(before, after)), gr.update(value=path)
 
 
 def _stop(request: gr.Request) -> None:
-    visit = _visit(request)
-    if visit.job:
-        visit.job.cancel()
+    job = _job(request)
+    if job:
+        job.cancel()
 
 
 def _timelapse(request: gr.Request):
     """The way to the painting as an animation, offered once there is one."""
-    visit = _visit(request)
-    if visit.job is None or len(visit.job.frames) < 2:
+    job = _job(request)
+    if job is None or len(job.frames) < 2:
         return gr.skip()
-    path = visit.file("time-lapse.webp")
-    images.animation(visit.job.frames, path)
+    path = _visit(request).file("time-lapse.webp")
+    images.animation(job.frames, path)
     return gr.update(value=path, visible=True)
 
 
 def _opened(path: str | None) -> Any:
-    """A photo just uploaded, opened by us: turned upright, made showable (HEIC), or refused in words."""
+    """A photo just uploaded: left as it is where browsers show such files, made showable else, or refused in words."""
     if path is None:
         return None
     try:
-        return images.open_picture(path)
+        picture = images.open_picture(path)
+        return gr.skip() if Path(path).suffix.lower() in SHOWABLE else picture
     except UserError as error:
         gr.Warning(str(error))
         return None
@@ -280,7 +317,8 @@ def _checked(styles: list | None) -> Any:
     usable = []
     for path, _ in styles or []:
         try:
-            usable.append((images.open_picture(path), None))
+            picture = images.open_picture(path)
+            usable.append((path if Path(path).suffix.lower() in SHOWABLE else picture, None))
         except UserError as error:
             gr.Warning(str(error))
     return usable
@@ -297,7 +335,7 @@ def _picked_style(styles: list | None, mix: bool, chosen: gr.SelectData) -> list
 
 def _restored(path: str | None) -> list[Any]:
     """The settings a painting was made with, back into the widgets."""
-    nothing = [gr.skip()] * (len(SETTINGS) + 1)
+    nothing = [gr.skip()] * (len(SETTINGS) + 2)
     if path is None:
         return nothing
     try:
@@ -309,7 +347,7 @@ def _restored(path: str | None) -> list[Any]:
         gr.Warning(str(error))
         return nothing
     gr.Info("The settings of that painting are back.")
-    return [", ".join(f"{s:g}" for s in request.style_shares), *(getattr(request, name) for name in SETTINGS)]
+    return [None, ", ".join(f"{s:g}" for s in request.style_shares), *(getattr(request, name) for name in SETTINGS)]
 
 
 def _forecast(photo: str | None, *values: Any) -> str:
@@ -319,7 +357,11 @@ def _forecast(photo: str | None, *values: Any) -> str:
     try:
         request = StyleRequest(**dict(zip(SETTINGS, values, strict=True)))
         name = choice.choose(request.network)
+        if not choice.available()[name]:
+            return look.forecast("VGG-19 is downloaded first (50 MB), once.")
         if budget.known(name) is None:
+            if not jobs.idle():
+                return look.forecast("What it takes will be measured when your turn comes.")
             jobs.submit(MeasureRequest(name)).wait()
         takes = budget.check(request, images.open_picture(photo).size, budget.known(name))
     except UserError as error:
@@ -356,24 +398,20 @@ def _widget(about: Setting) -> gr.components.Component:
 def build() -> gr.Blocks:
     """The whole app. Nothing is loaded or measured yet."""
     widgets: dict[str, gr.components.Component] = {}
-    with gr.Blocks(title="Ganvas · Style", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
+    with gr.Blocks(title="Ganvas · Style", analytics_enabled=False, delete_cache=(3600, 86400)) as app:
         gr.HTML('<p class="alone"><a href="/">Ganvas</a></p>')
         gr.Markdown("# Paint a photo in another picture's style", elem_id="title")
         with gr.Row(equal_height=False):
             with gr.Column(scale=2, min_width=320):
-                photo = gr.Image(
-                    _examples("photo")[0][0],
-                    label="Your photo",
-                    height=230,
-                    sources=["upload", "clipboard"],
-                    elem_id="photo",
-                )
-                # Handed over as the file it is: `core.images` opens it, and knows more kinds than Gradio does.
-                photo.preprocess = lambda payload: payload and payload.path
+                photo = Picture(
+                    _examples("photo")[0][0], label="Your photo", format="png", height=230,
+                    sources=["upload", "clipboard"], elem_id="photo",
+                )  # fmt: skip
                 photo_shelf = _shelf("Photos to try", "photo")
                 styles = gr.Gallery(
                     [_examples("painting")[0][0]],
                     label="Style pictures",
+                    format="png",
                     interactive=True,
                     type="filepath",
                     columns=3,
@@ -427,9 +465,9 @@ def build() -> gr.Blocks:
         pictures = [photo, styles, style_weights]
         easel = [go, stop, status, preview, compare, curves, finished, png, timelapse]
         private = {"api_visibility": "private", "show_progress": "hidden"}
-        gr.on(
-            [go.click], _paint, [*pictures, *values], easel, js=look.SHOW_EASEL, concurrency_limit=None, **private
-        ).then(_timelapse, None, timelapse, **private)
+        go.click(_paint, [*pictures, *values], easel, js=look.SHOW_EASEL, concurrency_limit=None, **private).then(
+            _timelapse, None, timelapse, **private
+        )
         stop.click(_stop, None, None, queue=False, **private)
         for name in AFTERWARDS:
             event = widgets[name].release if name == "strength" else widgets[name].input
@@ -441,7 +479,9 @@ def build() -> gr.Blocks:
         preset.input(
             lambda name: tuple(STYLE_PRESETS[name].values()), preset, [widgets["size"], widgets["steps"]], **private
         )
-        restore.upload(_restored, restore, [style_weights, *values], **private)
+        for name in STYLE_PRESETS["good"]:  # moved by hand, it is no preset any more
+            widgets[name].input(lambda: None, None, preset, **private)
+        restore.upload(_restored, restore, [preset, style_weights, *values], **private)
         gr.on(
             [app.load, photo.change, *(widgets[n].change for n in ("size", "steps", "network", "optimiser"))],
             _forecast, [photo, *values], forecast, trigger_mode="always_last", **private,
@@ -466,10 +506,13 @@ def _publish(fn: Any, inputs: list) -> None:
     fn.__signature__ = inspect.Signature(
         [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
     )
-    described = "\n".join(f"    {name}: {about.help}" for name, about in SETTINGS.items())
+    described = ["photo: the file to paint.", f"styles: up to {MOST_STYLES} files.", 'style_weights: like "2, 1".']
+    for name, about in SETTINGS.items():
+        allowed = f"One of {', '.join(about.choices)}." if about.choices else ""
+        described.append(f"{name}: {about.help} {allowed or (about.hi is not None and about.allowed()) or ''}")
     gr.Button(visible=False).click(
         fn, inputs, [gr.Image(visible=False, format="png"), gr.JSON(visible=False)],
-        api_name="paint", api_description=f"{fn.__doc__}\n{described}", concurrency_limit=None,
+        api_name="paint", api_description="\n    ".join([fn.__doc__, *described]), concurrency_limit=None,
     )  # fmt: skip
 
 
@@ -479,7 +522,7 @@ def _publish(fn: Any, inputs: list) -> None:
 def _serving() -> dict[str, Any]:
     return {
         "theme": look.theme(), "css": look.CSS, "js": look.FRAME_SCRIPT, "footer_links": ["api"], "run_history": False,
-        "max_file_size": decode.MAX_BYTES, "show_error": True, "ssr_mode": False, "enable_monitoring": False,
+        "max_file_size": decode.MAX_BYTES, "show_error": False, "ssr_mode": False, "enable_monitoring": False,
         "allowed_paths": [str(EXAMPLES)],
     }  # fmt: skip
 
@@ -492,8 +535,8 @@ def mounted(root_path: str = "/style") -> Any:
 
 
 def main() -> None:
-    port = os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT")
-    build().launch(server_port=int(port) if port else None, **_serving())
+    serving.require_free(serving.port())
+    build().launch(server_name=serving.host(), server_port=serving.port(), **_serving())
 
 
 if __name__ == "__main__":

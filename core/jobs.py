@@ -116,6 +116,11 @@ def submit(request: Request, *pictures: Any) -> Job:
     return _queue.add(Job(request, pictures, next(_numbers)))
 
 
+def idle() -> bool:
+    """Whether a job submitted now would begin at once."""
+    return _queue.idle()
+
+
 def _engine(job: Job) -> Iterator[Progress | Result]:
     """The one place that knows which engine answers which request."""
     match job.request:
@@ -154,6 +159,10 @@ class _Queue:
                 self._worker.start()
             self._arrived.notify()
         return job
+
+    def idle(self) -> bool:
+        with self._lock:
+            return self._running is None and not self._waiting
 
     def position(self, job: Job) -> int:
         with self._lock:

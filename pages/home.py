@@ -15,7 +15,7 @@ st.title("Ganvas")
 st.markdown("A studio for generative images in your browser. It runs on this computer: no GPU and no network needed.")
 
 st.header("Paint a photo", divider="grey")
-st.markdown("Take a photo and a picture whose style you like, and watch one being painted in the style of the other.")
+st.markdown("Take a photo and a picture whose style you like, and watch the photo being repainted in that style.")
 for row in PAINTED:
     for column, name in zip(st.columns(3), row, strict=True):
         photo, painting = name.split("-", 1)

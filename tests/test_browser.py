@@ -85,6 +85,7 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
     page.get_by_text("More settings").click()
     set_size(page, 512, 200)
     paint_in_browser(page)
+    expect(page.locator("#preview img")).to_be_visible(timeout=60_000)
     previews = set()
     until = time.monotonic() + 60
     while len(previews) < 4 and time.monotonic() < until:  # the photo itself, then at least three of the painting
@@ -108,6 +109,10 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
     download.value.save_as(files / "painted.png")
     recipe = images.read_recipe(files / "painted.png")
     assert (recipe["size"], recipe["steps"], recipe["stroke_size"]) == (96, 7, 0.5)
+    pictures = [images.open_picture(files / name) for name in ("photo.jpg", "painting.png")]
+    *_, same = paint(StyleRequest.from_recipe(recipe), pictures[0], pictures[1:])
+    with Image.open(files / "painted.png") as got:
+        np.testing.assert_array_equal(np.asarray(got), np.asarray(same.images[0]))
     with page.expect_download() as download:
         page.get_by_text("Download time-lapse").click()
     download.value.save_as(files / "time-lapse.webp")
