@@ -1,12 +1,18 @@
 """Sampling: the same recipe is the same picture, whatever else is made along with it."""
 
+import base64
+import io
+import json
 import math
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
+from gradio_client import Client
 from PIL import Image
 
+import sample_api
 from core import images, jobs, runs, weights
 from core.__main__ import main
 from core.errors import UserError
@@ -233,7 +239,26 @@ def test_every_bundled_generator_makes_the_pictures_of_its_card(name):
     assert len({picture.tobytes() for picture in result.images}) == 64
 
 
-# ---------------------------------------------------------------- the command line
+# ---------------------------------------------------------------- the API and the command line
+
+
+def test_the_api_makes_the_same_pictures_through_gradio(run):
+    """Mounted as the style app mounts it: one `gr.api` in the Blocks."""
+    expected = ask(generator="run:my-run", seed=4, count=3, truncation=0.8)
+    with gr.Blocks(analytics_enabled=False) as app:
+        gr.api(sample_api.sample, api_name="sample")
+    app.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
+    try:
+        client = Client(app.local_url, verbose=False)
+        answer = client.predict("run:my-run", seed=4, count=3, truncation=0.8, api_name="/sample")
+    finally:
+        app.close()
+    assert answer["recipe"] == json.loads(json.dumps(expected.recipe))
+    for data, picture in zip(answer["pictures"], expected.images, strict=True):
+        png = base64.b64decode(data)
+        assert same(Image.open(io.BytesIO(png)), picture)
+        *_, again = sample.sample(SampleRequest.from_recipe(images.read_recipe(png)))
+        assert same(again.images[0], picture)
 
 
 def test_the_command_makes_the_same_pictures(run, tmp_path, monkeypatch, capsys):
