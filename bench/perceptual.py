@@ -271,16 +271,20 @@ def sheet(tiles: list[Image.Image], columns: int, path: Path) -> None:
 
 
 def speed(side: int = 512, rounds: int = 8) -> None:
-    """Forward and backward to the picture, relu5_1; the networks take turns, the fastest round counts."""
+    """Forward and backward to the picture, relu5_1; the networks take turns, the fastest round counts.
+
+    Processor time of one thread, so that what else the machine does counts little.
+    """
+    torch.set_num_threads(1)
     for dtype in (torch.bfloat16, torch.float32):
         nets = {"bundled": perceptual.load("bundled", dtype=dtype), "vgg19": random_net(VGG19).frozen("cpu", dtype)}
         best = dict.fromkeys(nets, float("inf"))
         picture = torch.rand(1, 3, side, side).requires_grad_()
         for _ in range(rounds):
             for name, net in nets.items():
-                began = time.perf_counter()
+                began = time.process_time()
                 net(picture, ["relu5_1"])["relu5_1"].float().square().mean().backward()
-                best[name] = min(best[name], time.perf_counter() - began)
+                best[name] = min(best[name], time.process_time() - began)
         print(
             f"speed at {side} px, {dtype}: bundled {best['bundled'] * 1e3:.0f} ms, "
             f"VGG-19 {best['vgg19'] * 1e3:.0f} ms, 1/{best['vgg19'] / best['bundled']:.1f}"
