@@ -42,7 +42,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 NOTES = {
     "portraits": "Faces, hair, glasses and clothes come out in nearly all. A few mouths and glasses are torn, "
     "backgrounds are mottled where drawn ones are plain, and hats and beards are rare.",
-    "planets": "Balls of every colour on dark skies, with moons. Rings are there in about a third and broken; the bands "
+    "planets": "Balls of every colour on dark skies, with moons. Rings are there in about a third, broken; the bands "
     "and craters of the drawn ones have not been learned, so these are the most alike of the four sets.",
     "landscapes": "Skies and hills are right in nearly all. Suns are often blurred, and now and then there are two.",
     "critters": "Bodies, horns and faces come out in nearly all. Outlines are soft, two eyes are the rule, and the "
