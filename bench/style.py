@@ -70,26 +70,26 @@ def race(arguments: argparse.Namespace) -> None:
     net = perceptual.load(choice.choose(arguments.network))
     judge = judging(net, request, photo, painting)
 
-    ran = {
-        "classic (L-BFGS, 300 steps, float32)": classic(judge),
-        "Ganvas": ours(request, photo, painting),
+    runs = {
+        "Ganvas": lambda: ours(request, photo, painting),
+        "classic (L-BFGS, 300 steps, float32)": lambda: classic(judge),
     }
     if arguments.peer:
-        ran["crowsonkb (its defaults)"] = peer(arguments.peer, net, photo, painting, arguments.size)
-    losses = {name: [(seconds, judge(picture)) for seconds, picture in timed] for name, timed in ran.items()}
-
+        runs["crowsonkb (its defaults)"] = lambda: peer(arguments.peer, net, photo, painting, arguments.size)
     print(f"{net.label}, {arguments.size} px, {torch.get_num_threads()} threads")
-    print(f"{'':40} {'seconds':>9} {'loss':>9}   Ganvas was there after")
-    for name, curve in losses.items():
-        seconds, loss = curve[-1]
+    print(f"{'':40} {'seconds':>9} {'loss':>9}   Ganvas was there after", flush=True)
+    losses: dict[str, list[tuple[float, float]]] = {}
+    for name, run in runs.items():
+        timed = run()
+        losses[name] = [(seconds, judge(picture)) for seconds, picture in timed]
+        seconds, loss = losses[name][-1]
         first = next((t for t, value in losses["Ganvas"] if value <= loss), None)
         there = f"{first:.1f} s, 1/{seconds / first:.1f} of the time" if first else "never"
-        print(f"{name:40} {seconds:9.1f} {loss:9.4f}   {there}")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        for name, timed in ran.items():
+        print(f"{name:40} {seconds:9.1f} {loss:9.4f}   {there}", flush=True)
+        if arguments.out:
+            arguments.out.mkdir(parents=True, exist_ok=True)
             timed[-1][1].save(arguments.out / f"{images.save_name(name)}.png")
-        (arguments.out / "losses.json").write_text(json.dumps(losses, indent=1))
+            (arguments.out / "losses.json").write_text(json.dumps(losses, indent=1))
 
 
 class judging:

@@ -43,7 +43,8 @@ class Moments:
 
     @classmethod
     def of(cls, features: Tensor) -> Moments:
-        return cls(features.flatten(2).float().mean(2), gram(features))
+        features = features.float()  # once, for both: it is a copy
+        return cls(features.mean((2, 3)), gram(features))
 
     @classmethod
     def mixed(cls, parts: Sequence[Moments], shares: Sequence[float]) -> Moments:
