@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import inspect
 import tempfile
 import tomllib
@@ -20,9 +21,10 @@ from typing import Any
 
 import gradio as gr
 
+import sample_api
 import serving
 import style_look as look
-from core import decode, images, jobs
+from core import decode, images, jobs, tray
 from core.errors import UserError
 from core.settings import STYLE_PRESETS, MeasureRequest, Setting, StyleRequest, settings_of
 from core.style import budget, choice
@@ -180,6 +182,14 @@ async def api_paint(photo: Any, styles: Any, style_weights: Any, *values: Any) -
         yield str(path), {"state": "done", "recipe": recipe}
 
 
+@functools.wraps(sample_api.sample)
+def _sample(*values: Any, **named: Any) -> dict[str, Any]:
+    try:
+        return sample_api.sample(*values, **named)
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+
+
 # ---------------------------------------------------------------- what the page's widgets do
 #
 # Handlers of a painting all fill the same widgets, in the order of `_Easel`'s fields.
@@ -310,6 +320,12 @@ def _opened(path: str | None) -> Any:
     except UserError as error:
         gr.Warning(str(error))
         return None
+
+
+def _sent(request: gr.Request) -> Any:
+    """The picture another page sent here, if the address names one that is still there."""
+    picture = tray.take(request.query_params.get("photo", ""))
+    return gr.skip() if picture is None else picture
 
 
 def _checked(styles: list | None) -> Any:
@@ -486,7 +502,9 @@ def build() -> gr.Blocks:
             [app.load, photo.change, *(widgets[n].change for n in ("size", "steps", "network", "optimiser"))],
             _forecast, [photo, *values], forecast, trigger_mode="always_last", **private,
         )  # fmt: skip
+        app.load(_sent, None, photo, **private)
         _publish(api_paint, [*pictures, *values])
+        gr.api(_sample, api_name="sample")
         app.unload(_leave)
     return app.queue(max_size=64)
 

@@ -1,7 +1,11 @@
 """The Style page: the Gradio app of `style_app.py`, inside the studio's frame."""
 
+from urllib.parse import urlencode
+
 import streamlit as st
 
-theme = "dark" if st.context.theme.type == "dark" else "light"
+# `photo` names a picture that another page sent here (core/tray.py).
+passed = {"photo": st.query_params["photo"]} if "photo" in st.query_params else {}
+address = urlencode({"__theme": "dark" if st.context.theme.type == "dark" else "light", **passed})
 # The app tells its height to this frame itself (style_app.py), so that there is one scroll bar, the page's.
-st.iframe(f"/style/?__theme={theme}", height=1200)
+st.iframe(f"/style/?{address}", height=1200)

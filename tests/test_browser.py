@@ -163,6 +163,15 @@ def test_the_style_page_lives_in_the_studio_with_one_scroll_bar(studio, browser,
     page.close()
 
 
+def test_a_generated_picture_can_be_sent_to_be_painted(studio, page):
+    page.goto(f"{studio}/generate")
+    page.locator("[data-testid=stMain] img").first.wait_for()
+    asked = Client(f"{studio}/style/", verbose=False).predict(seed=3, count=1, api_name="/sample")
+    assert asked["recipe"]["seed"] == 3
+    page.goto(f"{studio}/paint?photo=nobody-sent-this")
+    expect(page.frame_locator("iframe").locator("#photo img")).to_be_visible(timeout=30_000)
+
+
 def test_the_front_page_leads_to_the_style_page(studio, page):
     page.goto(studio)
     expect(page.get_by_role("heading", name="Ganvas")).to_be_visible(timeout=30_000)
@@ -200,7 +209,7 @@ def test_visitors_wait_in_turn_and_are_told_their_place(studio, files):
 
 def test_the_api_explains_its_parameters(studio):
     described = Client(f"{studio}/style/", verbose=False).view_api(return_format="dict")["named_endpoints"]
-    assert set(described) == {"/paint"}
+    assert set(described) == {"/paint", "/sample"}
     names = [parameter["parameter_name"] for parameter in described["/paint"]["parameters"]]
     assert names[:4] == ["photo", "styles", "style_weights", "size"]
     assert "The longer side" in described["/paint"]["description"]
