@@ -351,7 +351,8 @@ class SampleRequest(Request):
     )  # fmt: skip
     count: int = setting(36, "Pictures", "How many.", lo=1, hi=MAX_POINTS, step=1)
     truncation: float = setting(
-        1.0, "Truncation", "Less makes pictures surer and more alike; more makes them bolder.", lo=0.0, hi=2.0, step=0.05
+        1.0, "Truncation", "Less makes pictures surer and more alike; more makes them bolder.",
+        lo=0.0, hi=2.0, step=0.05,
     )  # fmt: skip
     averaged: bool = setting(True, "Averaged", "The average of the last training steps; usually better.", advanced=True)
     sort: bool = setting(False, "Best first", "Sorted by the discriminator's opinion.")
