@@ -248,8 +248,8 @@ async def _paint(request: gr.Request, photo: Any, styles: Any, style_weights: An
             return
     finished, _, recipe = await asyncio.to_thread(_outcome, job)
     after, before, path = await asyncio.to_thread(_saved, visit, job, finished, recipe)
-    note = job.result.note if job.result else ""
-    took = f"Painted in {look.duration(job.result.seconds)}." if job.result else "Stopped."
+    note = job.result.note if job.result else "Stopped."
+    took = "" if job.cancelled else f"Painted in {look.duration(job.result.seconds)}."
     yield tuple(
         _Easel(
             **ready,
