@@ -100,6 +100,9 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
     expect(page.locator("#compare img").first).to_be_visible()  # the picture so far is kept
 
     # Another is finished, downloaded, and its settings are restored from the file.
+    page.reload()
+    upload(page, files)
+    page.get_by_text("More settings").click()
     setting(page, "Stroke size").fill("0.5")
     set_size(page, 96, 7)
     paint_in_browser(page)
