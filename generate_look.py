@@ -6,10 +6,9 @@ Pieces for `pages/generate.py`: they turn requests into jobs and results into wi
 from __future__ import annotations
 
 import base64
-import contextlib
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -20,6 +19,7 @@ from core.errors import UserError
 from core.gan import catalogue
 from core.gan.points import recipe_of
 from core.settings import Result, SampleRequest
+from telling import telling  # noqa: F401  (pages call it as look.telling)
 
 REMEMBERED = 12  # results, so that a click does not make the same pictures again
 PATIENCE = 0.4  # seconds before a page says what it waits for
@@ -57,15 +57,6 @@ export default function({ parentElement, data, setTriggerValue }) {
 }
 """
 _grid = st.components.v2.component("ganvas_pictures", html='<div class="pictures"></div>', css=CSS, js=SCRIPT)
-
-
-@contextlib.contextmanager
-def telling() -> Iterator[None]:
-    """What a person can mend is said; everything else stays loud."""
-    try:
-        yield
-    except UserError as error:
-        st.error(str(error))
 
 
 def title(choice: catalogue.Choice) -> str:

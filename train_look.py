@@ -9,7 +9,6 @@ import contextlib
 import io
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from core import images, runs
 from core.errors import UserError
 from core.gan import data, dicebear
 from core.settings import TrainRequest, settings_of
+from telling import telling
 
 SETTINGS = settings_of(TrainRequest)
 WORDS = {
@@ -34,15 +34,6 @@ LINE_COLOURS = ["#c4472b", "#3b82f6"]
 LINES = {"Losses": {"loss_d": "Discriminator", "loss_g": "Generator"},
          "The discriminator believes": {"real": "real pictures", "fake": "generated ones"}}  # fmt: skip
 HELP = {"Finish here": "Makes the generator of what has been learned so far.", "Pause": "Saves; it can go on any time."}
-
-
-@contextlib.contextmanager
-def telling() -> Iterator[None]:
-    """What a person can mend is said; everything else stays loud."""
-    try:
-        yield
-    except UserError as error:
-        st.error(str(error))
 
 
 def show(run_id: str | None) -> None:
