@@ -12,8 +12,8 @@ from pathlib import Path
 import streamlit as st
 from starlette.routing import Mount
 
-import serving
 import style_app
+from ui import serving
 
 ROOT = Path(__file__).parent
 _style = style_app.mounted()

@@ -7,10 +7,10 @@ import secrets
 
 import streamlit as st
 
-import generate_look as look
 from core import tray
 from core.gan import catalogue, points
 from core.settings import SampleRequest, settings_of
+from ui import generate_look as look
 
 SETTINGS = settings_of(SampleRequest)
 COUNTS = [1, 4, 9, 16, 25, 36, 64, 100, 200, 400]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-import generate_look as look
 from core import publish, runs, weights
 from core.errors import UserError
 from core.gan import catalogue
+from ui import generate_look as look
 
 FAILED = st.session_state.setdefault("failed", {})  # what could not be fetched, and why
 

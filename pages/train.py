@@ -10,12 +10,12 @@ from pathlib import Path
 
 import streamlit as st
 
-import train_look
 from core import runs
 from core.errors import UserError
 from core.gan import data, dicebear
 from core.settings import TRAIN_PRESETS, TrainRequest
-from train_look import SETTINGS
+from ui import train_look
+from ui.train_look import SETTINGS
 
 PRESETS = {"small": "Small sets, on a processor", "paper": "As in the DCGAN paper", "lesson": "As in the lesson"}
 SOURCES = {"drawn": "Drawn here", "upload": "My files", "path": "A folder", "download": "MNIST"}

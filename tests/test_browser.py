@@ -100,9 +100,6 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
     expect(page.locator("#compare img").first).to_be_visible()  # the picture so far is kept
 
     # Another is finished, downloaded, and its settings are restored from the file.
-    page.reload()
-    upload(page, files)
-    page.get_by_text("More settings").click()
     setting(page, "Stroke size").fill("0.5")
     set_size(page, 96, 7)
     paint_in_browser(page)
@@ -128,6 +125,16 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
     page.locator("#restore input[type=file]").set_input_files(files / "painted.png")
     expect(setting(page, "Steps")).to_have_value("7")
     expect(setting(page, "Stroke size")).to_have_value("0.5")
+
+
+def test_a_file_that_is_no_picture_is_named_where_it_was_dropped(studio, page, files):
+    page.goto(f"{studio}/style/")
+    upload(page, files)
+    (files / "notes.jpg").write_text("not a picture at all")
+    page.locator("#photo").get_by_label("Remove Image").click()
+    page.locator("#photo input[type=file]").set_input_files(files / "notes.jpg")
+    expect(page.locator(".notice")).to_contain_text("notes.jpg")
+    expect(page.locator("#photo input[type=file]")).to_be_attached()  # ready for another
 
 
 def test_strength_is_set_without_painting_again(studio, page, files):

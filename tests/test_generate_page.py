@@ -13,11 +13,11 @@ from streamlit.testing.v1 import AppTest
 from studio import serving
 from test_load import Cryptopunks, lively, saved
 
-import generate_look
 from core import images, runs, tray, weights
 from core.gan import generator, points
 from core.gan.networks import Generator
 from core.settings import SampleRequest, TrainRequest
+from ui import generate_look
 
 STUDIO = Path(__file__).parent.parent / "pages" / "studio.py"
 CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)

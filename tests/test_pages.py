@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import style_app
-import style_look
+from ui import style_look
 
 STUDIO = Path(__file__).parent.parent / "pages" / "studio.py"
 
@@ -42,7 +42,7 @@ def test_curves_draw_what_they_are_given():
 
 
 def test_words_are_escaped():
-    assert "<b>" not in style_look.status("<b>bold</b>") + style_look.forecast("<b>bold</b>.jpg is no picture")
+    assert "<b>" not in style_look.status("<b>bold</b>") + style_look.notice("<b>bold</b>.jpg is no picture")
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (42, "42 s"), (240, "4 min"), (9000, "2.5 h")])
@@ -61,7 +61,7 @@ def test_every_setting_has_a_widget_with_its_bounds():
 
 def test_every_example_can_be_opened():
     for kind in ("photo", "painting"):
-        assert len(style_app._examples(kind)) >= 5
-        for path, title in style_app._examples(kind):
+        assert len(style_look.examples(kind)) >= 5
+        for path, title in style_look.examples(kind):
             assert path.exists()
             assert title

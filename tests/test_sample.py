@@ -12,13 +12,13 @@ import torch
 from gradio_client import Client
 from PIL import Image
 
-import sample_api
 from core import images, jobs, runs, weights
 from core.__main__ import main
 from core.errors import UserError
 from core.gan import checkpoint, generator, load, points, sample
 from core.gan.networks import Discriminator, Generator, build
 from core.settings import Progress, Result, SampleRequest, TrainRequest
+from ui import sample_api
 
 SMALL = {"size": 16, "latent": 8, "width_g": 4, "width_d": 4, "steps": 20}
 

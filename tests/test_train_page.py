@@ -13,10 +13,10 @@ from playwright.sync_api import expect, sync_playwright
 from streamlit.testing.v1 import AppTest
 from studio import serving
 
-import train_look
 from core import runs
 from core.gan import dicebear
 from core.settings import TRAIN_PRESETS, TrainRequest, settings_of
+from ui import train_look
 
 PAGES = Path(__file__).parent.parent / "pages"
 CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)

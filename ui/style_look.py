@@ -13,7 +13,9 @@ from pathlib import Path
 
 import gradio as gr
 
-_COLOURS = tomllib.loads((Path(__file__).parent / ".streamlit" / "config.toml").read_text())["theme"]
+_ROOT = Path(__file__).parent.parent
+_COLOURS = tomllib.loads((_ROOT / ".streamlit" / "config.toml").read_text())["theme"]
+EXAMPLES = _ROOT / "examples"
 LIGHT, DARK, ACCENT = _COLOURS["light"], _COLOURS["dark"], _COLOURS["primaryColor"]
 
 CURVES = {"style": "#c4472b", "content": "#3b82f6", "variation": "#8a8579"}
@@ -30,13 +32,14 @@ footer { opacity: .7; }
 .status .bar { height: 6px; border-radius: 3px; background: var(--border-color-primary); overflow: hidden; }
 .status .bar i { display: block; height: 100%; background: var(--color-accent); transition: width .4s; }
 .status p { margin: .5rem 0 0; color: var(--body-text-color); }
+.notice { border-left: 3px solid var(--color-accent); padding-left: .7rem; margin: .3rem 0; }
 .forecast { color: var(--body-text-color-subdued); font-size: .95rem; }
 .curves svg { width: 100%; height: 130px; display: block; }
 .curves .legend { display: flex; gap: 1.2rem; flex-wrap: wrap; font-size: .9rem; font-variant-numeric: tabular-nums; }
 .curves .legend b { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
 .block:has(> .html-container > .prose > .caption) { margin: -4px 0 -10px; }
 .block:has(> .html-container > .prose > .forecast) { margin: -4px 0 -10px; }
-.html-container:has(.caption, .forecast, .status, .curves) { padding: 0 !important; }
+.html-container:has(.caption, .notice, .forecast, .status, .curves) { padding: 0 !important; }
 .caption { color: var(--body-text-color-subdued); font-size: .85rem; margin: 0; }
 .shelf, .shelf .grid-wrap { min-height: 0 !important; height: auto !important; }
 .shelf .grid-wrap { padding: 0 !important; max-height: none !important; }
@@ -105,6 +108,11 @@ def forecast(words: str) -> str:
     return f'<p class="forecast">{escape(words)}</p>'
 
 
+def notice(*sentences: str) -> str:
+    """What came of files just uploaded, where it must be said; empty when there is nothing to say."""
+    return "".join(f'<p class="notice" role="alert">{escape(sentence)}</p>' for sentence in sentences)
+
+
 def curves(points: Sequence[tuple[int, Mapping[str, float]]]) -> str:
     """The three losses over the steps, as an SVG drawing with a logarithmic scale and the newest values below."""
     drawn = {name: [(step, losses[name]) for step, losses in points if losses.get(name, 0) > 0] for name in CURVES}
@@ -147,3 +155,9 @@ def _mixed(colour: str, percent: int) -> str:
     target, share = (255, percent / 100) if percent >= 0 else (0, -percent / 100)
     parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return "#" + "".join(f"{round(part + (target - part) * share):02x}" for part in parts)
+
+
+def examples(kind: str) -> list[tuple[Path, str]]:
+    """The pictures that come with Ganvas: (file, title)."""
+    index = tomllib.loads((EXAMPLES / "index.toml").read_text())
+    return [(EXAMPLES / item["file"], item["title"]) for item in index["picture"] if item["kind"] == kind]

@@ -18,7 +18,7 @@ from core import images, runs
 from core.errors import UserError
 from core.gan import data, dicebear
 from core.settings import TrainRequest, settings_of
-from telling import telling
+from ui.telling import telling
 
 SETTINGS = settings_of(TrainRequest)
 WORDS = {

@@ -19,7 +19,7 @@ from core.errors import UserError
 from core.gan import catalogue
 from core.gan.points import recipe_of
 from core.settings import Result, SampleRequest
-from telling import telling  # noqa: F401  (pages call it as look.telling)
+from ui.telling import telling  # noqa: F401  (pages call it as look.telling)
 
 REMEMBERED = 12  # results, so that a click does not make the same pictures again
 PATIENCE = 0.4  # seconds before a page says what it waits for

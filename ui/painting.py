@@ -1,0 +1,173 @@
+"""One visitor's painting: queued, followed while it is painted, and what came of it; also as the API's functions.
+
+Knows Gradio's errors and requests, not the page. Nothing here knows how a painting is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import functools
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from core import images, jobs
+from core.errors import UserError
+from core.settings import StyleRequest, settings_of
+from ui import sample_api
+from ui import style_look as look
+
+SETTINGS = settings_of(StyleRequest)
+MOST_STYLES = 8
+PREVIEW_SIDE = 720  # px sent while painting; the finished painting is sent whole
+STOPPING = 0.7  # seconds a stopped painting gets to end by itself before its last preview is shown
+
+
+@dataclasses.dataclass
+class Visit:
+    """What one browser tab has going: its newest job, and a folder for the files it gets."""
+
+    job: jobs.Job | None = None
+    folder: tempfile.TemporaryDirectory = dataclasses.field(
+        default_factory=lambda: tempfile.TemporaryDirectory(prefix="ganvas-")
+    )
+
+    def file(self, name: str) -> str:
+        return str(Path(self.folder.name) / name)
+
+
+_visits: dict[str, Visit] = {}
+
+
+def visit_of(request: gr.Request) -> Visit:
+    if request.session_hash not in _visits:
+        _visits[request.session_hash] = Visit()
+    return _visits[request.session_hash]
+
+
+def job_of(request: gr.Request) -> jobs.Job | None:
+    """The newest job of a tab, if it has one and is still open."""
+    visit = _visits.get(request.session_hash)
+    return visit and visit.job
+
+
+def leave(request: gr.Request) -> None:
+    visit = _visits.pop(request.session_hash, None)
+    if visit is None:
+        return
+    if visit.job:
+        visit.job.cancel()
+    visit.folder.cleanup()
+
+
+# ---------------------------------------------------------------- a job, from widgets and followed
+
+
+def submit(photo: str | None, styles: list | None, style_weights: str, *values: Any) -> jobs.Job:
+    """Queue the painting the widgets describe. `values` are those of `SETTINGS`, in its order."""
+    if not photo:
+        raise UserError("There is no photo yet; upload one or pick an example.")
+    if not styles:
+        raise UserError("There is no style picture yet; upload one or pick an example.")
+    if len(styles) > MOST_STYLES:
+        raise UserError(f"There are {len(styles)} style pictures; up to {MOST_STYLES} can be mixed.")
+    try:
+        shares = tuple(float(part) for part in style_weights.split(",") if part.strip())
+    except ValueError:
+        raise UserError(f"Style weights are {style_weights!r}; write a number for each picture, like 2, 1.") from None
+    request = StyleRequest(**dict(zip(SETTINGS, values, strict=True)), style_shares=shares)
+    return jobs.submit(request, images.open_picture(photo), [images.open_picture(path) for path, _ in styles])
+
+
+async def followed(job: jobs.Job) -> AsyncIterator[None]:
+    """Ticks whenever `job` has news and at least every second, holding no thread; ends when it is over.
+
+    Also ends soon after the visitor pressed stop, even when a large step is still on its way. If the visitor goes away,
+    the job is cancelled.
+    """
+    seen, quiet, stopping = -1, 0.0, 0.0
+    try:
+        while not job.finished and stopping < STOPPING:
+            if job.version != seen or quiet >= 1:
+                seen, quiet = job.version, 0.0
+                yield
+            await asyncio.sleep(0.1)
+            quiet += 0.1
+            stopping += 0.1 if job.cancelled and job.preview else 0
+    except (GeneratorExit, asyncio.CancelledError):
+        job.cancel()
+        raise
+
+
+def words(job: jobs.Job) -> tuple[str, float]:
+    """What is going on, in words, and how much of it is done."""
+    if job.position:
+        others = "1 painting" if job.position == 1 else f"{job.position} paintings"
+        return f"Waiting: {others} before yours.", 0.0
+    if job.latest is None:
+        return "Getting ready.", 0.0
+    at = job.latest
+    parts = [at.note or f"Step {at.step} of {at.total}"]
+    if at.seconds_left is not None:
+        parts.append(f"about {look.duration(at.seconds_left)} left")
+    return " · ".join(parts), at.step / at.total
+
+
+def outcome(job: jobs.Job) -> tuple[Any, Any, dict]:
+    """The finished picture, the one off the easel, and the recipe; raises for the visitor what went wrong."""
+    if job.result:
+        finished, easel = job.result.images
+        return finished, easel, dict(job.result.recipe)
+    if job.error:
+        raise gr.Error(told(job.error), print_exception=False)
+    # Stopped, and a large step is still being finished: the last preview is what there is.
+    easel, photo = images.with_alpha_of(job.preview, job.pictures[0]), job.pictures[0]
+    finished = images.finish(easel, photo, strength=job.request.strength, keep_colour=job.request.keep_colour)
+    return finished, easel, job.request.recipe(stopped_at=job.latest.step)
+
+
+def told(error: Exception) -> str:
+    """An error in words: a defect is for the log, not for the visitor."""
+    return str(error) if isinstance(error, UserError) else "Something broke while painting; the server's log says what."
+
+
+def small(picture: Any) -> Any:
+    preview = picture.copy()
+    preview.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    return preview
+
+
+# ---------------------------------------------------------------- what the API answers
+
+
+async def paint(photo: Any, styles: Any, style_weights: Any, *values: Any) -> AsyncIterator[tuple[Any, dict]]:
+    """Paint `photo` in the style of `styles`. Streams (preview, progress) and ends with (painting, recipe)."""
+    try:
+        job = await asyncio.to_thread(submit, photo, styles, style_weights, *values)
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    shown = None
+    async with contextlib.aclosing(followed(job)) as ticks:
+        async for _ in ticks:
+            said, share = words(job)
+            news = {"state": job.state, "position": job.position, "words": said, "share": round(share, 3)}
+            preview, shown = (gr.skip() if job.preview is shown else small(job.preview)), job.preview
+            yield preview, news
+    finished, _, recipe = outcome(job)
+    with tempfile.TemporaryDirectory(prefix="ganvas-") as folder:  # Gradio copies the file before it goes on here
+        path = Path(folder) / "painting.png"
+        await asyncio.to_thread(images.write_png, finished, path, recipe)
+        yield str(path), {"state": "done", "recipe": recipe}
+
+
+@functools.wraps(sample_api.sample)
+def sample(*values: Any, **named: Any) -> dict[str, Any]:
+    try:
+        return sample_api.sample(*values, **named)
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None

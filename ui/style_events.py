@@ -1,0 +1,215 @@
+"""What the style app's widgets do: handlers of Gradio's events. Which widget calls which, `style_app.py` knows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from core import images, jobs, tray
+from core.errors import UserError
+from core.settings import MeasureRequest, StyleRequest
+from core.style import budget, choice
+from ui import style_look as look
+from ui.painting import SETTINGS, Visit, followed, job_of, outcome, small, submit, told, visit_of, words
+
+SHOWABLE = {".jpg", ".jpeg", ".png", ".webp", ".gif"}  # by browsers; anything else is turned into PNG
+
+
+# ---------------------------------------------------------------- what the page's widgets do
+#
+# Handlers of a painting all fill the same widgets, in the order of `_Easel`'s fields.
+
+
+@dataclasses.dataclass
+class _Easel:
+    """What the right-hand side shows. A field left alone keeps what is on the page."""
+
+    go: Any = dataclasses.field(default_factory=gr.skip)
+    stop: Any = dataclasses.field(default_factory=gr.skip)
+    status: Any = dataclasses.field(default_factory=gr.skip)
+    preview: Any = dataclasses.field(default_factory=gr.skip)
+    compare: Any = dataclasses.field(default_factory=gr.skip)
+    curves: Any = dataclasses.field(default_factory=gr.skip)
+    finished: Any = dataclasses.field(default_factory=gr.skip)
+    png: Any = dataclasses.field(default_factory=gr.skip)
+    timelapse: Any = dataclasses.field(default_factory=gr.skip)
+
+    def __iter__(self):
+        return iter(getattr(self, field.name) for field in dataclasses.fields(self))
+
+
+async def start(request: gr.Request, photo: Any, styles: Any, style_weights: Any, *values: Any):
+    """Paint, and show how it goes."""
+    visit = visit_of(request)
+    if visit.job:
+        visit.job.cancel()
+    try:
+        job = visit.job = await asyncio.to_thread(submit, photo, styles, style_weights, *values)
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    yield tuple(
+        _Easel(
+            go=gr.update(visible=False),
+            stop=gr.update(visible=True),
+            preview=gr.update(visible=True, value=small(images.on_white(job.pictures[0]))),
+            compare=gr.update(visible=False),
+            curves="",
+            finished=gr.update(visible=False),
+            timelapse=gr.update(visible=False),
+        )
+    )
+    drawn = None
+    async with contextlib.aclosing(followed(job)) as ticks:
+        async for _ in ticks:
+            now = _Easel(status=look.status(*words(job)), curves=look.curves(job.curve))
+            if job.preview is not drawn:
+                drawn = job.preview
+                now.preview = small(drawn)
+            yield tuple(now)
+    ready = {"go": gr.update(visible=True), "stop": gr.update(visible=False)}
+    if job.error:
+        yield tuple(_Easel(**ready, status=look.status(told(job.error))))
+        if job.cancelled:
+            return
+    finished, _, recipe = await asyncio.to_thread(outcome, job)
+    after, before, path = await asyncio.to_thread(_saved, visit, job, finished, recipe)
+    note = job.result.note if job.result else "Stopped."
+    took = "" if job.cancelled else f"Painted in {look.duration(job.result.seconds)}."
+    yield tuple(
+        _Easel(
+            **ready,
+            status=look.status(" ".join(part for part in (took, note, _painter(recipe)) if part)),
+            preview=gr.update(visible=False),
+            compare=gr.update(visible=True, value=(before, after)),
+            curves=look.curves(job.curve),
+            finished=gr.update(visible=True),
+            png=gr.update(value=path),
+        )
+    )
+
+
+def _painter(recipe: dict) -> str:
+    return f"Painted with {recipe['painted_with']}." if "painted_with" in recipe else ""
+
+
+def _saved(visit: Visit, job: jobs.Job, finished: Any, recipe: dict) -> tuple[str, str, str]:
+    """The painting as a PNG with its recipe, and the photo at the same size for comparison, as files."""
+    images.write_png(finished, visit.file("painting.png"), recipe)
+    photo = images.on_white(job.pictures[0]).resize(finished.size)
+    photo.save(visit.file("photo.jpg"), quality=92)
+    painting = visit.file("painting.png")
+    return painting, visit.file("photo.jpg"), painting
+
+
+def afterwards(request: gr.Request, strength: float, keep_colour: bool):
+    """Strength and colours of the finished painting, set anew without painting again."""
+    job = job_of(request)
+    if job is None or job.error or not (job.finished or (job.cancelled and job.preview)):
+        return gr.skip(), gr.skip()
+    _, easel, recipe = outcome(job)
+    finished = images.finish(easel, job.pictures[0], strength=strength, keep_colour=keep_colour)
+    recipe.update(strength=strength, keep_colour=keep_colour)
+    after, before, path = _saved(visit_of(request), job, finished, recipe)
+    return gr.update(value=(before, after)), gr.update(value=path)
+
+
+def stop(request: gr.Request) -> None:
+    job = job_of(request)
+    if job:
+        job.cancel()
+
+
+def timelapse(request: gr.Request):
+    """The way to the painting as an animation, offered once there is one."""
+    job = job_of(request)
+    if job is None or len(job.frames) < 2:
+        return gr.skip()
+    path = visit_of(request).file("time-lapse.webp")
+    images.animation(job.frames, path)
+    return gr.update(value=path, visible=True)
+
+
+def opened(path: str | None) -> tuple[Any, str]:
+    """A photo just uploaded: left as it is where browsers show such files, made showable else, or refused in words."""
+    if path is None:
+        return None, ""
+    try:
+        picture = images.open_picture(path)
+    except UserError as error:
+        return None, look.notice(str(error))
+    return (gr.skip() if Path(path).suffix.lower() in SHOWABLE else picture), ""
+
+
+def sent(request: gr.Request) -> Any:
+    """The picture another page sent here, if the address names one that is still there."""
+    picture = tray.take(request.query_params.get("photo", ""))
+    return gr.skip() if picture is None else picture
+
+
+def checked(styles: list | None) -> tuple[list, str]:
+    """Style pictures just uploaded: those that open stay, the others are named."""
+    usable, refused = [], []
+    for path, _ in styles or []:
+        try:
+            picture = images.open_picture(path)
+            usable.append((path if Path(path).suffix.lower() in SHOWABLE else picture, None))
+        except UserError as error:
+            refused.append(str(error))
+    return usable, look.notice(*refused)
+
+
+def picked(chosen: gr.SelectData) -> str:
+    return str(look.examples("photo")[chosen.index][0])
+
+
+def picked_style(styles: list | None, mix: bool, chosen: gr.SelectData) -> list:
+    path = str(look.examples("painting")[chosen.index][0])
+    return [*(styles or []), (path, None)] if mix else [(path, None)]
+
+
+def restored(path: str | None) -> list[Any]:
+    """The settings a painting was made with, back into the widgets."""
+    nothing = [gr.skip()] * (len(SETTINGS) + 2)
+    if path is None:
+        return ["", *nothing]
+    try:
+        recipe = images.read_recipe(path)
+        if recipe is None:
+            raise UserError("This picture carries no recipe; drop a PNG that was downloaded here.")
+        request = StyleRequest.from_recipe(recipe)
+    except UserError as error:
+        return [look.notice(str(error)), *nothing]
+    shares = ", ".join(f"{share:g}" for share in request.style_shares)
+    said = look.notice("The settings of that painting are back.")
+    return [said, None, shares, *(getattr(request, name) for name in SETTINGS)]
+
+
+async def forecast(photo: str | None, *values: Any) -> str:
+    """What this painting will take here, told before it starts. The first time, this machine is measured."""
+    if photo is None:
+        return ""
+    try:
+        request = StyleRequest(**dict(zip(SETTINGS, values, strict=True)))
+        name = choice.choose(request.network)
+        if not choice.available()[name]:
+            return look.forecast("VGG-19 is downloaded first (50 MB), once.")
+        if budget.known(name) is None:
+            if not jobs.idle():
+                return look.forecast("What it takes will be measured when your turn comes.")
+            async with contextlib.aclosing(followed(jobs.submit(MeasureRequest(name)))) as ticks:
+                async for _ in ticks:
+                    pass
+        picture = await asyncio.to_thread(images.open_picture, photo)
+        takes = budget.check(request, picture.size, budget.known(name))
+    except UserError as error:
+        return look.forecast(str(error))
+    memory = f"{takes.memory / 1e9:.1f} GB"
+    painter = SETTINGS["network"].choices[name]
+    return look.forecast(
+        f"About {look.duration(takes.seconds)} and {memory} of memory on this machine. Network: {painter}."
+    )
