@@ -29,7 +29,8 @@ def folder(tmp_path):
                     value.abs_().add_(0.3)
         made = net(torch.from_numpy(points.latents(points.of_seed(0, 9), 8)))
     generator.save(net, tmp_path / "cats", generator.to_pictures(made), RECIPE)
-    load.save_discriminator(Discriminator(method="dcgan", size=16, channels=3, width=4, norm="none"), tmp_path / "cats")
+    judge = Discriminator(method="dcgan", size=16, channels=3, width=4, norm="none")
+    generator.save_discriminator(judge, tmp_path / "cats")
     return tmp_path / "cats"
 
 

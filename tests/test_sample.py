@@ -46,6 +46,7 @@ def run(_own_files):
         checkpoint.save(made, state, 1.0)
     recipe = request.recipe(name="My run", steps_made=20, seconds=1, data={"source": "x", "licence": "y", "count": 9})
     generator.save(average, made.path / "result", [Image.new("RGB", (16, 16))], recipe)
+    generator.save_discriminator(d.eval(), made.path / "result")
     return made
 
 
@@ -174,16 +175,16 @@ def test_sorting_puts_the_discriminators_favourites_first(run):
 
 
 def test_a_discriminator_is_kept_with_its_spectral_norm_worked_in(run, tmp_path):
-    judge = load.open_generator("run:my-run").discriminator
-    load.save_discriminator(judge, tmp_path)
-    again = load.load_discriminator(tmp_path)
+    judge = load.open_generator("run:my-run@20").discriminator
+    generator.save_discriminator(judge, tmp_path)
+    again = generator.load_discriminator(tmp_path)
     assert isinstance(again, Discriminator)
     images_ = torch.rand(4, 3, 16, 16)
     torch.testing.assert_close(again(images_), judge(images_))
-    assert load.load_discriminator(tmp_path / "elsewhere") is None
+    assert generator.load_discriminator(tmp_path / "elsewhere") is None
     (tmp_path / "discriminator.safetensors").write_bytes(b"broken")
     with pytest.raises(UserError, match="damaged"):
-        load.load_discriminator(tmp_path)
+        generator.load_discriminator(tmp_path)
 
 
 def test_a_new_result_is_seen_and_a_damaged_one_named(run):

@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core.gan import dicebear, generator, load, points  # noqa: E402
+from core.gan import dicebear, generator, points  # noqa: E402
 from core.gan.metrics import Judge  # noqa: E402
 from core.gan.networks import Generator, build  # noqa: E402
 from core.gan.train import Training, train  # noqa: E402
@@ -153,7 +153,7 @@ def ship(name: str, work: Path, step: int) -> None:
     save_file(halved, folder / "model.safetensors", metadata={"format": "pt"})
     _, judge = build(request, torch.Generator())
     judge.load_state_dict(torch.load(work / name / "state.pt", weights_only=True)["d"])
-    load.save_discriminator(judge.eval(), folder)
+    generator.save_discriminator(judge.eval(), folder)
     kid_file = work / name / "kid.json"
     measured = json.loads(kid_file.read_text()) if kid_file.exists() else {}
     card = (folder / "README.md").read_text(encoding="utf-8")

@@ -1,4 +1,5 @@
-"""A trained generator as a folder: `model.safetensors`, `config.json`, a sheet of samples and a model card.
+"""A trained generator as a folder: `model.safetensors`, `config.json`, a sheet of samples and a model card; beside it
+the discriminator it was trained with, so that its pictures can be sorted.
 
 The layout is that of huggingface_hub's `PyTorchModelHubMixin`, so the folder can be published as it is. Loading is
 strict: every tensor has to be there, in its shape, and none more. Knows nothing of training or of the Hub.
@@ -13,15 +14,16 @@ from typing import Any
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from core import images
 from core.errors import UserError
-from core.gan.networks import Generator
+from core.gan.networks import Discriminator, Generator
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+JUDGE = "discriminator.safetensors"
 TILE = 64  # px: smaller pictures are enlarged on sheets, each pixel becoming a square
 
 
@@ -44,6 +46,36 @@ def load(folder: Path) -> Generator:
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder.name} is not a whole generator ({reason}); train or download it again.") from error
     return generator.requires_grad_(False).eval()
+
+
+def save_discriminator(network: Discriminator, folder: Path) -> None:
+    """Into the generator's folder, its configuration in the header. Spectral norm is worked into the weights."""
+    plain = network.config | ({"norm": "none"} if network.config["norm"] == "spectral" else {})
+    state = {name: value for name, value in network.state_dict().items() if "parametrizations" not in name}
+    for index, layer in enumerate(network.layers):
+        if hasattr(layer, "parametrizations"):
+            state[f"layers.{index}.weight"] = layer.weight
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    save_file(tensors, folder / JUDGE, metadata={"config": json.dumps(plain)})
+
+
+def load_discriminator(folder: Path) -> Discriminator | None:
+    """What `save_discriminator` kept, or None where there is none. `UserError` when it is damaged."""
+    path = folder / JUDGE
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            config = json.loads((file.metadata() or {})["config"])
+        return discriminator(config, load_file(path))
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"{folder.name}/{path.name} is damaged; remove it, sampling works without.") from error
+
+
+def discriminator(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Discriminator:
+    network = Discriminator(**config)
+    network.load_state_dict(tensors)
+    return network.requires_grad_(False).eval()
 
 
 def to_pictures(pixels: Tensor) -> list[Image.Image]:

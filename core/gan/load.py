@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core import hub, weights
@@ -73,7 +71,7 @@ def _stamp(*paths: Path) -> float:
 @functools.lru_cache(8)
 def _bundled(name: str, _stamp: float) -> Loaded:
     folder = catalogue.bundled_folder(name)
-    return Loaded(name, weights.entry(name).title, generator.load(folder), load_discriminator(folder))
+    return Loaded(name, weights.entry(name).title, generator.load(folder), generator.load_discriminator(folder))
 
 
 @functools.lru_cache(4)
@@ -81,8 +79,7 @@ def _of_run(ref: str, averaged: bool, _stamp: float) -> Loaded:
     run, step = catalogue.run_ref(ref)
     checkpoints = run.checkpoints()
     if step is None and averaged and run.result:
-        judge = _of_checkpoint(run, max(checkpoints), averaged)[1] if checkpoints else None
-        return Loaded(ref, run.name, generator.load(run.result), judge)
+        return Loaded(ref, run.name, generator.load(run.result), generator.load_discriminator(run.result))
     if not checkpoints or (step is not None and step not in checkpoints):
         there = ", ".join(map(str, checkpoints)) or "none yet"
         raise UserError(f"{run.name} has no checkpoint at step {step or 'any'}; there are: {there}.")
@@ -101,37 +98,6 @@ def _of_checkpoint(run: catalogue.runs.Run, step: int, averaged: bool) -> tuple[
     return g.requires_grad_(False).eval(), d.requires_grad_(False).eval()
 
 
-def save_discriminator(network: Discriminator, folder: Path) -> None:
-    """Beside a generator, as discriminator.safetensors with its configuration in the header, so that pictures can be
-    sorted. Spectral norm is worked into the weights."""
-    plain = network.config | ({"norm": "none"} if network.config["norm"] == "spectral" else {})
-    state = {name: value for name, value in network.state_dict().items() if "parametrizations" not in name}
-    for index, layer in enumerate(network.layers):
-        if hasattr(layer, "parametrizations"):
-            state[f"layers.{index}.weight"] = layer.weight
-    tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    save_file(tensors, folder / "discriminator.safetensors", metadata={"config": json.dumps(plain)})
-
-
-def load_discriminator(folder: Path) -> Discriminator | None:
-    """What `save_discriminator` kept, or None where there is none. `UserError` when it is damaged."""
-    path = folder / "discriminator.safetensors"
-    if not path.exists():
-        return None
-    try:
-        with safe_open(path, framework="pt") as file:
-            config = json.loads((file.metadata() or {})["config"])
-        return _judge(config, load_file(path))
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"{folder.name}/{path.name} is damaged; remove it, sampling works without.") from error
-
-
-def _judge(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Discriminator:
-    network = Discriminator(**config)
-    network.load_state_dict(tensors)
-    return network.requires_grad_(False).eval()
-
-
 # ---------------------------------------------------------------- from the Hub
 
 
@@ -144,19 +110,21 @@ def fetch(what: str, progress: OnBytes | None = None) -> str:
     name, found = _known(what)
     if found.pinned and weights.load_stored(name or found.stored):
         return what if name else str(found)
-    if not found.pinned:
+    beside: set[str] = set()  # what a foreign repository holds beside the file
+    if not name:
         listing = hub.list_repo(found.repo, found.revision or None)
         found = HubRef(found.repo, listing.revision, found.file or catalogue.candidates(listing)[0].path)
         if weights.load_stored(found.stored):
             return str(found)
-    network, said, extra = _understood(name, found, progress)
+        beside = {file.path for file in listing.files}
+    network, said, judge = _understood(name, found, beside, progress)
     _try(network, found)
     tensors = {f"g.{key}": value.numpy() for key, value in network.state_dict().items()}
     title = weights.entry(name).title if name else f"{found.repo}"
     about = {"generator": name or str(found), "title": title, "said": said, "config": json.dumps(network.config)}
-    if extra is not None:
-        tensors |= {f"d.{key}": value.numpy() for key, value in extra.state_dict().items()}
-        about["discriminator"] = json.dumps(extra.config)
+    if judge is not None:
+        tensors |= {f"d.{key}": value.numpy() for key, value in judge.state_dict().items()}
+        about["discriminator"] = json.dumps(judge.config)
     weights.store_tensors(name or found.stored, tensors, about)
     return name or str(found)
 
@@ -179,8 +147,8 @@ def _fetched(ref: str) -> Loaded:
     network.load_state_dict({key[2:]: value for key, value in tensors.items() if key.startswith("g.")})
     judge = None
     if "discriminator" in about:
-        judge = _judge(json.loads(about["discriminator"]),
-                       {key[2:]: value for key, value in tensors.items() if key.startswith("d.")})  # fmt: skip
+        of_judge = {key[2:]: value for key, value in tensors.items() if key.startswith("d.")}
+        judge = generator.discriminator(json.loads(about["discriminator"]), of_judge)
     return Loaded(ref, about["title"], network.requires_grad_(False).eval(), judge, about["said"])
 
 
@@ -189,12 +157,13 @@ def _build(config: Mapping[str, Any]) -> Generator | infer.Inferred:
 
 
 def _understood(
-    name: str, found: HubRef, progress: OnBytes | None
+    name: str, found: HubRef, beside: set[str], progress: OnBytes | None
 ) -> tuple[Generator | infer.Inferred, str, Discriminator | None]:
     entry = weights.entry(name) if name else _entry(found, found.file)
-    config = {} if name else _config(found)
+    config = _config(found) if "config.json" in beside else {}
     if config.keys() == OURS and found.file.endswith(".safetensors"):
-        return (*_ours(entry, config, progress), _their_judge(found))
+        network, said = _ours(entry, config, progress)
+        return network, said, _their_judge(found) if generator.JUDGE in beside else None
     if found.file.endswith(".safetensors"):
         arrays = weights.fetch_tensors(entry, progress=progress)
         tensors = {"": {key: torch.from_numpy(value) for key, value in arrays.items()}}
@@ -221,22 +190,25 @@ def _ours(entry: Entry, config: dict[str, Any], progress: OnBytes | None) -> tup
 
 
 def _their_judge(found: HubRef) -> Discriminator | None:
-    """The discriminator that Ganvas published along, where there is one; sampling works without."""
-    with contextlib.suppress(UserError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError):
-        path = weights.fetch_file(_entry(found, "discriminator.safetensors"))
-        judge = load_discriminator(path.parent)
-        path.unlink(missing_ok=True)
-        return judge
-    return None
+    """The discriminator that Ganvas published along; one that is damaged is left out, as sampling works without."""
+    path = weights.fetch_file(_entry(found, generator.JUDGE))
+    try:
+        return generator.load_discriminator(path.parent)
+    except UserError:
+        return None
+    finally:
+        if path.is_relative_to(weights.cache_dir()):
+            path.unlink(missing_ok=True)
 
 
 def _config(found: HubRef) -> dict[str, Any]:
-    """The config.json beside the file, or an empty one: most repositories have none."""
-    with contextlib.suppress(UserError, ValueError, RecursionError):
-        remote = hub.look(found.repo, found.revision, "config.json")
-        if remote.size <= MAX_CONFIG:
-            value = json.loads(b"".join(hub.chunks(remote, 0, remote.size)))
-            return value if isinstance(value, dict) else {}
+    """The config.json beside the file, or an empty one when it is none."""
+    remote = hub.look(found.repo, found.revision, "config.json")
+    if remote.size > MAX_CONFIG:
+        return {}
+    with contextlib.suppress(ValueError, RecursionError):
+        value = json.loads(b"".join(hub.chunks(remote, 0, remote.size)))
+        return value if isinstance(value, dict) else {}
     return {}
 
 

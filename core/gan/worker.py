@@ -27,7 +27,7 @@ from core import images, runs
 from core.errors import UserError
 from core.gan import checkpoint, data, generator
 from core.gan.metrics import COMPARED, Judge
-from core.gan.networks import Generator
+from core.gan.networks import Discriminator, Generator
 from core.gan.train import Training, train
 from core.runs import Run
 from core.settings import Progress, TrainRequest
@@ -303,7 +303,7 @@ class _Diary:
         if told == "pause":
             self._say(runs.PAUSED, None)
             return
-        chosen, step = self._best()
+        chosen, judge, step = self._best()
         report = data.read_report(self.run.path)
         recipe = self.request.recipe(
             name=self.run.name,
@@ -312,16 +312,20 @@ class _Diary:
             data={"source": report.source, "licence": report.licence, "count": report.usable},
         )
         generator.save(chosen, self.run.path / "result", self.training.sample(64, chosen), recipe)
+        generator.save_discriminator(judge.eval(), self.run.path / "result")
         self._say(runs.FINISHED, None)
 
-    def _best(self) -> tuple[Generator, int]:
-        """The average of the checkpoint that was judged best: GANs get worse again as often as not. Else the last."""
+    def _best(self) -> tuple[Generator, Discriminator, int]:
+        """The average of the checkpoint that was judged best, as GANs get worse again as often as not, or else of the
+        last one; the discriminator of that moment; and its step."""
         best = checkpoint.best(self.run)
         if best is None or best == self.training.steps:
-            return self.training.average, self.training.steps
-        chosen = copy.deepcopy(self.training.average)
-        chosen.load_state_dict(checkpoint.read(self.run.checkpoints()[best], self.training.device)["average"])
-        return chosen, best
+            return self.training.average, self.training.d, self.training.steps
+        saved = checkpoint.read(self.run.checkpoints()[best], self.training.device)
+        chosen, judge = copy.deepcopy(self.training.average), copy.deepcopy(self.training.d)
+        chosen.load_state_dict(saved["average"])
+        judge.load_state_dict(saved["d"])
+        return chosen, judge, best
 
     def _sheet(self, step: int, sheet: Image.Image) -> None:
         path = self.run.path / "samples" / f"step-{step:08d}.png"
