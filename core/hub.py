@@ -196,6 +196,20 @@ def _timeout():
     return httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
 
 
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """While something is sent: so long may the Hub be silent. huggingface_hub waits for ever by itself."""
+    from huggingface_hub.utils import get_session, httpx
+
+    session = get_session()
+    before = session.timeout
+    session.timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
+    try:
+        yield
+    finally:
+        session.timeout = before
+
+
 # ---------------------------------------------------------------- what can go wrong, in words
 
 _failures: dict[str, tuple[float, str]] = {}  # host or address -> (when, what happened)

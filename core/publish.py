@@ -15,7 +15,8 @@ from pathlib import Path
 from core import __version__, hub
 from core.errors import UserError
 
-FILES = ("model.safetensors", "config.json", "samples.png", "README.md", "discriminator.safetensors")
+JUDGE = "discriminator.safetensors"
+FILES = ("model.safetensors", "config.json", "samples.png", "README.md", JUDGE)
 NEEDED = FILES[:4]
 GITS = ".gitattributes"  # the Hub puts it into every repository
 # Licences of the training data, by the Hub's names for them.
@@ -35,17 +36,19 @@ def publish(
     *,
     private: bool = True,
     data_licence: str = "",
+    discriminator: bool = True,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> str:
     """Make the repository `repo` ("owner/name") of the generator in `folder`; returns its address.
 
     `token` has to allow writing; without one the environment's `HF_TOKEN` is used. `data_licence` is one of `LICENCES`.
+    With the `discriminator`, where the folder has it, the pictures can be sorted best first by whoever pulls it.
     `progress` is called with (step, of, what is done now). A repository that is there already is added to if it holds a
     generator of Ganvas, else refused. `UserError` for all that the Hub, the token or the folder can have.
     """
     say = progress or (lambda *_: None)
     repo = repo.strip()
-    files = _files(folder)
+    files = {name: path for name, path in _files(folder).items() if discriminator or name != JUDGE}
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repo):
         raise UserError(f"{repo[:100]!r} is not the name of a repository; write it as owner/name.")
     if not data_licence or data_licence not in LICENCES:
@@ -60,7 +63,7 @@ def publish(
     contents: dict[str, Path | bytes] = {**files, "README.md": card.encode()}
     operations = [CommitOperationAdd(name, what) for name, what in contents.items()]
     api = HfApi(hub.endpoint(), token=token, library_name="ganvas", library_version=__version__)
-    with hub.in_words(hub.endpoint(), repo, None), _refusals(repo), _patience():
+    with hub.in_words(hub.endpoint(), repo, None), _refusals(repo), hub.patience(SILENCE_SECONDS):
         say(0, STEPS, f"Making {repo}")
         api.create_repo(repo, private=private, exist_ok=True)
         say(1, STEPS, "Looking at what is there")
@@ -115,17 +118,3 @@ def _refusals(repo: str) -> Iterator[None]:
         if status in (400, 409, 413, 422):
             raise UserError(f"The Hub did not accept {repo} (error {status}); choose another name.") from None
         raise
-
-
-@contextlib.contextmanager
-def _patience() -> Iterator[None]:
-    """huggingface_hub waits for ever by itself."""
-    from huggingface_hub.utils import get_session, httpx
-
-    session = get_session()
-    before = session.timeout
-    session.timeout = httpx.Timeout(SILENCE_SECONDS, connect=hub.CONNECT_SECONDS)
-    try:
-        yield
-    finally:
-        session.timeout = before
