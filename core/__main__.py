@@ -16,12 +16,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from core import __version__, images
+from core import __version__, deploy, images
 from core.errors import UserError
 from core.gan import points
 from core.gan.cli import add_train
 from core.publish import LICENCES, publish
 from core.settings import STYLE_PRESETS, Progress, Request, Result, SampleRequest, StyleRequest, settings_of
+
+FRAME_SIDE = 256  # px, of animations
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_sample(commands)
     add_train(commands)
     _add_publish(commands)
+    _add_deploy(commands)
     options = parser.parse_args(arguments)
     try:
         options.run(options)
@@ -135,7 +138,9 @@ def _add_sample(commands: argparse._SubParsersAction) -> None:
         description="Make pictures with GENERATOR: a name (portraits), run:NAME, run:NAME@STEP, or hub:owner/name.",
     )
     sample.add_argument("generator", nargs="?", metavar="GENERATOR", help="not needed with --recipe")
-    sample.add_argument("-o", "--out", required=True, help="a folder for single PNGs, or a file: .png, .webp or .gif")
+    sample.add_argument(
+        "-o", "--out", required=True, help="a folder for single PNGs, or a file: .png, .webp, .gif or .mp4"
+    )
     sample.add_argument("--recipe", metavar="PNG", help="make the pictures of this file again")
     sample.add_argument("--points", metavar="POINT", nargs="+", help="these pictures, like 7:12 or 7:12-7:3+8:0")
     sample.add_argument("--frames", type=int, help="this many steps on the way through --points")
@@ -173,8 +178,9 @@ def _sample(options: argparse.Namespace) -> None:
             images.write_png(result.images[0], out, result.recipe)
         case ".png":
             images.write_png(images.grid(result.images, gap=2), out, result.recipe)
-        case ".webp" | ".gif" as kind:
-            images.animation(result.images, out, seconds_per_frame=0.05, hold_last=0.05, format=kind[1:])
+        case ".webp" | ".gif" | ".mp4" as kind:
+            frames = [images.enlarged(picture, FRAME_SIDE) for picture in result.images]
+            images.animation(frames, out, seconds_per_frame=0.05, hold_last=0.05, format=kind[1:])
         case _:
             out.mkdir(parents=True, exist_ok=True)
             for index, (picture, point) in enumerate(zip(result.images, result.recipe["points"], strict=True)):
@@ -195,6 +201,7 @@ def _add_publish(commands: argparse._SubParsersAction) -> None:
     publish.add_argument("folder", metavar="FOLDER", help="a run's result: model.safetensors, config.json, ...")
     publish.add_argument("repo", metavar="OWNER/NAME")
     publish.add_argument("--data-licence", required=True, choices=[name for name in LICENCES if name])
+    publish.add_argument("--no-discriminator", action="store_true", help="keep it: pictures cannot be sorted then")
     publish.add_argument("--public", action="store_true", help="everybody may see it; private without")
     publish.set_defaults(run=_publish)
 
@@ -202,9 +209,45 @@ def _add_publish(commands: argparse._SubParsersAction) -> None:
 def _publish(options: argparse.Namespace) -> None:
     address = publish(
         Path(options.folder), options.repo, None, private=not options.public, data_licence=options.data_licence,
+        discriminator=not options.no_discriminator,
         progress=lambda step, of, doing: print(f"{step}/{of} {doing}", flush=True),
     )  # fmt: skip
     print(address)
+
+
+# ---------------------------------------------------------------- deploy
+
+
+def _add_deploy(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "deploy",
+        help="put the studio on Hugging Face Spaces",
+        description="Make the Space OWNER/NAME of this studio, or update it: only what changed is sent, what is gone "
+        "is deleted there. The token is that of HF_TOKEN or of `hf auth login`.",
+    )
+    parser.add_argument("repo", metavar="OWNER/NAME")
+    parser.add_argument(
+        "--kind",
+        choices=deploy.KINDS,
+        default="docker",
+        help="docker: on processors (the default); zerogpu: on lent GPUs",
+    )
+    seen = parser.add_mutually_exclusive_group()
+    seen.add_argument("--private", action="store_true", default=None, help="only you may see it")
+    seen.add_argument(
+        "--public", action="store_false", dest="private", default=None, help="everybody may, as with every new Space"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be sent")
+    parser.set_defaults(run=_deploy)
+
+
+def _deploy(options: argparse.Namespace) -> None:
+    plan = deploy.plan(options.repo, options.kind, offline_too=options.dry_run)
+    if options.dry_run:
+        print("\n".join(plan.lines()))
+        return
+    done = deploy.send(plan, private=options.private)
+    print("\n".join([*done.changes(), done.summary(), done.address]))
 
 
 # ---------------------------------------------------------------- options from settings

@@ -200,6 +200,12 @@ def _recoloured(painting: Image.Image, photo: Image.Image) -> Image.Image:
 # ---------------------------------------------------------------- show
 
 
+def enlarged(picture: Image.Image, longer: int) -> Image.Image:
+    """As large as it is looked at: the pixels of a tiny one become squares, larger ones are smoothed."""
+    way = Image.Resampling.NEAREST if max(picture.size) <= 32 else Image.Resampling.LANCZOS
+    return picture.resize(fit_size(*picture.size, longer, minimum=1), way)
+
+
 def grid(
     pictures: Sequence[Image.Image], columns: int | None = None, *, gap: int = 8, background: str = "white"
 ) -> Image.Image:
@@ -238,14 +244,24 @@ def animation(
     loop: bool = True,
     longer: int = 640,
 ) -> None:
-    """A time-lapse as animated WebP or GIF; the last frame stays for `hold_last` seconds.
+    """A time-lapse as animated WebP or GIF, or as MP4; the last frame stays for `hold_last` seconds.
 
-    All frames take the shape of the last one, with at most `longer` pixels on the longer side.
+    All frames take the shape of the last one, with at most `longer` pixels on the longer side. Whether an MP4 is played
+    again is the player's business.
     """
     frames = [on_white(frame) for frame in frames]
     width, height = frames[-1].size
     size = fit_size(width, height, min(longer, max(width, height)), minimum=1)
+    if format == "mp4":
+        size = size[0] + size[0] % 2, size[1] + size[1] % 2  # colours are stored for two by two pixels
     frames = [f if f.size == size else f.resize(size, Image.Resampling.LANCZOS) for f in frames]
+    if format == "mp4":
+        from core import video
+
+        held = [frames[-1]] * (max(1, round(hold_last / seconds_per_frame)) - 1)
+        with _written(target) as file:
+            video.write([*frames, *held], seconds_per_frame, file)
+        return
     durations = [round(1000 * seconds_per_frame)] * (len(frames) - 1) + [round(1000 * hold_last)]
     if format == "gif":
         # One palette for all, from a sheet of sampled frames: with a palette each, still parts would flicker.

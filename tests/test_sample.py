@@ -5,6 +5,7 @@ import io
 import json
 import math
 
+import av
 import gradio as gr
 import numpy as np
 import pytest
@@ -274,6 +275,9 @@ def test_the_command_makes_the_same_pictures(run, tmp_path, monkeypatch, capsys)
     assert main(["sample", "run:my-run", "--points", "1:1", "1:2", "--frames", "12", "-o", "way.webp"]) == 0
     with Image.open("way.webp") as moving:
         assert moving.n_frames == 12
+    assert main(["sample", "run:my-run", "--points", "1:1", "1:2", "--frames", "12", "-o", "way.mp4"]) == 0
+    with av.open("way.mp4") as film:
+        assert film.streams.video[0].frames == 12
     assert main(["sample", "run:my-run", "--sort", "-o", "sheet.png"]) == 0
     assert len(images.read_recipe("sheet.png")["opinions"]) == 36
 
