@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
+# A GPU is lent to single paintings and is not this process's own (zerogpu.py); it must not be touched.
+borrowed = False
+
 
 def pick() -> torch.device:
     """The best device of this machine: CUDA, then Apple's MPS, then the processor."""
     import torch
 
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and not borrowed:
         return torch.device("cuda")
     if torch.backends.mps.is_available():
         return torch.device("mps")

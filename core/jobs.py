@@ -7,11 +7,12 @@ when their first job comes. Knows no UI and nothing of how an engine works. Trai
 
 from __future__ import annotations
 
+import contextvars
 import itertools
 import threading
 import traceback
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,9 @@ MAX_WAITING = 20  # a longer queue is no use to anybody in it
 FRAMES = 60  # kept for the time-lapse: when there are twice as many, every other one goes
 FRAME_SIDE = 480  # px
 CURVE = 400  # points kept of the loss curves, thinned likewise
+
+# Paints in place of `core.style.paint.paint` where paintings are not made in this process (zerogpu.py).
+paint_elsewhere: Callable[..., Iterator[Progress | Result]] | None = None
 
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 
@@ -46,6 +50,7 @@ class Job:
     def __post_init__(self) -> None:
         self._changed = threading.Condition()
         self._cancelled = threading.Event()
+        self._context = contextvars.copy_context()  # of whoever asks for it: on ZeroGPU it says whose GPU time is used
         self.version = 0  # grows with every news
 
     @property
@@ -127,7 +132,7 @@ def _engine(job: Job) -> Iterator[Progress | Result]:
         case StyleRequest():
             from core.style.paint import paint
 
-            return paint(job.request, *job.pictures, stopped=lambda: job.cancelled)
+            return (paint_elsewhere or paint)(job.request, *job.pictures, stopped=lambda: job.cancelled)
         case MeasureRequest():
             from core.style.measure import measure
 
@@ -198,8 +203,7 @@ class _Queue:
 def _run(job: Job) -> None:
     job._news(state=RUNNING)
     try:
-        for event in _engine(job):
-            job._take(event)
+        job._context.run(_follow, job)
     except Exception as error:  # a defect must not end the worker: the others in the queue still want their turn
         if not isinstance(error, UserError):
             traceback.print_exc()
@@ -208,6 +212,13 @@ def _run(job: Job) -> None:
         job._news(state=FAILED, error=error.with_traceback(None))
     else:
         job._news(state=DONE)
+    finally:
+        job._context = None  # it may hold much, and jobs are kept
+
+
+def _follow(job: Job) -> None:
+    for event in _engine(job):
+        job._take(event)
 
 
 def _thinned(items: Sequence[Any], most: int) -> list[Any]:

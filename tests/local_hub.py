@@ -7,8 +7,10 @@
         hub.log  # every request: method, path, range, token
 
 Reading: resolve (HEAD, GET, Range), api/models with revision and tree. Writing: repos/create, validate-yaml, preupload
-(always "regular", so neither LFS nor xet is wanted), commit. Files of a megabyte or more, or with a name like weights,
-are "LFS": their ETag is sha256, and with `cdn` set they are served by a second host, as on the real Hub.
+(always "regular", so neither LFS nor xet is wanted), commit with deletions. Spaces have the same routes under
+api/spaces, and settings; here they are repositories named "spaces/owner/name". Files of a megabyte or more, or with a
+name like weights, are "LFS": their ETag is sha256, and with `cdn` set they are served by a second host, as on the real
+Hub.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ FAULTS = {
 class Repo:
     private: bool = False
     gated: bool = False
+    sdk: str = ""  # of a Space
+    hardware: str = ""  # asked for when a Space was made
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)  # the last one is main
 
     @property
@@ -65,6 +69,14 @@ def lfs_digest(path: str, data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
+def _blob(path: str, data: bytes) -> dict:
+    """What the Hub says of a file's content when it is asked for `blobs`."""
+    digest = lfs_digest(path, data)
+    if len(digest) == 40:
+        return {"blobId": digest}
+    return {"blobId": "0" * 40, "lfs": {"sha256": digest, "size": len(data), "pointerSize": 132}}
+
+
 class LocalHub:
     """Serves from threads until closed; `url` is the endpoint. `token` opens private repositories and lets write."""
 
@@ -73,6 +85,7 @@ class LocalHub:
         self.repos: dict[str, Repo] = {}
         self.log: list[Seen] = []
         self.faults: dict[tuple[str, str], dict] = {}
+        self.refusal: tuple[int, str] | None = None  # status and words for whoever makes a repository or commits
         self.over = threading.Event()
         self.servers = [self._serve("hub"), self._serve("cdn")] if cdn else [self._serve("hub")]
         self.url = self._address(0)
@@ -100,7 +113,7 @@ class LocalHub:
             server.shutdown()
             server.server_close()
 
-    def add(self, repo: str, files: dict[str, bytes], revision: str = "", **about: bool) -> str:
+    def add(self, repo: str, files: dict[str, bytes], revision: str = "", **about: bool | str) -> str:
         """A commit with exactly these files; returns its 40 hex digits."""
         home = self.repos.setdefault(repo, Repo(**about))
         state = repr((repo, len(home.commits), sorted((p, lfs_digest(p, d)) for p, d in files.items())))
@@ -146,6 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._route()
 
+    def do_PUT(self) -> None:
+        self._route()
+
     # ---- routes
 
     def _route(self) -> None:
@@ -160,6 +176,8 @@ class _Handler(BaseHTTPRequestHandler):
         parts = path.strip("/").split("/")
         if parts[:2] == ["api", "models"] and len(parts) >= 4:
             self._api("/".join(parts[2:4]), parts[4:])
+        elif parts[:2] == ["api", "spaces"] and len(parts) >= 4:
+            self._api("/".join(parts[1:4]), parts[4:])
         elif path == "/api/repos/create" and self.command == "POST":
             self._create()
         elif path == "/api/validate-yaml":
@@ -248,7 +266,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = length != len(data)
 
     def _api(self, name: str, rest: list[str]) -> None:
-        if self.command == "POST":
+        if self.command != "GET":
             self._write(name, rest)
             return
         revision = rest[1] if len(rest) > 1 else "main"
@@ -261,38 +279,55 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(tree)
         else:
             claimed = {p: int(self.hub.faults.get((name, p), {}).get("size", len(d))) for p, d in files.items()}
-            siblings = [{"rfilename": p, "size": size} for p, size in claimed.items()]
+            siblings = [{"rfilename": p, "size": size, **_blob(p, files[p])} for p, size in claimed.items()]
             about = {"id": name, "sha": commit, "private": self.hub.repos[name].private, "siblings": siblings}
-            self._json(about)
+            self._json({**about, "sdk": self.hub.repos[name].sdk})
 
     # ---- writing
 
     def _create(self) -> None:
         about = json.loads(self.body)
         name = f"{about.get('organization') or 'local'}/{about['name']}"
-        if not self.allowed:
+        if about.get("type") == "space":
+            name = f"spaces/{name}"
+        if self.hub.refusal:
+            self._json({"error": self.hub.refusal[1]}, self.hub.refusal[0])
+        elif not self.allowed:
             self._error(401, "")
         elif name in self.hub.repos:
             self._json({"error": "You already created this model repo", "url": f"{self.hub.url}/{name}"}, 409)
         else:
             private = bool(about.get("private")) or about.get("visibility") == "private"
-            self.hub.add(name, {".gitattributes": b""}, private=private)
+            first = {".gitattributes": b""}
+            if about.get("type") == "space":
+                first["README.md"] = f"---\nsdk: {about['sdk']}\n---\n".encode()
+            of_space = {"sdk": about.get("sdk", ""), "hardware": about.get("hardware", "")}
+            self.hub.add(name, first, private=private, **of_space)
             self._json({"url": f"{self.hub.url}/{name}", "id": name, "name": name})
 
     def _write(self, name: str, rest: list[str]) -> None:
+        if self.hub.refusal:
+            self._json({"error": self.hub.refusal[1]}, self.hub.refusal[0])
+            return
         if not self.allowed:
             self._error(401, "")
             return
         found = self._files(name, rest[1] if len(rest) > 1 else "main")
         if found is None:
             return
-        if rest[0] == "preupload":
+        if rest[0] == "settings":
+            self.hub.repos[name].private = json.loads(self.body)["visibility"] == "private"
+            self._json({"private": self.hub.repos[name].private})
+        elif rest[0] == "preupload":
             asked = json.loads(self.body)["files"]
             self._json({"files": [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in asked]})
         elif rest[0] == "commit":
             files = dict(found[1])
             for line in self.body.splitlines():
                 step = json.loads(line)
+                if step["key"] == "header" and step["value"].get("parentCommit", found[0]) != found[0]:
+                    self._json({"error": "The branch has moved on"}, 412)
+                    return
                 if step["key"] == "file":
                     files[step["value"]["path"]] = base64.b64decode(step["value"]["content"])
                 elif step["key"] == "deletedFile":

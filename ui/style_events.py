@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from core import images, jobs, tray
+from core import device, images, jobs, tray
 from core.errors import UserError
 from core.settings import MeasureRequest, StyleRequest
 from core.style import budget, choice
@@ -198,6 +198,8 @@ async def forecast(photo: str | None, *values: Any) -> str:
         name = choice.choose(request.network)
         if not choice.available()[name]:
             return look.forecast("VGG-19 is downloaded first (50 MB), once.")
+        if device.borrowed:
+            return look.forecast("Painted on a GPU that is lent for it, which counts as your GPU time.")
         if budget.known(name) is None:
             if not jobs.idle():
                 return look.forecast("What it takes will be measured when your turn comes.")
