@@ -2,38 +2,74 @@
 
     python app.py            or            streamlit run app.py
 
-Composition only: what pages do is in `pages/`, how paintings are shown in `style_app.py`, everything else in `core/`.
+Composition only: what pages do is in `pages/`, how paintings are shown in `style_app.py`, who may come in and how it
+all ends in `ui/`, everything else in `core/`.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 import style_app
-from ui import serving
+from core import housekeeping, policy, visitors
+from ui import serving, stopping, visitor
+from ui.gate import Gate
 
 ROOT = Path(__file__).parent
 _style = style_app.mounted()
+visitors.known_by(visitor.of_page)
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(_: st.App) -> AsyncIterator[None]:
     """Gradio's queue starts in its own lifespan; nobody enters that of a mounted app but us."""
     async with _style.router.lifespan_context(_style):
-        yield
+        with stopping.tidy():
+            sweeping = asyncio.create_task(_sweep())
+            yield
+            sweeping.cancel()
 
 
-app = st.App(ROOT / "pages" / "studio.py", routes=[Mount("/style", app=_style)], lifespan=_lifespan)
+async def _sweep() -> None:
+    while policy.public():
+        await asyncio.to_thread(housekeeping.sweep)
+        await asyncio.sleep(housekeeping.EVERY_SECONDS)
+
+
+app = st.App(
+    ROOT / "pages" / "studio.py",
+    routes=[Mount("/style", app=_style)],
+    middleware=[Middleware(Gate)],
+    lifespan=_lifespan,
+)
+
+
+def _config(host: str, port: int) -> dict[str, Any]:
+    config = {"server.port": port, "server.address": host, "server.headless": True}
+    if policy.public():
+        config |= {
+            "server.maxUploadSize": policy.limits().upload_bytes // 10**6,
+            "server.maxMessageSize": 50,
+            "client.showErrorDetails": "none",
+            # The gate checks where a request comes from, and does it behind a proxy and in another site's frame too,
+            # where Streamlit's own cookie is not kept and its name for this host is not the one browsers use.
+            "server.enableCORS": False,
+            "server.enableXsrfProtection": False,
+        }
+    return config
 
 
 def main() -> None:
     host, port = serving.host(), serving.port()
     serving.require_free(port)
     print(f"Ganvas is starting at http://{'localhost' if host == '127.0.0.1' else host}:{port}", flush=True)
-    app.run(config={"server.port": port, "server.address": host, "server.headless": True})
+    app.run(config=_config(host, port))
 
 
 if __name__ == "__main__":

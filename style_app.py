@@ -13,8 +13,8 @@ from typing import Any
 
 import gradio as gr
 
-from core import decode
-from core.settings import STYLE_PRESETS, Setting
+from core import policy
+from core.settings import STYLE_PRESETS, Setting, StyleRequest
 from ui import painting, serving
 from ui import style_events as do
 from ui import style_look as look
@@ -55,6 +55,7 @@ def _widget(about: Setting) -> gr.components.Component:
 def build() -> gr.Blocks:
     """The whole app. Nothing is loaded or measured yet."""
     widgets: dict[str, gr.components.Component] = {}
+    settings = policy.settings_of(StyleRequest)
     with gr.Blocks(title="Ganvas · Style", analytics_enabled=False, delete_cache=(3600, 86400)) as app:
         gr.HTML('<p class="alone"><a href="/">Ganvas</a></p>')
         gr.Markdown("# Paint a photo in another picture's style", elem_id="title")
@@ -80,11 +81,13 @@ def build() -> gr.Blocks:
                 preset = gr.Radio([(label, name) for name, label in PRESETS.items()], value="good", label="Quality")
                 notice = gr.HTML(padding=False)
                 forecast = gr.HTML(padding=False)
+                if policy.public():
+                    gr.HTML(f'<p class="caption">{look.shared()}</p>', padding=False)
                 go = gr.Button("Paint", variant="primary", size="lg")
                 stop = gr.Button("Stop", variant="stop", size="lg", visible=False)
                 with gr.Accordion("More settings", open=False):
                     for name in ("stroke_size", "start", "size", "steps"):
-                        widgets[name] = _widget(SETTINGS[name])
+                        widgets[name] = _widget(settings[name])
                     style_weights = gr.Textbox(
                         "", label="Style weights", info="How much each style picture counts, like 2, 1. Empty: equally."
                     )
@@ -92,7 +95,7 @@ def build() -> gr.Blocks:
                         label="Drop a painting here to get its settings back", file_types=[".png"], elem_id="restore"
                     )
                 with gr.Accordion("Advanced", open=False):
-                    for name, about in SETTINGS.items():
+                    for name, about in settings.items():
                         if about.advanced:
                             widgets[name] = _widget(about)
             with gr.Column(scale=3, min_width=320, elem_id="easel"):
@@ -113,7 +116,7 @@ def build() -> gr.Blocks:
                 with gr.Group(visible=False) as finished:
                     with gr.Row():
                         for name in AFTERWARDS:
-                            widgets[name] = _widget(SETTINGS[name])
+                            widgets[name] = _widget(settings[name])
                     with gr.Row():
                         png = gr.DownloadButton("Download PNG", variant="primary")
                         timelapse = gr.DownloadButton("Download time-lapse", visible=False)
@@ -165,12 +168,12 @@ def _shelf(label: str, kind: str) -> gr.Gallery:
 
 def _publish(fn: Any, inputs: list) -> None:
     """`fn` as the API's `/paint`: its parameters are the widgets, named after the settings, explained by their help."""
-    names = ["photo", "styles", "style_weights", *SETTINGS]
+    names = ["request", "photo", "styles", "style_weights", *SETTINGS]  # the request is Gradio's, and not shown
     fn.__signature__ = inspect.Signature(
         [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
     )
     described = ["photo: the file to paint.", f"styles: up to {MOST_STYLES} files.", 'style_weights: like "2, 1".']
-    for name, about in SETTINGS.items():
+    for name, about in policy.settings_of(StyleRequest).items():
         allowed = f"One of {', '.join(about.choices)}." if about.choices else ""
         described.append(f"{name}: {about.help} {allowed or (about.hi is not None and about.allowed()) or ''}")
     gr.Button(visible=False).click(
@@ -185,8 +188,8 @@ def _publish(fn: Any, inputs: list) -> None:
 def _serving() -> dict[str, Any]:
     return {
         "theme": look.theme(), "css": look.CSS, "js": look.FRAME_SCRIPT, "footer_links": ["api"], "run_history": False,
-        "max_file_size": decode.MAX_BYTES, "show_error": False, "ssr_mode": False, "enable_monitoring": False,
-        "allowed_paths": [str(look.EXAMPLES)],
+        "max_file_size": policy.limits().picture_bytes, "show_error": False, "ssr_mode": False,
+        "enable_monitoring": False, "allowed_paths": [str(look.EXAMPLES)],
     }  # fmt: skip
 
 

@@ -29,13 +29,12 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from core import policy
 from core.errors import UserError
 
 Source = str | os.PathLike | bytes | BinaryIO
 
-MAX_BYTES = 200_000_000
 MAX_SIDE = 65_535  # what JPEG and GIF can hold at all
-MAX_PIXELS = 100_000_000  # decoded at once: 400 MB as PIL keeps them
 MAX_JPEG_PIXELS = 250_000_000  # a JPEG can be made smaller while it is decoded; 200 megapixel phones exist
 
 # ---------------------------------------------------------------- what a file is
@@ -115,9 +114,10 @@ def opened(source: Source, name: str | None) -> Iterator[tuple[Image.Image, str,
         file.seek(0)
         if size == 0:
             raise UserError(f"{name} is empty (0 bytes); copy or download it again.")
-        if size > MAX_BYTES:
+        most = policy.limits().picture_bytes
+        if size > most:
             raise UserError(
-                f"{name} is {size // 10**6} MB; up to {MAX_BYTES // 10**6} MB can be opened, so save it smaller."
+                f"{name} is {size // 10**6} MB; up to {most // 10**6} MB can be opened here, so save it smaller."
             )
         kind = _kind(file.read(512))
         file.seek(0)
@@ -163,7 +163,7 @@ def decoded(picture: Image.Image, kind: str, name: str, max_pixels: int) -> Imag
     width, height = picture.size
     # A progressive JPEG is held in full while it is decoded, however small it comes out.
     reducible = kind == "JPEG" and not picture.info.get("progressive")
-    limit = MAX_JPEG_PIXELS if reducible else MAX_PIXELS
+    limit = MAX_JPEG_PIXELS if reducible else policy.limits().picture_pixels
     if width * height > limit or max(width, height) > MAX_SIDE:
         raise UserError(
             f"{name} says it is {width} × {height} pixels; up to {limit // 10**6} million pixels and "

@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from core import __version__
+from core import __version__, policy
 from core.errors import UserError
 
 CONNECT_SECONDS = 3.0  # until the Hub must have picked up
@@ -92,7 +92,7 @@ def list_repo(repo: str, revision: str | None = None) -> Listing:
 
     where = endpoint()
     with in_words(where, repo, revision):
-        api = HfApi(where, library_name="ganvas", library_version=__version__)
+        api = HfApi(where, token=_token(), library_name="ganvas", library_version=__version__)
         info = api.model_info(repo, revision=revision, files_metadata=True, timeout=_timeout())
         files = tuple(ListedFile(f.rfilename, f.size) for f in info.siblings or ())
         if not COMMIT.fullmatch(info.sha or ""):
@@ -187,7 +187,12 @@ def _same_length(remote: RemoteFile, said: str) -> None:
 def _headers() -> dict[str, str]:
     from huggingface_hub.utils import build_hf_headers
 
-    return build_hf_headers(library_name="ganvas", library_version=__version__)
+    return build_hf_headers(token=_token(), library_name="ganvas", library_version=__version__)
+
+
+def _token() -> bool | None:
+    """None: the one this computer has, if any. False: none, for what a server may read is not its visitors' to read."""
+    return False if policy.public() else None
 
 
 def _timeout():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextvars
 import itertools
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +19,10 @@ from typing import Any
 
 from PIL import Image
 
+from core import policy, visitors
 from core.errors import UserError
 from core.settings import MeasureRequest, Progress, Request, Result, SampleRequest, StyleRequest
 
-MAX_WAITING = 20  # a longer queue is no use to anybody in it
 FRAMES = 60  # kept for the time-lapse: when there are twice as many, every other one goes
 FRAME_SIDE = 480  # px
 CURVE = 400  # points kept of the loss curves, thinned likewise
@@ -39,6 +40,7 @@ class Job:
     request: Request
     pictures: tuple[Any, ...]
     number: int
+    asker: str = ""  # on whose behalf (`core.visitors`)
     state: str = WAITING
     latest: Progress | None = None
     preview: Image.Image | None = None
@@ -116,9 +118,15 @@ class Job:
 def submit(request: Request, *pictures: Any) -> Job:
     """Queue `request`. `pictures` are what its engine takes: for a style, the photo and a list of style pictures.
 
-    Raises `UserError` when too many jobs wait already.
+    Raises `UserError` when it asks for more than is allowed here, and when too many jobs wait already.
     """
-    return _queue.add(Job(request, pictures, next(_numbers)))
+    policy.check(request)
+    return _queue.add(Job(request, pictures, next(_numbers), visitors.asker()))
+
+
+def close(seconds: float) -> None:
+    """Stop all jobs and take no more; waits so long for the one at work to end."""
+    _queue.close(seconds)
 
 
 def idle() -> bool:
@@ -153,11 +161,18 @@ class _Queue:
         self._waiting: deque[Job] = deque()
         self._running: Job | None = None
         self._worker: threading.Thread | None = None
+        self._closed = False
 
     def add(self, job: Job) -> Job:
         with self._lock:
-            if len(self._waiting) >= MAX_WAITING:
-                raise UserError(f"{MAX_WAITING} jobs are waiting already; please try again in a few minutes.")
+            if self._closed:
+                raise UserError("Ganvas is being stopped; try again when it is back.")
+            limits = policy.limits()
+            if len(self._waiting) >= limits.jobs_all:
+                raise UserError(f"{limits.jobs_all} jobs are waiting already; please try again in a few minutes.")
+            theirs = sum(other.asker == job.asker for other in [*self._waiting, self._running] if other)
+            if not policy.within(theirs + 1, limits.jobs):
+                raise UserError(f"{theirs} jobs of yours are waiting or at work; wait for one of them, or stop it.")
             self._waiting.append(job)
             if self._worker is None:
                 self._worker = threading.Thread(target=self._work, name="ganvas-jobs", daemon=True)
@@ -182,6 +197,16 @@ class _Queue:
             self._waiting.remove(job)
         job._news(state=FAILED, error=UserError("Stopped before it began."))
         self._tell_waiting()
+
+    def close(self, seconds: float) -> None:
+        with self._lock:
+            self._closed = True
+            everything = [*self._waiting, *([self._running] if self._running else [])]
+        until = time.monotonic() + seconds
+        for job in everything:
+            job.cancel()
+        while not all(job.finished for job in everything) and time.monotonic() < until:
+            time.sleep(0.05)
 
     def _work(self) -> None:
         while True:
@@ -217,8 +242,9 @@ def _run(job: Job) -> None:
 
 
 def _follow(job: Job) -> None:
-    for event in _engine(job):
-        job._take(event)
+    with visitors.asking(job.asker):
+        for event in _engine(job):
+            job._take(event)
 
 
 def _thinned(items: Sequence[Any], most: int) -> list[Any]:

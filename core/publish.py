@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from core import __version__, hub
+from core import __version__, hub, policy
 from core.errors import UserError
+from core.gan.catalogue import JUDGE
 
-JUDGE = "discriminator.safetensors"
 FILES = ("model.safetensors", "config.json", "samples.png", "README.md", JUDGE)
 NEEDED = FILES[:4]
 GITS = ".gitattributes"  # the Hub puts it into every repository
@@ -53,7 +53,8 @@ def publish(
         raise UserError(f"{repo[:100]!r} is not the name of a repository; write it as owner/name.")
     if not data_licence or data_licence not in LICENCES:
         raise UserError("The licence of the training images is missing; choose one, or say that it is not known.")
-    token = (token or os.environ.get("HF_TOKEN") or "").strip()
+    own = "" if policy.public() else os.environ.get("HF_TOKEN", "")  # a server's token is not its visitors'
+    token = (token or own).strip()
     if not token:
         raise UserError(f"Publishing needs a token that may write: make one at {hub.endpoint()}/settings/tokens.")
 

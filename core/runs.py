@@ -1,7 +1,8 @@
 """Training runs as folders, and the processes that fill them.
 
 A run's folder is the only channel between a page and the worker that trains (`python -m core train FOLDER`): either
-may be closed, killed or restarted, and the other goes on. Plain: no torch, no UI; nothing of how training works.
+may be closed, killed or restarted, and the other goes on. Each visitor has a folder of runs; those of all wait in one
+line. Plain: no torch, no UI; nothing of how training works.
 
     config.json     name, request, where the images come from        written here
     control         "pause" or "stop", until the worker obeys        written here
@@ -24,7 +25,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,6 +33,7 @@ from typing import Any, BinaryIO
 import psutil
 from filelock import FileLock, Timeout
 
+from core import policy, visitors
 from core.errors import UserError
 from core.images import save_name
 from core.settings import TrainRequest
@@ -47,7 +49,9 @@ ALIVE = {CHECKING, STARTING, RUNNING}
 WRITTEN = [NEW, CHECKING, READY, QUEUED, STARTING, RUNNING, PAUSED, FINISHED, FAILED]
 
 METRICS = ("step", "seconds", "loss_d", "loss_g", "real", "fake", "images_per_second")
+BUDGET = ("steps", "seconds_per_step", "seconds_per_thousand", "seconds", "threads")
 MAX_NAME = 80
+UPLOADS = "data/uploads"  # where uploaded files go, seen from the run's folder
 CLAIM_SECONDS = 5.0  # a killed worker may take a moment to be gone
 # What the networks are made of: a branch goes on with the same ones.
 FIXED = ("size", "method", "colour", "latent", "width_g", "width_d", "norm_g", "norm_d", "shape")
@@ -86,7 +90,10 @@ class Run:
 
     @property
     def name(self) -> str:
-        return str(self.config.get("name") or self.id)
+        try:
+            return _named(self.config["name"])
+        except (KeyError, TypeError, UserError):
+            return self.id
 
     @property
     def request(self) -> TrainRequest:
@@ -98,14 +105,15 @@ class Run:
 
     @property
     def state(self) -> dict[str, Any]:
-        return _read_json(self.path / "state.json")
+        """What was written last, as far as it makes sense: words are words and numbers are numbers."""
+        return _sound(_read_json(self.path / "state.json"), ("status", "message"))
 
     @property
     def status(self) -> str:
         """One of the words above. A run whose process is gone is not running, whatever its folder says."""
         try:
             _ = self.request
-        except (UserError, TypeError):
+        except (UserError, TypeError, ValueError):
             return DAMAGED
         state = self.state
         status = state.get("status")
@@ -121,7 +129,8 @@ class Run:
 
     @property
     def budget(self) -> dict[str, Any]:
-        return _read_json(self.path / "budget.json")
+        found = _sound(_read_json(self.path / "budget.json"))
+        return found if all(name in found for name in BUDGET) else {}
 
     def metrics(self) -> list[dict[str, float]]:
         """Lines of `METRICS`, oldest first; a torn line is left out."""
@@ -130,7 +139,7 @@ class Run:
             for text in file:
                 with contextlib.suppress(ValueError):
                     line = json.loads(text)
-                    if isinstance(line, dict) and all(isinstance(line.get(n), int | float) for n in METRICS):
+                    if isinstance(line, dict) and all(name in _sound(line) for name in METRICS):
                         lines.append(line)
         return lines
 
@@ -146,7 +155,8 @@ class Run:
     def result(self) -> Path | None:
         """The folder of the finished generator, where there is one."""
         folder = self.path / "result"
-        return folder if (folder / "model.safetensors").exists() else None
+        plain = not folder.is_symlink() and not (folder / "model.safetensors").is_symlink()
+        return folder if plain and (folder / "model.safetensors").is_file() else None
 
     def log(self, characters: int = 4000) -> str:
         """The end of what the worker printed."""
@@ -158,13 +168,32 @@ class Run:
             return ""
 
 
+def folder() -> Path:
+    """Where the runs of whoever is asking are."""
+    return visitors.place(home()) / "runs"
+
+
 def all_runs() -> list[Run]:
-    """All runs, newest first; folders that are no runs are left out, damaged ones are not."""
-    folder = home() / "runs"
+    """All runs of whoever is asking, newest first; folders that are no runs are left out, damaged ones are not."""
+    return sorted(_in(folder()), key=lambda run: _time_of(run.path / "config.json"), reverse=True)
+
+
+def everyones() -> list[Run]:
+    """The runs of all visitors, for keeping order among them. Not to be shown."""
+    return [run for place in visitors.places(home()) for run in _in(place / "runs")]
+
+
+def _in(folder: Path) -> list[Run]:
     if not folder.is_dir():
         return []
-    found = [Run(path) for path in folder.iterdir() if (path / "config.json").is_file() and not path.is_symlink()]
-    return sorted(found, key=lambda run: (run.path / "config.json").stat().st_mtime, reverse=True)
+    return [Run(path) for path in folder.iterdir() if (path / "config.json").is_file() and not path.is_symlink()]
+
+
+def _time_of(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # deleted a moment ago
+        return 0.0
 
 
 def find(run_id: str) -> Run:
@@ -179,7 +208,9 @@ def find(run_id: str) -> Run:
 
 
 def create(request: TrainRequest, source: Mapping[str, Any], name: str) -> Run:
-    """A new run that has not begun. `source` is what `core.gan.data.prepare` takes."""
+    """A new run that has not begun. `source` is what `core.gan.data.prepare` takes. `UserError` when it asks for more
+    than is allowed here, or when there is no room for another run."""
+    _allow(request, source)
     run = Run(_new_folder(name))
     _write_json(
         run.path / "config.json",
@@ -188,9 +219,25 @@ def create(request: TrainRequest, source: Mapping[str, Any], name: str) -> Run:
     return run
 
 
+def create_with(files: Sequence[tuple[str, BinaryIO]], request: TrainRequest, name: str) -> Run:
+    """A new run on uploaded files, given as (name, file)."""
+    limits = policy.limits()
+    total = sum(file.seek(0, os.SEEK_END) for _, file in files)
+    if not policy.within(len(files), limits.upload_files) or not policy.within(total, limits.upload_bytes):
+        raise UserError(
+            f"These are {len(files)} files of {policy.megabytes(total)}; give up to {limits.upload_files} of up to "
+            f"{policy.megabytes(limits.upload_bytes)} in all ({policy.ELSEWHERE})."
+        )
+    run = create(request, {"kind": "folder", "path": UPLOADS}, name)
+    for called, file in files:
+        file.seek(0)
+        add_upload(run, called, file)
+    return run
+
+
 def add_upload(run: Run, name: str, file: BinaryIO) -> None:
     """Copy one uploaded file into the run; its source is then {"kind": "folder", "path": "data/uploads"}."""
-    folder = run.path / "data" / "uploads"
+    folder = run.path / UPLOADS
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / f"{len(list(folder.iterdir())):06d}"  # a folder each, so that equal names do not meet
     place.mkdir()
@@ -202,6 +249,7 @@ def change(run: Run, request: TrainRequest) -> None:
     """Other settings for a run that has not begun; its images have to be checked again."""
     if run.status not in (NEW, READY, FAILED) or run.checkpoints():
         raise UserError(f"{run.name} has begun; branch it to go on with other settings.")
+    policy.check(request)
     _write_json(run.path / "config.json", {**run.config, "request": request.recipe()})
     write_state(run, status=NEW)
 
@@ -239,20 +287,72 @@ def delete(run: Run) -> None:
     """Remove the run and all it made. `UserError` while it is being trained."""
     if run.alive:
         raise UserError(f"{run.name} is being trained; pause it before deleting it.")
-    if run.path.parent != home() / "runs" or run.path.is_symlink():
-        raise UserError(f"{run.path} is not in the folder of runs; delete it by hand.")
+    if run.path.parent != folder() or run.path.is_symlink():
+        raise UserError(f"{run.name} is not in the folder of runs; delete it by hand.")
+    remove(run)
+
+
+def remove(run: Run) -> None:
+    """Take a run's folder away, whosever it is."""
     # Renamed first: what a full or slow disk leaves half deleted is not a run any more.
     doomed = run.path.with_name(f".deleted-{run.id}-{time.time_ns()}")
     os.rename(run.path, doomed)
     shutil.rmtree(doomed, ignore_errors=True)
 
 
+# ---------------------------------------------------------------- what is allowed here
+
+
+def _allow(request: TrainRequest, source: Mapping[str, Any]) -> None:
+    """Raises `UserError` where a new run is more than its visitor may have."""
+    policy.check(request)
+    limits = policy.limits()
+    if policy.public() and source.get("kind") == "folder" and source.get("path") != UPLOADS:
+        raise UserError("Folders of this computer cannot be used by visitors; upload pictures instead.")
+    if source.get("kind") == "drawn" and source.get("count", 0) > limits.images:
+        raise UserError(f"{source['count']:,} pictures are too many; choose up to {limits.images:,} here.")
+    if limits.runs is not None and len(all_runs()) >= limits.runs:
+        raise UserError(f"There are {limits.runs} runs of yours, as many as can be kept here; delete one first.")
+    _allow_disk()
+
+
+def _allow_start(run: Run) -> None:
+    limits = policy.limits()
+    if limits.train_minutes and run.state.get("seconds", 0) >= 60 * limits.train_minutes:
+        raise UserError(
+            f"{run.name} has trained for the {limits.train_minutes:g} minutes a run has here; download its generator "
+            f"({policy.ELSEWHERE})."
+        )
+    if limits.trainings is not None:
+        theirs = sum(other.status in (QUEUED, STARTING, RUNNING) for other in _in(run.path.parent))
+        if theirs >= limits.trainings:
+            raise UserError(f"{theirs} runs of yours are waiting or at work; wait for one of them, or pause it.")
+    if limits.trainings_all is not None and len(_waiting()) >= limits.trainings_all:
+        raise UserError(f"{limits.trainings_all} runs are waiting already; please try again later.")
+    _allow_disk()
+
+
+def _allow_disk() -> None:
+    limits = policy.limits()
+    if limits.disk is not None and (used := visitors.size_of(visitors.place(home()))) > limits.disk:
+        raise UserError(
+            f"Your runs take {policy.megabytes(used)} of the {policy.megabytes(limits.disk)} a visitor has here; "
+            "delete one first."
+        )
+    if limits.disk_all is not None and visitors.size_of(home()) > limits.disk_all:
+        raise UserError("The disk of this server is full; please try again later.")
+
+
 # ---------------------------------------------------------------- started, paused, stopped
 
 
 def check(run: Run) -> None:
-    """Prepare the images and measure twenty steps, in a process of its own."""
-    if not run.alive:
+    """Prepare the images and measure twenty steps, in a process of its own. Among strangers, one at a time."""
+    with _lock():
+        if run.alive:
+            return
+        if policy.public() and any(other.status == CHECKING for other in everyones()):
+            raise UserError("Someone else's images are being checked; try again in a minute, or press Start.")
         _spawn(run, CHECKING, "--check")
 
 
@@ -261,24 +361,62 @@ def start(run: Run) -> None:
     with _lock():
         if run.alive or run.status == DAMAGED:
             return
+        _allow_start(run)
         (run.path / "control").unlink(missing_ok=True)
-        if any(other.status in (STARTING, RUNNING) for other in all_runs()):
-            write_state(run, **{**run.state, "status": QUEUED, "queued": time.time(), "message": ""})
-        else:
-            _spawn(run, STARTING)
+        _spawn_or_queue(run)
+
+
+def interrupt() -> list[psutil.Process]:
+    """Tell the workers of all runs to save and end, because the system does. Their runs count as interrupted."""
+    workers = []
+    for run in everyones():
+        state = run.state
+        if state.get("status") in ALIVE and _lives(state.get("pid"), state.get("started")):
+            with contextlib.suppress(psutil.Error):
+                workers.append(psutil.Process(state["pid"]))
+                workers[-1].terminate()
+    return workers
+
+
+def end(workers: Sequence[psutil.Process], seconds: float) -> None:
+    """Wait for workers that were told to end; one that does not is killed, and its last checkpoint counts."""
+    _, left = psutil.wait_procs(workers, max(seconds, 0))
+    for worker in left:
+        with contextlib.suppress(psutil.Error):
+            worker.kill()
+    psutil.wait_procs(left, 1)
+
+
+def _spawn_or_queue(run: Run) -> None:
+    if any(other.status in (STARTING, RUNNING) for other in everyones()):
+        write_state(run, **{**run.state, "status": QUEUED, "queued": time.time(), "message": ""})
+    else:
+        _spawn(run, STARTING)
 
 
 def start_next() -> None:
     """Start the run that has waited longest, if none trains. Called by workers at their end and by pages, so that a
     killed worker does not hold up the queue."""
     _children[:] = [child for child in _children if child.poll() is None]
-    everything = all_runs()
-    if not any(run.status == QUEUED for run in everything):
+    if not _waiting():
         return
     with _lock():
-        waiting = sorted((r for r in everything if r.status == QUEUED), key=lambda r: r.state.get("queued", 0))
-        if waiting and not any(run.status in (STARTING, RUNNING) for run in all_runs()):
+        waiting = _waiting()
+        if waiting and not any(run.status in (STARTING, RUNNING) for run in everyones()):
             _spawn(waiting[0], STARTING)
+
+
+def _waiting() -> list[Run]:
+    """Everybody's queued runs, the one that came first before the others."""
+    return sorted((run for run in everyones() if run.status == QUEUED), key=lambda run: run.state.get("queued", 0))
+
+
+def before(run: Run) -> int:
+    """How many runs are trained before a queued one, whosever they are."""
+    everything = everyones()
+    when = run.state.get("queued", 0)
+    at_work = sum(other.status in (STARTING, RUNNING) for other in everything)
+    return at_work + sum(other.status == QUEUED and other.state.get("queued", 0) < when for other in everything)
 
 
 def pause(run: Run) -> None:
@@ -294,8 +432,12 @@ def stop(run: Run) -> None:
     if run.alive:
         _write_text(run.path / "control", "stop")
     elif run.checkpoints():
-        _write_text(run.path / "control", "stop")
-        _spawn(run, STARTING)
+        with _lock():
+            _write_text(run.path / "control", "stop")
+            if policy.public():
+                _spawn_or_queue(run)
+            else:
+                _spawn(run, STARTING)
 
 
 def _spawn(run: Run, status: str, *options: str) -> None:
@@ -360,15 +502,15 @@ def _lives(pid: Any, started: Any) -> bool:
 def _lock() -> FileLock:
     folder = home() / "runs"
     folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / ".lock")
+    return FileLock(folder / ".lock")  # one for everybody
 
 
 def _new_folder(name: str) -> Path:
-    folder, stem = home() / "runs", save_name(_named(name)).lower()
-    folder.mkdir(parents=True, exist_ok=True)
+    place, stem = folder(), save_name(_named(name)).lower()
+    place.mkdir(parents=True, exist_ok=True)
     n = 1
     while True:
-        path = folder / (stem if n == 1 else f"{stem}-{n}")
+        path = place / (stem if n == 1 else f"{stem}-{n}")
         try:
             path.mkdir()
             return path
@@ -387,7 +529,8 @@ def _numbered(folder: Path, suffix: str) -> dict[int, Path]:
     found = {}
     for path in folder.glob(f"step-*{suffix}"):
         with contextlib.suppress(ValueError):
-            found[int(path.stem.removeprefix("step-"))] = path
+            if not path.is_symlink():
+                found[int(path.stem.removeprefix("step-"))] = path
     return dict(sorted(found.items()))
 
 
@@ -407,6 +550,15 @@ def _read_json(path: Path) -> dict[str, Any]:
         return value if isinstance(value, dict) else {}
     except (OSError, ValueError, RecursionError):
         return {}
+
+
+def _sound(found: Mapping[str, Any], words: Sequence[str] = ()) -> dict[str, Any]:
+    """Of what a file says, the finite numbers, and the words where words are expected."""
+    return {
+        name: value
+        for name, value in found.items()
+        if (isinstance(value, str) if name in words else type(value) in (int, float) and abs(value) < 1e15)
+    }
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

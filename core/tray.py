@@ -1,33 +1,53 @@
 """Pictures on their way from one page to another: put one down, carry its name in the address, pick it up there.
 
-Both UIs live in one process, so memory is enough. Only the newest are kept, and a name cannot be guessed. Plain.
+Both UIs live in one process, so memory is enough. Only the newest of each visitor are kept, and a name cannot be
+guessed. Plain.
 """
 
 from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections import OrderedDict
+from dataclasses import dataclass
 
 from PIL import Image
 
-ROOM = 40  # pictures
+from core import policy, visitors
 
-_pictures: OrderedDict[str, Image.Image] = OrderedDict()
+
+@dataclass(frozen=True, eq=False)
+class _Put:
+    picture: Image.Image
+    visitor: str
+    when: float
+
+
+_pictures: OrderedDict[str, _Put] = OrderedDict()
 _lock = threading.Lock()
 
 
 def put(picture: Image.Image) -> str:
     """Put a picture down; returns its name."""
-    name = secrets.token_urlsafe(12)
+    name, visitor, limits = secrets.token_urlsafe(12), visitors.asker(), policy.limits()
     with _lock:
-        _pictures[name] = picture
-        while len(_pictures) > ROOM:
-            _pictures.popitem(last=False)
+        _pictures[name] = _Put(picture, visitor, time.time())
+        theirs = [n for n, other in _pictures.items() if other.visitor == visitor]
+        for old in [*theirs[: -limits.tray], *list(_pictures)[: -limits.tray_all]]:
+            _pictures.pop(old, None)
     return name
 
 
 def take(name: str) -> Image.Image | None:
     """The picture of that name, or None when it is no longer there. It stays, so that a page can be reloaded."""
     with _lock:
-        return _pictures.get(name)
+        found = _pictures.get(name)
+    return found and found.picture
+
+
+def forget(before: float) -> None:
+    """Take away what was put down before then (as `time.time()` counts)."""
+    with _lock:
+        for name in [name for name, one in _pictures.items() if one.when < before]:
+            del _pictures[name]

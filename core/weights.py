@@ -28,7 +28,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import hub
+from core import hub, policy, visitors
 from core.errors import UserError
 from core.layout import Slot, coalesced, read_layout
 
@@ -36,7 +36,6 @@ if typing.TYPE_CHECKING:
     import numpy as np
 
 BUNDLE = Path(__file__).resolve().parent.parent / "weights"
-MAX_BYTES = 2**30  # of one file, or of the tensors taken out of one: far more than any network used here
 MAX_GAP = 2**20  # unneeded bytes between two tensors that are cheaper to read along than a second request
 
 OnBytes = Callable[[int, int], None]  # (bytes done, bytes in all); an exception raised in it stops the reading
@@ -185,8 +184,9 @@ def _this(item: Entry) -> str:
 
 
 def _not_too_large(what: str, size: int) -> None:
-    if size > MAX_BYTES:
-        raise UserError(f"{what} has {size / 1e9:.1f} GB; Ganvas fetches at most {MAX_BYTES / 1e9:.1f} GB at once.")
+    most = policy.limits().download_bytes
+    if size > most:
+        raise UserError(f"{what} has {policy.megabytes(size)}; Ganvas fetches at most {policy.megabytes(most)} here.")
 
 
 def _pick(
@@ -367,6 +367,9 @@ def _writing(path: Path, size: int) -> Iterator[typing.BinaryIO]:
         for left in path.parent.glob(f"*{PART}"):  # by a process that was killed
             if time.time() - left.stat().st_mtime > A_DAY:
                 left.unlink(missing_ok=True)
+        most = policy.limits().cache_bytes
+        if most is not None and visitors.size_of(cache_dir()) + size > most:
+            raise UserError(f"The {policy.megabytes(most)} for weights from the Hub are full; try again tomorrow.")
         free = shutil.disk_usage(path.parent).free
         if size > free:
             raise UserError(

@@ -77,9 +77,8 @@ def new_run() -> None:
     with train_look.telling():
         if source is None:
             raise UserError("There are no images yet; add some first.")
-        run = runs.create(TrainRequest(**values), source, name)
-        for upload in uploads:
-            runs.add_upload(run, upload.name, upload)
+        request = TrainRequest(**values)
+        run = runs.create_with(uploads, request, name) if uploads else runs.create(request, source, name)
         (runs.check if check else runs.start)(run)
         train_look.show(run.id)
         st.rerun()
@@ -91,7 +90,8 @@ def choose_images() -> tuple[dict | None, list, str]:
     if kind == "upload":
         st.caption("Pictures, or zips of pictures, with folders inside if you like.")
         files = st.file_uploader("Files", accept_multiple_files=True, label_visibility="collapsed")
-        return ({"kind": "folder", "path": "data/uploads"} if files else None), files, "My pictures"
+        uploads = [(file.name, file) for file in files]
+        return ({"kind": "folder", "path": runs.UPLOADS} if files else None), uploads, "My pictures"
     if kind == "path":
         path = st.text_input("Path", placeholder=str(Path.home() / "Pictures"), help="On this computer.")
         folder = Path(path).expanduser()

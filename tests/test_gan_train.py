@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-from core import runs
+from core import policy, runs
 from core.gan import checkpoint, worker
 from core.gan.networks import build
 from core.gan.train import Training, train
@@ -315,7 +315,7 @@ def test_checkpoints_are_thinned_but_first_and_newest_stay(accelerator, pictures
     for training.steps in range(0, 400, 10):
         checkpoint.save(run, training.state(), 0.0)
     kept = list(run.checkpoints())
-    assert len(kept) == checkpoint.KEPT
+    assert len(kept) == policy.PRIVATE.checkpoints
     assert kept[0] == 0
     assert kept[-2:] == [380, 390]
     assert max(b - a for a, b in itertools.pairwise(kept)) < 200

@@ -9,7 +9,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 
-from core import runs
+from core import policy, runs
 from core.errors import UserError
 from core.gan import checkpoint, data, generator, worker
 from core.settings import TrainRequest
@@ -166,10 +166,12 @@ def test_the_generator_is_the_best_moment_of_the_run(monkeypatch):
     worker.work(run)
     assert checkpoint.best(run) == 10
     assert 10 in run.checkpoints(), "thinning spares the best"
-    assert len(run.checkpoints()) == checkpoint.KEPT
+    assert len(run.checkpoints()) == policy.PRIVATE.checkpoints
     net = generator.load(run.result)
     saved = checkpoint.read(run.checkpoints()[10], torch.device("cpu"))
     assert torch.equal(net.layers[0].weight, saved["average"]["layers.0.weight"])
+    judge = generator.load_discriminator(run.result)
+    assert torch.equal(judge.layers[0].bias, saved["d"]["layers.0.bias"])
     assert "10 steps" in (run.result / "README.md").read_text()
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw, PngImagePlugin
 
-from core import decode, images
+from core import images, policy
 from core.errors import UserError
 
 
@@ -341,7 +341,7 @@ def test_a_jpeg_bomb_is_refused_and_a_phones_photo_is_not(monkeypatch):
     place = data.index(b"\xff\xc0") + 5  # height and width of the frame header
     refused(data[:place] + struct.pack(">HH", 60_000, 60_000) + data[place + 4 :], "60000 × 60000")
     # More pixels than may be decoded at once, few enough for a JPEG, which is reduced on the way:
-    monkeypatch.setattr(decode, "MAX_PIXELS", 500_000)
+    monkeypatch.setattr(policy, "PRIVATE", policy.Limits(picture_pixels=500_000))
     assert images.open_picture(data, max_pixels=240_000).size == (600, 400)
     refused(encoded(scene(1200, 800), "JPEG", progressive=True), "1200 × 800")
 
@@ -383,7 +383,7 @@ def test_an_empty_a_missing_and_an_unreadable_file(tmp_path):
 
 def test_a_file_of_too_many_bytes_is_refused_unread(tmp_path):
     with open(tmp_path / "huge.png", "wb") as file:
-        file.truncate(decode.MAX_BYTES + 1)  # sparse
+        file.truncate(policy.PRIVATE.picture_bytes + 1)  # sparse
     refused(tmp_path / "huge.png", "huge.png", "200 MB")
 
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 from pictures import scene, texture
 
-from core import jobs
+from core import jobs, policy
 from core.errors import UserError
 from core.settings import MeasureRequest, Progress, Result, StyleRequest
 
@@ -58,7 +58,7 @@ def test_a_waiting_job_can_be_cancelled_and_the_line_moves_up(slow_engine):
 
 
 def test_too_many_waiting_jobs_are_refused(slow_engine, monkeypatch):
-    monkeypatch.setattr(jobs, "MAX_WAITING", 2)
+    monkeypatch.setattr(policy, "PRIVATE", policy.Limits(jobs_all=2))
     gate, _ = slow_engine
     first = submit()
     next(u for u in first.updates(0.05) if u.latest)

@@ -17,7 +17,7 @@ import pytest
 from local_hub import LocalHub, lfs_digest
 from safetensors.numpy import load_file, save
 
-from core import hub, layout, weights
+from core import hub, layout, policy, weights
 from core.errors import UserError
 
 REPO = "someone/net"
@@ -435,7 +435,7 @@ def test_a_wrong_registry_digest_is_refused(net, local_hub):
 
 def test_too_many_tensors_for_this_computer(net, monkeypatch):
     _, item = net
-    monkeypatch.setattr(weights, "MAX_BYTES", 2000)
+    monkeypatch.setattr(policy, "PRIVATE", policy.Limits(download_bytes=2000))
     assert "at most" in refusal(weights.fetch_tensors, item)
     assert "at most" in refusal(weights.fetch_file, item)
 

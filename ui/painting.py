@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import inspect
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,10 +17,10 @@ from typing import Any
 
 import gradio as gr
 
-from core import images, jobs
+from core import images, jobs, policy, visitors
 from core.errors import UserError
 from core.settings import StyleRequest, settings_of
-from ui import sample_api
+from ui import sample_api, visitor
 from ui import style_look as look
 
 SETTINGS = settings_of(StyleRequest)
@@ -41,23 +42,25 @@ class Visit:
         return str(Path(self.folder.name) / name)
 
 
-_visits: dict[str, Visit] = {}
+_visits: dict[tuple[str, str], Visit] = {}  # by visitor and tab: a tab's own name is not secret enough
+
+
+def _tab(request: gr.Request) -> tuple[str, str]:
+    return visitor.of_request(request), request.session_hash
 
 
 def visit_of(request: gr.Request) -> Visit:
-    if request.session_hash not in _visits:
-        _visits[request.session_hash] = Visit()
-    return _visits[request.session_hash]
+    return _visits.setdefault(_tab(request), Visit())
 
 
 def job_of(request: gr.Request) -> jobs.Job | None:
     """The newest job of a tab, if it has one and is still open."""
-    visit = _visits.get(request.session_hash)
+    visit = _visits.get(_tab(request))
     return visit and visit.job
 
 
 def leave(request: gr.Request) -> None:
-    visit = _visits.pop(request.session_hash, None)
+    visit = _visits.pop(_tab(request), None)
     if visit is None:
         return
     if visit.job:
@@ -68,7 +71,9 @@ def leave(request: gr.Request) -> None:
 # ---------------------------------------------------------------- a job, from widgets and followed
 
 
-def submit(photo: str | None, styles: list | None, style_weights: str, *values: Any) -> jobs.Job:
+def submit(
+    request: gr.Request, photo: str | None, styles: list | None, style_weights: str, *values: Any
+) -> jobs.Job:
     """Queue the painting the widgets describe. `values` are those of `SETTINGS`, in its order."""
     if not photo:
         raise UserError("There is no photo yet; upload one or pick an example.")
@@ -80,8 +85,10 @@ def submit(photo: str | None, styles: list | None, style_weights: str, *values: 
         shares = tuple(float(part) for part in style_weights.split(",") if part.strip())
     except ValueError:
         raise UserError(f"Style weights are {style_weights!r}; write a number for each picture, like 2, 1.") from None
-    request = StyleRequest(**dict(zip(SETTINGS, values, strict=True)), style_shares=shares)
-    return jobs.submit(request, images.open_picture(photo), [images.open_picture(path) for path, _ in styles])
+    wanted = StyleRequest(**dict(zip(SETTINGS, values, strict=True)), style_shares=shares)
+    policy.check(wanted)  # before anything is decoded
+    with visitors.asking(visitor.of_request(request)):
+        return jobs.submit(wanted, images.open_picture(photo), [images.open_picture(path) for path, _ in styles])
 
 
 async def followed(job: jobs.Job) -> AsyncIterator[None]:
@@ -145,10 +152,12 @@ def small(picture: Any) -> Any:
 # ---------------------------------------------------------------- what the API answers
 
 
-async def paint(photo: Any, styles: Any, style_weights: Any, *values: Any) -> AsyncIterator[tuple[Any, dict]]:
+async def paint(
+    request: gr.Request, photo: Any, styles: Any, style_weights: Any, *values: Any
+) -> AsyncIterator[tuple[Any, dict]]:
     """Paint `photo` in the style of `styles`. Streams (preview, progress) and ends with (painting, recipe)."""
     try:
-        job = await asyncio.to_thread(submit, photo, styles, style_weights, *values)
+        job = await asyncio.to_thread(submit, request, photo, styles, style_weights, *values)
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
     shown = None
@@ -166,8 +175,16 @@ async def paint(photo: Any, styles: Any, style_weights: Any, *values: Any) -> As
 
 
 @functools.wraps(sample_api.sample)
-def sample(*values: Any, **named: Any) -> dict[str, Any]:
+def sample(request: gr.Request, *values: Any, **named: Any) -> dict[str, Any]:
     try:
-        return sample_api.sample(*values, **named)
+        with visitors.asking(visitor.of_request(request)):
+            return sample_api.sample(*values, **named)
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
+
+
+# Gradio looks here for what to pass: the request too, which a caller does not see.
+_visible = inspect.signature(sample_api.sample)
+_request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+sample.__signature__ = _visible.replace(parameters=[_request, *_visible.parameters.values()])
+sample.__annotations__ = {"request": gr.Request, **sample_api.sample.__annotations__}

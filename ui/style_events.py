@@ -10,11 +10,12 @@ from typing import Any
 
 import gradio as gr
 
-from core import device, images, jobs, tray
+from core import device, images, jobs, policy, tray, visitors
 from core.errors import UserError
 from core.settings import MeasureRequest, StyleRequest
 from core.style import budget, choice
 from ui import style_look as look
+from ui import visitor
 from ui.painting import SETTINGS, Visit, followed, job_of, outcome, small, submit, told, visit_of, words
 
 SHOWABLE = {".jpg", ".jpeg", ".png", ".webp", ".gif"}  # by browsers; anything else is turned into PNG
@@ -49,7 +50,7 @@ async def start(request: gr.Request, photo: Any, styles: Any, style_weights: Any
     if visit.job:
         visit.job.cancel()
     try:
-        job = visit.job = await asyncio.to_thread(submit, photo, styles, style_weights, *values)
+        job = visit.job = await asyncio.to_thread(submit, request, photo, styles, style_weights, *values)
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
     yield tuple(
@@ -189,13 +190,14 @@ def restored(path: str | None) -> list[Any]:
     return [said, None, shares, *(getattr(request, name) for name in SETTINGS)]
 
 
-async def forecast(photo: str | None, *values: Any) -> str:
+async def forecast(request: gr.Request, photo: str | None, *values: Any) -> str:
     """What this painting will take here, told before it starts. The first time, this machine is measured."""
     if photo is None:
         return ""
     try:
-        request = StyleRequest(**dict(zip(SETTINGS, values, strict=True)))
-        name = choice.choose(request.network)
+        wanted = StyleRequest(**dict(zip(SETTINGS, values, strict=True)))
+        policy.check(wanted)
+        name = choice.choose(wanted.network)
         if not choice.available()[name]:
             return look.forecast("VGG-19 is downloaded first (50 MB), once.")
         if device.borrowed:
@@ -203,11 +205,13 @@ async def forecast(photo: str | None, *values: Any) -> str:
         if budget.known(name) is None:
             if not jobs.idle():
                 return look.forecast("What it takes will be measured when your turn comes.")
-            async with contextlib.aclosing(followed(jobs.submit(MeasureRequest(name)))) as ticks:
+            with visitors.asking(visitor.of_request(request)):
+                job = jobs.submit(MeasureRequest(name))
+            async with contextlib.aclosing(followed(job)) as ticks:
                 async for _ in ticks:
                     pass
         picture = await asyncio.to_thread(images.open_picture, photo)
-        takes = budget.check(request, picture.size, budget.known(name))
+        takes = budget.check(wanted, picture.size, budget.known(name))
     except UserError as error:
         return look.forecast(str(error))
     memory = f"{takes.memory / 1e9:.1f} GB"

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import gradio as gr
 
+from core import policy
+
 _ROOT = Path(__file__).parent.parent
 _COLOURS = tomllib.loads((_ROOT / ".streamlit" / "config.toml").read_text())["theme"]
 EXAMPLES = _ROOT / "examples"
@@ -106,6 +108,15 @@ def status(words: str, share: float | None = None) -> str:
 def forecast(words: str) -> str:
     """A quiet line above the button: what pressing it will take."""
     return f'<p class="forecast">{escape(words)}</p>'
+
+
+def shared() -> str:
+    """What is different where strangers come, said once on the page."""
+    limits = policy.limits()
+    return (
+        f"On this shared computer pictures can have up to {policy.megabytes(limits.picture_bytes)}, and what you make "
+        f"is gone after {limits.hours:g} hours."
+    )
 
 
 def notice(*sentences: str) -> str:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import shutil
-import tempfile
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -214,5 +213,9 @@ def branch(run: runs.Run) -> None:
 
 
 def zipped(folder: Path) -> bytes:
-    with tempfile.TemporaryDirectory() as place:
-        return Path(shutil.make_archive(f"{place}/generator", "zip", folder)).read_bytes()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for path in sorted(folder.iterdir()):
+            if path.is_file() and not path.is_symlink():
+                archive.write(path, path.name)
+    return file.getvalue()

@@ -10,13 +10,20 @@ Such a *reference* stands in requests and recipes.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import hub, runs, weights
-from core.errors import UserError
+from PIL import Image
 
+from core import hub, images, policy, runs, visitors, weights
+from core.errors import UserError
+from core.gan import points
+from core.settings import Result, SampleRequest
+
+JUDGE = "discriminator.safetensors"
+SHEET = 8  # rows and columns of the sheet of samples that a generator comes with
 FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 NOT_GENERATORS = re.compile(r"discrim|critic|netd|optim|sched|training_args|classif|inception|(^|[/_.-])d[/_.-]", re.I)
 GENERATORS = re.compile(r"gen|netg|ema|(^|[/_.-])g[/_.-]|^model\.safetensors$|^pytorch_model\.bin$", re.I)
@@ -24,12 +31,14 @@ GENERATORS = re.compile(r"gen|netg|ema|(^|[/_.-])g[/_.-]|^model\.safetensors$|^p
 
 @dataclass(frozen=True)
 class Choice:
-    """A generator that can be sampled now, or after fetching. `where`: "bundled", "run" or "hub"."""
+    """A generator that can be sampled now, or after fetching. `where`: "bundled", "run" or "hub". `judged`: whether its
+    discriminator is there, which can sort its pictures."""
 
     ref: str
     title: str
     where: str
     here: bool = True
+    judged: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ def choices() -> list[Choice]:
 def bundled() -> list[Choice]:
     """Those that come with Ganvas."""
     entries = [e for e in weights.registry().values() if e.kind == "generator" and not e.repo]
-    return [Choice(e.name, e.title, "bundled") for e in entries if weights.bundled(e.name)]
+    return [Choice(e.name, e.title, "bundled", judged=_judged(bundled_folder(e.name))) for e in entries]
 
 
 def bundled_folder(name: str) -> Path:
@@ -91,9 +100,32 @@ def bundled_folder(name: str) -> Path:
     return weights.bundled(name).parent
 
 
+def shipped(request: SampleRequest) -> Result | None:
+    """The pictures of a request from the sheet that a bundled generator came with: those of its first seed, made by
+    the script that shipped it. To show something while the engine wakes up; another processor may round them
+    otherwise. None for all other requests."""
+    usual = SampleRequest(request.generator, count=min(request.count, SHEET**2))
+    if request != usual or request.generator not in {choice.ref for choice in bundled()}:
+        return None
+    folder = bundled_folder(request.generator)
+    side = json.loads((folder / "config.json").read_text())["size"]
+    sheet = Image.open(folder / "samples.png")
+    tiles = images.cells(sheet, SHEET, gap=2)[: request.count]
+    small = tuple(tile.resize((side, side), Image.Resampling.NEAREST) for tile in tiles)
+    return Result(small, request.recipe(points=list(points.of_seed(0, request.count))), 0.0)
+
+
+def _judged(folder: Path | None) -> bool:
+    return folder is not None and (folder / JUDGE).is_file()
+
+
 def own() -> list[Choice]:
     """Your own runs, newest first: finished ones and those with a checkpoint."""
-    return [Choice(f"run:{r.id}", r.name, "run") for r in runs.all_runs() if r.result or r.checkpoints()]
+    return [
+        Choice(f"run:{r.id}", r.name, "run", judged=_judged(r.result) or bool(r.checkpoints()))
+        for r in runs.all_runs()
+        if r.result or r.checkpoints()
+    ]
 
 
 def known() -> list[Choice]:
@@ -103,13 +135,27 @@ def known() -> list[Choice]:
 
 
 def fetched() -> list[Choice]:
-    """What was fetched from the Hub and understood, the last used first."""
+    """What was fetched from the Hub and understood, the last used first; of strangers, what they themselves fetched."""
     found = []
     for item in weights.cache_entries():
         about = _metadata(item.path) if item.path.parent.name == "tensors" else {}
         if "generator" in about:
-            found.append(Choice(about["generator"], about["title"], "hub"))
-    return found
+            found.append(Choice(about["generator"], about["title"], "hub", judged="discriminator" in about))
+    theirs = _noted().read_text("utf-8").splitlines() if policy.public() and _noted().is_file() else []
+    return [choice for choice in found if not policy.public() or choice.ref in theirs]
+
+
+def note(ref: str) -> None:
+    """Whoever is asking has fetched this generator: in public mode the cache is everybody's, the list is not."""
+    if not policy.public() or ref in {choice.ref for choice in fetched()}:
+        return
+    _noted().parent.mkdir(parents=True, exist_ok=True)
+    with open(_noted(), "a", encoding="utf-8") as file:
+        file.write(f"{ref}\n")
+
+
+def _noted() -> Path:
+    return visitors.place(runs.home()) / "fetched.txt"
 
 
 def _metadata(path: Path) -> dict[str, str]:

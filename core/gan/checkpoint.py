@@ -16,9 +16,8 @@ from typing import Any
 
 import torch
 
+from core import policy
 from core.runs import Run
-
-KEPT = 8
 
 
 def save(run: Run, state: dict[str, Any], seconds: float, score: float | None = None) -> None:
@@ -77,8 +76,9 @@ def _scores(run: Run) -> dict[str, float]:
 
 
 def _thin(run: Run) -> None:
-    """Beyond `KEPT`, the one between the closest neighbours goes; never the first, the best or the two newest."""
-    while len(checkpoints := list(run.checkpoints().items())) > KEPT:
+    """Of more than may be kept, the one between the closest neighbours goes; never the first, the best or the two
+    newest."""
+    while len(checkpoints := list(run.checkpoints().items())) > policy.limits().checkpoints:
         steps, kept = [step for step, _ in checkpoints], best(run)
         inner = [i for i in range(1, len(steps) - 2) if steps[i] != kept]
         closest = min(inner, key=lambda i: steps[i + 1] - steps[i - 1])

@@ -16,21 +16,19 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from core import images
-from core.decode import MAX_BYTES
+from core import images, policy, runs
 from core.errors import UserError
 from core.gan import dicebear
 from core.settings import Progress, TrainRequest
 
 MINIMUM = 32  # different pictures: fewer are copied rather than learned from
-MAX_FILES = 200_000
 ZIP_BYTES = 10**9  # what a zip may unpack to, beyond 20 times its own size
 NAMED = 200  # unusable files told one by one; more are only counted
 ODD = 2.0  # a side more than twice the other
@@ -110,7 +108,7 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, budge
     if entry.flag_bits & 1:
         raise UserError(f"{name} is locked with a password inside its zip; pack it again without.")
     budget[0] -= entry.file_size
-    if entry.file_size > MAX_BYTES or budget[0] < 0:
+    if entry.file_size > policy.limits().picture_bytes or budget[0] < 0:
         raise UserError(f"{name} unpacks to more than a picture can have; it was not opened.")
     try:
         return archive.read(entry)  # never more than `file_size`, whatever the data would unpack to
@@ -176,10 +174,13 @@ def _candidates(source: Mapping[str, Any], request: TrainRequest, run: Path) -> 
             pictures = dicebear.drawn(source["name"], count, request.size, request.colour == "rgba")
             return count, (prepared(picture, request) for picture in pictures)
         case "download":
-            pictures = _downloaded(DOWNLOADS[source["name"]], run)
+            pictures = _downloaded(DOWNLOADS[source["name"]])[: policy.limits().images]
             return len(pictures), (prepared(Image.fromarray(pixels), request) for pixels in pictures)
         case "folder":
-            found = list(itertools.islice(find(run / source["path"]), MAX_FILES))  # an absolute path replaces `run`
+            most = policy.limits().images
+            found = list(itertools.islice(find(run / source["path"]), most + 1))  # an absolute path replaces `run`
+            if len(found) > most:
+                raise UserError(f"There are more than {most:,} files; a run takes up to {most:,} here, so give fewer.")
             return len(found), _in_threads(found, request)
     raise ValueError(f"unknown source {source}")
 
@@ -191,10 +192,10 @@ def _in_threads(found: list[Found], request: TrainRequest) -> Iterator[Prepared 
             yield from threads.map(_opened, block, itertools.repeat(request))
 
 
-def _downloaded(name: str, run: Path) -> np.ndarray:
+def _downloaded(name: str) -> np.ndarray:
     """MNIST and its like through torchvision, kept beside the runs. Needs a network the first time."""
     try:
-        return getattr(_torchvision().datasets, name)(run.parent / ".downloads", download=True).data.numpy()
+        return getattr(_torchvision().datasets, name)(runs.home() / "runs" / ".downloads", download=True).data.numpy()
     except (ImportError, OSError, RuntimeError) as error:
         raise UserError(f"{name} could not be downloaded ({error}); choose a set that is drawn here.") from error
 
@@ -302,9 +303,12 @@ def load(run: Path) -> np.ndarray:
 def read_report(run: Path) -> Report | None:
     """The check-up of a run, or None when there is none (yet)."""
     try:
-        return Report(**json.loads((run / "data" / "report.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        report = Report(**json.loads((run / "data" / "report.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    kinds = {"int": int, "str": str, "tuple[str, ...]": list}
+    sound = all(isinstance(getattr(report, field.name), kinds[field.type]) for field in fields(Report))
+    return report if sound and all(isinstance(problem, str) for problem in report.problems) else None
 
 
 def _write_report(folder: Path, report: Report) -> None:

@@ -54,7 +54,8 @@ def open_generator(ref: str, averaged: bool = True, progress: OnBytes | None = N
     """
     if ref.startswith("run:"):
         run, _ = catalogue.run_ref(ref)
-        return _of_run(ref, averaged, _stamp(run.path / "result" / "model.safetensors", *run.checkpoints().values()))
+        stamp = _stamp(run.path / "result" / "model.safetensors", *run.checkpoints().values())
+        return _of_run(run, ref, averaged, stamp)
     if ref.startswith("hub:") or "/" in ref or weights.entry(ref).repo:
         return _fetched(fetch(ref, progress))
     return _bundled(ref, _stamp(weights.bundled(ref)))
@@ -75,8 +76,8 @@ def _bundled(name: str, _stamp: float) -> Loaded:
 
 
 @functools.lru_cache(4)
-def _of_run(ref: str, averaged: bool, _stamp: float) -> Loaded:
-    run, step = catalogue.run_ref(ref)
+def _of_run(run: catalogue.runs.Run, ref: str, averaged: bool, _stamp: float) -> Loaded:
+    _, step = catalogue.run_ref(ref)  # `run` too is what is remembered: equal names are other runs for other visitors
     checkpoints = run.checkpoints()
     if step is None and averaged and run.result:
         return Loaded(ref, run.name, generator.load(run.result), generator.load_discriminator(run.result))
@@ -107,6 +108,12 @@ def fetch(what: str, progress: OnBytes | None = None) -> str:
     Nothing is asked of the network where that has been done before. `UserError` for every fault of the Hub, and for
     files that hold something else; then nothing is kept.
     """
+    ref = _fetch(what, progress)
+    catalogue.note(ref)
+    return ref
+
+
+def _fetch(what: str, progress: OnBytes | None) -> str:
     name, found = _known(what)
     if found.pinned and weights.load_stored(name or found.stored):
         return what if name else str(found)
@@ -163,7 +170,7 @@ def _understood(
     config = _config(found) if "config.json" in beside else {}
     if config.keys() == OURS and found.file.endswith(".safetensors"):
         network, said = _ours(entry, config, progress)
-        return network, said, _their_judge(found) if generator.JUDGE in beside else None
+        return network, said, _their_judge(found) if catalogue.JUDGE in beside else None
     if found.file.endswith(".safetensors"):
         arrays = weights.fetch_tensors(entry, progress=progress)
         tensors = {"": {key: torch.from_numpy(value) for key, value in arrays.items()}}
@@ -191,7 +198,7 @@ def _ours(entry: Entry, config: dict[str, Any], progress: OnBytes | None) -> tup
 
 def _their_judge(found: HubRef) -> Discriminator | None:
     """The discriminator that Ganvas published along; one that is damaged is left out, as sampling works without."""
-    path = weights.fetch_file(_entry(found, generator.JUDGE))
+    path = weights.fetch_file(_entry(found, catalogue.JUDGE))
     try:
         return generator.load_discriminator(path.parent)
     except UserError:

@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
+from core import policy
 from core.errors import UserError
-from core.weights import MAX_BYTES
 
 # What torch.save writes for dictionaries of tensors and numbers.
 ALLOWED = re.compile(
@@ -78,7 +78,7 @@ def _check_zip(path: Path, name: str) -> None:
         entries = archive.infolist()
         # torch never compresses: what claims to be larger inside than the file itself was made to do harm.
         inside = sum(entry.file_size for entry in entries)
-        if inside > min(MAX_BYTES, path.stat().st_size):
+        if inside > min(policy.limits().download_bytes, path.stat().st_size):
             raise UserError(f"{name} would unpack to {inside / 1e6:,.0f} MB; it was not opened.")
         programs = [entry for entry in entries if entry.filename.endswith(".pkl")]
         if not programs:

@@ -3,11 +3,14 @@
 `python -m core train FOLDER` runs `work`, alone or under `accelerate launch`: then every process trains on its part
 of each batch and only the first one writes. Knows no pages. It is the one place that decides *when* something is
 saved; none of that has an influence on what is learned.
+
+A person ends it by the folder's `control` or with Ctrl-C: then the run is paused. The system ends it with SIGTERM
+(a shutdown, a Space put to sleep): it saves and is gone within seconds, its last word still "running", so that the run
+shows as interrupted; no other run is begun. Where a run has only so many minutes, it is finished when they are over.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import json
 import os
@@ -15,7 +18,7 @@ import shutil
 import signal
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -23,7 +26,7 @@ from accelerate import Accelerator
 from PIL import Image
 
 from core import device as devices
-from core import images, runs
+from core import images, policy, runs
 from core.errors import UserError
 from core.gan import checkpoint, data, generator
 from core.gan.metrics import COMPARED, Judge
@@ -47,7 +50,7 @@ def work(run: Run, check_only: bool = False) -> None:
         accelerator.wait_for_everyone()
         _train(run, accelerator)
         return
-    with _next_in_queue(), runs.claimed(run):
+    with runs.claimed(run):
         told = _Told(run)
         before = run.state
         kept = {name: before[name] for name in ("step", "seconds") if name in before}
@@ -56,14 +59,15 @@ def work(run: Run, check_only: bool = False) -> None:
             _prepare(run, told)
             alone = accelerator.num_processes == 1
             if alone and (check_only or "threads" not in run.budget):
-                _measure(run, accelerator)
+                _measure(run, accelerator, told)
             if check_only:
                 _say(run, runs.READY)
             else:
                 accelerator.wait_for_everyone()
                 _train(run, accelerator, told)
         except _Ended:
-            _say(run, runs.PAUSED if run.checkpoints() else runs.NEW, **kept)
+            if not told.shutdown:
+                _say(run, runs.PAUSED if run.checkpoints() else runs.NEW, **kept)
         except UserError as error:
             _say(run, runs.FAILED, **{**kept, **_made(run)}, message=str(error))
             raise
@@ -78,15 +82,8 @@ def work(run: Run, check_only: bool = False) -> None:
             raise
         finally:
             told.forget()
-
-
-@contextlib.contextmanager
-def _next_in_queue() -> Iterator[None]:
-    """However this run ends, the next one begins."""
-    try:
-        yield
-    finally:
-        runs.start_next()
+            if not told.shutdown:
+                runs.start_next()
 
 
 def _accelerator() -> Accelerator:
@@ -103,14 +100,18 @@ class _Ended(Exception):
 
 
 class _Told:
-    """What the worker has been told: by the folder's `control`, or by a signal (Ctrl-C, shutdown: pause)."""
+    """What the worker has been told: by the folder's `control`, or by a signal (Ctrl-C and shutdown: pause)."""
 
     def __init__(self, run: Run):
-        self.run, self.signalled, self.looked, self.last = run, False, 0.0, ""
+        self.run, self.signalled, self.looked, self.last = run, 0, 0.0, ""
         self.handlers = {s: signal.signal(s, self._signal) for s in (signal.SIGTERM, signal.SIGINT)}
 
-    def _signal(self, *_: Any) -> None:
-        self.signalled = True
+    def _signal(self, number: int, _: Any) -> None:
+        self.signalled = number
+
+    @property
+    def shutdown(self) -> bool:
+        return self.signalled == signal.SIGTERM
 
     def __call__(self) -> str:
         now = time.perf_counter()
@@ -155,21 +156,23 @@ def _prepare(run: Run, told: _Told) -> None:
     (run.path / "budget.json").unlink(missing_ok=True)
 
 
-def _measure(run: Run, accelerator: Accelerator) -> None:
+def _measure(run: Run, accelerator: Accelerator, told: _Told) -> None:
     """What the run will take, from twenty steps of the real thing that are then thrown away."""
     _say(run, run.state["status"], message="Measuring")
-    budget = measure(Training(run.request, data.load(run.path), accelerator))
+    budget = measure(Training(run.request, data.load(run.path), accelerator), told)
     (run.path / "budget.json").write_text(json.dumps(budget))
 
 
-def measure(training: Training) -> dict[str, float]:
+def measure(training: Training, told: Callable[[], str] = str) -> dict[str, float]:
     """seconds_per_step, seconds_per_thousand (pictures), seconds (the whole run), steps (measured), threads,
     parameters."""
     request = training.request
-    threads = _best_threads(training)
+    threads = _best_threads(training, told)
     began = time.perf_counter()
     steps = 0
     while steps < MEASURED_STEPS and (steps < 3 or time.perf_counter() - began < MEASURE_SECONDS):
+        if told():
+            raise _Ended
         training.step()["loss_g"].item()
         steps += 1
     each = (time.perf_counter() - began) / steps
@@ -183,13 +186,15 @@ def measure(training: Training) -> dict[str, float]:
     }
 
 
-def _best_threads(training: Training) -> int:
+def _best_threads(training: Training, told: Callable[[], str]) -> int:
     """How many threads are fastest here and now. Small networks gain little from several; and where other programs
     keep the cores busy, threads that wait for each other are many times slower than one."""
     most = torch.get_num_threads()
     candidates = [n for n in (1, 2, 4, 8, 16, 32) if n < most] + [most]
     lasted = {}
     for threads in candidates:
+        if told():
+            raise _Ended
         torch.set_num_threads(threads)
         training.step()  # reserves memory, chooses algorithms
         began = time.perf_counter()
@@ -227,9 +232,13 @@ def _train(run: Run, accelerator: Accelerator, told: _Told | None = None) -> Non
         return
     diary = _Diary(run, request, training, seconds)
     diary.begin()
-    for progress in train(training, stopped=lambda: bool(told())):
+    for progress in train(training, stopped=lambda: bool(told()) or diary.time_is_up):
         diary.write(progress)
-    diary.end(told() if training.steps < request.steps else "stop")
+    if told.shutdown:
+        diary.save(judged=False)
+        return
+    over = training.steps >= request.steps or diary.time_is_up
+    diary.end("stop" if over else told())
 
 
 class _Diary:
@@ -245,6 +254,10 @@ class _Diary:
     @property
     def seconds(self) -> float:
         return self.before + time.perf_counter() - self.began
+
+    @property
+    def time_is_up(self) -> bool:
+        return not policy.within(self.seconds / 60, policy.limits().train_minutes)
 
     def begin(self) -> None:
         """Forget what a killed process wrote after its last checkpoint: it will be made again."""
@@ -269,8 +282,8 @@ class _Diary:
         if time.perf_counter() - self.saved > self.every:
             self.save()
 
-    def save(self) -> None:
-        score = self._score()
+    def save(self, judged: bool = True) -> None:
+        score = self._score() if judged else None
         began = time.perf_counter()
         try:
             checkpoint.save(self.run, self.training.state(), self.seconds, score)
@@ -313,7 +326,9 @@ class _Diary:
         )
         generator.save(chosen, self.run.path / "result", self.training.sample(64, chosen), recipe)
         generator.save_discriminator(judge.eval(), self.run.path / "result")
-        self._say(runs.FINISHED, None)
+        minutes = policy.limits().train_minutes
+        early = self.time_is_up and f"Finished after {minutes:g} minutes, as long as a run may train here."
+        self._say(runs.FINISHED, None, early or "")
 
     def _best(self) -> tuple[Generator, Discriminator, int]:
         """The average of the checkpoint that was judged best, as GANs get worse again as often as not, or else of the
@@ -335,8 +350,9 @@ class _Diary:
             for path in sheets[1:-1:2]:
                 path.unlink()
 
-    def _say(self, status: str, progress: Progress | None) -> None:
+    def _say(self, status: str, progress: Progress | None, message: str = "") -> None:
         more: dict[str, Any] = {"step": self.training.steps, "total": self.request.steps, "seconds": self.seconds}
+        more["message"] = message
         if progress is not None:
             more |= {"seconds_left": progress.seconds_left, **progress.losses}
         _say(self.run, status, **more)

@@ -1,0 +1,75 @@
+"""What is old is cleaned away, where strangers come: runs, pictures on their way, what was fetched from the Hub.
+
+Nothing is cleaned in private mode. Plain: the server calls `sweep` now and then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from core import policy, runs, tray, visitors, weights
+
+EVERY_SECONDS = 600
+SHARE = 0.8  # what is full is emptied down to this share, so that there is room for a while
+TEMPORARY = ("ganvas-", "gradio")  # what both UIs call their folders for files on their way
+
+
+def sweep() -> None:
+    """Clean once. What is being trained is never touched."""
+    limits = policy.limits()
+    if not policy.public():
+        return
+    oldest = time.time() - 3600 * limits.hours
+    tray.forget(oldest)
+    _runs(oldest, limits.disk_all)
+    _cache(oldest, limits.cache_bytes)
+    _temporary(oldest)
+
+
+def _runs(oldest: float, most: int) -> None:
+    """Those nobody has looked after since `oldest`; then, while all take too much, the oldest of them."""
+    resting = sorted((run for run in runs.everyones() if not run.alive), key=touched)
+    used = visitors.size_of(runs.home())
+    crowded = used > most
+    for run in resting:
+        if touched(run) < oldest or (crowded and used > SHARE * most):
+            used -= visitors.size_of(run.path)
+            runs.remove(run)
+    for place in visitors.places(runs.home()):
+        for folder in (place / "runs", place):
+            with contextlib.suppress(OSError):  # not empty
+                folder.rmdir()
+
+
+def touched(run: runs.Run) -> float:
+    """When something last happened to a run."""
+    times = [path.stat().st_mtime for name in ("config.json", "state.json") if (path := run.path / name).exists()]
+    return max(times, default=0.0)
+
+
+def _cache(oldest: float, most: int) -> None:
+    entries = weights.cache_entries()  # the last used first
+    used = sum(entry.size for entry in entries)
+    for entry in reversed(entries):
+        if entry.name not in weights.registry() and (entry.used < oldest or used > SHARE * most):
+            entry.path.unlink(missing_ok=True)
+            used -= entry.size
+
+
+def _temporary(oldest: float) -> None:
+    """Files of visits whose end nobody noticed."""
+    for folder in Path(tempfile.gettempdir()).iterdir():
+        if not folder.name.startswith(TEMPORARY) or folder.is_symlink() or not folder.is_dir():
+            continue
+        for where, _, names in os.walk(folder, topdown=False):
+            for name in names:
+                with contextlib.suppress(OSError):  # another user's
+                    if os.lstat(os.path.join(where, name)).st_mtime < oldest:
+                        os.unlink(os.path.join(where, name))
+            with contextlib.suppress(OSError):  # not empty
+                if os.lstat(where).st_mtime < oldest:
+                    os.rmdir(where)

@@ -1,0 +1,133 @@
+"""What may be asked for here, and by whom: private mode for one's own computer, public mode for strangers.
+
+On a Hugging Face Space (`SPACE_ID`), or with `GANVAS_PUBLIC=1`, the studio is public: everybody sees only what is
+theirs (`core.visitors`), and the limits below hold. Else it is private: one owner, everything allowed. Every limit
+stands here and nowhere else; widgets take their bounds from it, and whatever takes a request in (`jobs.submit`,
+`runs.create`, uploads, downloads) checks it. Engines know nothing of it. Plain: read anew at every call, no UI.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.errors import UserError
+from core.settings import Request, SampleRequest, Setting
+from core.settings import settings_of as all_settings_of
+
+ELSEWHERE = "on your own computer Ganvas has no such limit"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one visitor, and all together, may use. None: as much as there is."""
+
+    settings: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # kind of request -> setting -> most
+    points: int | None = None  # pictures named one by one in a request to sample
+    picture_bytes: int = 200_000_000  # of one picture's file
+    picture_pixels: int = 100_000_000  # decoded at once
+    upload_bytes: int | None = None  # in one file, and in all files of one run
+    upload_files: int | None = None  # in one upload
+    uploads_hourly: int | None = None  # bytes a visitor may send in an hour
+    uploads_hourly_all: int | None = None  # bytes all visitors together may send in an hour
+    images: int = 200_000  # pictures a run learns from
+    train_minutes: float | None = None  # of one run
+    checkpoints: int = 8  # kept of one run
+    runs: int | None = None  # a visitor may keep
+    disk: int | None = None  # bytes of a visitor
+    disk_all: int | None = None  # bytes of all visitors together
+    jobs: int | None = None  # of a visitor, waiting or at work
+    jobs_all: int = 20  # waiting: a longer queue is no use to anybody in it
+    trainings: int | None = None  # runs of a visitor, waiting or at work
+    trainings_all: int | None = None  # runs waiting
+    download_bytes: int = 2**30  # of one file from the Hub, or the tensors taken out of one
+    cache_bytes: int | None = None  # all that was fetched from the Hub
+    tray: int = 40  # pictures of a visitor on their way between pages
+    tray_all: int = 40
+    hours: float | None = None  # after which what nobody touched is cleaned away
+
+
+PRIVATE = Limits()
+PUBLIC = Limits(
+    settings={
+        "style": {"size": 1024, "steps": 200},
+        "train": {"size": 64, "steps": 20_000, "batch": 128, "latent": 128, "width_g": 64, "width_d": 64},
+        "sample": {"count": 100},
+    },
+    points=240,
+    picture_bytes=20_000_000,
+    picture_pixels=50_000_000,
+    upload_bytes=100_000_000,
+    upload_files=1000,
+    uploads_hourly=400_000_000,
+    uploads_hourly_all=8_000_000_000,
+    images=5000,
+    train_minutes=20,
+    checkpoints=4,
+    runs=5,
+    disk=600_000_000,
+    disk_all=20_000_000_000,
+    jobs=3,
+    trainings=2,
+    trainings_all=20,
+    download_bytes=200_000_000,
+    cache_bytes=5_000_000_000,
+    tray=6,
+    tray_all=200,
+    hours=24,
+)
+
+
+def public() -> bool:
+    """Whether strangers come here."""
+    chosen = os.environ.get("GANVAS_PUBLIC", "")
+    return chosen == "1" if chosen in ("0", "1") else bool(os.environ.get("SPACE_ID"))
+
+
+def limits() -> Limits:
+    """Those that hold here."""
+    return PUBLIC if public() else PRIVATE
+
+
+def settings_of(request: type[Request]) -> dict[str, Setting]:
+    """The settings of a request as they may be chosen here: with lower bounds where strangers come."""
+    most = limits().settings.get(request.kind, {})
+    return {name: _at_most(about, most.get(name)) for name, about in all_settings_of(request).items()}
+
+
+def _at_most(about: Setting, most: int | None) -> Setting:
+    if most is None:
+        return about
+    if about.choices:
+        return dataclasses.replace(about, choices={c: words for c, words in about.choices.items() if c <= most})
+    return dataclasses.replace(about, hi=most)
+
+
+def check(request: Request) -> None:
+    """Raises `UserError` when the request asks for more than is allowed here."""
+    allowed = settings_of(type(request))
+    for name, most in limits().settings.get(request.kind, {}).items():
+        value = getattr(request, name)
+        if value > most:
+            about = allowed[name]
+            raise UserError(
+                f"{about.label} is {value}{about.unit}; on this shared computer choose at most {most}{about.unit} "
+                f"({ELSEWHERE})."
+            )
+    if isinstance(request, SampleRequest) and not within(len(request.points), limits().points):
+        raise UserError(
+            f"{len(request.points)} pictures are named; on this shared computer name at most {limits().points} "
+            f"({ELSEWHERE})."
+        )
+
+
+def within(amount: float, most: float | None) -> bool:
+    """Whether an amount is allowed by a limit, which None is not."""
+    return most is None or amount <= most
+
+
+def megabytes(size: float) -> str:
+    """A number of bytes in words."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -1,0 +1,215 @@
+"""The door to everything that is served: who may come in, what may be carried in, and what goes out with each answer.
+
+An ASGI middleware in front of both UIs. In both modes it turns away what other sites make a browser send (Gradio would
+answer any of them, with credentials), and ends streams that are still open when the studio stops. In public mode it
+also gives every visitor their secret (`ui.visitor`) and counts what is uploaded. Knows no page and no widget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable
+from http.cookies import SimpleCookie
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core import policy, visitors
+from ui import visitor
+
+UPLOADS = re.compile(r"/_stcore/upload_file/|/gradio_api/upload/?$")
+OTHER_BODIES = 4_000_000  # bytes: the longest thing but a file that a page sends is some settings
+YEAR = 365 * 24 * 3600
+HOUR = 3600
+MOST_COUNTED = 10_000  # visitors whose uploads are counted at a time
+GRACE = 1.0  # seconds an answer may still take once the studio stops
+LOOPBACK = {"localhost", "127.0.0.1", "0.0.0.0"}
+
+
+class Gate:
+    """`Gate(app)` is an ASGI app in front of `app`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if _foreign(headers) and (scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")):
+            await _refuse(scope, receive, send, 403, "This can only be used from its own page.")
+            return
+        if scope["type"] == "websocket":
+            await self.app(scope, receive, send)
+            return
+        carried = _Carried(scope, headers, receive) if policy.public() else None
+        if carried and carried.too_much:
+            await _refuse(scope, receive, send, 413, carried.too_much)
+            return
+        sending = _Sending(scope, headers, send)
+        await _until_stopped(self.app(scope, carried.receive if carried else receive, sending), sending)
+
+
+# ---------------------------------------------------------------- who may come in
+
+
+def _foreign(headers: Headers) -> bool:
+    """Whether a page of another site has made the browser send this. Programs send no origin."""
+    origin = headers.get("origin")
+    if origin is None:
+        return False
+    there = urlsplit(origin).netloc.lower()
+    ours = {headers.get("host", ""), *re.split(r"[,\s]+", headers.get("x-forwarded-host", ""))}
+    ours |= set(re.split(r"[,\s]+", os.environ.get("SPACE_HOST", "")))
+    if not there or there not in {host.lower() for host in ours if host}:
+        return not _both_here(there, headers.get("host", ""))
+    return False
+
+
+def _both_here(one: str, other: str) -> bool:
+    """localhost:7860 and 127.0.0.1:7860 are the same door."""
+    (name, _, port), (other_name, _, other_port) = one.partition(":"), other.partition(":")
+    return {name, other_name} <= LOOPBACK and port == other_port
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, words: str) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": words})
+        return
+    await PlainTextResponse(words, status, {"connection": "close"})(scope, receive, send)
+
+
+# ---------------------------------------------------------------- what goes out with each answer
+
+
+class _Sending:
+    """Sends on, with our headers on top: nothing for foreign origins, no guessing of types, a secret where one is
+    missing."""
+
+    def __init__(self, scope: Scope, headers: Headers, send: Send) -> None:
+        self.scope, self.headers, self.send = scope, headers, send
+        self.begun = self.ended = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = True
+            own = MutableHeaders(scope=message)
+            for name in [name for name in own if name.startswith("access-control-")]:
+                if _foreign(self.headers) or name == "access-control-allow-credentials":
+                    del own[name]
+            own["x-content-type-options"] = "nosniff"
+            own.setdefault("referrer-policy", "same-origin")
+            if self._is_new():
+                own.append("set-cookie", self._cookie())
+        elif message["type"] == "http.response.body":
+            self.ended = not message.get("more_body", False)
+        await self.send(message)
+
+    def _is_new(self) -> bool:
+        """A browser that opens a page and has no secret yet. Only then, so that the many requests of one page, sent
+        at once, do not all bring another one home."""
+        opens = self.scope["method"] == "GET" and "text/html" in self.headers.get("accept", "")
+        return policy.public() and opens and not visitor.secret_in(_cookies(self.headers))
+
+    def _cookie(self) -> str:
+        """In a frame of huggingface.co only a cookie with `SameSite=None; Secure; Partitioned` is kept."""
+        secure = (self.headers.get("x-forwarded-proto") or self.scope["scheme"]).split(",")[0].strip() == "https"
+        where = "SameSite=None; Secure; Partitioned" if secure else "SameSite=Lax"
+        return f"{visitor.COOKIE}={visitor.new_secret()}; Path=/; Max-Age={YEAR}; HttpOnly; {where}"
+
+
+def _cookies(headers: Headers) -> dict[str, str]:
+    try:
+        return {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
+    except Exception:  # SimpleCookie raises on some nonsense; nonsense is no secret
+        return {}
+
+
+# ---------------------------------------------------------------- what may be carried in
+
+
+class _Carried:
+    """A request's body, counted as it arrives, whatever its Content-Length says."""
+
+    def __init__(self, scope: Scope, headers: Headers, receive: Receive) -> None:
+        self._receive, self._bytes, self.too_much = receive, 0, ""
+        limits = policy.limits()
+        uploads = bool(UPLOADS.search(scope["path"])) and scope["method"] in ("POST", "PUT")
+        self._most = limits.upload_bytes + 100_000 if uploads else OTHER_BODIES
+        self._account = visitors.name_of(visitor.secret_in(_cookies(headers))) if uploads else ""
+        said = headers.get("content-length", "0")
+        if not said.isdecimal() or int(said) > self._most:
+            self.too_much = f"That is more than the {policy.megabytes(self._most)} that can be sent at once."
+        elif uploads and not _within_the_hour(self._account, int(said)):
+            self.too_much = f"{policy.megabytes(limits.uploads_hourly)} an hour can be sent; wait a while."
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        size = len(message.get("body", b""))
+        self._bytes += size
+        if self._account and size:
+            _count(self._account, size)
+        if self._bytes > self._most or (self._account and not _within_the_hour(self._account, 0)):
+            return {"type": "http.disconnect"}
+        return message
+
+
+_sent: OrderedDict[str, tuple[int, int]] = OrderedDict()  # visitor, or "" for all -> (hour, bytes)
+
+
+def _count(account: str, size: int) -> None:
+    """Those who show no secret share one account."""
+    hour = int(time.time() // HOUR)
+    for name in (account, ""):
+        when, before = _sent.get(name, (hour, 0))
+        _sent[name] = (hour, size + (before if when == hour else 0))
+        _sent.move_to_end(name)
+    while len(_sent) > MOST_COUNTED:
+        _sent.popitem(last=False)
+
+
+def _within_the_hour(account: str, more: int) -> bool:
+    hour, limits = int(time.time() // HOUR), policy.limits()
+    for name, most in ((account, limits.uploads_hourly), ("", limits.uploads_hourly_all)):
+        when, before = _sent.get(name, (hour, 0))
+        if (before if when == hour else 0) + more > most:
+            return False
+    return True
+
+
+# ---------------------------------------------------------------- when the studio stops
+
+_answering: set[asyncio.Future] = set()  # one for each answer being given; set, it has to end
+
+
+def stop() -> None:
+    """End the answers that are still being given (Gradio's streams never end by themselves). From any thread."""
+    for stopped in list(_answering):
+        stopped.get_loop().call_soon_threadsafe(lambda one=stopped: one.done() or one.set_result(None))
+
+
+async def _until_stopped(answer: Awaitable[None], sending: _Sending) -> None:
+    answering, stopped = asyncio.ensure_future(answer), asyncio.get_running_loop().create_future()
+    _answering.add(stopped)
+    try:
+        await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            await asyncio.wait({answering}, timeout=GRACE)
+        if answering.done():
+            answering.result()
+            return
+    finally:
+        _answering.discard(stopped)
+        if not answering.done():
+            answering.cancel()
+    await asyncio.wait({answering}, timeout=GRACE)
+    if sending.begun and not sending.ended:
+        await sending({"type": "http.response.body", "body": b"", "more_body": False})
