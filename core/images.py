@@ -221,6 +221,13 @@ def grid(
     return sheet
 
 
+def cells(sheet: Image.Image, columns: int, gap: int) -> list[Image.Image]:
+    """The pictures of a `grid` of square ones, row by row."""
+    side = (sheet.width + gap) // columns - gap
+    corners = [(x, y) for y in range(0, sheet.height, side + gap) for x in range(0, sheet.width, side + gap)]
+    return [sheet.crop((x, y, x + side, y + side)) for x, y in corners]
+
+
 def strip(pictures: Sequence[Image.Image], height: int, *, gap: int = 8, background: str = "white") -> Image.Image:
     """Pictures of any shape side by side, all `height` pixels high."""
     fitted = [

@@ -1,6 +1,6 @@
 """The Generate page: pictures from a generator, to look at, keep, vary, mix and download.
 
-Widgets become a `SampleRequest`; the pieces it is made of are in `generate_look.py`. Nothing is computed here.
+Widgets become a `SampleRequest`; the pieces it is made of are in `ui/`. Nothing is computed here.
 """
 
 import secrets
@@ -10,17 +10,17 @@ import streamlit as st
 from core import tray
 from core.gan import catalogue, points
 from core.settings import SampleRequest, settings_of
+from ui import generate_files as files
 from ui import generate_look as look
+from ui import generate_mix, hub_box
 
 SETTINGS = settings_of(SampleRequest)
-COUNTS = [1, 4, 9, 16, 25, 36, 64, 100, 200, 400]
-FRAMES = (20, 240, 60, 10)  # least, most, usual, step
 STATE = st.session_state
 
 
 def main() -> None:
     st.title("Generate")
-    for name, value in {"kept": [], "start": (), "selected": None, "seed": 0}.items():
+    for name, value in {"kept": [], "start": (), "selected": None, "seed": 0, "count": 36}.items():
         STATE.setdefault(name, value)
     settings, grid, picture = st.columns([5, 10, 6], gap="large")
     generator, about = None, {}
@@ -35,7 +35,7 @@ def main() -> None:
         closer(plain, STATE.selected)
     if STATE.kept:
         with look.telling():
-            mix(plain)
+            generate_mix.mix(plain)
 
 
 # ---------------------------------------------------------------- what to make
@@ -50,34 +50,35 @@ def choose() -> tuple[str | None, dict]:
     chosen = titles[ref]
     if not chosen.here:
         with look.telling():
-            look.offer(ref)
+            hub_box.offer(ref)
         ref = None
     elif chosen.where == "run":
         run, _ = catalogue.run_ref(ref)
         steps = [*([None] if run.result else []), *reversed(run.checkpoints())]
-        step = st.selectbox("Checkpoint", steps, format_func=lambda s: f"Step {s:,}" if s else "Finished")
+        step = st.selectbox("Checkpoint", steps, format_func=lambda s: f"Step {s:,}" if s else "Finished", key="step")
         ref = f"{ref}@{step}" if step else ref
     about: dict = {"averaged": chosen.where != "run" or toggle("averaged")}
-    number, dice = st.columns([3, 1], vertical_alignment="bottom")
-    dice.button("", icon=":material/casino:", help="Another seed", on_click=another_seed, width="stretch")
-    about["seed"] = number.number_input("Seed", 0, 2**32 - 1, step=1, key="seed", help=SETTINGS["seed"].help)
-    about["count"] = st.select_slider("Pictures", COUNTS, 36, help=SETTINGS["count"].help)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        about["seed"] = st.number_input("Seed", 0, 2**32 - 1, step=1, key="seed", help=SETTINGS["seed"].help)
+        st.button("", icon=":material/casino:", help="Another seed", on_click=another_seed)
+    about["count"] = st.select_slider("Pictures", look.COUNTS, help=SETTINGS["count"].help, key="count")
     t = SETTINGS["truncation"]
     about["truncation"] = st.slider(t.label, t.lo, t.hi, t.default, t.step, help=t.help, key="truncation")
-    about["sort"] = toggle("sort")
-    with st.expander("Any repository on the Hub"):
-        text = st.text_input("Repository", placeholder="owner/name", label_visibility="collapsed")
-        if st.button("Fetch", disabled=not text):
-            with look.telling():
-                STATE.update(goto=look.fetch(text))
-                st.rerun()
-    with st.expander("Open a picture made here"):
+    about["sort"] = toggle("sort", chosen.judged, "This one came without its discriminator.")
+    with st.popover("More generators", icon=":material/cloud_download:", width="stretch"), look.telling():
+        if fetched := hub_box.any_repository("generate"):
+            STATE.goto = fetched
+            st.rerun()
+    with st.popover("Open a picture made here", icon=":material/image_search:", width="stretch"):
+        st.caption("A PNG that was downloaded from this page: it knows how it was made.")
         st.file_uploader("PNG", type="png", label_visibility="collapsed", key="opened", on_change=look.reopen)
     return ref, about
 
 
-def toggle(name: str) -> bool:
-    return st.toggle(SETTINGS[name].label, SETTINGS[name].default, help=SETTINGS[name].help, key=name)
+def toggle(name: str, possible: bool = True, why_not: str = "") -> bool:
+    about = SETTINGS[name]
+    words = about.help if possible else why_not
+    return st.toggle(about.label, about.default, key=name, disabled=not possible, help=words) and possible
 
 
 def another_seed() -> None:
@@ -93,10 +94,10 @@ def show(about: dict) -> None:
         about = {**about, "points": STATE.start[: about["count"]]}
         st.button("Back to the seed", icon=":material/arrow_back:", on_click=lambda: STATE.update(start=()))
     result = look.made(SampleRequest(**about))
-    look.pictures(result, [*STATE.kept, STATE.selected], "grid")
-    look.download(result)
     if result.note:
         st.caption(result.note)
+    look.pictures(result, [*STATE.kept, STATE.selected], "grid")
+    files.grid(result)
 
 
 def closer(about: dict, point: str | None) -> None:
@@ -115,39 +116,9 @@ def closer(about: dict, point: str | None) -> None:
     if st.button("More like this", icon=":material/grain:", width="stretch"):
         STATE.start = points.like(point, max(look.LIKE, about["count"]), spread)
         st.rerun()
-    st.download_button(
-        "Download PNG", look.one_png(result, 0), f"{look.file_name(point)}.png", "image/png",
-        icon=":material/download:", width="stretch", on_click="ignore",
-    )  # fmt: skip
+    files.button("Download PNG", files.one(result, 0), files.name_of(point), "stretch")
     if st.button("Send to Style", icon=":material/brush:", width="stretch"):
         st.switch_page("paint.py", query_params={"photo": tray.put(look.enlarged(result.images[0]))})
-
-
-def mix(about: dict) -> None:
-    """The pictures kept, ways between them, and sums of them."""
-    st.subheader("Kept", divider="grey")
-    look.pictures(look.made(SampleRequest(**about | {"points": tuple(STATE.kept)})), [STATE.selected], "shelf")
-    between, sums = st.columns(2, gap="large")
-    with between:
-        st.markdown("**From one to the next**")
-        frames = st.slider("Frames", *FRAMES, disabled=len(STATE.kept) < 2)
-        if len(STATE.kept) < 2:
-            st.caption("Keep two pictures or more.")
-        elif st.toggle("Show the way", key="way"):
-            look.way(look.made(SampleRequest(**about | {"points": points.way(STATE.kept, frames, closed=True)})))
-    with sums:
-        st.markdown("**This − that + that**")
-        if len(STATE.kept) < 3:
-            st.caption("Keep three pictures or more.")
-            return
-        labels = ("This", "minus", "plus")
-        chosen = [
-            column.selectbox(label, STATE.kept, place, key=f"sum-{place}")
-            for place, (column, label) in enumerate(zip(st.columns(3), labels, strict=True))
-        ]
-        if st.toggle("Show the sum", key="sum"):
-            row = (*chosen, points.arithmetic(*chosen))
-            look.pictures(look.made(SampleRequest(**about | {"points": row})), [STATE.selected], "sum-row", 60)
 
 
 main()

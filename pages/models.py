@@ -1,141 +1,97 @@
-"""The Models page: what is bundled, fetched and made here; fetch, delete, publish. Nothing is computed here."""
+"""The Models page: what was made here, what is bundled, what came from the Hub; fetch, delete, publish.
 
-import time
-from collections.abc import Callable
-from pathlib import Path
+Nothing is computed here; how a line looks is `ui/models_look.py`'s business.
+"""
 
 import streamlit as st
 
-from core import publish, runs, weights
+from core import runs, weights
 from core.errors import UserError
 from core.gan import catalogue
-from ui import generate_look as look
+from ui import hub_box
+from ui import models_look as look
+from ui.telling import telling
 
 FAILED = st.session_state.setdefault("failed", {})  # what could not be fetched, and why
 
 
 def main() -> None:
     st.title("Models")
-    st.subheader("Bundled", divider="grey")
-    for entry in weights.registry().values():
+    made_here()
+    st.subheader("Came with Ganvas", divider="grey")
+    for entry in sorted(weights.registry().values(), key=lambda entry: entry.kind == "features"):
         if not entry.repo:
             path = weights.BUNDLE / entry.file
-            row(entry.title, f"{entry.architecture}. Licence: {entry.licence}.", size_of(path))
-    here = {item.name: item for item in weights.cache_entries()}
-    st.subheader("On the Hub", divider="grey")
-    for name, entry in weights.registry().items():
-        if entry.repo:
-            there = here.pop(name, None)
-            about = f"{entry.repo}. Licence: {entry.licence}."
-            if there:
-                row(entry.title, about, megabytes(there.size), f"used {ago(there.used)}", name, "Delete", delete)
-            else:
-                row(entry.title, about, entry.size, "not here", name, "Fetch", fetch)
-    add()
-    if here:
-        st.subheader("Also in the cache", divider="grey")
-        titles = {catalogue.hub_ref(c.ref).stored: c.title for c in catalogue.fetched() if c.ref.startswith("hub:")}
-        for item in here.values():
-            row(
-                titles.get(item.name, item.title),
-                item.name,
-                megabytes(item.size),
-                f"used {ago(item.used)}",
-                item.name,
-                "Delete",
-                delete,
-            )
-        st.caption(f"Everything is in {weights.cache_dir()}.")
+            sheet = path.parent / "samples.png" if entry.kind == "generator" else None
+            with look.line(entry.title, look.facts(entry, look.size_of(path)), sheet):
+                if entry.kind == "generator":
+                    look.opener(entry.name)
+    from_the_hub()
+
+
+def made_here() -> None:
     st.subheader("Made here", divider="grey")
     own = [run for run in runs.all_runs() if run.result]
     for run in own:
         file = run.result / "model.safetensors"
         steps = f"{run.state.get('step', 0):,} steps"
-        place = row(run.name, steps, size_of(file), f"made {ago(file.stat().st_mtime)}")
-        with place.popover("Publish", icon=":material/upload:", width="stretch"):
-            give(run)
+        facts = [steps, look.size_of(file), f"made {look.ago(file.stat().st_mtime)}"]
+        with look.line(run.name, facts, run.result / "samples.png"):
+            look.opener(f"run:{run.id}")
+            with st.popover("Publish"):
+                hub_box.give(run)
     if not own:
         st.caption("Generators you train appear here.")
         st.page_link("train.py", label="Train one", icon=":material/model_training:")
 
 
-def row(
-    title: str, about: str, size: str, used: str = "", name: str = "", label: str = "", act: Callable | None = None
-):
-    """One line of a list; returns the place for its buttons."""
-    what, much, when, place = st.columns([6, 2, 2, 2], vertical_alignment="center")
-    what.markdown(f"**{title}**")
-    what.caption(about)
-    much.caption(size)
-    when.caption(used)
-    icons = {"Fetch": ":material/download:", "Delete": ":material/delete:"}
-    if act and place.button(label, key=f"{label}-{name}", icon=icons[label], width="stretch"):
-        act(name)
-    if name in FAILED:
-        st.error(FAILED[name])
-    return place
+def from_the_hub() -> None:
+    st.subheader("From the Hub", divider="grey")
+    here = {item.name: item for item in weights.cache_entries()}
+    total = sum(item.size for item in here.values())
+    for entry in sorted(weights.registry().values(), key=lambda entry: entry.kind == "features"):
+        if entry.repo:
+            registered(entry, here.pop(entry.name, None))
+    fetched = {catalogue.hub_ref(c.ref).stored: c for c in catalogue.fetched() if c.ref.startswith("hub:")}
+    for item in here.values():
+        choice = fetched.get(item.name)
+        title, about = (choice.title, catalogue.hub_ref(choice.ref).file) if choice else (item.title, item.name)
+        with look.line(title, [about, hub_box.size(item.size), f"used {look.ago(item.used)}"]):
+            if choice:
+                look.opener(choice.ref)
+            if look.deleter(item.name):
+                delete(item.name)
+    if total:
+        st.caption(f"{hub_box.size(total)} in {weights.cache_dir()}")
+    with telling():
+        if ref := hub_box.any_repository("models"):
+            look.open_generator(ref)
 
 
-def size_of(path: Path) -> str:
-    return megabytes(path.stat().st_size) if path.exists() else "missing"
-
-
-def megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
-
-
-def ago(when: float) -> str:
-    """A time in words."""
-    seconds = time.time() - when
-    for length, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= length:
-            number = int(seconds // length)
-            return f"{number} {unit}{'s' if number > 1 else ''} ago"
-    return "just now"
-
-
-# ---------------------------------------------------------------- fetch, delete, publish
-
-
-def fetch(name: str) -> None:
-    FAILED.pop(name, None)
-    try:
-        look.fetch(name)
-    except UserError as error:
-        FAILED[name] = str(error)
-    st.rerun()
+def registered(entry: weights.Entry, there: weights.Cached | None) -> None:
+    """A line for what the registry knows: fetched, to be fetched, or why that failed."""
+    facts = look.facts(entry, hub_box.size(there.size) if there else entry.size)
+    with look.line(entry.title, [entry.repo, *facts, *([f"used {look.ago(there.used)}"] if there else [])]):
+        if there and entry.kind == "generator":
+            look.opener(entry.name)
+        pressed = look.deleter(entry.name) if there else look.fetcher(entry.name)
+    if pressed and there:
+        delete(entry.name)
+    elif pressed:
+        FAILED.pop(entry.name, None)
+        try:
+            hub_box.fetch(entry.name)
+        except UserError as error:
+            FAILED[entry.name] = str(error)
+        st.rerun()
+    if entry.name in FAILED:
+        st.error(FAILED[entry.name])
 
 
 def delete(name: str) -> None:
-    with look.telling():
+    with telling():
         weights.delete_cached(name)
         st.rerun()
-
-
-def add() -> None:
-    text, button = st.columns([10, 2], vertical_alignment="bottom")
-    typed = text.text_input("Any other repository with a generator", placeholder="owner/name", key="repository")
-    if button.button("Fetch", disabled=not typed, icon=":material/download:", width="stretch"):
-        with look.telling():
-            ref = look.fetch(typed)
-            st.session_state.goto = ref
-            st.switch_page("generate.py")
-
-
-def give(run: runs.Run) -> None:
-    """To the Hub. The token is a widget's value for as long as it takes, and nowhere else."""
-    repo = st.text_input("Repository", placeholder=f"your-name/{run.id}", key=f"repo-{run.id}")
-    licence = st.selectbox("Licence of the training images", publish.LICENCES, format_func=publish.LICENCES.get,
-                           key=f"licence-{run.id}")  # fmt: skip
-    private = st.toggle("Private", True, key=f"private-{run.id}")
-    token = st.text_input("Token that may write", type="password", key=f"token-{run.id}",
-                          help="Used this once, not stored. Empty: the one in HF_TOKEN.")  # fmt: skip
-    if st.button("Publish", type="primary", key=f"publish-{run.id}"):
-        with look.telling():
-            bar = st.progress(0.0)
-            address = publish.publish(run.result, repo, token, private=private, data_licence=licence,
-                                      progress=lambda step, of, doing: bar.progress(step / of, doing))  # fmt: skip
-            st.success(f"Published: {address}")
 
 
 main()

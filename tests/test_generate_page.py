@@ -5,19 +5,21 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 from streamlit.testing.v1 import AppTest
 from studio import serving
-from test_load import Cryptopunks, lively, saved
+from test_load import Cryptopunks, Tutorial, lively, saved
 
-from core import images, runs, tray, weights
-from core.gan import generator, points
-from core.gan.networks import Generator
+from core import images, policy, runs, tray, weights
+from core.gan import catalogue, checkpoint, generator, points, sample
+from core.gan.networks import Discriminator, Generator, build
 from core.settings import SampleRequest, TrainRequest
-from ui import generate_look
+from ui import generate_files
 
 STUDIO = Path(__file__).parent.parent / "pages" / "studio.py"
 CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
@@ -43,6 +45,8 @@ def finished_run() -> runs.Run:
         shown = net(torch.from_numpy(points.latents(points.of_seed(0, 64), 8)))
     about = {"name": "My cats", "steps_made": 20, "seconds": 1, "data": {"source": "x", "licence": "y", "count": 9}}
     generator.save(net, made.path / "result", generator.to_pictures(shown), request.recipe(**about))
+    judge = Discriminator(method="dcgan", size=16, channels=3, width=4, norm="none")
+    generator.save_discriminator(judge, made.path / "result")
     runs.write_state(made, status=runs.FINISHED, step=20)
     return made
 
@@ -108,46 +112,80 @@ def test_ways_and_sums_of_kept_pictures(page):
 
 
 def test_the_tray_keeps_only_the_newest():
-    names = [tray.put(Image.new("RGB", (2, 2))) for _ in range(tray.ROOM + 3)]
+    names = [tray.put(Image.new("RGB", (2, 2))) for _ in range(policy.PRIVATE.tray + 3)]
     assert tray.take(names[0]) is None
     assert tray.take(names[-1]) is not None
 
 
 def test_downloads_are_what_they_say(page):
     _, result = newest(page)
-    with zipfile.ZipFile(io.BytesIO(generate_look.zipped(result))) as archive:
+    with zipfile.ZipFile(io.BytesIO(generate_files.zipped(result))) as archive:
         names = archive.namelist()
         assert len(names) == 36
         recipe = images.read_recipe(archive.read(names[5]))
     assert recipe["points"] == ["0:5"]
-    assert images.read_recipe(generate_look.one_png(result, 5)) == recipe
-    assert len(images.read_recipe(generate_look.sheet(result))["points"]) == 36
-    for format in ("webp", "gif"):
-        assert Image.open(io.BytesIO(generate_look.animated(result, format))).n_frames > 30
+    assert images.read_recipe(generate_files.one(result, 5)) == recipe
+    assert len(images.read_recipe(generate_files.sheet(result))["points"]) == 36
+    for kind in ("webp", "gif"):
+        assert Image.open(io.BytesIO(generate_files.animated(result, kind))).n_frames > 30
+    with av.open(io.BytesIO(generate_files.animated(result, "mp4"))) as film:
+        assert film.streams.video[0].frames == 36
 
 
 def test_a_picture_made_here_brings_its_settings_back(page):
     *_, (request, result) = list(page.session_state["made"].items())
     recipe = {**request.recipe(points=["4:9"]), "truncation": 0.5, "seed": 4}
-    page.file_uploader[0].upload("kept.png", generate_look.png(result.images[0], recipe), "image/png").run()
+    page.file_uploader[0].upload("kept.png", generate_files.png(result.images[0], recipe), "image/png").run()
     assert not page.exception
     again, made = newest(page)
     assert (again.truncation, again.seed) == (0.5, 4)
     assert page.session_state["selected"] == "4:9"
     assert page.session_state["start"] == ("4:9",)
-    page.file_uploader[0].upload("photo.png", generate_look.png(made.images[0]), "image/png").run()
+    page.file_uploader[0].upload("photo.png", generate_files.png(made.images[0]), "image/png").run()
     assert any("only recipes for 'sample'" in toast.value for toast in page.toast)
 
 
 def test_ones_own_runs_can_be_chosen():
-    finished_run()
+    run = finished_run()
     page = opened("generate.py")
     page.selectbox(key="generator").set_value("run:my-cats").run()
     assert not page.error
     assert newest(page)[0] == SampleRequest("run:my-cats")
-    assert [toggle.label for toggle in page.toggle][:2] == ["Averaged", "Best first"]
+    assert not page.toggle(key="sort").disabled
     page.toggle(key="sort").set_value(True).run()
-    assert "no discriminator" in page.error[0].value
+    assert newest(page)[1].recipe["opinions"]
+    (run.result / "discriminator.safetensors").unlink()
+    page.run()
+    assert page.toggle(key="sort").disabled
+    assert not page.error
+
+
+def test_a_picture_from_a_checkpoint_comes_back_from_it(page):
+    run = finished_run()
+    _, result = newest(page)
+    recipe = SampleRequest("run:my-cats@7", points=("3:1",)).recipe()
+    file = generate_files.png(result.images[0], recipe)
+    page.file_uploader[0].upload("then.png", file, "image/png").run()
+    assert any("checkpoint is gone" in toast.value for toast in page.toast)
+    g, d = build(run.request, torch.Generator())
+    state = {"steps": 7, "g": g.state_dict(), "d": d.state_dict(), "average": lively(g).state_dict()}
+    checkpoint.save(run, state, 1.0)
+    page.file_uploader[0].upload("again.png", file, "image/png").run()
+    assert not page.error
+    assert newest(page)[0].generator == "run:my-cats@7"
+
+
+def test_the_shipped_pictures_are_those_of_the_engine():
+    for name in weights_bundled():
+        request = SampleRequest(name, count=10)
+        *_, made = sample.sample(request)
+        shown = catalogue.shipped(request)
+        assert shown.recipe == made.recipe
+        for one, other in zip(shown.images, made.images, strict=True):
+            # Another kind of processor may add in another order.
+            assert np.abs(np.asarray(one, int) - np.asarray(other, int)).max() <= 1
+    for request in (SampleRequest("portraits", seed=1), SampleRequest("portraits", count=100), SampleRequest("run:x")):
+        assert catalogue.shipped(request) is None
 
 
 def test_a_registered_generator_is_offered_and_fetched(local_hub):
@@ -162,16 +200,42 @@ def test_a_registered_generator_is_offered_and_fetched(local_hub):
     assert any("24 x 24 px" in caption.value for caption in page.caption)
 
 
+def asked_for(page: AppTest, repo: str) -> AppTest:
+    page.text_input(key="repository-generate").set_value(repo)
+    return press(page, "Show its files")
+
+
 def test_any_repository_or_why_not(local_hub, page):
-    for typed, words in (("nobody/nothing", "shows no repository"), ("what is this", "owner/name")):
-        page.text_input[0].set_value(typed).run()
-        press(page, "Fetch")
-        assert words in page.error[0].value
+    local_hub.add("x/no-weights", {"README.md": b"hi"})
+    for typed, words in (
+        ("nobody/nothing", "shows no repository"),
+        ("what is this", "owner/name"),
+        ("x/no-weights", "no file of weights"),
+    ):
+        assert words in asked_for(page, typed).error[0].value
+        assert not page.dataframe
     commit = local_hub.add("someone/punks", {"generator.pth": saved(lively(Cryptopunks()).state_dict())})
-    page.text_input[0].set_value("someone/punks").run()
-    press(page, "Fetch")
+    asked_for(page, "someone/punks")
+    assert not page.error
+    page.button(key="fetch-generate").click().run()
     assert newest(page)[0].generator == f"hub:someone/punks@{commit}:generator.pth"
     assert not page.error
+    assert any("24 x 24 px, colour with transparency" in caption.value for caption in page.caption)
+
+
+def test_of_several_files_one_is_chosen(local_hub, page):
+    nets = {"epoch-1/generator.pth": Cryptopunks(), "epoch-2/generator.pth": Tutorial()}
+    files = {path: saved(lively(net).state_dict()) for path, net in nets.items()}
+    commit = local_hub.add("x/several", {**files, "netD.pth": b"x" * 3000, "notes.txt": b"n"})
+    asked_for(page, "https://huggingface.co/x/several")
+    table = page.dataframe[0].value
+    assert list(table["File"]) == [*files, "netD.pth", "notes.txt"]
+    assert list(table["Generator"]) == ["will be read", "may be one", "", ""]
+    assert table["Size"][2:].to_list() == ["3 kB", "1 bytes"]
+    page.selectbox(key="file-generate-x/several").set_value("epoch-2/generator.pth").run()
+    assert page.dataframe[0].value["Generator"][1] == "will be read"
+    page.button(key="fetch-generate").click().run()
+    assert newest(page)[0].generator == f"hub:x/several@{commit}:epoch-2/generator.pth"
 
 
 # ---------------------------------------------------------------- models
@@ -180,17 +244,32 @@ def test_any_repository_or_why_not(local_hub, page):
 def test_what_failed_stays_beside_its_name_and_what_is_fetched_can_be_deleted(local_hub):
     page = opened("models.py")
     assert not page.exception
-    page.button(key="Fetch-cryptopunks").click().run()
+    page.button(key="fetch-cryptopunks").click().run()
     assert "shows no repository" in page.error[0].value
-    page.button(key="Fetch-mnist-dcgan").click().run()
+    page.button(key="fetch-mnist-dcgan").click().run()
     assert len(page.error) == 2
     entry = weights.entry("cryptopunks")
     local_hub.add(entry.repo, {entry.file: saved(lively(Cryptopunks()).state_dict())}, revision=entry.revision)
-    page.button(key="Fetch-cryptopunks").click().run()
+    page.button(key="fetch-cryptopunks").click().run()
     assert len(page.error) == 1
-    page.button(key="Delete-cryptopunks").click().run()
+    assert any("used just now" in markdown.value.replace("\\", "") for markdown in page.markdown)
+    page.button(key="delete-cryptopunks").click().run()
     assert weights.cache_entries() == []
-    assert page.button(key="Fetch-cryptopunks")
+    assert page.button(key="fetch-cryptopunks")
+
+
+def test_what_was_fetched_from_any_repository_is_listed_and_deleted(local_hub):
+    page = opened("models.py")
+    local_hub.add("x/an_odd_name", {"generator.pth": saved(lively(Cryptopunks()).state_dict())})
+    page.text_input(key="repository-models").set_value("x/an_odd_name")
+    press(page, "Show its files")
+    page.button(key="fetch-models").click().run()
+    assert newest(page)[0].generator.startswith("hub:x/an_odd_name@")
+    page = opened("models.py")
+    assert any(r"**x/an\_odd\_name**" in markdown.value for markdown in page.markdown)
+    (item,) = weights.cache_entries()
+    page.button(key=f"delete-{item.name}").click().run()
+    assert weights.cache_entries() == []
 
 
 def test_ones_own_generator_is_published(local_hub):

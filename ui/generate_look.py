@@ -1,4 +1,4 @@
-"""What the Generate page is made of: pictures to click on, pictures to wait for, files to download.
+"""What the Generate page is made of: pictures to click on, pictures to wait for, pictures brought back.
 
 Pieces for `pages/generate.py`: they turn requests into jobs and results into widgets. Nothing is computed here.
 """
@@ -6,29 +6,30 @@ Pieces for `pages/generate.py`: they turn requests into jobs and results into wi
 from __future__ import annotations
 
 import base64
-import io
-import zipfile
+import sys
+import time
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 from PIL import Image
 
-from core import images, jobs, weights
+from core import images, jobs
 from core.errors import UserError
 from core.gan import catalogue
-from core.gan.points import recipe_of
 from core.settings import Result, SampleRequest
+from ui import generate_files as files
 from ui.telling import telling  # noqa: F401  (pages call it as look.telling)
 
 REMEMBERED = 12  # results, so that a click does not make the same pictures again
 PATIENCE = 0.4  # seconds before a page says what it waits for
+HEAD_START = 0.6  # seconds a browser needs to draw the first page
 SIDE = 512  # px: what a picture is enlarged to for looking and for the style app
 
+COUNTS = [1, 4, 9, 16, 25, 36, 64, 100, 200, 400]
 LIKE = 16  # at least so many pictures like one
 
 CSS = """
-.pictures { display: grid; gap: 4px; grid-template-columns: repeat(auto-fill, minmax(var(--least), 1fr)); }
+.pictures { display: grid; gap: 4px; grid-template-columns: repeat(auto-fill, minmax(min(var(--least), 14vw), 1fr)); }
 .pictures button {
   aspect-ratio: 1; border: 0; padding: 0; border-radius: 6px; cursor: pointer; outline-offset: 1px; outline: 0 solid;
   background-color: #fff; background-repeat: no-repeat;
@@ -70,14 +71,10 @@ def name_of(point: str) -> str:
     return f"Seed **{seed}**, picture **{index}**" if index.isdigit() else f"Picture **{point}**"
 
 
-def file_name(point: str) -> str:
-    return images.save_name(point.replace(":", "-"))
-
-
 def pictures(result: Result, chosen: Sequence[str], key: str, least: int = 76) -> None:
     """All pictures of a result, to be clicked on. The point clicked goes to `session_state.selected`."""
     columns = min(10, len(result.images))
-    sprite = base64.b64encode(png(images.grid(result.images, columns, gap=0))).decode()
+    sprite = base64.b64encode(files.png(images.grid(result.images, columns, gap=0))).decode()
     _grid(
         key=key,
         data={
@@ -93,61 +90,32 @@ def made(request: SampleRequest) -> Result:
     """The result of a request: remembered, or waited for. What a visitor no longer wants is given up."""
     known: dict[SampleRequest, Result] = st.session_state.setdefault("made", {})
     if request not in known:
-        job, place = jobs.submit(request), st.empty()
-        try:
-            with place:
-                _wait(job, request.generator)
-            place.empty()
-        finally:
-            if not job.finished:
-                job.cancel()
-        known[request] = job.wait()
+        place = st.empty()
+        with place.container():
+            known[request] = _waited_for(request)
+        place.empty()
         for old in list(known)[:-REMEMBERED]:
             del known[old]
     return known[request]
 
 
-def _wait(job: jobs.Job, generator: str) -> None:
-    """Until the job is over. The first one wakes the generator up; meanwhile a bundled one shows its samples."""
-    for number, now in enumerate(job.updates(PATIENCE)):
-        if now.finished or not number:
-            continue
-        with st.container():
-            before = (
-                f"{now.position} {'job' if now.position == 1 else 'jobs'} before this one. " if now.position else ""
-            )
-            st.caption(f"{before}The first pictures take a moment.")
-            if any(choice.ref == generator for choice in catalogue.bundled()):
-                st.image(str(catalogue.bundled_folder(generator) / "samples.png"), alt="Samples")
-
-
-def offer(ref: str) -> None:
-    """A generator of the registry that is not here yet: what is known of it, and the button that brings it."""
-    entry = weights.entry(ref)
-    st.caption(f"{entry.repo}: {entry.size}, licence: {entry.licence}.")
-    if st.button("Fetch it", type="primary", width="stretch"):
-        fetch(ref)
-        st.rerun()
-
-
-def fetch(what: str) -> str:
-    """Bring a generator, or a feature network, from the Hub under a progress bar; returns its reference."""
-    bar = st.progress(0.0, "Asking the Hub ...")
-
-    def show(done: int, total: int) -> None:
-        bar.progress(done / total, f"{done / 1e6:.1f} of {total / 1e6:.1f} MB")
-
+def _waited_for(request: SampleRequest) -> Result:
+    said = st.empty()
+    if "torch" not in sys.modules and (first := catalogue.shipped(request)):
+        # A server that has just started has no engine yet; it comes with the first job. The browser draws these
+        # pictures meanwhile, and it is let go first: at once, both would take twice as long.
+        pictures(first, [], "first")
+        time.sleep(HEAD_START)
+    job = jobs.submit(request)
     try:
-        if what in weights.registry() and weights.entry(what).kind == "features":
-            from core.perceptual import fetch_vgg19
-
-            fetch_vgg19(show)
-            return what
-        from core.gan.load import fetch
-
-        return fetch(what, show)
+        for number, now in enumerate(job.updates(PATIENCE)):
+            if number and not now.finished:
+                before = f"{now.position} before this one. " if now.position else ""
+                said.caption(f"{before}The first pictures take a moment.")
     finally:
-        bar.empty()
+        if not job.finished:
+            job.cancel()
+    return job.wait()
 
 
 def reopen() -> None:
@@ -160,88 +128,24 @@ def reopen() -> None:
         if recipe is None:
             raise UserError(f"{file.name} carries no recipe; choose a PNG that was downloaded from this page.")
         request = SampleRequest.from_recipe(recipe)
-        ref = request.generator.partition("@")[0] if request.generator.startswith("run:") else request.generator
+        ref, step = request.generator, None
+        if ref.startswith("run:"):
+            run, step = catalogue.run_ref(ref)
+            ref = f"run:{run.id}"
+            if step and step not in run.checkpoints():
+                raise UserError(f"{file.name} was made at step {step} of {run.name}, and that checkpoint is gone.")
         if ref not in {choice.ref for choice in catalogue.choices()}:
             raise UserError(f"{file.name} was made with {ref}, which is not here; fetch it first.")
     except UserError as error:
         st.toast(str(error), icon=":material/error:")
         return
     st.session_state.update(
-        generator=ref, seed=request.seed, truncation=request.truncation, averaged=request.averaged, sort=False,
-        start=request.points, selected=request.points[0] if request.points else None,
+        generator=ref, step=step, seed=request.seed, truncation=request.truncation, averaged=request.averaged,
+        sort=False, count=next(n for n in COUNTS if n >= len(request.points)), start=request.points,
+        selected=request.points[0] if request.points else None,
     )  # fmt: skip
 
 
 def enlarged(picture: Image.Image) -> Image.Image:
-    """As large as it is looked at: pixels of small ones stay pixels, larger ones are smoothed."""
-    way = Image.Resampling.NEAREST if picture.width <= 32 else Image.Resampling.LANCZOS
-    return picture.resize((SIDE, round(SIDE * picture.height / picture.width)), way)
-
-
-# ---------------------------------------------------------------- files
-
-
-def png(picture: Image.Image, recipe: dict[str, Any] | None = None) -> bytes:
-    file = io.BytesIO()
-    images.write_png(picture, file, recipe or {})
-    return file.getvalue()
-
-
-def download(result: Result) -> None:
-    """The contact sheet and the zip of a grid."""
-    for column, (label, make, name, kind) in zip(
-        st.columns(4),
-        [("Sheet", sheet, "sheet.png", "image/png"), ("All as a zip", zipped, "pictures.zip", "application/zip")],
-        strict=False,
-    ):
-        column.download_button(
-            label, lambda make=make: make(result), name, kind, icon=":material/download:", width="stretch",
-            on_click="ignore",
-        )  # fmt: skip
-
-
-def way(result: Result) -> None:
-    """A way between pictures: as a strip, and as an animation to look at and to download."""
-    moving = animated(result, "webp")
-    shown = base64.b64encode(moving).decode()
-    st.html(f'<img src="data:image/webp;base64,{shown}" alt="The way, animated" style="width:256px;max-width:100%">')
-    strip = images.strip([*result.images[:: max(1, len(result.images) // 10)]], 64, gap=2)
-    st.image(strip, alt="The way, step by step")
-    for column, (label, data, name) in zip(
-        st.columns(3),
-        [
-            ("WebP", moving, "way.webp"),
-            ("GIF", lambda: animated(result, "gif"), "way.gif"),
-            ("Strip", png(strip), "way.png"),
-        ],
-        strict=True,
-    ):
-        column.download_button(label, data, name, icon=":material/download:", width="stretch", on_click="ignore")
-
-
-def sheet(result: Result) -> bytes:
-    """All pictures on one, with the recipe of all."""
-    return png(images.grid(result.images, gap=2), dict(result.recipe))
-
-
-def zipped(result: Result) -> bytes:
-    """All pictures as PNGs, each with its own recipe, in a zip."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for index, (picture, point) in enumerate(zip(result.images, result.recipe["points"], strict=True)):
-            name = images.save_name(point.replace(":", "-"), ".png")
-            archive.writestr(f"{index + 1:03d}-{name}", png(picture, recipe_of(result.recipe, index)))
-    return file.getvalue()
-
-
-def one_png(result: Result, index: int) -> bytes:
-    """One picture as it is, with its recipe."""
-    return png(result.images[index], recipe_of(result.recipe, index))
-
-
-def animated(result: Result, format: str) -> bytes:
-    """The pictures as frames, as animated WebP or GIF."""
-    file = io.BytesIO()
-    frames = [enlarged(picture) for picture in result.images]
-    images.animation(frames, file, seconds_per_frame=0.05, hold_last=0.05, format=format, longer=256)
-    return file.getvalue()
+    """As large as it is looked at, and sent to Style."""
+    return images.enlarged(picture, SIDE)

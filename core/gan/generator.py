@@ -20,10 +20,10 @@ from torch import Tensor
 
 from core import images
 from core.errors import UserError
+from core.gan.catalogue import JUDGE
 from core.gan.networks import Discriminator, Generator
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-JUDGE = "discriminator.safetensors"
 TILE = 64  # px: smaller pictures are enlarged on sheets, each pixel becoming a square
 
 
