@@ -17,7 +17,7 @@ from core.errors import UserError
 from core.settings import Request, SampleRequest, Setting
 from core.settings import settings_of as all_settings_of
 
-ELSEWHERE = "on your own computer Ganvas has no such limit"
+ELSEWHERE = "on your own computer Ganvas has no such limits"
 
 
 @dataclass(frozen=True)

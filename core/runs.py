@@ -366,25 +366,26 @@ def start(run: Run) -> None:
         _spawn_or_queue(run)
 
 
-def interrupt() -> list[psutil.Process]:
-    """Tell the workers of all runs to save and end, because the system does. Their runs count as interrupted."""
-    workers = []
-    for run in everyones():
-        state = run.state
-        if state.get("status") in ALIVE and _lives(state.get("pid"), state.get("started")):
-            with contextlib.suppress(psutil.Error):
-                workers.append(psutil.Process(state["pid"]))
-                workers[-1].terminate()
-    return workers
+def interrupt() -> list[Run]:
+    """Tell all workers to save and end, because the system does; -> their runs, which count as interrupted then."""
+    interrupted = [run for run in everyones() if run.alive]
+    for run in interrupted:
+        with contextlib.suppress(psutil.Error, KeyError):
+            psutil.Process(run.state["pid"]).terminate()
+    return interrupted
 
 
-def end(workers: Sequence[psutil.Process], seconds: float) -> None:
+def end(interrupted: Sequence[Run], seconds: float) -> None:
     """Wait for workers that were told to end; one that does not is killed, and its last checkpoint counts."""
-    _, left = psutil.wait_procs(workers, max(seconds, 0))
-    for worker in left:
-        with contextlib.suppress(psutil.Error):
-            worker.kill()
-    psutil.wait_procs(left, 1)
+    until = time.monotonic() + seconds
+    while any(run.alive for run in interrupted):
+        if time.monotonic() > until:
+            for run in interrupted:
+                with contextlib.suppress(psutil.Error, KeyError):
+                    if run.alive:
+                        psutil.Process(run.state["pid"]).kill()
+            return
+        time.sleep(0.05)
 
 
 def _spawn_or_queue(run: Run) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from core import policy
+
 ROOT = Path(__file__).parent.parent
 EXAMPLES, GENERATORS = ROOT / "examples", ROOT / "weights" / "generators"
 PAINTED = (
@@ -12,7 +14,10 @@ PAINTED = (
 )
 
 st.title("Ganvas")
-st.markdown("A studio for generative images in your browser. It runs on this computer: no GPU and no network needed.")
+st.markdown(
+    "A studio for generative images in your browser. "
+    + ("Only you see what you make." if policy.public() else "It runs on this computer: no GPU and no network needed.")
+)
 
 st.header("Paint a photo", divider="grey")
 st.markdown("Take a photo and a picture whose style you like, and watch the photo being repainted in that style.")

@@ -2,12 +2,15 @@
 
 import streamlit as st
 
+from core import policy
+from ui import visitor
+
 st.set_page_config(page_title="Ganvas", page_icon="🎨", layout="wide")
 
 # Streamlit leaves a hand's breadth above every page; with the navigation on top it is only a gap.
 st.html("<style>[data-testid=stMainBlockContainer] { padding-top: 4.5rem; padding-bottom: 3rem; }</style>")
 
-st.navigation(
+page = st.navigation(
     [
         st.Page("home.py", title="Home", icon=":material/home:", default=True),
         st.Page("generate.py", title="Generate", icon=":material/grid_view:", url_path="generate"),
@@ -16,4 +19,7 @@ st.navigation(
         st.Page("models.py", title="Models", icon=":material/deployed_code:", url_path="models"),
     ],
     position="top",
-).run()
+)
+if policy.public() and not visitor.remembered():
+    st.info("Your browser keeps no cookies for this page, so what you make here is gone when you load it again.")
+page.run()

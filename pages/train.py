@@ -3,14 +3,13 @@
 Nothing is computed here; a worker process trains (`core.runs`), so closing this page changes nothing.
 """
 
-import os
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
 import streamlit as st
 
-from core import runs
+from core import policy, runs
 from core.errors import UserError
 from core.gan import data, dicebear
 from core.settings import TRAIN_PRESETS, TrainRequest
@@ -19,7 +18,8 @@ from ui.train_look import SETTINGS
 
 PRESETS = {"small": "Small sets, on a processor", "paper": "As in the DCGAN paper", "lesson": "As in the lesson"}
 SOURCES = {"drawn": "Drawn here", "upload": "My files", "path": "A folder", "download": "MNIST"}
-if os.environ.get("SPACE_ID"):  # on a server a visitor's folders are elsewhere, and its own are nobody's business
+LIMITS = policy.limits()
+if policy.public():  # a visitor's folders are elsewhere, and the server's own are nobody's business
     del SOURCES["path"]
 
 
@@ -66,6 +66,8 @@ def new_run() -> None:
         values = train_look.widgets([n for n, s in SETTINGS.items() if not s.advanced], start_from, preset)
         with st.expander("Advanced"):
             values |= train_look.widgets([n for n, s in SETTINGS.items() if s.advanced], start_from, preset)
+        if LIMITS.train_minutes:
+            st.caption(train_look.shared())
     name = st.text_input("Name", label, max_chars=runs.MAX_NAME)
     look, start, _ = st.columns([1, 1, 2])
     check = look.button(
@@ -88,7 +90,8 @@ def choose_images() -> tuple[dict | None, list, str]:
     """-> where the images come from, the files to be copied into the run, and a name for the run."""
     kind = st.segmented_control("Where from", SOURCES, default="drawn", format_func=SOURCES.get, required=True)
     if kind == "upload":
-        st.caption("Pictures, or zips of pictures, with folders inside if you like.")
+        most = f" Up to {policy.megabytes(LIMITS.upload_bytes)} in all." if LIMITS.upload_bytes else ""
+        st.caption(f"Pictures, or zips of pictures, with folders inside if you like.{most}")
         files = st.file_uploader("Files", accept_multiple_files=True, label_visibility="collapsed")
         uploads = [(file.name, file) for file in files]
         return ({"kind": "folder", "path": runs.UPLOADS} if files else None), uploads, "My pictures"
@@ -101,7 +104,7 @@ def choose_images() -> tuple[dict | None, list, str]:
         st.caption("Downloaded once, so it needs a network. Choose grey and 32 px.")
         return {"kind": "download", "name": name}, [], data.DOWNLOADS[name]
     name = st.radio("Set", dicebear.SETS, format_func=lambda n: dicebear.SETS[n].label, horizontal=True)
-    count = st.slider("How many", 500, 20_000, 3000, 500)
+    count = st.slider("How many", 500, min(20_000, LIMITS.images), 3000, 500)
     st.image(train_look.examples(name), alt=f"Examples of the set {name}")
     st.caption("Drawn with DiceBear; free of rights (CC0).")
     return {"kind": "drawn", "name": name, "count": count}, [], dicebear.SETS[name].label
@@ -122,6 +125,8 @@ def watched(run: runs.Run, status: str) -> None:
         st.rerun()
     st.badge(train_look.WORDS[status], color=train_look.COLOURS.get(status, "grey"))
     state = run.state
+    if status == runs.QUEUED:
+        st.caption(train_look.waiting(runs.before(run)))
     if state.get("message"):
         (st.error if status == runs.FAILED else st.info)(state["message"])
     if status == runs.INTERRUPTED:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import images, runs
+from core import images, policy, runs
 from core.errors import UserError
 from core.gan import data, dicebear
 from core.settings import TrainRequest, settings_of
@@ -48,17 +48,18 @@ def show(run_id: str | None) -> None:
 
 def widgets(names: list[str], values: dict, key: str) -> dict:
     """A widget for each of these settings, made of what the setting says of itself; their values."""
-    chosen = {}
+    chosen, settings = {}, policy.settings_of(TrainRequest)
     for name in names:
-        about, common = SETTINGS[name], {"help": SETTINGS[name].help, "key": f"{key}-{name}"}
+        about, common = settings[name], {"help": settings[name].help, "key": f"{key}-{name}"}
         if about.choices:
             options = list(about.choices)
-            place = options.index(values[name])
+            place = options.index(values[name]) if values[name] in options else len(options) - 1
             chosen[name] = st.selectbox(about.label, options, place, about.choices.get, **common)
         elif about.type is bool:
             chosen[name] = st.toggle(about.label, values[name], **common)
         else:
-            lo, hi, step, value = (about.type(number) for number in (about.lo, about.hi, about.step, values[name]))
+            numbers = (about.lo, about.hi, about.step, min(values[name], about.hi))
+            lo, hi, step, value = (about.type(number) for number in numbers)
             shown = "%d" if about.type is int else "%g"
             chosen[name] = st.number_input(about.label, lo, hi, value, step, shown, **common)
     return chosen
@@ -67,6 +68,21 @@ def widgets(names: list[str], values: dict, key: str) -> dict:
 @st.cache_data
 def examples(name: str):
     return images.grid([dicebear.draw(name, number, 64) for number in range(18)], columns=6, gap=4)
+
+
+def shared() -> str:
+    """What a run may take where strangers come, said beside its settings."""
+    limits = policy.limits()
+    sizes = policy.settings_of(TrainRequest)["size"].choices
+    return (
+        f"On this shared computer: up to {max(sizes)} px, {limits.images:,} pictures, {limits.train_minutes:g} minutes "
+        f"and {limits.runs} runs, kept for {limits.hours:g} hours. {policy.ELSEWHERE[0].upper()}{policy.ELSEWHERE[1:]}."
+    )
+
+
+def waiting(before: int) -> str:
+    """How long the line is."""
+    return f"{before} {'run is' if before == 1 else 'runs are'} trained before this one."
 
 
 # ---------------------------------------------------------------- a run
