@@ -7,14 +7,14 @@ import secrets
 
 import streamlit as st
 
-from core import tray
+from core import policy, tray
 from core.gan import catalogue, points
-from core.settings import SampleRequest, settings_of
+from core.settings import SampleRequest
 from ui import generate_files as files
 from ui import generate_look as look
 from ui import generate_mix, hub_box
 
-SETTINGS = settings_of(SampleRequest)
+SETTINGS = policy.settings_of(SampleRequest)
 STATE = st.session_state
 
 
@@ -61,7 +61,8 @@ def choose() -> tuple[str | None, dict]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         about["seed"] = st.number_input("Seed", 0, 2**32 - 1, step=1, key="seed", help=SETTINGS["seed"].help)
         st.button("", icon=":material/casino:", help="Another seed", on_click=another_seed)
-    about["count"] = st.select_slider("Pictures", look.COUNTS, help=SETTINGS["count"].help, key="count")
+    counts = [count for count in look.COUNTS if count <= SETTINGS["count"].hi]
+    about["count"] = st.select_slider("Pictures", counts, help=SETTINGS["count"].help, key="count")
     t = SETTINGS["truncation"]
     about["truncation"] = st.slider(t.label, t.lo, t.hi, t.default, t.step, help=t.help, key="truncation")
     about["sort"] = toggle("sort", chosen.judged, "This one came without its discriminator.")

@@ -5,13 +5,14 @@ Nothing is computed here; how a line looks is `ui/models_look.py`'s business.
 
 import streamlit as st
 
-from core import runs, weights
+from core import policy, runs, weights
 from core.errors import UserError
 from core.gan import catalogue
 from ui import hub_box
 from ui import models_look as look
 from ui.telling import telling
 
+OWNER = not policy.public()
 FAILED = st.session_state.setdefault("failed", {})  # what could not be fetched, and why
 
 
@@ -23,7 +24,7 @@ def main() -> None:
         if not entry.repo:
             path = weights.BUNDLE / entry.file
             sheet = path.parent / "samples.png" if entry.kind == "generator" else None
-            with look.line(entry.title, look.facts(entry, look.size_of(path)), sheet):
+            with look.line(entry.title, [look.size_of(path), *look.facts(entry)], sheet):
                 if entry.kind == "generator":
                     look.opener(entry.name)
     from_the_hub()
@@ -48,21 +49,24 @@ def made_here() -> None:
 def from_the_hub() -> None:
     st.subheader("From the Hub", divider="grey")
     here = {item.name: item for item in weights.cache_entries()}
-    total = sum(item.size for item in here.values())
     for entry in sorted(weights.registry().values(), key=lambda entry: entry.kind == "features"):
         if entry.repo:
-            registered(entry, here.pop(entry.name, None))
-    fetched = {catalogue.hub_ref(c.ref).stored: c for c in catalogue.fetched() if c.ref.startswith("hub:")}
-    for item in here.values():
-        choice = fetched.get(item.name)
-        title, about = (choice.title, catalogue.hub_ref(choice.ref).file) if choice else (item.title, item.name)
-        with look.line(title, [about, hub_box.size(item.size), f"used {look.ago(item.used)}"]):
-            if choice:
+            registered(entry, here.get(entry.name))
+    others = {name: item for name, item in here.items() if name not in weights.registry()}
+    for choice in catalogue.fetched():
+        where = catalogue.hub_ref(choice.ref) if choice.ref.startswith("hub:") else None
+        if where and (item := others.pop(where.stored, None)):
+            with look.line(choice.title, [where.file, *look.cached(item)]):
                 look.opener(choice.ref)
-            if look.deleter(item.name):
-                delete(item.name)
-    if total:
-        st.caption(f"{hub_box.size(total)} in {weights.cache_dir()}")
+                if OWNER and look.deleter(item.name):
+                    delete(item.name)
+    if OWNER:  # strangers see what they themselves fetched, and the cache is everybody's
+        for item in others.values():
+            with look.line(item.title, look.cached(item)):
+                if look.deleter(item.name):
+                    delete(item.name)
+        if here:
+            st.caption(f"{hub_box.size(sum(item.size for item in here.values()))} in {weights.cache_dir()}")
     with telling():
         if ref := hub_box.any_repository("models"):
             look.open_generator(ref)
@@ -70,11 +74,10 @@ def from_the_hub() -> None:
 
 def registered(entry: weights.Entry, there: weights.Cached | None) -> None:
     """A line for what the registry knows: fetched, to be fetched, or why that failed."""
-    facts = look.facts(entry, hub_box.size(there.size) if there else entry.size)
-    with look.line(entry.title, [entry.repo, *facts, *([f"used {look.ago(there.used)}"] if there else [])]):
+    facts = look.facts(entry)
+    with look.line(entry.title, [entry.repo, *facts, *(look.cached(there) if there else [entry.size])]):
         if there and entry.kind == "generator":
             look.opener(entry.name)
-        pressed = look.deleter(entry.name) if there else look.fetcher(entry.name)
     if pressed and there:
         delete(entry.name)
     elif pressed:
