@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -20,12 +20,27 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(home: Path, script: str = "app.py", ready: str = "/_stcore/health") -> Iterator[str]:
-    """Start `script`, wait until `ready` answers, yield its address; stop it afterwards."""
+def serving(
+    home: Path,
+    script: str = "app.py",
+    ready: str = "/_stcore/health",
+    *,
+    root: Path = ROOT,
+    python: str = sys.executable,
+    user: int | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """Start `script`, wait until `ready` answers, yield its address; stop it afterwards.
+
+    `root` is the project's folder, `user` the number of the user who runs it, `env` what is different for it.
+    """
     port = free_port()
-    own = {"GANVAS_HOME": str(home / "runs"), "GANVAS_CACHE": str(home / "cache"), "PORT": str(port)}
+    own = {"GANVAS_HOME": str(home / "runs"), "GANVAS_CACHE": str(home / "cache"), "PORT": str(port), **(env or {})}
     log = (home / "server.log").open("w")
-    process = subprocess.Popen([sys.executable, script], cwd=ROOT, env={**os.environ, **own}, stdout=log, stderr=log)
+    process = subprocess.Popen(
+        [python, script], cwd=root, env={**os.environ, **own}, stdout=log, stderr=log, user=user, group=user,
+        extra_groups=None if user is None else [],
+    )  # fmt: skip
     try:
         address = f"http://127.0.0.1:{port}"
         until = time.monotonic() + 60

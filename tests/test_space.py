@@ -1,0 +1,194 @@
+"""A Space, as it will be: the files that are deployed, started as Spaces starts them, seen through the Hub's frame.
+
+Read-only code, an unprivileged user, `SPACE_ID`, another host name behind a proxy, a frame of another origin, and rules
+for cookies as strict as browsers have them. A real Chromium uploads, paints, trains and samples through all that.
+`GANVAS_SHOTS=FOLDER` keeps pictures of what it saw.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+import zipfile
+
+import pytest
+from pictures import scene, texture
+from playwright.sync_api import expect, sync_playwright
+from reverse_proxy import HUB, SPACE, SPACE_HOST, proxied
+from studio import serving
+
+from core import deploy
+from core.gan import dicebear
+
+CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+USER = 1000
+SHOTS = os.environ.get("GANVAS_SHOTS")
+
+
+def somebody() -> tuple[int | None, str]:
+    """The user Spaces runs things as, and a Python of this version that user may start; only root can become them."""
+    if os.getuid() == 0:
+        for python in (sys.executable, f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"):
+            try:
+                subprocess.run([python, "-c", "import json"], user=USER, group=USER, extra_groups=[], check=True)
+                return USER, python
+            except (OSError, subprocess.CalledProcessError):
+                continue
+    return None, sys.executable
+
+
+def dockerfile() -> tuple[dict[str, str], list[str], list[str]]:
+    """What the Dockerfile says of the running container: environment, command, health check."""
+    text = (deploy.ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    env = dict(line.removeprefix("ENV ").split("=", 1) for line in text.splitlines() if line.startswith("ENV "))
+    health = re.search(r"^HEALTHCHECK .*CMD (\[.*\])$", text, re.MULTILINE)[1]
+    return env, json.loads(re.search(r"^CMD (\[.*\])$", text, re.MULTILINE)[1]), json.loads(health)
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory):
+    """The address of a running Space (behind the proxy it is `SPACE`), its folder and its home."""
+    code, home = tmp_path_factory.mktemp("space") / "app", tmp_path_factory.mktemp("home")
+    for name, what in deploy.space_files("docker")[0].items():
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        (code / name).write_bytes(what if isinstance(what, bytes) else what.read_bytes())
+    for path in [code, *code.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    user, python = somebody()
+    for folder in (code, home):
+        for above in folder.parents:
+            if above.stat().st_uid == os.getuid() and above.name.startswith(("pytest-", "space", "home")):
+                above.chmod(0o755)
+    (home / "tmp").mkdir()
+    if user:
+        os.chown(home, user, user)
+        os.chown(home / "tmp", user, user)
+    env, command, _ = dockerfile()
+    assert command[0] == "python"
+    env = {name: value.replace("/home/user", str(home)) for name, value in env.items() if name != "PORT"}
+    env |= {"SPACE_ID": "somebody/ganvas", "SPACE_HOST": SPACE_HOST, "SYSTEM": "spaces", "TMPDIR": str(home / "tmp")}
+    env |= {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path.endswith("-packages"))}
+    with serving(home, command[1], root=code, python=python, user=user, env=env) as address:
+        yield address, code, home
+    for path in [code, *code.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)  # so that it can be cleaned away
+
+
+@pytest.fixture
+def browser(space, tmp_path):
+    with proxied(int(space[0].rsplit(":", 1)[1]), tmp_path) as proxy, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *proxy.chromium])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, ignore_https_errors=True)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    yield page
+    shot(page, "last")
+    context.close()
+
+
+def shot(page, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/{name}.png")
+
+
+def paint(place, tmp_path) -> None:
+    """In the style app, wherever it is: own photo and style in, the smallest painting out."""
+    scene(200, 150).save(tmp_path / "photo.jpg", quality=95)
+    texture(100, 100).save(tmp_path / "painting.png")
+    place.locator("#photo").get_by_label("Remove Image").click()
+    place.locator("#styles").get_by_label("Clear").click()
+    place.locator("#photo input[type=file]").set_input_files(tmp_path / "photo.jpg")
+    expect(place.locator("#photo img")).to_be_visible()
+    place.locator("#styles input[type=file]").set_input_files(tmp_path / "painting.png")
+    expect(place.locator("#styles img").first).to_be_visible()
+    place.get_by_text("More settings").click()
+    for name, value in (("Size", "64"), ("Steps", "3")):
+        place.get_by_label(f"number input for {name}", exact=False).fill(value)
+        place.get_by_label(f"number input for {name}", exact=False).press("Tab")
+    place.get_by_role("button", name="Paint", exact=True).click()
+    expect(place.get_by_text("Painted in")).to_be_visible(timeout=90_000)
+    painted = place.locator("#compare img").last
+    expect(painted).to_be_visible()
+    assert painted.evaluate("image => image.naturalWidth") == 64  # it came through, under an address that is right
+
+
+def test_painting_at_the_spaces_own_address(space, page, tmp_path):
+    page.goto(f"{SPACE}/style/")
+    paint(page, tmp_path)
+    shot(page, "space-style")
+    assert not [c for c in page.context.cookies() if c["domain"].lstrip(".") != SPACE_HOST]
+
+
+def test_the_hubs_frame_uploads_paints_trains_and_samples(space, page, tmp_path):
+    pictures = tmp_path / "faces.zip"
+    with zipfile.ZipFile(pictures, "w") as archive:
+        for number in range(40):
+            dicebear.draw("portraits", number, 32).save(tmp_path / "face.png")
+            archive.write(tmp_path / "face.png", f"faces/{number}.png")
+
+    page.goto(f"{HUB}/paint")
+    frame = page.frame_locator("#space")
+    paint(frame.frame_locator("iframe[src*='/style/']"), tmp_path)
+    shot(page, "hub-paint")
+
+    frame.get_by_role("link", name="Train").first.click()
+    frame.get_by_text("My files").click()
+    frame.locator("input[type=file]").set_input_files(pictures)
+    expect(frame.get_by_text("faces.zip")).to_be_visible()
+    steps = frame.get_by_role("spinbutton", name="Steps")
+    steps.fill("20")
+    steps.press("Enter")
+    frame.get_by_role("button", name="Start", exact=True).click()
+    expect(frame.get_by_text("finished", exact=True)).to_be_visible(timeout=90_000)
+    expect(frame.locator("[data-testid=stImage] img").first).to_be_visible()
+    shot(page, "hub-train")
+
+    frame.get_by_role("link", name="Generate").first.click()
+    expect(frame.get_by_role("combobox", name="Generator")).to_be_visible()
+    frame.get_by_role("combobox", name="Generator").click()
+    frame.get_by_role("option", name=re.compile("My pictures")).click()
+    expect(frame.get_by_text("Checkpoint")).to_be_visible()
+    expect(frame.locator(".pictures button, .pictures [role=button]").first).to_be_visible(timeout=60_000)
+    shot(page, "hub-generate")
+
+    page.reload()  # the frame remembers its visitor, though it may keep no cookies of its own site
+    page.goto(f"{HUB}/train")
+    frame = page.frame_locator("#space")
+    frame.get_by_role("combobox", name="Run").click()
+    expect(frame.get_by_role("option", name=re.compile("My pictures"))).to_be_visible()
+
+
+def test_it_runs_as_nobody_special_and_changed_nothing_of_its_code(space):
+    _, code, home = space
+    held = {path.relative_to(code).as_posix() for path in code.rglob("*") if path.is_file()}
+    assert held == deploy.space_files("docker")[0].keys()
+    if somebody()[0]:
+        owners = {path.stat().st_uid for path in home.rglob("*") if path.name != "server.log"}
+        assert owners == {USER}
+    assert "Traceback" not in (home / "server.log").read_text()
+
+
+def test_the_health_check_of_the_dockerfile(space):
+    python, *check = dockerfile()[2]
+    port = space[0].rsplit(":", 1)[1]
+    asked = [part.replace("7860", port) for part in check]
+    assert asked != check
+    assert subprocess.run([sys.executable, *asked], timeout=20).returncode == 0
+    assert python == "python"
+
+
+def test_another_sites_page_is_turned_away(space):
+    headers = {"Origin": "https://evil.example", "X-Forwarded-Host": SPACE_HOST, "X-Forwarded-Proto": "https"}
+    with urllib.request.urlopen(urllib.request.Request(f"{space[0]}/style/config", headers=headers)) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] is None
