@@ -78,6 +78,7 @@ def registered(entry: weights.Entry, there: weights.Cached | None) -> None:
     with look.line(entry.title, [entry.repo, *facts, *(look.cached(there) if there else [entry.size])]):
         if there and entry.kind == "generator":
             look.opener(entry.name)
+        pressed = (OWNER and look.deleter(entry.name)) if there else look.fetcher(entry.name)
     if pressed and there:
         delete(entry.name)
     elif pressed:

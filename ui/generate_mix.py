@@ -38,3 +38,4 @@ def mix(about: dict) -> None:
         if st.toggle("Show the sum", key="sum"):
             row = (*chosen, points.arithmetic(*chosen))
             look.pictures(look.made(SampleRequest(**about | {"points": row})), large, "sum-row", 60)
+            st.caption("The last one is the sum.")

@@ -25,9 +25,9 @@ def any_repository(key: str) -> str | None:
             asked = st.form_submit_button("Show its files")
     if asked:
         STATE.pop("listed", None)
-        wanted = catalogue.hub_ref(typed)
+        where = catalogue.hub_ref(typed)
         with st.spinner(ASKING):
-            STATE.listed = wanted.file, hub.list_repo(wanted.repo, wanted.revision or None)
+            STATE.listed = where.file, hub.list_repo(where.repo, where.revision or None)
     if "listed" not in STATE:
         return None
     named, listing = STATE.listed
@@ -37,12 +37,13 @@ def any_repository(key: str) -> str | None:
     chosen = named or next(iter(fitting))
     if len(fitting) > 1:
         chosen = st.selectbox("File to read", fitting, list(fitting).index(chosen), key=f"file-{key}-{listing.repo}")
+    wanted = st.button(f"Fetch {size(fitting[chosen].size)} and open", type="primary", key=f"fetch-{key}")
     st.dataframe(_table(listing, fitting, chosen), hide_index=True, height="content" if len(listing.files) < 9 else 320)
-    if st.button(f"Fetch {size(fitting[chosen].size)} and open", type="primary", key=f"fetch-{key}"):
-        fetched = fetch(str(catalogue.HubRef(listing.repo, listing.revision, chosen)))
-        del STATE.listed
-        return fetched
-    return None
+    if not wanted:
+        return None
+    fetched = fetch(str(catalogue.HubRef(listing.repo, listing.revision, chosen)))
+    del STATE.listed
+    return fetched
 
 
 def _table(listing: hub.Listing, fitting: dict[str, hub.ListedFile], chosen: str) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core import images
 from core.gan import catalogue
-from core.weights import Entry
+from core.weights import Cached, Entry
 from ui import hub_box
 
 SIDE = 56  # px, of the pictures
@@ -30,11 +30,14 @@ def line(title: str, facts: Sequence[str], sheet: Path | None = None) -> DeltaGe
     return row.container(horizontal=True, width="content", gap="xsmall", wrap=False)
 
 
-def facts(entry: Entry, size: str) -> list[str]:
+def facts(entry: Entry) -> list[str]:
     """What people want to know of an entry of the registry."""
-    what = {"features": "for painting"}.get(entry.kind)
     licence = "licence not stated" if entry.licence == "not stated" else entry.licence
-    return [fact for fact in (what, size, licence) if fact]
+    return [*(["for painting"] if entry.kind == "features" else []), licence]
+
+
+def cached(item: Cached) -> list[str]:
+    return [hub_box.size(item.size), f"used {ago(item.used)}"]
 
 
 def fetcher(name: str) -> bool:
