@@ -1,0 +1,3 @@
+"""Ports whose connections a forked process closes."""
+
+reload_server_ports: set[int] = set()
