@@ -8,6 +8,7 @@ all ends in `ui/`, everything else in `core/`.
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,11 @@ def _config(host: str, port: int) -> dict[str, Any]:
             "server.maxUploadSize": policy.limits().upload_bytes // 10**6,
             "server.maxMessageSize": 50,
             "client.showErrorDetails": "none",
-            # The gate checks where a request comes from, and does it behind a proxy and in another site's frame too,
-            # where Streamlit's own cookie is not kept and its name for this host is not the one browsers use.
-            "server.enableCORS": False,
-            "server.enableXsrfProtection": False,
         }
+    if policy.public() or os.environ.get("SPACE_ID"):
+        # The gate checks where a request comes from, and does it behind a proxy and in another site's frame too,
+        # where Streamlit's own cookie is not kept and its name for this host is not the one browsers use.
+        config |= {"server.enableCORS": False, "server.enableXsrfProtection": False}
     return config
 
 
