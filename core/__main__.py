@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from core import __version__, deploy, images
 from core.errors import UserError
-from core.gan import points
+from core.gan import catalogue, points
 from core.gan.cli import add_train
 from core.publish import LICENCES, publish
 from core.settings import STYLE_PRESETS, Progress, Request, Result, SampleRequest, StyleRequest, settings_of
@@ -169,7 +169,7 @@ def _sample(options: argparse.Namespace) -> None:
     from core.gan.load import fetch
     from core.gan.sample import sample
 
-    if request.generator.startswith("hub:"):
+    if catalogue.on_hub(request.generator):
         with tqdm(desc="Fetching", unit="B", unit_scale=True, disable=None) as bar:
             fetch(request.generator, lambda done, total: (setattr(bar, "total", total), bar.update(done - bar.n)))
     result, out = _watched(sample(request), request.generator, quiet=False), Path(options.out)
@@ -230,7 +230,7 @@ def _add_deploy(commands: argparse._SubParsersAction) -> None:
         "--kind",
         choices=deploy.KINDS,
         default="docker",
-        help="docker: on processors (the default); zerogpu: on lent GPUs",
+        help="docker: on processors (without this option); zerogpu: on lent GPUs",
     )
     seen = parser.add_mutually_exclusive_group()
     seen.add_argument("--private", action="store_true", default=None, help="only you may see it")

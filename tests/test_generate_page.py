@@ -353,10 +353,14 @@ def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, loc
     assert seen == [256, 3]  # 60 frames at 20 a second
 
     local_hub.add("someone/punks", {"generator.pth": saved(lively(Cryptopunks()).state_dict()), "notes.txt": b"n"})
+    local_hub.fail("someone/punks", "", "hang", seconds=1)  # a slow Hub: the page says what it waits for
+    local_hub.fail("someone/punks", "generator.pth", "hang", seconds=1)
     page.get_by_role("button", name="More generators").click()
     page.get_by_placeholder("owner/name").fill("someone/punks")
     page.get_by_placeholder("owner/name").press("Enter")
+    expect(page.get_by_text("Asking the Hub; it gets 6 seconds to answer.")).to_be_visible()
     page.get_by_role("button", name="and open").click()
+    expect(page.get_by_text("Asking the Hub; it gets 6 seconds to answer.")).to_be_visible()
     expect(page.get_by_text("24 x 24 px, colour with transparency")).to_be_visible()
     expect(pictures).to_have_count(36)
 

@@ -354,6 +354,9 @@ BAD_HEADER = (40).to_bytes(8, "little") + b'{"a":{"dtype":"F32","shape":[9],"dat
         ("x/y", ("status", {"status": 429}), "fewer requests"),
         ("x/y", ("status", {"status": 500}), "fault of its own"),
         ("x/y", ("hang", {"seconds": 9}), "stopped answering"),
+        ("x/y", ("hang", {"seconds": 9}, ""), "stopped answering about x/y"),
+        ("x/y", ("hang", {"seconds": 9}, "config.json"), "stopped answering about config.json"),
+        ("x/y", ("status", {"status": 500}, ""), "fault of its own"),
         ("x/y", ("stall", {"after": 500, "seconds": 9}), "stopped answering"),
         ("x/y", ("cut", {"after": 500, "times": 9}), "broke off"),
         ("x/y", ("length", {"by": 7}), "two lengths"),
@@ -367,13 +370,14 @@ BAD_HEADER = (40).to_bytes(8, "little") + b'{"a":{"dtype":"F32","shape":[9],"dat
 def test_every_fault_is_one_sentence_soon_and_leaves_what_was_there(local_hub, monkeypatch, what, fault, words):
     monkeypatch.setattr(hub, "SILENCE_SECONDS", 0.4)
     before = load.fetch(f"x/old@{local_hub.add('x/old', {'generator.pth': saved(lively(Cryptopunks()).state_dict())})}")
-    local_hub.add("x/y", {"generator.pth": saved(lively(Tutorial()).state_dict())})
+    local_hub.add("x/y", {"generator.pth": saved(lively(Tutorial()).state_dict()), "config.json": b"{}"})
     local_hub.add("x/gated", {"g.pth": b"x"}, gated=True)
     local_hub.add("x/private", {"g.pth": b"x"}, private=True)
     local_hub.add("x/header", {"model.safetensors": BAD_HEADER})
     local_hub.add("x/bomb", {"generator.pth": saved({"G": Harm()})})
     if isinstance(fault, tuple):
-        local_hub.fail("x/y", "generator.pth", fault[0], **fault[1])
+        kind, how, *where = fault
+        local_hub.fail("x/y", *where or ["generator.pth"], kind, **how)
     elif fault == "refused":
         monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     elif fault == "disk":

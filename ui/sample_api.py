@@ -10,6 +10,7 @@ import io
 from typing import Any
 
 from core import images, jobs
+from core.gan import catalogue
 from core.gan.points import recipe_of
 from core.settings import SampleRequest
 
@@ -29,7 +30,7 @@ def sample(
     generator: a name (portraits), run:name, or hub:owner/name.
     points: in place of seed and count, exactly these pictures, like "7:12" or "7:12-7:3+8:0".
     """
-    if generator.startswith("hub:"):  # here, not in the queue, where others would wait for the download
+    if catalogue.on_hub(generator):  # here, not in the queue, where others would wait for the download
         from core.gan.load import fetch
 
         generator = fetch(generator)

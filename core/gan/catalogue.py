@@ -73,6 +73,11 @@ def hub_ref(text: str) -> HubRef:
     return HubRef(found[1], found[2] or "", found[3] or "")
 
 
+def on_hub(ref: str) -> bool:
+    """Whether it may have to be fetched. `UserError` for a name that is not known."""
+    return not ref.startswith("run:") and (ref.startswith("hub:") or "/" in ref or bool(weights.entry(ref).repo))
+
+
 def run_ref(ref: str) -> tuple[runs.Run, int | None]:
     """The run of run:id@step, and the step, if one is named."""
     found = re.fullmatch(r"run:([^@/\\]+)(?:@(\d{1,9}))?", ref)

@@ -47,7 +47,7 @@ class Loaded:
         return self.network.config
 
 
-def open_generator(ref: str, averaged: bool = True, progress: OnBytes | None = None) -> Loaded:
+def open_generator(ref: str, averaged: bool = True) -> Loaded:
     """The generator of a reference (see `core.gan.catalogue`), fetched first where that is needed.
 
     `averaged` chooses between the average of the last steps and the last step, for runs; others have one only.
@@ -56,8 +56,10 @@ def open_generator(ref: str, averaged: bool = True, progress: OnBytes | None = N
         run, _ = catalogue.run_ref(ref)
         stamp = _stamp(run.path / "result" / "model.safetensors", *run.checkpoints().values())
         return _of_run(run, ref, averaged, stamp)
-    if ref.startswith("hub:") or "/" in ref or weights.entry(ref).repo:
-        return _fetched(fetch(ref, progress))
+    if catalogue.on_hub(ref):
+        name, found = _known(ref)
+        pinned = ref if name or found.pinned else fetch(ref)
+        return _fetched(pinned, weights.cache_dir())
     return _bundled(ref, _stamp(weights.bundled(ref)))
 
 
@@ -144,10 +146,12 @@ def _known(what: str) -> tuple[str, HubRef]:
     return "", catalogue.hub_ref(what)
 
 
-def _fetched(ref: str) -> Loaded:
-    name, found = _known(ref)
+@functools.lru_cache(4)
+def _fetched(ref: str, _cache: Path) -> Loaded:
+    """What is pinned never changes, so it can be kept in memory; of another cache it is another."""
+    name, found = _known(fetch(ref))
     stored = weights.load_stored(name or found.stored)
-    if stored is None:  # removed or damaged since
+    if stored is None:  # removed in between
         raise UserError(f"{found.repo} is no longer in the cache; fetch it again.")
     tensors, about = {key: torch.from_numpy(value) for key, value in stored[0].items()}, stored[1]
     network = _build(json.loads(about["config"]))
