@@ -5,8 +5,9 @@
         page.goto(SPACE)        # the Space by itself
         page.goto(HUB)          # the Hub's page, which shows the Space in a frame of another origin
 
-Requests are handed on with another `Host` (the inner one) and X-Forwarded-Host, -Proto and -For; WebSockets and event
-streams pass as they come. Every connection carries one request, so nothing but the head has to be understood.
+Requests are handed on with X-Forwarded-Host, -Proto and -For, and with the inner `Host`, or with the visitor's where
+`keeps_host` says so: what the real one does is not documented. WebSockets and event streams pass as they come. Every
+connection carries one request, so nothing but the head has to be understood.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Proxy:
 
 
 @contextlib.contextmanager
-def proxied(inner: int, folder: Path) -> Iterator[Proxy]:
+def proxied(inner: int, folder: Path, keeps_host: bool = False) -> Iterator[Proxy]:
     """A proxy before the server at port `inner` of this computer; its certificate is made in `folder`."""
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     subprocess.run(
@@ -58,7 +59,7 @@ def proxied(inner: int, folder: Path) -> Iterator[Proxy]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            await _answer(reader, writer, inner)
+            await _answer(reader, writer, inner, keeps_host)
         writer.close()
 
     server = asyncio.run_coroutine_threadsafe(
@@ -73,7 +74,7 @@ def proxied(inner: int, folder: Path) -> Iterator[Proxy]:
         loop.close()
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inner: int) -> None:
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inner: int, keeps_host: bool) -> None:
     first, *fields = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]
     values = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
     if values.get("host") == HUB_HOST:
@@ -83,7 +84,8 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, in
         return
     upgraded = "upgrade" in values.get("connection", "").lower()
     told = [
-        f"Host: 127.0.0.1:{inner}", f"X-Forwarded-Host: {values.get('host', '')}", "X-Forwarded-Proto: https",
+        f"Host: {values.get('host', '') if keeps_host else f'127.0.0.1:{inner}'}",
+        f"X-Forwarded-Host: {values.get('host', '')}", "X-Forwarded-Proto: https",
         "X-Forwarded-For: 203.0.113.7", f"Connection: {'Upgrade' if upgraded else 'close'}",
     ]  # fmt: skip
     kept = [field for field in fields if not field.lower().startswith(DROPPED)]
