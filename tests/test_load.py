@@ -264,7 +264,10 @@ def test_any_repository_is_fetched_once_understood_and_sampled(local_hub):
     assert seen[-1][0] == seen[-1][1] > 1000
     local_hub.close()  # from here on the Hub is gone
     loaded = load.open_generator(ref)
-    assert "24 x 24 px, colour with transparency" in loaded.said
+    assert loaded.said == (
+        "10 latent numbers, 4 up-convolutions (16, 8, 6 wide, no biases), batch norm: 24 x 24 px, colour with "
+        "transparency. The file does not tell, so assumed: strides 1, 2, 2, 2; ReLU, tanh."
+    )
     latents = torch.randn(3, 10)
     torch.testing.assert_close(loaded.network(latents), net(latents), rtol=0, atol=0)
     assert [c.ref for c in load.catalogue.fetched()] == [ref]

@@ -332,10 +332,15 @@ def _understood(network: Inferred) -> str:
     counts = [(sum(layer.kind == kind for layer in plan), word) for kind, word in kinds.items()]
     layers = " and ".join(f"{n} {word}{'s' if n > 1 else ''}" for n, word in counts if n)
     colours = {1: "grey", 3: "colour", 4: "colour with transparency"}[c["channels"]]
+    widths = ", ".join(str(layer.outputs // max(1, layer.reshape) ** 2) for layer in plan[:-1])
+    biased = sum(layer.bias for layer in plan)
+    biases = "no biases" if not biased else "with biases" if biased == len(plan) else "some with biases"
+    inside = f"{widths} wide, {biases}" if widths else biases
     strides = ", ".join(str(layer.stride) for layer in plan if layer.kind == "up")
     assumed = f"strides {strides}; " if strides else ""
     between = "leaky ReLU" if any(layer.after == "leaky" for layer in plan) else "ReLU"
+    norms = ", batch norm" if any(layer.norm for layer in plan) else ""
     return (
-        f"{c['latent']} latent numbers, {layers}{', batch norm' if any(layer.norm for layer in plan) else ''}: "
-        f"{c['size']} x {c['size']} px, {colours}. The file does not tell, so assumed: {assumed}{between}, tanh."
+        f"{c['latent']} latent numbers, {layers} ({inside}){norms}: {c['size']} x {c['size']} px, {colours}. The file "
+        f"does not tell, so assumed: {assumed}{between}, tanh."
     )
