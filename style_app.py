@@ -26,14 +26,26 @@ PRESETS = {"draft": "Draft", "good": "Good", "fine": "Fine"}
 SHOWN = (look.EXAMPLES / "photos" / "pagoda.jpg", look.EXAMPLES / "gallery" / "pagoda-swirls.jpg")
 
 
-# An upload handed over as the file it is: `core.images` opens it, and knows more kinds than Gradio does. The class is
-# made by `type` because Gradio's own way of making one writes a stub file beside this module.
-Picture = type.__new__(
-    type(gr.Image),
-    "Picture",
-    (gr.Image,),
-    {"is_template": True, "preprocess": lambda _, payload: payload and payload.path},
+def _variant(kind: type, **changes: Any) -> type:
+    """A kind of widget with other methods, made by `type` because Gradio's own way writes a stub file beside this."""
+    return type.__new__(type(kind), kind.__name__, (kind,), {"is_template": True, **changes})
+
+
+async def _carried(self: gr.components.Component, place: str) -> str | None:
+    """Strangers bring files, not addresses: Gradio would fetch those, however large, and keep them."""
+    if policy.public() and place.lower().startswith(("http:", "https:")):
+        raise gr.Error("Addresses are not fetched on this shared computer; upload the file.", print_exception=False)
+    return await super(type(self), self).async_move_resource_to_block_cache(place)
+
+
+# An upload handed over as the file it is: `core.images` opens it, and knows more kinds than Gradio does.
+Picture = _variant(
+    gr.Image,
+    preprocess=lambda _, payload: payload and payload.path,
+    async_move_resource_to_block_cache=_carried,
 )
+Pictures = _variant(gr.Gallery, async_move_resource_to_block_cache=_carried)
+Document = _variant(gr.File, async_move_resource_to_block_cache=_carried)
 
 
 # ---------------------------------------------------------------- the page
@@ -66,7 +78,7 @@ def build() -> gr.Blocks:
                     sources=["upload", "clipboard"], elem_id="photo",
                 )  # fmt: skip
                 photo_shelf = _shelf("Photos to try", "photo")
-                styles = gr.Gallery(
+                styles = Pictures(
                     [look.examples("painting")[0][0]],
                     label="Style pictures",
                     format="png",
@@ -91,7 +103,7 @@ def build() -> gr.Blocks:
                     style_weights = gr.Textbox(
                         "", label="Style weights", info="How much each style picture counts, like 2, 1. Empty: equally."
                     )
-                    restore = gr.File(
+                    restore = Document(
                         label="Drop a painting here to get its settings back", file_types=[".png"], elem_id="restore"
                     )
                 with gr.Accordion("Advanced", open=False):

@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable
 from http.cookies import SimpleCookie
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -23,6 +23,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core import policy, visitors
 from ui import visitor
 
+# What Gradio and Streamlit offer beside their pages: figures about the server, tools for developers, and fetching any
+# address on behalf of whoever asks. No page needs them.
+CLOSED = re.compile(
+    r"/_stcore/metrics|/gradio_api/(file=https?:|proxy=|deep_link|dev/|vibe|undo-vibe|process_recording|queue/status)"
+    r"|/style/monitoring",
+    re.IGNORECASE,
+)
+TAB = re.compile(r"/gradio_api/heartbeat/([^/]+)|/gradio_api/queue/data$")
 UPLOADS = re.compile(r"/_stcore/upload_file/|/gradio_api/upload/?$")
 OTHER_BODIES = 4_000_000  # bytes: the longest thing but a file that a page sends is some settings
 YEAR = 365 * 24 * 3600
@@ -48,6 +56,9 @@ class Gate:
             return
         if scope["type"] == "websocket":
             await self.app(scope, receive, send)
+            return
+        if policy.public() and (CLOSED.search(scope["path"]) or _anothers_tab(scope, headers)):
+            await _refuse(scope, receive, send, 404, "There is nothing here.")
             return
         carried = _Carried(scope, headers, receive) if policy.public() else None
         if carried and carried.too_much:
@@ -77,6 +88,22 @@ def _both_here(one: str, other: str) -> bool:
     """localhost:7860 and 127.0.0.1:7860 are the same door."""
     (name, _, port), (other_name, _, other_port) = one.partition(":"), other.partition(":")
     return {name, other_name} <= LOOPBACK and port == other_port
+
+
+_tabs: OrderedDict[str, str] = OrderedDict()  # Gradio's name of an open page -> the visitor first seen with it
+
+
+def _anothers_tab(scope: Scope, headers: Headers) -> bool:
+    """Whether the answers for another visitor's page are asked for."""
+    found = TAB.search(scope["path"])
+    if not found:
+        return False
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+    tab, secret = found[1] or query.get("session_hash", ""), visitor.secret_in(_cookies(headers))
+    owner = _tabs.setdefault(tab, visitors.name_of(secret))
+    while len(_tabs) > MOST_COUNTED:
+        _tabs.popitem(last=False)
+    return owner != visitors.name_of(secret)
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, words: str) -> None:

@@ -183,6 +183,7 @@ def restored(path: str | None) -> list[Any]:
         if recipe is None:
             raise UserError("This picture carries no recipe; drop a PNG that was downloaded here.")
         request = StyleRequest.from_recipe(recipe)
+        policy.check(request)
     except UserError as error:
         return [look.notice(str(error)), *nothing]
     shares = ", ".join(f"{share:g}" for share in request.style_shares)
