@@ -66,10 +66,10 @@ def _temporary(oldest: float) -> None:
         if not folder.name.startswith(TEMPORARY) or folder.is_symlink() or not folder.is_dir():
             continue
         for where, _, names in os.walk(folder, topdown=False):
-            for name in names:
-                with contextlib.suppress(OSError):  # another user's
+            with contextlib.suppress(OSError):  # not empty; gone already; another user's
+                unused = os.lstat(where).st_mtime < oldest
+                for name in names:
                     if os.lstat(os.path.join(where, name)).st_mtime < oldest:
                         os.unlink(os.path.join(where, name))
-            with contextlib.suppress(OSError):  # not empty
-                if os.lstat(where).st_mtime < oldest:
+                if unused:
                     os.rmdir(where)

@@ -34,8 +34,10 @@ def put(picture: Image.Image) -> str:
     with _lock:
         _pictures[name] = _Put(picture, visitor, time.time())
         theirs = [n for n, other in _pictures.items() if other.visitor == visitor]
-        for old in [*theirs[: -limits.tray], *list(_pictures)[: -limits.tray_all]]:
-            _pictures.pop(old, None)
+        for old in theirs[: -limits.tray]:
+            del _pictures[old]
+        for old in list(_pictures)[: -limits.tray_all]:
+            del _pictures[old]
     return name
 
 
