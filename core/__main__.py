@@ -242,11 +242,11 @@ def _add_deploy(commands: argparse._SubParsersAction) -> None:
 
 
 def _deploy(options: argparse.Namespace) -> None:
-    plan = deploy.plan(options.repo, options.kind, offline_too=options.dry_run)
+    plan = deploy.plan(options.repo, options.kind, private=options.private, offline_too=options.dry_run)
     if options.dry_run:
         print("\n".join(plan.lines()))
         return
-    done = deploy.send(plan, private=options.private)
+    done = deploy.send(plan)
     print("\n".join([*done.changes(), done.summary(), done.address]))
 
 

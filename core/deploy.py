@@ -63,8 +63,10 @@ class Plan:
     added: tuple[str, ...]
     changed: tuple[str, ...]
     deleted: tuple[str, ...]
+    private: bool | None = None  # who shall see it; None: everybody if it is new, else as it is
     commit: str | None = None  # at which the Space was looked at
-    private: bool | None = None  # as it is now
+    was_private: bool = False
+    was_sdk: str = ""
 
     @property
     def address(self) -> str:
@@ -72,19 +74,23 @@ class Plan:
 
     def lines(self) -> list[str]:
         """The plan for people to read."""
-        said = [f"The Space {self.repo} ({self.kind}) at {self.address}", "", "Its README.md:", ""]
+        seen = "private" if (self.was_private if self.private is None else self.private) else "public"
+        said = [f"The Space {self.repo} ({self.kind}, {seen}) at {self.address}", "", "Its README.md:", ""]
         said += [f"    {line}".rstrip() for line in self.files["README.md"].decode().splitlines()]
         return [*said, "", self.compared, *self.changes(), self.summary()]
 
     def changes(self) -> list[str]:
-        """One line for every file that changes, and for what was left out."""
+        """One line for every file that changes, for what was left out, and for what is left to the owner."""
         lines = []
         for verb in ("added", "changed", "deleted"):
             for path in getattr(self, verb):
                 size = self.there[path] if verb == "deleted" else _size(self.files[path])
                 lines.append(f"  {verb:8} {_amount(size):>10}  {path}")
         unknown = "(not in git; `git add` it if it belongs to the project)"
-        return lines + [f"  left out             {path} {unknown}" for path in self.left_out]
+        lines += [f"  left out             {path} {unknown}" for path in self.left_out]
+        if self.was_sdk not in ("", SDKS[self.kind]):
+            lines.append(f"It was another kind of Space; choose its hardware at {self.address}/settings.")
+        return lines
 
     def summary(self) -> str:
         sent = sum(_size(self.files[path]) for path in (*self.added, *self.changed))
@@ -95,11 +101,20 @@ class Plan:
         return f"{whole}: {', '.join(parts)}; {_amount(sent)} to send."
 
 
-def plan(repo: str, kind: str, *, token: str | None = None, root: Path = ROOT, offline_too: bool = False) -> Plan:
+def plan(
+    repo: str,
+    kind: str,
+    *,
+    private: bool | None = None,
+    token: str | None = None,
+    root: Path = ROOT,
+    offline_too: bool = False,
+) -> Plan:
     """How the Space `repo` ("owner/name") would have to change to hold this project as a Space of this `kind`.
 
-    With `offline_too` a Hub that cannot be asked is no error: then the plan says so, and that all would be added.
-    Raises `UserError` for a wrong name, a folder without the project, what the Hub refuses, and for a Space that holds
+    `private` says who shall see it: where it is None a new Space is public, and one that exists stays as it is. With
+    `offline_too` a Hub that cannot be asked is no error: then the plan says so, and that all would be added. Raises
+    `UserError` for a wrong name, a folder without the project, what the Hub refuses, and for a Space that holds
     something else than Ganvas.
     """
     repo = repo.strip()
@@ -112,9 +127,9 @@ def plan(repo: str, kind: str, *, token: str | None = None, root: Path = ROOT, o
     except UserError as error:
         if not offline_too:
             raise
-        compared = f"Nothing to compare with, so everything counts as added. {error}"
+        compared = f"Nothing to compare with, so everything counts as added: {str(error).split(';')[0].rstrip('.')}."
     if there is None:
-        return Plan(repo, kind, files, left_out, compared, None, tuple(files), (), ())
+        return Plan(repo, kind, files, left_out, compared, None, tuple(files), (), (), private)
     holds = there.digests
     foreign = holds.keys() - UNTOUCHED
     if foreign and not {"core/__main__.py", "style_app.py"} <= foreign:
@@ -124,16 +139,16 @@ def plan(repo: str, kind: str, *, token: str | None = None, root: Path = ROOT, o
     deleted = tuple(path for path in sorted(holds) if path not in files and path != GITS)
     compared = f"Compared with what it holds now (commit {there.commit[:8]}):"
     return Plan(
-        repo, kind, files, left_out, compared, there.sizes, added, changed, deleted, there.commit, there.private
-    )
+        repo, kind, files, left_out, compared, there.sizes, added, changed, deleted, private,
+        there.commit, there.private, there.sdk,
+    )  # fmt: skip
 
 
-def send(planned: Plan, *, token: str | None = None, private: bool | None = None, root: Path = ROOT) -> Plan:
+def send(planned: Plan, *, token: str | None = None, root: Path = ROOT) -> Plan:
     """Make or update the Space as planned; returns the plan that was carried out: a new Space is looked at again.
 
-    `private` says who may see it: where it is None a new Space is public, and one that exists stays as it is. Nothing
-    is sent where nothing changed. The token is the environment's or that of `hf auth login` where none is given; it
-    has to allow writing, and gets into no message. `UserError` for all that the Hub or the token can have.
+    Nothing is sent where nothing changed. The token is the environment's or that of `hf auth login` where none is
+    given; it has to allow writing, and gets into no message. `UserError` for all that the Hub or the token can have.
     """
     token = _token(token)
     if not token:
@@ -143,7 +158,7 @@ def send(planned: Plan, *, token: str | None = None, private: bool | None = None
         )
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-    repo, kind = planned.repo, planned.kind
+    repo, kind, private = planned.repo, planned.kind, planned.private
     api = HfApi(hub.endpoint(), token=token, library_name="ganvas", library_version=__version__)
     if planned.there is None:
         with _sending(repo):
@@ -151,11 +166,11 @@ def send(planned: Plan, *, token: str | None = None, private: bool | None = None
             api.create_repo(
                 repo, repo_type="space", space_sdk=SDKS[kind], space_hardware=hardware, private=private, exist_ok=True
             )
-        planned = plan(repo, kind, token=token, root=root)
+        planned = plan(repo, kind, private=private, token=token, root=root)
     operations: list[Any] = [CommitOperationAdd(path, planned.files[path]) for path in planned.added + planned.changed]
     operations += [CommitOperationDelete(path) for path in planned.deleted]
     with _sending(repo):
-        if private is not None and planned.private != private:
+        if private is not None and planned.was_private != private:
             api.update_repo_settings(repo, repo_type="space", private=private)
         if operations:
             api.create_commit(
@@ -281,6 +296,7 @@ class _There:
     sizes: dict[str, int]
     commit: str
     private: bool
+    sdk: str
 
 
 def _look(repo: str, token: str | None) -> _There | None:
@@ -299,7 +315,8 @@ def _look(repo: str, token: str | None) -> _There | None:
             return None
         files = info.siblings or ()
         digests = {f.rfilename: (f.lfs.sha256 if f.lfs else f.blob_id) or "" for f in files}
-        return _There(digests, {f.rfilename: f.size or 0 for f in files}, info.sha or "", bool(info.private))
+        sizes = {f.rfilename: f.size or 0 for f in files}
+        return _There(digests, sizes, info.sha or "", bool(info.private), info.sdk or "")
 
 
 def _same(what: Path | bytes, digest: str) -> bool:

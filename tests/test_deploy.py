@@ -36,7 +36,7 @@ def token(monkeypatch):
 
 
 def deployed(root, kind="docker", **how):
-    return deploy.send(deploy.plan("me/ganvas", kind, root=root), root=root, **how)
+    return deploy.send(deploy.plan("me/ganvas", kind, root=root, **how), root=root)
 
 
 def held(local_hub):
@@ -165,6 +165,7 @@ def test_another_kind_takes_its_place(local_hub, project, token):
     done = deployed(project, "docker")
     assert (done.added, done.deleted) == (("Dockerfile",), ("zerogpu.py",))
     assert set(done.changed) == {"README.md", "requirements.txt"}
+    assert done.changes()[-1].startswith("It was another kind of Space; choose its hardware at")
 
 
 def test_who_may_see_it_changes_only_when_that_is_said(local_hub, project, token):
@@ -209,7 +210,7 @@ def test_a_dry_run_sends_nothing_and_needs_no_token(local_hub, capsys):
 def test_a_dry_run_without_a_hub_says_that_nothing_was_compared(capsys):
     assert cli.main(["deploy", "me/ganvas", "--kind", "zerogpu", "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "Nothing to compare with, so everything counts as added. The Hub (127.0.0.1:9) could not be reached" in said
+    assert "Nothing to compare with, so everything counts as added: The Hub (127.0.0.1:9) could not be reached." in said
     assert "    app_file: zerogpu.py\n" in said
 
 
@@ -223,6 +224,7 @@ def test_a_dry_run_shows_what_would_change(local_hub, token, capsys):
     assert "  deleted      1.2 kB  core/old.py\n" in said
     assert "  changed" in said
     assert "0 added, 1 changed, 1 deleted" in said
+    assert said.startswith("The Space me/ganvas (docker, private) at ")
 
 
 # ---------------------------------------------------------------- refusals, in words and without the token
