@@ -2,7 +2,7 @@
 
 A run's folder is the only channel between a page and the worker that trains (`python -m core train FOLDER`): either
 may be closed, killed or restarted, and the other goes on. Each visitor has a folder of runs; those of all wait in one
-line. Plain: no torch, no UI; nothing of how training works.
+line. Plain: no torch, no UI; nothing of how training works. What a folder says is read by `core.runfolder`.
 
     config.json     name, request, where the images come from        written here
     control         "pause" or "stop", until the worker obeys        written here
@@ -19,14 +19,13 @@ line. Plain: no torch, no UI; nothing of how training works.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -36,21 +35,34 @@ from filelock import FileLock, Timeout
 from core import policy, visitors
 from core.errors import UserError
 from core.images import save_name
+from core.runfolder import (  # noqa: F401  (callers say runs.Run, runs.PAUSED ...)
+    ALIVE,
+    CHECKING,
+    DAMAGED,
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    MAX_NAME,
+    METRICS,
+    NEW,
+    PAUSED,
+    QUEUED,
+    READY,
+    RUNNING,
+    STARTING,
+    WRITTEN,
+    Run,
+    control,
+    named,
+    process,
+    write_json,
+    write_state,
+    write_text,
+)  # fmt: skip
 from core.settings import TrainRequest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# What a run can be. Those marked * have a living process.
-NEW, CHECKING, READY = "new", "checking", "ready"  # CHECKING*: images are prepared and twenty steps measured
-QUEUED, STARTING, RUNNING = "queued", "starting", "running"  # STARTING*, RUNNING*
-PAUSED, FINISHED, FAILED = "paused", "finished", "failed"
-INTERRUPTED, DAMAGED = "interrupted", "damaged"  # never written: its process is gone; its folder cannot be read
-ALIVE = {CHECKING, STARTING, RUNNING}
-WRITTEN = [NEW, CHECKING, READY, QUEUED, STARTING, RUNNING, PAUSED, FINISHED, FAILED]
-
-METRICS = ("step", "seconds", "loss_d", "loss_g", "real", "fake", "images_per_second")
-BUDGET = ("steps", "seconds_per_step", "seconds_per_thousand", "seconds", "threads")
-MAX_NAME = 80
 UPLOADS = "data/uploads"  # where uploaded files go, seen from the run's folder
 CLAIM_SECONDS = 5.0  # a killed worker may take a moment to be gone
 # What the networks are made of: a branch goes on with the same ones.
@@ -71,103 +83,7 @@ def home() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "ganvas"
 
 
-# ---------------------------------------------------------------- one run, read
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run's folder. Everything is read afresh: what was true a moment ago may not be now."""
-
-    path: Path
-
-    @property
-    def id(self) -> str:
-        return self.path.name
-
-    @property
-    def config(self) -> dict[str, Any]:
-        return _read_json(self.path / "config.json")
-
-    @property
-    def name(self) -> str:
-        try:
-            return _named(self.config["name"])
-        except (KeyError, TypeError, UserError):
-            return self.id
-
-    @property
-    def request(self) -> TrainRequest:
-        """Raises `UserError` when the folder's settings cannot be understood."""
-        recipe = self.config.get("request")
-        if not isinstance(recipe, dict):
-            raise UserError(f"The settings of {self.id} cannot be read; delete the run or mend its config.json.")
-        return TrainRequest.from_recipe(recipe)
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """What was written last, as far as it makes sense: words are words and numbers are numbers."""
-        return _sound(_read_json(self.path / "state.json"), ("status", "message"))
-
-    @property
-    def status(self) -> str:
-        """One of the words above. A run whose process is gone is not running, whatever its folder says."""
-        try:
-            _ = self.request
-        except (UserError, TypeError, ValueError):
-            return DAMAGED
-        state = self.state
-        status = state.get("status")
-        if status not in WRITTEN:
-            return NEW
-        if status in ALIVE and not _lives(state.get("pid"), state.get("started")):
-            return INTERRUPTED
-        return status
-
-    @property
-    def alive(self) -> bool:
-        return self.status in ALIVE
-
-    @property
-    def budget(self) -> dict[str, Any]:
-        found = _sound(_read_json(self.path / "budget.json"))
-        return found if all(name in found for name in BUDGET) else {}
-
-    def metrics(self) -> list[dict[str, float]]:
-        """Lines of `METRICS`, oldest first; a torn line is left out."""
-        lines = []
-        with contextlib.suppress(OSError), open(self.path / "metrics.jsonl", encoding="utf-8") as file:
-            for text in file:
-                with contextlib.suppress(ValueError):
-                    line = json.loads(text)
-                    if isinstance(line, dict) and all(name in _sound(line) for name in METRICS):
-                        lines.append(line)
-        return lines
-
-    def samples(self) -> dict[int, Path]:
-        """Sheets of samples by step, oldest first."""
-        return _numbered(self.path / "samples", ".png")
-
-    def checkpoints(self) -> dict[int, Path]:
-        """Checkpoints by step, oldest first."""
-        return _numbered(self.path / "checkpoints", ".pt")
-
-    @property
-    def result(self) -> Path | None:
-        """The folder of the finished generator, where there is one."""
-        folder = self.path / "result"
-        plain = not folder.is_symlink() and not (folder / "model.safetensors").is_symlink()
-        return folder if plain and (folder / "model.safetensors").is_file() else None
-
-    def log(self, characters: int = 4000) -> str:
-        """The end of what the worker printed."""
-        try:
-            if (self.path / "log.txt").is_symlink():
-                return ""
-            with open(self.path / "log.txt", "rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - characters))
-                return file.read().decode(errors="replace")
-        except OSError:
-            return ""
+# ---------------------------------------------------------------- found
 
 
 def folder() -> Path:
@@ -214,9 +130,9 @@ def create(request: TrainRequest, source: Mapping[str, Any], name: str) -> Run:
     than is allowed here, or when there is no room for another run."""
     _allow(request, source)
     run = Run(_new_folder(name))
-    _write_json(
+    write_json(
         run.path / "config.json",
-        {"name": _named(name), "created": time.time(), "request": request.recipe(), "source": dict(source)},
+        {"name": named(name), "created": time.time(), "request": request.recipe(), "source": dict(source)},
     )
     return run
 
@@ -252,13 +168,13 @@ def change(run: Run, request: TrainRequest) -> None:
     if run.status not in (NEW, READY, FAILED) or run.checkpoints():
         raise UserError(f"{run.name} has begun; branch it to go on with other settings.")
     policy.check(request)
-    _write_json(run.path / "config.json", {**run.config, "request": request.recipe()})
+    write_json(run.path / "config.json", {**run.config, "request": request.recipe()})
     write_state(run, status=NEW)
 
 
 def rename(run: Run, name: str) -> None:
     """Give it another name; its folder stays where it is."""
-    _write_json(run.path / "config.json", {**run.config, "name": _named(name)})
+    write_json(run.path / "config.json", {**run.config, "name": named(name)})
 
 
 def branch(run: Run, step: int, changes: Mapping[str, Any], name: str) -> Run:
@@ -280,7 +196,7 @@ def branch(run: Run, step: int, changes: Mapping[str, Any], name: str) -> Run:
     (new.path / "data").mkdir()
     for path in [checkpoint, *(run.path / "data" / part for part in ("images.u8", "report.json", "preview.png"))]:
         _linked(path, new.path / path.relative_to(run.path))
-    _write_json(new.path / "config.json", {**new.config, "branch_of": run.id, "branched_at": step})
+    write_json(new.path / "config.json", {**new.config, "branch_of": run.id, "branched_at": step})
     write_state(new, status=PAUSED, step=step)
     return new
 
@@ -427,16 +343,16 @@ def pause(run: Run) -> None:
     if run.status == QUEUED:
         write_state(run, **{**run.state, "status": PAUSED if run.checkpoints() else NEW})
     elif run.alive:
-        _write_text(run.path / "control", "pause")
+        write_text(run.path / "control", "pause")
 
 
 def stop(run: Run) -> None:
     """Finish here: make the generator of what has been learned so far. Works for a paused run too."""
     if run.alive:
-        _write_text(run.path / "control", "stop")
+        write_text(run.path / "control", "stop")
     elif run.checkpoints():
         with _lock():
-            _write_text(run.path / "control", "stop")
+            write_text(run.path / "control", "stop")
             if policy.public():
                 _spawn_or_queue(run)
             else:
@@ -461,14 +377,6 @@ def _spawn(run: Run, status: str, *options: str) -> None:
 # ---------------------------------------------------------------- for the worker
 
 
-def process(pid: int) -> dict[str, Any]:
-    """What tells this process from a later one with the same number."""
-    try:
-        return {"pid": pid, "started": psutil.Process(pid).create_time()}
-    except psutil.NoSuchProcess:
-        return {"pid": pid, "started": 0.0}
-
-
 @contextlib.contextmanager
 def claimed(run: Run) -> Iterator[None]:
     """Held by the one process that works on this run; the system frees it however that process ends."""
@@ -479,27 +387,7 @@ def claimed(run: Run) -> Iterator[None]:
         raise UserError(f"{run.name} is being trained by another process; wait for it or pause it there.") from None
 
 
-def control(run: Run) -> str:
-    """What the worker should do now: "pause", "stop", or "" for going on."""
-    try:
-        return (run.path / "control").read_text().strip()
-    except OSError:
-        return ""
-
-
-def write_state(run: Run, **state: Any) -> None:
-    _write_json(run.path / "state.json", {**state, "updated": time.time()})
-
-
 # ---------------------------------------------------------------- files
-
-
-def _lives(pid: Any, started: Any) -> bool:
-    try:
-        found = psutil.Process(pid)
-        return found.status() != psutil.STATUS_ZOMBIE and abs(found.create_time() - started) < 2
-    except (psutil.Error, TypeError, ValueError):
-        return False
 
 
 def _lock() -> FileLock:
@@ -509,7 +397,7 @@ def _lock() -> FileLock:
 
 
 def _new_folder(name: str) -> Path:
-    place, stem = folder(), save_name(_named(name)).lower()
+    place, stem = folder(), save_name(named(name)).lower()
     place.mkdir(parents=True, exist_ok=True)
     n = 1
     while True:
@@ -521,22 +409,6 @@ def _new_folder(name: str) -> Path:
             n += 1
 
 
-def _named(name: str) -> str:
-    name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
-    if not name or len(name) > MAX_NAME:
-        raise UserError(f"The name has {len(name)} characters; give the run a name of 1 to {MAX_NAME}.")
-    return name
-
-
-def _numbered(folder: Path, suffix: str) -> dict[int, Path]:
-    found = {}
-    for path in folder.glob(f"step-*{suffix}"):
-        with contextlib.suppress(ValueError):
-            if not path.is_symlink():
-                found[int(path.stem.removeprefix("step-"))] = path
-    return dict(sorted(found.items()))
-
-
 def _linked(source: Path, target: Path) -> None:
     """Neither of the two is ever changed in place, so they may share their bytes where the disk allows it."""
     try:
@@ -545,34 +417,3 @@ def _linked(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, or an empty one for anything else: folders may be half-written or tampered with."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            value = json.loads(file.read(1_000_000))
-        return value if isinstance(value, dict) else {}
-    except (OSError, ValueError, RecursionError):
-        return {}
-
-
-def _sound(found: Mapping[str, Any], words: Sequence[str] = ()) -> dict[str, Any]:
-    """Of what a file says, the finite numbers, and the words where words are expected."""
-    return {
-        name: value
-        for name, value in found.items()
-        if (isinstance(value, str) if name in words else type(value) in (int, float) and abs(value) < 1e15)
-    }
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    _write_text(path, json.dumps(value, indent=1, ensure_ascii=False))
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Whole or not at all: written beside, then renamed."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
