@@ -28,10 +28,11 @@ from ui import serving
 
 
 def main() -> None:
-    jobs.paint_elsewhere = paint
-    device.borrowed = bool(os.environ.get("SPACES_ZERO_GPU"))
-    reload_server_ports.add(serving.port())  # visitors' connections there are not for the forked processes to hold
-    _report()
+    if os.environ.get("SPACES_ZERO_GPU"):  # on other hardware this is app.py
+        jobs.paint_elsewhere = paint
+        device.borrowed = True
+        reload_server_ports.add(serving.port())  # visitors' connections there are not for the forked processes to hold
+        _report()
     app.main()
 
 

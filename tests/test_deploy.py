@@ -118,6 +118,17 @@ def test_zerogpu_gets_the_versions_it_supports(project):
     assert any(pin.startswith("spaces==") for pin in pins)
 
 
+def test_the_image_takes_in_all_that_is_sent_and_no_more(project):
+    lines = (project / "Dockerfile").read_text().splitlines()
+    copied = {source for line in lines if line.startswith("COPY ") for source in line.split()[1:-1]}
+    sent = {path for path in deploy.space_files("docker", project)[0] if path not in ("Dockerfile", "README.md")}
+    assert {path for path in sent if not copied & {path, path.split("/")[0]}} == set()
+    assert {
+        source for source in copied if not any(path.split("/")[0] == source.split("/")[0] for path in sent)
+    } == set()
+    assert lines.index("USER user") > max(n for n, line in enumerate(lines) if line.startswith("COPY "))  # root's code
+
+
 def test_the_projects_own_readme_has_no_front_matter():
     assert not (deploy.ROOT / "README.md").read_text().startswith("---")
 
