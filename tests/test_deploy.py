@@ -270,6 +270,12 @@ def test_a_wrong_token_is_told_apart_from_a_missing_space(local_hub, project, mo
     assert "hf_wrong" not in str(refused.value)
 
 
+def test_a_space_that_is_closed_to_this_token(local_hub, project, token):
+    local_hub.add(SPACE, {"app.py": b""}, gated=True)
+    with pytest.raises(UserError, match="me/ganvas is gated"):
+        deployed(project)
+
+
 @pytest.mark.parametrize("name", ["ganvas", "me/../x", "me/a b", "a/b/c", ""])
 def test_a_name_that_is_none(name):
     with pytest.raises(UserError, match="owner/name"):
