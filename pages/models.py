@@ -67,6 +67,8 @@ def from_the_hub() -> None:
                     delete(item.name)
         if here:
             st.caption(f"{hub_box.size(sum(item.size for item in here.values()))} in {weights.cache_dir()}")
+    else:
+        st.caption(f"Up to {policy.megabytes(policy.limits().download_bytes)} can be fetched from a repository here.")
     with telling():
         if ref := hub_box.any_repository("models"):
             look.open_generator(ref)
