@@ -92,7 +92,8 @@ def first_page() -> tuple[float, float]:
         time.sleep(2)  # server and browser have settled
         began = time.perf_counter()
         page.goto(f"{address}/generate", wait_until="commit")
-        page.locator(".pictures button").first.wait_for()
+        while not page.locator(".pictures button").count():  # wait_for() looks only now and then
+            time.sleep(0.02)
         seen = time.perf_counter() - began
         page.locator(".st-key-grid .pictures button").first.wait_for()
         return seen, time.perf_counter() - began

@@ -300,15 +300,21 @@ def page_of(local_hub, tmp_path, monkeypatch):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         page = browser.new_page(viewport={"width": 1280, "height": 900}, base_url=address)
         page.set_default_timeout(40_000)
+        expect.set_options(timeout=40_000)
         yield page
+        expect.set_options(timeout=5_000)
         browser.close()
+
+
+def grid_of(page):
+    """The first picture of the grid; its background holds them all."""
+    return page.locator(".st-key-grid .pictures button").first
 
 
 def sheet_of(page) -> str:
     """The pictures of the grid, as they arrived in the browser."""
-    first = page.locator(".st-key-grid .pictures button").first
-    expect(first).to_be_visible()
-    return first.evaluate("button => button.style.backgroundImage")
+    expect(grid_of(page)).to_be_visible()
+    return grid_of(page).evaluate("button => getComputedStyle(button).backgroundImage")
 
 
 def downloaded(page, name: str) -> bytes:
@@ -329,8 +335,7 @@ def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, loc
     bold = sheet_of(page)
     page.get_by_role("slider", name="Truncation").press("ArrowLeft")
     expect(page.get_by_text("0.95", exact=True)).to_be_visible()
-    page.wait_for_function("old => document.querySelector('.st-key-grid .pictures button')"
-                           "?.style.backgroundImage != old", arg=bold)  # fmt: skip
+    expect(grid_of(page)).not_to_have_css("background-image", bold)
     for index in (1, 2):
         page.get_by_label(f"Picture 5:{index}", exact=True).first.click()
         expect(page.get_by_alt_text(f"Picture 5:{index}", exact=True)).to_be_visible()
@@ -384,14 +389,13 @@ def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, loc
     expect(pictures).to_have_count(36)
     assert sheet_of(page) == own
     page.get_by_text("Best first").click()  # its discriminator came along
-    page.wait_for_function("old => document.querySelector('.st-key-grid .pictures button')"
-                           "?.style.backgroundImage != old", arg=own)  # fmt: skip
+    expect(grid_of(page)).not_to_have_css("background-image", own)
 
 
 def test_a_picture_is_sent_to_style(page_of):
     page = page_of
     page.goto("/generate")
-    page.get_by_label("Picture 0:3", exact=True).first.click()
+    page.locator(".st-key-grid").get_by_label("Picture 0:3", exact=True).click()
     expect(page.get_by_alt_text("Picture 0:3", exact=True)).to_be_visible()
     page.get_by_role("button", name="Send to Style").click()
     page.wait_for_url("**/paint?photo=*")

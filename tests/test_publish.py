@@ -75,6 +75,14 @@ def test_publishing_again_adds_to_it_and_public_is_public(local_hub, folder):
     assert "license: other\nlicense_name: not-known" in card
 
 
+def test_the_discriminator_stays_at_home_where_that_is_wanted(local_hub, folder, monkeypatch):
+    give(folder, private=False, discriminator=False)
+    repo = local_hub.repos["me/cats"]
+    assert publish.JUDGE not in repo.commits[repo.head]
+    with pytest.raises(UserError, match="no discriminator"):
+        [*sample.sample(SampleRequest(load.fetch("me/cats"), count=2, sort=True))]
+
+
 def test_the_environments_token_is_used_where_none_is_typed(local_hub, folder, monkeypatch):
     with pytest.raises(UserError, match="needs a token"):
         give(folder, token="")
