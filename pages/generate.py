@@ -61,8 +61,7 @@ def choose() -> tuple[str | None, dict]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         about["seed"] = st.number_input("Seed", 0, 2**32 - 1, step=1, key="seed", help=SETTINGS["seed"].help)
         st.button("", icon=":material/casino:", help="Another seed", on_click=another_seed)
-    counts = [count for count in look.COUNTS if count <= SETTINGS["count"].hi]
-    about["count"] = st.select_slider("Pictures", counts, help=SETTINGS["count"].help, key="count")
+    about["count"] = st.select_slider("Pictures", look.counts(), help=SETTINGS["count"].help, key="count")
     t = SETTINGS["truncation"]
     about["truncation"] = st.slider(t.label, t.lo, t.hi, t.default, t.step, help=t.help, key="truncation")
     about["sort"] = toggle("sort", chosen.judged, "This one came without its discriminator.")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import streamlit as st
 from PIL import Image
 
-from core import images, jobs
+from core import images, jobs, policy
 from core.errors import UserError
 from core.gan import catalogue
 from core.settings import Result, SampleRequest
@@ -63,6 +63,12 @@ _grid = st.components.v2.component("ganvas_pictures", html='<div class="pictures
 def title(choice: catalogue.Choice) -> str:
     """What the list of generators calls one."""
     return choice.title + {"bundled": "", "run": " (your run)", "hub": " (Hub)"}[choice.where]
+
+
+def counts() -> list[int]:
+    """How many pictures may be asked for."""
+    most = policy.settings_of(SampleRequest)["count"].hi
+    return [count for count in COUNTS if count <= most]
 
 
 def name_of(point: str) -> str:
@@ -141,7 +147,7 @@ def reopen() -> None:
         return
     st.session_state.update(
         generator=ref, step=step, seed=request.seed, truncation=request.truncation, averaged=request.averaged,
-        sort=False, count=next(n for n in COUNTS if n >= len(request.points)), start=request.points,
+        sort=False, count=next((n for n in counts() if n >= len(request.points)), counts()[-1]), start=request.points,
         selected=request.points[0] if request.points else None,
     )  # fmt: skip
 

@@ -31,14 +31,18 @@ def any_repository(key: str) -> str | None:
     if "listed" not in STATE:
         return None
     named, listing = STATE.listed
-    fitting = {file.path: file for file in catalogue.candidates(listing)}
+    try:
+        fitting = {file.path: file for file in catalogue.candidates(listing)}
+    except UserError:
+        _show(listing, {}, "")
+        raise
     if named and named not in fitting:
         raise UserError(f"{listing.repo} has no file {named} that Ganvas reads; it reads {', '.join(catalogue.FILES)}.")
     chosen = named or next(iter(fitting))
     if len(fitting) > 1:
         chosen = st.selectbox("File to read", fitting, list(fitting).index(chosen), key=f"file-{key}-{listing.repo}")
     wanted = st.button(f"Fetch {size(fitting[chosen].size)} and open", type="primary", key=f"fetch-{key}")
-    st.dataframe(_table(listing, fitting, chosen), hide_index=True, height="content" if len(listing.files) < 9 else 320)
+    _show(listing, fitting, chosen)
     if not wanted:
         return None
     fetched = fetch(str(catalogue.HubRef(listing.repo, listing.revision, chosen)))
@@ -46,16 +50,17 @@ def any_repository(key: str) -> str | None:
     return fetched
 
 
-def _table(listing: hub.Listing, fitting: dict[str, hub.ListedFile], chosen: str) -> dict[str, list[str]]:
+def _show(listing: hub.Listing, fitting: dict[str, hub.ListedFile], chosen: str) -> None:
     """The files, those first that may hold a generator. Not as markdown: file names are a stranger's text."""
     others = [file for file in listing.files if file.path not in fitting]
     files = [*fitting.values(), *others][:SHOWN]
-    used = {chosen: "will be read"} | {p: "may be one" for p in fitting if p != chosen}
-    return {
+    used = {chosen: "will be read"} | {path: "may be one" for path in fitting if path != chosen}
+    table = {
         "File": [file.path for file in files],
         "Size": [size(file.size) for file in files],
         "Generator": [used.get(file.path, "") for file in files],
     }
+    st.dataframe(table, hide_index=True, height="content" if len(files) < 9 else 320)
 
 
 def fetch(what: str) -> str:
