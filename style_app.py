@@ -12,12 +12,14 @@ import inspect
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from core import policy
 from core.settings import STYLE_PRESETS, Setting, StyleRequest
 from ui import painting, serving
 from ui import style_events as do
 from ui import style_look as look
+from ui.gate import Gate
 from ui.painting import MOST_STYLES, SETTINGS
 
 AFTERWARDS = ("strength", "keep_colour")  # these need no new painting
@@ -214,7 +216,8 @@ def mounted(root_path: str = "/style") -> Any:
 
 def main() -> None:
     serving.require_free(serving.port())
-    build().launch(server_name=serving.host(), server_port=serving.port(), **_serving())
+    gate = {"middleware": [Middleware(Gate)]}
+    build().launch(server_name=serving.host(), server_port=serving.port(), app_kwargs=gate, **_serving())
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from ui import style_look as look
 
 SETTINGS = settings_of(StyleRequest)
 MOST_STYLES = 8
+MOST_VISITS = 200  # whose newest painting is kept in memory
 PREVIEW_SIDE = 720  # px sent while painting; the finished painting is sent whole
 STOPPING = 0.7  # seconds a stopped painting gets to end by itself before its last preview is shown
 
@@ -50,6 +51,8 @@ def _tab(request: gr.Request) -> tuple[str, str]:
 
 
 def visit_of(request: gr.Request) -> Visit:
+    while len(_visits) >= MOST_VISITS and _tab(request) not in _visits:
+        _end(_visits.pop(next(iter(_visits))))  # whoever sends no sign of life is not noticed when leaving
     return _visits.setdefault(_tab(request), Visit())
 
 
@@ -61,8 +64,11 @@ def job_of(request: gr.Request) -> jobs.Job | None:
 
 def leave(request: gr.Request) -> None:
     visit = _visits.pop(_tab(request), None)
-    if visit is None:
-        return
+    if visit:
+        _end(visit)
+
+
+def _end(visit: Visit) -> None:
     if visit.job:
         visit.job.cancel()
     visit.folder.cleanup()

@@ -114,8 +114,8 @@ def shared() -> str:
     """What is different where strangers come, said once on the page."""
     limits = policy.limits()
     return (
-        f"On this shared computer pictures can have up to {policy.megabytes(limits.picture_bytes)}, and what you make "
-        f"is gone after {limits.hours:g} hours."
+        f"On this shared computer: paintings up to {limits.settings['style']['size']} px, pictures up to "
+        f"{policy.megabytes(limits.picture_bytes)}. What you make is gone when you leave."
     )
 
 
