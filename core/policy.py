@@ -70,6 +70,7 @@ PUBLIC = Limits(
     disk=600_000_000,
     disk_all=20_000_000_000,
     jobs=3,
+    jobs_all=60,
     trainings=2,
     trainings_all=20,
     download_bytes=200_000_000,
