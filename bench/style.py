@@ -29,9 +29,10 @@ sys.path.insert(0, str(ROOT))
 
 from core import device as devices
 from core import images, perceptual
+from core.gan.data import importable_torchvision
 from core.settings import Progress, StyleRequest
 from core.style import choice
-from core.style.objective import Objective, Weights
+from core.style.objective import CONTENT_LAYER, PALETTE, Moments, Objective, Weights, variation
 from core.style.paint import paint, to_picture, to_tensor
 from core.style.schedule import scales
 
@@ -107,6 +108,17 @@ class judging:
             loss, _ = self.objective(to_tensor(picture, self.size, CPU))
         return float(loss)
 
+    def formula(self, image: Tensor) -> Tensor:
+        """The same loss as the lesson writes it, left to autograd."""
+        o, w = self.objective, self.objective.weights
+        features = o.network(image, [*o.layer_weights, CONTENT_LAYER])
+        loss = w.content * (features[CONTENT_LAYER] - o.content).square().mean() / o.content_size
+        for name, share in {**{k: w.style * v for k, v in o.layer_weights.items()}, PALETTE: w.palette}.items():
+            found, target = Moments.of(features.get(name, image)), o.styles[name]
+            loss = loss + share * (found.mean[0] - target.mean).square().sum() / target.mean_size
+            loss = loss + share * (found.covariance[0] - target.covariance).square().sum() / target.covariance_size
+        return loss + w.variation * variation(image)
+
 
 def classic(judge: judging) -> Timed:
     """One scale, float32, from the photo, torch's L-BFGS as it comes: the well-known PyTorch tutorial's recipe."""
@@ -119,7 +131,7 @@ def classic(judge: judging) -> Timed:
         with torch.no_grad():
             x.clamp_(0, 1)
         optimiser.zero_grad()
-        loss = judge.objective(x)[0] * x.numel()  # the tutorial's losses are of such a size; a mean would stall it
+        loss = judge.formula(x) * x.numel()  # the tutorial's losses are of such a size; a mean would stall it
         loss.backward()
         evaluations += 1
         return loss
@@ -141,7 +153,7 @@ def ours(request: StyleRequest, photo: Image.Image, painting: Image.Image) -> Ti
 
 def peer(folder: Path, net: perceptual.FeatureNet, photo: Image.Image, painting: Image.Image, size: int) -> Timed:
     """crowsonkb's StyleTransfer at its defaults, looking through our network."""
-    _let_torchvision_import()
+    importable_torchvision()
     sys.path.insert(0, str(folder))
     from style_transfer import style_transfer
 
@@ -171,15 +183,6 @@ def peer(folder: Path, net: perceptual.FeatureNet, photo: Image.Image, painting:
     with contextlib.redirect_stdout(sys.stderr):
         painter.stylize(images.on_white(photo), [images.on_white(painting)], end_scale=size, callback=watch)
     return [*seen, (time.perf_counter() - began, painter.get_image())]
-
-
-def _let_torchvision_import() -> None:
-    """torchvision beside a CPU build of torch lacks two compiled operators and will not import without their names."""
-    library = torch.library.Library("torchvision", "DEF")
-    for schema in ("nms(Tensor d, Tensor s, float t) -> Tensor", "qnms(Tensor d, Tensor s, float t) -> Tensor"):
-        with contextlib.suppress(RuntimeError):
-            library.define(schema)
-    globals()["_kept"] = library  # the names live as long as it does
 
 
 # ---------------------------------------------------------------- memory and profile

@@ -47,9 +47,9 @@ def theirs(folder: Path, steps: int) -> list[tuple[float, float]]:
     """(wall, processor) seconds of each step of examples/dcgan, by the line it prints after each."""
     import torch
 
-    from core.gan.data import _torchvision
+    from core.gan.data import importable_torchvision
 
-    torchvision = _torchvision()
+    torchvision = importable_torchvision()
     pictures = torch.rand(steps * BATCH, 3, 64, 64) * 2 - 1
     torchvision.datasets.FakeData = lambda **_: torch.utils.data.TensorDataset(pictures, pictures[:, 0, 0, 0])
     times: list[tuple[float, float]] = []

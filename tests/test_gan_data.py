@@ -269,7 +269,7 @@ def test_a_download_without_a_network_is_said(run, monkeypatch):
         def MNIST(self, *_, **__):
             raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
 
-    monkeypatch.setattr(data, "_torchvision", lambda: type("torchvision", (), {"datasets": Nothing()}))
+    monkeypatch.setattr(data, "importable_torchvision", lambda: type("torchvision", (), {"datasets": Nothing()}))
     with pytest.raises(UserError, match="MNIST could not be downloaded"):
         prepare(run, kind="download", name="mnist")
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "core").rglob("*.py"))
 # Below this line torch is at home; everything else must be importable without it.
 WITH_TORCH = {"core/perceptual.py"} | {
-    f"core/style/{name}.py" for name in ("descent", "measure", "networks", "objective", "paint")
+    f"core/style/{name}.py" for name in ("descent", "lbfgs", "measure", "networks", "objective", "paint")
 }
 
 

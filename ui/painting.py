@@ -77,9 +77,7 @@ def _end(visit: Visit) -> None:
 # ---------------------------------------------------------------- a job, from widgets and followed
 
 
-def submit(
-    request: gr.Request, photo: str | None, styles: list | None, style_weights: str, *values: Any
-) -> jobs.Job:
+def submit(request: gr.Request, photo: str | None, styles: list | None, style_weights: str, *values: Any) -> jobs.Job:
     """Queue the painting the widgets describe. `values` are those of `SETTINGS`, in its order."""
     if not photo:
         raise UserError("There is no photo yet; upload one or pick an example.")

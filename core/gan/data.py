@@ -195,12 +195,13 @@ def _in_threads(found: list[Found], request: TrainRequest) -> Iterator[Prepared 
 def _downloaded(name: str) -> np.ndarray:
     """MNIST and its like through torchvision, kept beside the runs. Needs a network the first time."""
     try:
-        return getattr(_torchvision().datasets, name)(runs.home() / "runs" / ".downloads", download=True).data.numpy()
+        sets, folder = importable_torchvision().datasets, runs.home() / "runs" / ".downloads"
+        return getattr(sets, name)(folder, download=True).data.numpy()
     except (ImportError, OSError, RuntimeError) as error:
         raise UserError(f"{name} could not be downloaded ({error}); choose a set that is drawn here.") from error
 
 
-def _torchvision():
+def importable_torchvision():
     """torchvision, also where its compiled operators cannot be loaded beside a CPU build of torch. Its import then
     fails for want of two operators that nothing here uses; declaring them is enough."""
     try:

@@ -17,6 +17,7 @@ from core.errors import UserError
 from core.settings import StyleRequest
 from core.style.schedule import Scale, scales
 
+HISTORY = 15  # steps L-BFGS remembers: two pictures each
 SHARE = 0.8  # of the free memory may be taken: other things run here too
 
 
@@ -55,7 +56,7 @@ def estimate(request: StyleRequest, photo_size: tuple[int, int], measured: Measu
     looked_at = max(pixels, stages[-1].style_size ** 2 // 4)
     memory = measured.bytes_in_all + measured.bytes_a_pixel * looked_at
     if request.optimiser == "lbfgs":
-        memory += 2 * 10 * 3 * 4 * pixels  # ten steps and ten gradient changes are remembered
+        memory += 2 * HISTORY * 3 * 4 * pixels
     return Estimate(seconds, int(memory), device.free_memory(measured.device))
 
 

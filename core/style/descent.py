@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from core.errors import UserError
+from core.style.lbfgs import TiledLBFGS
 
 PATIENCE = 30  # steps without getting better by 0.1 % in all before a stage counts as settled
 ADAM = 0.03  # its usual step, in [0, 1]
@@ -38,40 +39,40 @@ def descend(
 
     `rate` is relative to what suits the method: 1 is the usual step. A step that makes the loss infinite, undefined or
     ten times the best is taken back and the rate halved. When nothing gets better any more it ends early and says so.
-    Never ends on a picture that was taken back. Raises `UserError` when halving does not help.
+    Never ends on a picture that was taken back. When halving does not help it ends with the best picture so far, or
+    raises `UserError` if there was none.
     """
     x = image.detach().contiguous().clone().requires_grad_()
-    # Losses are means, so their gradient shrinks as the picture grows. L-BFGS compares it with absolute thresholds and
-    # plain descent multiplies it: all methods are given the sum over pixels instead.
+    # Losses are means, so their gradient shrinks as the picture grows, and plain descent multiplies it: all methods are
+    # given the sum over pixels instead.
     size = x.numel()
-    optimiser = _optimiser(x, method, rate)
+    stepper = _stepper(x, method, rate)
     best, best_image, rollbacks = float("inf"), image.detach(), 0
     milestone, milestone_step = float("inf"), 0  # the last loss that was clearly better than the one before
-    parts: dict[str, Tensor] = {}
-
-    def closure() -> Tensor:
-        nonlocal parts
-        optimiser.zero_grad()
-        inside = x.clamp(0, 1)
-        loss, parts = loss_of(inside)
-        loss = size * (loss + (x - inside).square().mean())
-        loss.backward()
-        return loss
 
     for step in range(steps):
         before = x.detach().clone()
-        _slow_down(optimiser, method, rate, step, steps)
-        loss = float(optimiser.step(closure).detach()) / size
+        x.grad = None
+        inside = x.clamp(0, 1)
+        inner, parts = loss_of(inside)
+        whole = inner + (x - inside).square().mean()
+        (size * whole).backward()
+        loss = float(whole.detach())
+        _slow_down(stepper, method, rate, step, steps)
+        stepper.step()
         if not _sound(loss, best, x):
             rollbacks += 1
-            if rollbacks > ROLLBACKS:
+            if rollbacks > ROLLBACKS and best == float("inf"):
                 raise UserError(
                     f"The painting fell apart {rollbacks} times in a row; choose a smaller Step size under Advanced."
                 )
+            if rollbacks > ROLLBACKS:
+                yield Step(best_image.clamp(0, 1), best, {}, f"Fell apart after {step + 1} of {steps} steps.")
+                return
             rate /= 2
             with torch.no_grad():
                 x.copy_(best_image)
-            optimiser = _optimiser(x, method, rate)
+            stepper = _stepper(x, method, rate)
             yield Step(
                 x.detach().clamp(0, 1), best, {}, "A step went wrong; taken back, going on with half the step size."
             )
@@ -99,18 +100,18 @@ def _sound(loss: float, best: float, x: Tensor) -> bool:
     return math.isfinite(loss) and loss <= RUNAWAY * best + TINY and bool(torch.isfinite(x).all())
 
 
-def _slow_down(optimiser: torch.optim.Optimizer, method: str, rate: float, step: int, steps: int) -> None:
+def _slow_down(stepper: torch.optim.Optimizer | TiledLBFGS, method: str, rate: float, step: int, steps: int) -> None:
     """Adam's steps have a fixed length: let them grow in for a moment and shrink out, or noise stays in the picture."""
     if method == "adam":
         warm = min(1.0, (step + 1) / 5)
-        optimiser.param_groups[0]["lr"] = ADAM * rate * warm * (0.1 + 0.9 * math.cos(math.pi / 2 * step / steps))
+        stepper.param_groups[0]["lr"] = ADAM * rate * warm * (0.1 + 0.9 * math.cos(math.pi / 2 * step / steps))
 
 
-def _optimiser(x: Tensor, method: str, rate: float) -> torch.optim.Optimizer:
+def _stepper(x: Tensor, method: str, rate: float) -> torch.optim.Optimizer | TiledLBFGS:
+    """What moves `x` by its gradient when its `step` is called."""
     if method == "adam":
         # A quick second moment (0.99) follows the changing gradients of a short run better than the usual 0.999.
         return torch.optim.Adam([x], lr=ADAM * rate, betas=(0.9, 0.99))
     if method == "lbfgs":
-        # Ten remembered steps instead of the tutorial's hundred: as good here, and a tenth of the memory.
-        return torch.optim.LBFGS([x], lr=rate, max_iter=1, history_size=10, tolerance_grad=0, tolerance_change=0)
+        return TiledLBFGS(x, rate)
     return torch.optim.SGD([x], lr=0.05 * rate)

@@ -34,7 +34,7 @@ def measure(request: MeasureRequest, stopped: Callable[[], bool] = lambda: False
         objective = Objective(net, picture, [picture.flip(3)], [1.0], Weights.of(StyleRequest()))
         stored.append(_stored_bytes(objective, picture.clone().requires_grad_()))
         marks = [time.perf_counter()]
-        for step in descend(picture, objective, "adam", 1.0, STEPS + 1):
+        for step in descend(picture, objective, "lbfgs", 1.0, STEPS + 1):
             float(step.image[0, 0, 0, 0])  # wait for the device
             marks.append(time.perf_counter())
         # The first step also prepares kernels; of the rest the fastest is least disturbed by other programs.

@@ -58,20 +58,61 @@ class Moments:
     def covariance(self) -> Tensor:
         return self.gram - self.mean[:, :, None] * self.mean[:, None, :]
 
-    def distance(self, wanted: Moments, usual: Moments) -> Tensor:
-        """0 where both agree, about 1 for each of the two that is not there at all.
 
-        Measured against `wanted`, and a little against the photo's own (`usual`): a style of one colour has no
-        covariance to speak of, and nothing may be divided by nothing.
-        """
-        return _relative(self.covariance, wanted.covariance, usual.covariance) + _relative(
-            self.mean, wanted.mean, usual.mean
+@dataclass(frozen=True)
+class StyleTarget:
+    """What one layer is compared with: mean [C] and covariance [C, C], and the size that counts as 1 for each."""
+
+    mean: Tensor
+    covariance: Tensor
+    mean_size: Tensor
+    covariance_size: Tensor
+
+    @classmethod
+    def of(cls, wanted: Moments, usual: Moments) -> StyleTarget:
+        """Measured against `wanted`, and a little against the photo's own moments (`usual`): a style of one colour has
+        no covariance to speak of, and nothing may be divided by nothing."""
+        pairs = (wanted.mean, usual.mean), (wanted.covariance, usual.covariance)
+        sizes = [w.square().sum() + 0.1 * u.square().sum() + 1e-4 for w, u in pairs]
+        return cls(wanted.mean[0], wanted.covariance[0], *sizes)
+
+
+class StyleDistance(torch.autograd.Function):
+    """`StyleDistance.apply(features [1, C, H, W], target)`: 0 where mean and covariance agree with the target's, about
+    1 for each of the two that is not there at all.
+
+    The same sum written with `Moments` gives the same gradient (a test compares them) in three times the time: here
+    products are taken in the features' own number format and in the order they lie in memory, and the gradient of
+    both parts is a single product. With centred rows c = f - mean(f) of the K positions and the target T,
+
+        d loss / d f = c @ 4 (cov - T.cov) / (K T.cov_size)  +  2 (mean - T.mean) / (K T.mean_size)
+
+    where nothing comes back through mean(f) in c, since the rows of c sum to zero.
+    """
+
+    @staticmethod
+    def forward(ctx, features: Tensor, target: StyleTarget) -> Tensor:
+        rows = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
+        positions = len(rows)
+        mean = rows.mean(0, dtype=torch.float32)
+        centred = rows - mean.to(rows.dtype)
+        to_covariance = (centred.T @ centred).float() / positions - target.covariance
+        to_mean = mean - target.mean
+        ctx.save_for_backward(
+            centred,
+            (to_covariance * (4 / positions / target.covariance_size)).to(rows.dtype),
+            to_mean * (2 / positions / target.mean_size),
         )
+        ctx.shape = features.shape
+        return to_covariance.square().sum() / target.covariance_size + to_mean.square().sum() / target.mean_size
 
-
-def _relative(found: Tensor, wanted: Tensor, usual: Tensor) -> Tensor:
-    scale = wanted.square().sum() + 0.1 * usual.square().sum() + 1e-4
-    return (found - wanted).square().sum() / scale
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        centred, by_covariance, by_mean = ctx.saved_tensors
+        gradient = gradient.to(centred.dtype)
+        rows = torch.addmm(gradient * by_mean.to(centred.dtype), centred, gradient * by_covariance)
+        count, channels, height, width = ctx.shape
+        return rows.view(count, height, width, channels).permute(0, 3, 1, 2), None
 
 
 def variation(image: Tensor) -> Tensor:
@@ -130,9 +171,9 @@ class Objective:
         with torch.no_grad():
             self.content = network(photo, [CONTENT_LAYER])[CONTENT_LAYER].float()
             self.content_size = self.content.square().mean() + 1e-4
-            self.usual = self._moments(photo)
-            found = [self._moments(style) for style in styles]
-            self.styles = {name: Moments.mixed([part[name] for part in found], shares) for name in self.usual}
+            usual, found = self._moments(photo), [self._moments(style) for style in styles]
+            wanted = {name: Moments.mixed([part[name] for part in found], shares) for name in usual}
+            self.styles = {name: StyleTarget.of(wanted[name], usual[name]) for name in usual}
 
     def _moments(self, picture: Tensor) -> dict[str, Moments]:
         features = self.network(picture, list(self.layer_weights)) if self.layer_weights else {}
@@ -143,10 +184,9 @@ class Objective:
         w = self.weights
         features = self.network(image, [*self.layer_weights, CONTENT_LAYER])
         content = (features[CONTENT_LAYER].float() - self.content).square().mean() / self.content_size
-        style = w.palette * Moments.of(image).distance(self.styles[PALETTE], self.usual[PALETTE])
+        style = w.palette * StyleDistance.apply(image, self.styles[PALETTE])
         for name, share in self.layer_weights.items():
-            distance = Moments.of(features[name]).distance(self.styles[name], self.usual[name])
-            style = style + w.style * share * distance
+            style = style + w.style * share * StyleDistance.apply(features[name], self.styles[name])
         parts = {
             "content": w.content * content,
             "style": style,
