@@ -1,14 +1,18 @@
 """Short work, one at a time: paintings, samples, measurements of this machine.
 
-One queue and one worker thread serve both UIs, so two visitors never fight over the device. A job is submitted as a
-request and plain pictures; its progress, result or error is read from the job. Engines are imported by the worker,
-when their first job comes. Knows no UI and nothing of how an engine works. Training runs are `core.runs`' business.
+One line and one worker thread serve both UIs, so two visitors never fight over the device. Samples, which take less
+than a second and for which a page waits, have a line of their own: behind paintings they would come minutes later. A
+job is submitted as a request and plain pictures; its progress, result or error is read from the job. Engines are
+imported by the worker, when their first job comes. Knows no UI and nothing of how an engine works. Training runs are
+`core.runs`' business.
 """
 
 from __future__ import annotations
 
 import contextvars
 import itertools
+import os
+import sys
 import threading
 import time
 import traceback
@@ -26,6 +30,7 @@ from core.settings import MeasureRequest, Progress, Request, Result, SampleReque
 FRAMES = 60  # kept for the time-lapse: when there are twice as many, every other one goes
 FRAME_SIDE = 480  # px
 CURVE = 400  # points kept of the loss curves, thinned likewise
+NICENESS = 5  # of the thread that paints, below that of the pages: they answer at once, and a painting takes minutes
 
 # Paints in place of `core.style.paint.paint` where paintings are not made in this process (zerogpu.py).
 paint_elsewhere: Callable[..., Iterator[Progress | Result]] | None = None
@@ -66,12 +71,12 @@ class Job:
     @property
     def position(self) -> int:
         """How many jobs are before this one: 0 when it is running or over."""
-        return _queue.position(self)
+        return _line(self.request).position(self)
 
     def cancel(self) -> None:
         """Stop soon. A running painting ends with the picture so far; a waiting job fails with `UserError`."""
         self._cancelled.set()
-        _queue.forget(self)
+        _line(self.request).forget(self)
 
     def updates(self, at_least_every: float = 1.0) -> Iterator[Job]:
         """Yields this job whenever it has news, or after so many seconds; last when it is finished."""
@@ -121,17 +126,22 @@ def submit(request: Request, *pictures: Any) -> Job:
     Raises `UserError` when it asks for more than is allowed here, and when too many jobs wait already.
     """
     policy.check(request)
-    return _queue.add(Job(request, pictures, next(_numbers), visitors.asker()))
+    return _line(request).add(Job(request, pictures, next(_numbers), visitors.asker()))
 
 
 def close(seconds: float) -> None:
     """Stop all jobs and take no more; waits so long for the one at work to end."""
-    _queue.close(seconds)
+    until = time.monotonic() + seconds
+    ending = [*_samples.close(), *_paintings.close()]
+    for job in ending:
+        job.cancel()
+    while not all(job.finished for job in ending) and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def idle() -> bool:
-    """Whether a job submitted now would begin at once."""
-    return _queue.idle()
+    """Whether a painting submitted now would begin at once."""
+    return _paintings.idle()
 
 
 def _engine(job: Job) -> Iterator[Progress | Result]:
@@ -153,9 +163,10 @@ def _engine(job: Job) -> Iterator[Progress | Result]:
 
 
 class _Queue:
-    """The waiting line and its worker thread, which starts with the first job and rests between jobs."""
+    """A waiting line and its worker thread, which starts with the first job and rests between jobs."""
 
-    def __init__(self) -> None:
+    def __init__(self, niceness: int = 0) -> None:
+        self._niceness = niceness
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._waiting: deque[Job] = deque()
@@ -198,17 +209,15 @@ class _Queue:
         job._news(state=FAILED, error=UserError("Stopped before it began."))
         self._tell_waiting()
 
-    def close(self, seconds: float) -> None:
+    def close(self) -> list[Job]:
+        """Take no more; -> the jobs that are not finished yet."""
         with self._lock:
             self._closed = True
-            everything = [*self._waiting, *([self._running] if self._running else [])]
-        until = time.monotonic() + seconds
-        for job in everything:
-            job.cancel()
-        while not all(job.finished for job in everything) and time.monotonic() < until:
-            time.sleep(0.05)
+            return [*self._waiting, *([self._running] if self._running else [])]
 
     def _work(self) -> None:
+        if self._niceness and sys.platform == "linux":  # where a thread, and those it starts, can have their own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._niceness)
         while True:
             with self._lock:
                 self._arrived.wait_for(lambda: self._waiting)
@@ -253,5 +262,9 @@ def _thinned(items: Sequence[Any], most: int) -> list[Any]:
     return items if len(items) < 2 * most else items[1::2]
 
 
-_queue = _Queue()
+def _line(request: Request) -> _Queue:
+    return _samples if isinstance(request, SampleRequest) else _paintings
+
+
+_samples, _paintings = _Queue(), _Queue(NICENESS)
 _numbers = itertools.count(1)

@@ -65,6 +65,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 UPLOADS = "data/uploads"  # where uploaded files go, seen from the run's folder
 CLAIM_SECONDS = 5.0  # a killed worker may take a moment to be gone
+NICENESS = 10  # of workers, below that of the pages and of paintings: nobody waits for them
 # What the networks are made of: a branch goes on with the same ones.
 FIXED = ("size", "method", "colour", "latent", "width_g", "width_d", "norm_g", "norm_d", "shape")
 
@@ -370,6 +371,10 @@ def _spawn(run: Run, status: str, *options: str) -> None:
             [sys.executable, "-m", "core", "train", *options, str(run.path)],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True, **detached,
         )  # fmt: skip
+    if os.name == "posix":
+        os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
+    with contextlib.suppress(OSError):  # Linux shares the processor among sessions first, and this one has its own
+        Path(f"/proc/{child.pid}/autogroup").write_text(str(NICENESS))
     _children.append(child)
     write_state(run, **{**run.state, "status": status, "message": "", **process(child.pid)})
 

@@ -7,7 +7,7 @@ from pictures import scene, texture
 
 from core import jobs, policy
 from core.errors import UserError
-from core.settings import MeasureRequest, Progress, Result, StyleRequest
+from core.settings import MeasureRequest, Progress, Result, SampleRequest, StyleRequest
 
 pytestmark = pytest.mark.usefixtures("measured_machine")
 QUICK = StyleRequest(size=64, steps=2)
@@ -43,6 +43,19 @@ def test_jobs_run_one_at_a_time_in_order_and_know_their_position(slow_engine):
     gate.set()
     third.wait()
     assert order == [first.number, second.number, third.number]
+
+
+def test_samples_do_not_wait_for_paintings(slow_engine):
+    gate, order = slow_engine
+    painting, next_painting = submit(), submit()
+    next(u for u in painting.updates(0.05) if u.latest)
+    sample = jobs.submit(SampleRequest("planets"))
+    next(u for u in sample.updates(0.05) if u.latest)
+    assert (sample.state, sample.position, next_painting.position) == (jobs.RUNNING, 0, 1)
+    gate.set()
+    for job in (sample, next_painting):
+        job.wait()
+    assert set(order) == {painting.number, sample.number, next_painting.number}
 
 
 def test_a_waiting_job_can_be_cancelled_and_the_line_moves_up(slow_engine):

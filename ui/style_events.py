@@ -77,6 +77,8 @@ async def start(request: gr.Request, photo: Any, styles: Any, style_weights: Any
         yield tuple(_Easel(**ready, status=look.status(told(job.error))))
         if job.cancelled:
             return
+    if job_of(request) is not job:  # the visitor has left, and the folder for files is gone
+        return
     finished, _, recipe = await asyncio.to_thread(outcome, job)
     after, before, path = await asyncio.to_thread(_saved, visit, job, finished, recipe)
     note = job.result.note if job.result else "Stopped."
