@@ -103,4 +103,4 @@ class TiledLBFGS:
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     """Tile by tile: [T, n], [T, n] -> [T]."""
-    return torch.bmm(a[:, None], b[:, :, None])[:, 0, 0]
+    return torch.linalg.vecdot(a, b)
