@@ -50,6 +50,17 @@ Pictures = _variant(gr.Gallery, async_move_resource_to_block_cache=_carried)
 Document = _variant(gr.File, async_move_resource_to_block_cache=_carried)
 
 
+def _described_once(kind: type) -> type:
+    """For what a painting's news go to. With every answer Gradio describes such a widget anew to programs, which took
+    half of the server's time where fifty visitors were waiting (bench/load.py)."""
+    description = kind(render=False).api_info()
+    return _variant(kind, api_info=lambda _: description)
+
+
+Preview, Compared = _described_once(gr.Image), _described_once(gr.ImageSlider)
+Download = _described_once(gr.DownloadButton)
+
+
 # ---------------------------------------------------------------- the page
 
 
@@ -113,7 +124,7 @@ def build() -> gr.Blocks:
                         if about.advanced:
                             widgets[name] = _widget(about)
             with gr.Column(scale=3, min_width=320, elem_id="easel"):
-                preview = gr.Image(
+                preview = Preview(
                     label="Painting",
                     interactive=False,
                     format="webp",
@@ -122,7 +133,7 @@ def build() -> gr.Blocks:
                     elem_id="preview",
                     visible=False,
                 )
-                compare = gr.ImageSlider(
+                compare = Compared(
                     SHOWN, label="Before and after", interactive=False, format="png", max_height=640,
                     buttons=["fullscreen"], slider_position=20, elem_id="compare",
                 )  # fmt: skip
@@ -132,8 +143,8 @@ def build() -> gr.Blocks:
                         for name in AFTERWARDS:
                             widgets[name] = _widget(settings[name])
                     with gr.Row():
-                        png = gr.DownloadButton("Download PNG", variant="primary")
-                        timelapse = gr.DownloadButton("Download time-lapse", visible=False)
+                        png = Download("Download PNG", variant="primary")
+                        timelapse = Download("Download time-lapse", visible=False)
                 curves = gr.HTML(padding=False)
 
         values = [widgets[name] for name in SETTINGS]

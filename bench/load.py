@@ -53,6 +53,7 @@ READING = (4.0, 20.0)  # seconds a visitor looks at a page
 SMALL = {"size": (64, 96, 128), "steps": (2, 6)}
 LARGE = {"size": 448, "steps": 30}
 TRAINED = TrainRequest(size=32, steps=20_000)
+KEPT = httpx.Limits(keepalive_expiry=2)  # the server lets connections go after five seconds
 SECRET_NAME = "Stars of one visitor"  # of the run: nobody else's page may hold it
 REST = 60.0  # seconds after everybody left
 LIMITS = ("waiting already", "waiting or at work", "Queue is full")  # what a refusal says
@@ -108,7 +109,7 @@ class Visitor:
         self.address, self.number, self.seen = address, number, seen
         self.secret = visitor.new_secret()
         self.cookie = {"Cookie": f"{visitor.COOKIE}={self.secret}"}
-        self.http = httpx.AsyncClient(base_url=address, headers=self.cookie, timeout=60)
+        self.http = httpx.AsyncClient(base_url=address, headers=self.cookie, timeout=60, limits=KEPT)
         self.chance = random.Random(number)
         self.kept: set[str] = set()  # pictures of pages: a browser fetches each only once
         self.wanted: set[str] = set()
@@ -157,7 +158,7 @@ class Visitor:
 
     # ------------------------------------------------------------ painting
 
-    async def paint(self, fn: int, painted: asyncio.Event) -> None:
+    async def paint(self, fn: int) -> None:
         """One painting through a tab of the style page; the tab is closed at the end, or when this is cancelled."""
         tab, size = f"tab{self.chance.getrandbits(48):x}", self.chance.choice(SMALL["size"])
         photo, style = [await self._uploaded(coded(self.number, side)) for side in (size, 64)]
@@ -190,7 +191,6 @@ class Visitor:
         self.seen.places.append(places[0] if places else 0)
         self.seen.waits.append(time.perf_counter() - began)
         self.seen.finished[self.number] += 1
-        painted.set()
 
     async def _uploaded(self, picture: Image.Image) -> dict:
         files = {"files": ("picture.png", as_png(picture))}
@@ -243,13 +243,10 @@ class Visitor:
     async def _paintings(self, fn: int) -> None:
         await asyncio.sleep(self.chance.uniform(2, 8))
         while True:
-            painted = asyncio.Event()
-            try:
-                with self._told("painting"):
-                    await self.paint(fn, painted)
-            except asyncio.CancelledError:
-                self.seen.given_up += not painted.is_set()
-                raise
+            self.seen.given_up += 1
+            with self._told("painting"):
+                await self.paint(fn)
+            self.seen.given_up -= 1  # unless it was cancelled meanwhile
             await asyncio.sleep(self.chance.uniform(2, 10))
 
     @contextlib.contextmanager
@@ -317,7 +314,7 @@ async def load(address: str, number: int, seconds: float, rounds: int, rest: flo
     taken = {"started": memory.now()}
     first = Visitor(address, 0, alone)
     fn = await events(first, "start")
-    await first.paint(fn, asyncio.Event())  # torch and the network come, and stay
+    await first.paint(fn)  # torch and the network come, and stay
     for name in [*PAGES] * 4:
         alone.pages[name or "home"].append(await first.open(name))
     await first.http.aclose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ui import style_look as look
 from ui import visitor
 from ui.painting import SETTINGS, Visit, followed, job_of, outcome, small, submit, told, visit_of, words
 
+QUIET = 0.25  # seconds between news for each painting that is before one's own
 SHOWABLE = {".jpg", ".jpeg", ".png", ".webp", ".gif"}  # by browsers; anything else is turned into PNG
 
 
@@ -64,10 +66,15 @@ async def start(request: gr.Request, photo: Any, styles: Any, style_weights: Any
             timelapse=gr.update(visible=False),
         )
     )
-    drawn = None
+    drawn, said, quiet_until = None, None, 0.0
     async with contextlib.aclosing(followed(job)) as ticks:
         async for _ in ticks:
-            now = _Easel(status=look.status(*words(job)), curves=look.curves(job.curve))
+            # For each answer Gradio makes all these widgets anew: who is far back in the line is told less often.
+            untold = words(job) != said or job.preview is not drawn
+            if not untold or (job.position and time.monotonic() < quiet_until):
+                continue
+            said, quiet_until = words(job), time.monotonic() + job.position * QUIET
+            now = _Easel(status=look.status(*said), curves=look.curves(job.curve))
             if job.preview is not drawn:
                 drawn = job.preview
                 now.preview = small(drawn)
