@@ -37,16 +37,16 @@ RECIPES: dict[str, dict[str, Any]] = {
     "portraits": {"size": 32, "count": 12_000},
     "planets": {"size": 64, "width_g": 20, "width_d": 20, "ema": 0.998, "count": 12_000},
     "landscapes": {"size": 64, "width_g": 20, "width_d": 20, "ema": 0.998, "count": 12_000},
-    "critters": {"size": 32, "ema": 0.998, "count": 12_000},
+    "critters": {"size": 64, "width_g": 24, "width_d": 24, "ema": 0.999, "count": 12_000},
 }
 NOTES = {
-    "portraits": "Faces, hair, glasses and clothes come out in nearly all. A few mouths and glasses are torn, "
+    "portraits": "Faces, hair, glasses and clothes come out in nearly all. A few mouths and glasses are torn, some "
     "backgrounds are mottled where drawn ones are plain, and hats and beards are rare.",
-    "planets": "Balls of every colour on dark skies, with moons. Rings are there in about a third, broken; the bands "
-    "and craters of the drawn ones have not been learned, so these are the most alike of the four sets.",
-    "landscapes": "Skies and hills are right in nearly all. Suns are often blurred, and now and then there are two.",
-    "critters": "Bodies, horns and faces come out in nearly all. Outlines are soft, two eyes are the rule, and the "
-    "one-eyed and many-eyed kinds are hardly ever made.",
+    "planets": "Balls of every colour on dark skies, with craters, moons and stars. Rings are there in about half, most "
+    "of them whole; the drawn ones' bands have not been learned.",
+    "landscapes": "Skies, hills and suns are right in nearly all; now and then a sun is pale or missing its rays.",
+    "critters": "Bodies, horns, eyes and mouths come out in nearly all. Horns are a little smeared, and the one-eyed "
+    "and many-eyed kinds are hardly ever made.",
 }
 KEEP_EVERY = 500  # steps
 COMPARED = 1000  # samples judged
