@@ -24,6 +24,7 @@ import json
 import os
 import random
 import re
+import secrets
 import statistics
 import sys
 import tempfile
@@ -160,7 +161,7 @@ class Visitor:
 
     async def paint(self, fn: int) -> None:
         """One painting through a tab of the style page; the tab is closed at the end, or when this is cancelled."""
-        tab, size = f"tab{self.chance.getrandbits(48):x}", self.chance.choice(SMALL["size"])
+        tab, size = secrets.token_hex(6), self.chance.choice(SMALL["size"])
         photo, style = [await self._uploaded(coded(self.number, side)) for side in (size, 64)]
         values = {name: about.default for name, about in settings_of(StyleRequest).items()}
         values |= {"size": size, "steps": self.chance.randint(*SMALL["steps"])}
