@@ -56,7 +56,7 @@ LARGE = {"size": 448, "steps": 30}
 TRAINED = TrainRequest(size=32, steps=20_000)
 KEPT = httpx.Limits(keepalive_expiry=2)  # the server lets connections go after five seconds
 SECRET_NAME = "Stars of one visitor"  # of the run: nobody else's page may hold it
-REST = 60.0  # seconds after everybody left
+REST = 270.0  # seconds after everybody left: Streamlit keeps closed sessions for two minutes, then comes the sweeper
 LIMITS = ("waiting already", "waiting or at work", "Queue is full")  # what a refusal says
 DARK, BRIGHT = 60, 200  # of a colour code
 

@@ -1,4 +1,4 @@
-"""What is old is cleaned away, where strangers come: runs, pictures on their way, what was fetched from the Hub.
+"""What is old is cleaned away, where strangers come: runs, pictures on their way, downloads from the Hub, memory.
 
 Nothing is cleaned in private mode. Plain: the server calls `sweep` now and then.
 """
@@ -6,6 +6,8 @@ Nothing is cleaned in private mode. Plain: the server calls `sweep` now and then
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import gc
 import os
 import tempfile
 import time
@@ -13,7 +15,7 @@ from pathlib import Path
 
 from core import policy, runs, tray, visitors, weights
 
-EVERY_SECONDS = 600
+EVERY_SECONDS = 120
 SHARE = 0.8  # what is full is emptied down to this share, so that there is room for a while
 TEMPORARY = ("ganvas-", "gradio")  # what both UIs call their folders for files on their way
 
@@ -28,6 +30,7 @@ def sweep() -> None:
     _runs(oldest, limits.disk_all)
     _cache(oldest, limits.cache_bytes)
     _temporary(oldest)
+    _memory()
 
 
 def _runs(oldest: float, most: int) -> None:
@@ -73,3 +76,11 @@ def _temporary(oldest: float) -> None:
                         os.unlink(os.path.join(where, name))
                 if unused:
                     os.rmdir(where)
+
+
+def _memory() -> None:
+    """What visitors left behind goes back to the system. Streamlit is told not to collect after each run of a page
+    (`.streamlit/config.toml`), and glibc keeps freed pieces for itself until it is asked."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)

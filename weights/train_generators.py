@@ -42,8 +42,8 @@ RECIPES: dict[str, dict[str, Any]] = {
 NOTES = {
     "portraits": "Faces, hair, glasses and clothes come out in nearly all. A few mouths and glasses are torn, some "
     "backgrounds are mottled where drawn ones are plain, and hats and beards are rare.",
-    "planets": "Balls of every colour on dark skies, with craters, moons and stars. Rings are there in about half, most "
-    "of them whole; the drawn ones' bands have not been learned.",
+    "planets": "Balls of every colour on dark skies, with craters, moons and stars. Rings are there in about half, "
+    "most of them whole; the drawn ones' bands have not been learned.",
     "landscapes": "Skies, hills and suns are right in nearly all; now and then a sun is pale or missing its rays.",
     "critters": "Bodies, horns, eyes and mouths come out in nearly all. Horns are a little smeared, and the one-eyed "
     "and many-eyed kinds are hardly ever made.",
