@@ -1,6 +1,9 @@
-"""Paints the pictures of the front page and the README with what ships: `python -m examples.gallery`.
+"""Paints the pictures of the front page and the README with what ships.
 
-Each is one of the example photos in the style of one of the example paintings, at the style page's own settings.
+    python -m examples.gallery           the gallery: example photos in the style of example paintings
+    python -m examples.gallery --film    the README's time-lapse of one of them
+
+Each is made at the style page's own settings; only the size is chosen here.
 """
 
 from __future__ import annotations
@@ -8,9 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from core import images
+from core import images, jobs
 from core.settings import StyleRequest
-from core.style.paint import paint
 
 HERE = Path(__file__).parent
 PAIRS = (
@@ -21,21 +23,44 @@ PAIRS = (
     ("dahlia", "autumn"),
     ("dogs", "poppies"),
 )
+FILMED = ("cat", "mosaic")
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--size", type=int, default=640)
-    options.add_argument("--out", type=Path, default=HERE / "gallery")
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--film", action="store_true", help="only the time-lapse")
+    options.add_argument("--size", type=int, help="the longer side (512; of the time-lapse 320)")
+    options.add_argument("--out", type=Path, help="a folder (examples/gallery); for the time-lapse a .webp file")
     arguments = options.parse_args()
-    arguments.out.mkdir(exist_ok=True)
+    if arguments.film:
+        film(arguments.size or 320, arguments.out or HERE / "timelapse.webp")
+    else:
+        gallery(arguments.size or 512, arguments.out or HERE / "gallery")
+
+
+def gallery(size: int, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
     for photo, painting in PAIRS:
-        pictures = [images.open_picture(HERE / "photos" / f"{photo}.jpg")]
-        styles = [images.open_picture(HERE / "paintings" / f"{painting}.jpg")]
-        *_, result = paint(StyleRequest(size=arguments.size), *pictures, styles)
-        target = arguments.out / f"{photo}-{painting}.jpg"
-        result.images[0].save(target, quality=88, optimize=True)
-        print(f"{target}: {result.seconds:.0f} s")
+        job = _painted(photo, painting, size)
+        target = folder / f"{photo}-{painting}.jpg"
+        job.result.images[0].save(target, quality=88, optimize=True)
+        print(f"{target}: {job.result.seconds:.0f} s")
+
+
+def film(size: int, target: Path) -> None:
+    """The photo for a moment, and then what the page's time-lapse shows."""
+    job = _painted(*FILMED, size)
+    photo = job.pictures[0].resize(job.frames[-1].size)
+    images.animation([*[photo] * 5, *job.frames], target, seconds_per_frame=0.12, hold_last=2.5)
+    print(f"{target}: {len(job.frames)} frames, {target.stat().st_size / 1e6:.2f} MB, {job.result.seconds:.0f} s")
+
+
+def _painted(photo: str, painting: str, size: int) -> jobs.Job:
+    picture = images.open_picture(HERE / "photos" / f"{photo}.jpg")
+    styles = [images.open_picture(HERE / "paintings" / f"{painting}.jpg")]
+    job = jobs.submit(StyleRequest(size=size), picture, styles)
+    job.wait()
+    return job
 
 
 if __name__ == "__main__":
