@@ -41,6 +41,7 @@ footer { opacity: .7; }
 .curves .legend b { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
 .block:has(> .html-container > .prose > .caption) { margin: -4px 0 -10px; }
 .block:has(> .html-container > .prose > .forecast) { margin: -4px 0 -10px; }
+.block:has(> .html-container > .prose:empty) { display: none; }  /* nothing to say leaves no gap */
 .html-container:has(.caption, .notice, .forecast, .status, .curves) { padding: 0 !important; }
 .caption { color: var(--body-text-color-subdued); font-size: .85rem; margin: 0; }
 .shelf, .shelf .grid-wrap { min-height: 0 !important; height: auto !important; }
