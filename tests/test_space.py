@@ -27,15 +27,19 @@ CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 USER = 1000
+PACKAGES = os.pathsep.join(path for path in sys.path if path.endswith("-packages"))
 SHOTS = os.environ.get("GANVAS_SHOTS")
 
 
 def somebody() -> tuple[int | None, str]:
-    """The user Spaces runs things as, and a Python of this version that user may start; only root can become them."""
+    """The user Spaces runs things as, and a Python of this version that user may start with the packages that are here;
+    only root can become them, and only where the packages lie open to all."""
     if os.getuid() == 0:
         for python in (sys.executable, f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"):
             try:
-                subprocess.run([python, "-c", "import json"], user=USER, group=USER, extra_groups=[], check=True)
+                env = {**os.environ, "PYTHONPATH": PACKAGES}
+                command = [python, "-c", "import psutil"]
+                subprocess.run(command, user=USER, group=USER, extra_groups=[], env=env, cwd="/", check=True)
                 return USER, python
             except (OSError, subprocess.CalledProcessError):
                 continue
@@ -72,7 +76,7 @@ def space(tmp_path_factory):
     assert command[0] == "python"
     env = {name: value.replace("/home/user", str(home)) for name, value in env.items() if name != "PORT"}
     env |= {"SPACE_ID": "somebody/ganvas", "SPACE_HOST": SPACE_HOST, "SYSTEM": "spaces", "TMPDIR": str(home / "tmp")}
-    env |= {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path.endswith("-packages"))}
+    env |= {"PYTHONPATH": PACKAGES}
     with serving(home, command[1], root=code, python=python, user=user, env=env) as address:
         yield address, code, home
     for path in [code, *code.rglob("*")]:
