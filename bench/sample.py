@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import shutil
 import statistics
 import subprocess
 import sys
@@ -82,12 +81,12 @@ def cold(ref: str) -> float:
 
 def first_page() -> tuple[float, float]:
     """Seconds from the address to pictures, and to the engine's own."""
+    from chromium import launched
     from playwright.sync_api import sync_playwright
     from studio import serving
 
-    found = next(path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name)))
     with tempfile.TemporaryDirectory() as home, serving(Path(home)) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        browser = launched(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         time.sleep(2)  # server and browser have settled
         began = time.perf_counter()

@@ -52,3 +52,15 @@ def local_hub(monkeypatch):
     with LocalHub() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         yield hub
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real, headless one, for the tests of one file."""
+    from chromium import launched
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = launched(playwright)
+        yield browser
+        browser.close()

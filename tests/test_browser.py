@@ -1,40 +1,28 @@
 """The whole studio, in a real browser and through the API: two files in, a painting out."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
+from chromium import upload_pictures
 from gradio_client import Client, handle_file
 from pictures import scene, texture
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from studio import ROOT, serving
 
 from core import images
 from core.settings import StyleRequest
 from core.style.paint import paint
 
-CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory):
     with serving(tmp_path_factory.mktemp("studio")) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -66,19 +54,9 @@ def paint_in_browser(page) -> None:
     page.get_by_role("button", name="Paint", exact=True).click()
 
 
-def upload(page, files) -> None:
-    """In place of the example pictures the page opens with."""
-    page.locator("#photo").get_by_label("Remove Image").click()
-    page.locator("#styles").get_by_label("Clear").click()
-    page.locator("#photo input[type=file]").set_input_files(files / "photo.jpg")
-    expect(page.locator("#photo img")).to_be_visible()
-    page.locator("#styles input[type=file]").set_input_files(files / "painting.png")
-    expect(page.locator("#styles img").first).to_be_visible()
-
-
 def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page, files):
     page.goto(f"{studio}/style/")
-    upload(page, files)
+    upload_pictures(page, files)
     expect(page.get_by_text("on this machine")).to_be_visible(timeout=60_000)  # told before it starts
 
     # One painting is watched and stopped.
@@ -129,7 +107,7 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
 
 def test_a_file_that_is_no_picture_is_named_where_it_was_dropped(studio, page, files):
     page.goto(f"{studio}/style/")
-    upload(page, files)
+    upload_pictures(page, files)
     (files / "notes.jpg").write_text("not a picture at all")
     page.locator("#photo").get_by_label("Remove Image").click()
     page.locator("#photo input[type=file]").set_input_files(files / "notes.jpg")
@@ -139,7 +117,7 @@ def test_a_file_that_is_no_picture_is_named_where_it_was_dropped(studio, page, f
 
 def test_strength_is_set_without_painting_again(studio, page, files):
     page.goto(f"{studio}/style/")
-    upload(page, files)
+    upload_pictures(page, files)
     page.get_by_text("More settings").click()
     set_size(page, 96, 7)
     paint_in_browser(page)
@@ -152,7 +130,7 @@ def test_strength_is_set_without_painting_again(studio, page, files):
 def test_a_file_that_is_no_picture_is_refused_in_words_and_nothing_is_lost(studio, page, files):
     (files / "photo-of-a-cat.jpg").write_text("this is not a cat")
     page.goto(f"{studio}/style/")
-    upload(page, files)
+    upload_pictures(page, files)
     page.locator("#photo").get_by_label("Remove Image").click()
     page.locator("#photo input[type=file]").set_input_files(files / "photo-of-a-cat.jpg")
     expect(page.get_by_text("is text, not a picture").first).to_be_visible()

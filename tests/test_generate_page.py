@@ -2,7 +2,6 @@
 
 import base64
 import io
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from chromium import launched
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 from streamlit.testing.v1 import AppTest
@@ -23,9 +23,6 @@ from core.settings import SampleRequest, TrainRequest
 from ui import generate_files
 
 STUDIO = Path(__file__).parent.parent / "pages" / "studio.py"
-CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
 def opened(page: str) -> AppTest:
@@ -297,7 +294,7 @@ def page_of(local_hub, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", local_hub.token)  # what is private can be pulled back
     finished_run()
     with serving(tmp_path) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        browser = launched(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 900}, base_url=address)
         page.set_default_timeout(40_000)
         expect.set_options(timeout=40_000)

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from studio import serving
 
 from core import policy, runs, visitors
@@ -13,9 +13,6 @@ from core.gan import catalogue
 from core.settings import TrainRequest
 from ui import visitor
 
-CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
 
 
@@ -28,14 +25,6 @@ def home(tmp_path_factory) -> Path:
 def server(home):
     with serving(home, env={"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(home / "gradio")}) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

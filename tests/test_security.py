@@ -18,6 +18,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from chromium import launched
 from PIL import Image, PngImagePlugin
 from playwright.sync_api import expect, sync_playwright
 from studio import serving
@@ -30,9 +31,6 @@ from core.gan import catalogue, data, load
 from core.settings import SampleRequest, StyleRequest, TrainRequest
 from ui import train_look, visitor
 
-CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
 ONE = (0, 1, 1.0, True, False, None)  # what else the API's /sample takes
 EVIL = {"Origin": "https://evil.example"}
@@ -323,7 +321,7 @@ def test_no_name_becomes_a_script(visitors_here, server):
         run = finished_run(evil[: runs.MAX_NAME])
         runs.write_state(run, status=runs.FAILED, step=20, message=evil)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        browser = launched(playwright)
         context = browser.new_context()
         context.add_cookies([{"name": visitor.COOKIE, "value": anna.cookies[visitor.COOKIE], "url": server}])
         page = context.new_page()

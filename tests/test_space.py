@@ -8,13 +8,13 @@ for cookies as strict as browsers have them. A real Chromium uploads, paints, tr
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import urllib.request
 import zipfile
 
 import pytest
+from chromium import launched, upload_pictures
 from pictures import scene, texture
 from playwright.sync_api import expect, sync_playwright
 from reverse_proxy import HUB, SPACE, SPACE_HOST, proxied
@@ -23,9 +23,6 @@ from studio import serving
 from core import deploy
 from core.gan import dicebear
 
-CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 USER = 1000
 PACKAGES = os.pathsep.join(path for path in sys.path if path.endswith("-packages"))
 SHOTS = os.environ.get("GANVAS_SHOTS")
@@ -87,7 +84,7 @@ def space(tmp_path_factory):
 def browser(space, tmp_path, request):
     port, keeps_host = int(space[0].rsplit(":", 1)[1]), getattr(request, "param", False)
     with proxied(port, tmp_path, keeps_host) as proxy, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *proxy.chromium])
+        browser = launched(playwright, *proxy.chromium)
         yield browser
         browser.close()
 
@@ -111,12 +108,7 @@ def upload(place, tmp_path) -> None:
     """Into the style app, wherever it is, in place of the examples."""
     scene(200, 150).save(tmp_path / "photo.jpg", quality=95)
     texture(100, 100).save(tmp_path / "painting.png")
-    place.locator("#photo").get_by_label("Remove Image").click()
-    place.locator("#styles").get_by_label("Clear").click()
-    place.locator("#photo input[type=file]").set_input_files(tmp_path / "photo.jpg")
-    expect(place.locator("#photo img")).to_be_visible()
-    place.locator("#styles input[type=file]").set_input_files(tmp_path / "painting.png")
-    expect(place.locator("#styles img").first).to_be_visible()
+    upload_pictures(place, tmp_path)
 
 
 def paint(place) -> None:

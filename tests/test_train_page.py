@@ -4,11 +4,11 @@ import io
 import json
 import os
 import re
-import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
+from chromium import CHROMIUM, launched
 from playwright.sync_api import expect, sync_playwright
 from streamlit.testing.v1 import AppTest
 from studio import serving
@@ -19,7 +19,6 @@ from core.settings import TRAIN_PRESETS, TrainRequest, settings_of
 from ui import train_look
 
 PAGES = Path(__file__).parent.parent / "pages"
-CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 500}
 
 
@@ -197,8 +196,7 @@ def test_from_a_zip_to_a_generator_in_a_browser(tmp_path, monkeypatch):
             files.writestr(f"faces/{number}.png", file.getvalue())
         files.writestr("faces/readme.txt", "not a picture")
     with serving(tmp_path) as address, sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        browser = launched(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(90_000)
         expect.set_options(timeout=90_000)

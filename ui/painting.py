@@ -51,9 +51,12 @@ def _tab(request: gr.Request) -> tuple[str, str]:
 
 
 def visit_of(request: gr.Request) -> Visit:
-    while len(_visits) >= MOST_VISITS and _tab(request) not in _visits:
-        _end(_visits.pop(next(iter(_visits))))  # whoever sends no sign of life is not noticed when leaving
-    return _visits.setdefault(_tab(request), Visit())
+    tab = _tab(request)
+    if tab not in _visits:  # a visit makes a folder
+        while len(_visits) >= MOST_VISITS:
+            _end(_visits.pop(next(iter(_visits))))  # whoever sends no sign of life is not noticed when leaving
+        _visits[tab] = Visit()
+    return _visits[tab]
 
 
 def job_of(request: gr.Request) -> jobs.Job | None:

@@ -70,8 +70,8 @@ async def start(request: gr.Request, photo: Any, styles: Any, style_weights: Any
     async with contextlib.aclosing(followed(job)) as ticks:
         async for _ in ticks:
             # For each answer Gradio makes all these widgets anew: who is far back in the line is told less often.
-            untold = words(job) != said or job.preview is not drawn
-            if not untold or (job.position and time.monotonic() < quiet_until):
+            told_all = words(job) == said and job.preview is drawn
+            if told_all or (job.position and time.monotonic() < quiet_until):
                 continue
             said, quiet_until = words(job), time.monotonic() + job.position * QUIET
             now = _Easel(status=look.status(*said), curves=look.curves(job.curve))

@@ -1,0 +1,24 @@
+"""A real browser for tests, and what several of them do in it."""
+
+import shutil
+
+from playwright.sync_api import expect
+
+CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+def launched(playwright, *arguments: str):
+    """A headless Chromium that asks nothing of the network by itself."""
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *arguments])
+
+
+def upload_pictures(place, folder) -> None:
+    """photo.jpg and painting.png into the style app, in place of its examples. `place`: a page or a frame of one."""
+    place.locator("#photo").get_by_label("Remove Image").click()
+    place.locator("#styles").get_by_label("Clear").click()
+    place.locator("#photo input[type=file]").set_input_files(folder / "photo.jpg")
+    expect(place.locator("#photo img")).to_be_visible()
+    place.locator("#styles input[type=file]").set_input_files(folder / "painting.png")
+    expect(place.locator("#styles img").first).to_be_visible()
