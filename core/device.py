@@ -5,6 +5,8 @@ Policy only; knows nothing of networks or requests. torch is imported by the cal
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +43,27 @@ def dtype(device: torch.device) -> torch.dtype:
         capable = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
         return torch.bfloat16 if capable else torch.float32
     return torch.float32
+
+
+@functools.cache
+def hold_memory() -> None:
+    """From now on tensors that are done with leave their memory to the next ones, until `release_memory`.
+
+    glibc, left to itself, gives large pieces back to the system and asks for them again, in every step of a painting
+    or training, and the system clears them page by page: a tenth of the time.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        for threshold in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            ctypes.CDLL(None).mallopt(threshold, 2**30)
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+
+
+def release_memory() -> None:
+    """What was freed goes back to the system."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def free_memory(device: str = "cpu") -> int:

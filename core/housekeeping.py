@@ -6,14 +6,13 @@ Nothing is cleaned in private mode. Plain: the server calls `sweep` now and then
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 import tempfile
 import time
 from pathlib import Path
 
-from core import policy, runs, tray, visitors, weights
+from core import device, policy, runs, tray, visitors, weights
 
 EVERY_SECONDS = 120
 SHARE = 0.8  # what is full is emptied down to this share, so that there is room for a while
@@ -82,5 +81,4 @@ def _memory() -> None:
     """What visitors left behind goes back to the system. Streamlit is told not to collect after each run of a page
     (`.streamlit/config.toml`), and glibc keeps freed pieces for itself until it is asked."""
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
+    device.release_memory()

@@ -23,7 +23,7 @@ from typing import Any
 
 from PIL import Image
 
-from core import policy, visitors
+from core import device, policy, visitors
 from core.errors import UserError
 from core.settings import MeasureRequest, Progress, Request, Result, SampleRequest, StyleRequest
 
@@ -248,6 +248,7 @@ def _run(job: Job) -> None:
         job._news(state=DONE)
     finally:
         job._context = None  # it may hold much, and jobs are kept
+        device.release_memory()
 
 
 def _follow(job: Job) -> None:

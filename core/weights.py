@@ -10,6 +10,7 @@ Knows nothing of networks and layers (`core.perceptual`, `core.gan`), of torch, 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import fnmatch
 import functools
@@ -24,7 +25,6 @@ import time
 import tomllib
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,7 +115,7 @@ def fetch_file(what: str | Entry, progress: OnBytes | None = None) -> Path:
     sha256, git = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % remote.size, usedforsecurity=False)
     done = 0
     target = _file_path(item)
-    with _writing(target, remote.size) as file, closing(hub.chunks(remote, 0, remote.size)) as chunks:
+    with _writing(target, remote.size) as file, contextlib.closing(hub.chunks(remote, 0, remote.size)) as chunks:
         for chunk in chunks:
             file.write(chunk)
             sha256.update(chunk)
@@ -161,7 +161,7 @@ def fetch_tensors(
     for group in coalesced(picked, max_gap):
         start, end = next(iter(group.values())).start, max(slot.end for slot in group.values())
         data = bytearray()
-        with closing(read(start, end)) as chunks:
+        with contextlib.closing(read(start, end)) as chunks:
             for chunk in chunks:
                 data += chunk
                 if progress:
@@ -300,8 +300,9 @@ def cache_entries() -> list[Cached]:
             title = by_file[path].title if path in by_file else name
         else:
             continue
-        about = path.stat()
-        found.append(Cached(name, title, path, about.st_size, about.st_mtime))
+        with contextlib.suppress(FileNotFoundError):  # deleted since it was listed
+            about = path.stat()
+            found.append(Cached(name, title, path, about.st_size, about.st_mtime))
     return sorted(found, key=lambda item: -item.used)
 
 
@@ -358,15 +359,16 @@ def _touch(path: Path) -> None:
         return
 
 
-@contextmanager
+@contextlib.contextmanager
 def _writing(path: Path, size: int) -> Iterator[typing.BinaryIO]:
     """A file that has its name only when it is complete; whatever the disk has against it is a `UserError`."""
     part = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for left in path.parent.glob(f"*{PART}"):  # by a process that was killed
-            if time.time() - left.stat().st_mtime > A_DAY:
-                left.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # another visitor's fetch, over by now
+                if time.time() - left.stat().st_mtime > A_DAY:
+                    left.unlink()
         most = policy.limits().cache_bytes
         if most is not None and visitors.size_of(cache_dir()) + size > most:
             raise UserError(f"The {policy.megabytes(most)} for weights from the Hub are full; try again tomorrow.")

@@ -88,6 +88,7 @@ def work(run: Run, check_only: bool = False) -> None:
 
 def _accelerator() -> Accelerator:
     device = devices.pick()
+    devices.hold_memory()
     precision = "bf16" if devices.dtype(device) == torch.bfloat16 else "no"
     if device.type == "cuda":  # the fastest algorithms do not add in the same order twice
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -97,7 +97,7 @@ def descend(
 
 
 def _sound(loss: float, best: float, x: Tensor) -> bool:
-    return math.isfinite(loss) and loss <= RUNAWAY * best + TINY and bool(torch.isfinite(x).all())
+    return math.isfinite(loss) and loss <= RUNAWAY * best + TINY and math.isfinite(float(x.detach().sum()))
 
 
 def _slow_down(stepper: torch.optim.Optimizer | TiledLBFGS, method: str, rate: float, step: int, steps: int) -> None:

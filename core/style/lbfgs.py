@@ -17,8 +17,8 @@ from torch import Tensor
 from core.style.budget import HISTORY
 
 TILE = 32  # px
-LONGEST = 2.0  # no tile moves more than so many times as far as tiles usually do: its curvature may be misjudged
-FIRST = 0.002  # mean change of a pixel by the first step, which only feels for the curvature
+LONGEST = 1.5  # no tile moves more than so many times as far as tiles usually do: its curvature may be misjudged
+FIRST = 0.012  # mean change of a pixel by the first step, which only feels for the curvature
 LOWEST = 0.02  # cycles a pixel: below it all frequencies count as equally flat
 
 
@@ -27,12 +27,11 @@ class TiledLBFGS:
 
     def __init__(self, picture: Tensor, rate: float):
         self.picture, self.rate = picture, rate
-        self.shape = height, width = picture.shape[2:]
-        down = torch.fft.fftfreq(height, device=picture.device)[:, None]
-        across = torch.fft.rfftfreq(width, device=picture.device)
+        self.rows, self.columns = (-(-side // TILE) for side in picture.shape[2:])
+        down = torch.fft.fftfreq(self.rows * TILE, device=picture.device)[:, None]
+        across = torch.fft.rfftfreq(self.columns * TILE, device=picture.device)
         # The inverse curvature a loss of this kind was seen to have, over frequency f: about 1 / f.
         self.filter = 1 / (torch.hypot(down, across) + LOWEST)
-        self.rows, self.columns = -(-height // TILE), -(-width // TILE)
         self.steps: list[Tensor] = []  # s of the literature; tiles [T, 3 TILE TILE], newest last
         self.changes: list[Tensor] = []  # y, of the gradient
         self.inverse: list[Tensor] = []  # 1 / (s . y) of each tile [T]; 0 where that is not positive: no memory there
@@ -85,20 +84,30 @@ class TiledLBFGS:
 
     def _smoothed(self, tiles: Tensor) -> Tensor:
         """The expected inverse curvature, applied: low frequencies are lifted."""
-        spectrum = torch.fft.rfft2(self._whole(tiles))
-        return self._tiles(torch.fft.irfft2(spectrum * self.filter, self.shape))
+        grid = self._grid(tiles)
+        height, width = self.picture.shape[2:]
+        smooth = torch.fft.irfft2(torch.fft.rfft2(grid) * self.filter, grid.shape[1:])
+        smooth[:, height:] = 0  # beyond the border there is nothing to move
+        smooth[:, :, width:] = 0
+        return self._cut(smooth)
 
     def _tiles(self, picture: Tensor) -> Tensor:
         """[1, 3, H, W] -> [T, 3 TILE TILE], zeros beyond the border."""
-        height, width = self.shape
-        padded = F.pad(picture[0], (0, self.columns * TILE - width, 0, self.rows * TILE - height))
-        grid = padded.view(3, self.rows, TILE, self.columns, TILE)
-        return grid.permute(1, 3, 0, 2, 4).reshape(self.rows * self.columns, -1)
+        height, width = picture.shape[2:]
+        return self._cut(F.pad(picture[0], (0, self.columns * TILE - width, 0, self.rows * TILE - height)))
 
     def _whole(self, tiles: Tensor) -> Tensor:
-        height, width = self.shape
+        height, width = self.picture.shape[2:]
+        return self._grid(tiles)[None, :, :height, :width]
+
+    def _cut(self, grid: Tensor) -> Tensor:
+        """[3, rows TILE, columns TILE] -> [T, 3 TILE TILE]."""
+        tiles = grid.view(3, self.rows, TILE, self.columns, TILE).permute(1, 3, 0, 2, 4)
+        return tiles.reshape(self.rows * self.columns, -1)
+
+    def _grid(self, tiles: Tensor) -> Tensor:
         grid = tiles.view(self.rows, self.columns, 3, TILE, TILE).permute(2, 0, 3, 1, 4)
-        return grid.reshape(1, 3, self.rows * TILE, self.columns * TILE)[:, :, :height, :width]
+        return grid.reshape(3, self.rows * TILE, self.columns * TILE)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ def measure(request: MeasureRequest, stopped: Callable[[], bool] = lambda: False
     """Times `STEPS` steps at both sizes and counts the bytes kept for the way back; yields the figures as a recipe."""
     began = time.perf_counter()
     device = devices.pick()
+    devices.hold_memory()
     net = network(request.network, device)
     seconds, stored = [], []
     for k, side in enumerate(SIDES):

@@ -28,7 +28,7 @@ class Scale:
 def scales(request: StyleRequest, photo_size: tuple[int, int]) -> list[Scale]:
     """The stages for a photo of `photo_size` (width, height), smallest first.
 
-    Sizes double up to the one asked for. The last takes `request.steps`, the coarser ones a third as many each: they
+    Sizes double up to the one asked for. The last takes `request.steps`, the coarser ones a fifth as many each: they
     only have to find the large forms.
     """
     longer = [request.size]
@@ -37,6 +37,6 @@ def scales(request: StyleRequest, photo_size: tuple[int, int]) -> list[Scale]:
     stages = []
     for k, side in enumerate(longer):
         width, height = fit_size(*photo_size, side, minimum=SHORTEST)
-        steps = request.steps if k == 0 else max(1, request.steps // 3)
+        steps = request.steps if k == 0 else max(1, request.steps // 5)
         stages.append(Scale(width, height, max(SHORTEST, round(side * request.stroke_size)), steps))
     return stages[::-1]
