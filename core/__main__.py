@@ -96,9 +96,17 @@ def _style(options: argparse.Namespace) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder} cannot be made a folder ({error.strerror}); choose another place.") from None
+    failed = 0
     for photo in photos:
         target = images.unique_path(options.out, Path(photo).stem, ".png") if several else Path(options.out)
-        result = _watched(paint(request, images.open_picture(photo), pictures), Path(photo).name, quiet=options.json)
+        try:
+            result = _watched(paint(request, images.open_picture(photo), pictures), Path(photo).name, options.json)
+        except UserError as error:
+            if len(photos) == 1:
+                raise
+            failed += 1
+            print(f"ganvas: {photo}: {error}", file=sys.stderr)  # the others still want to be painted
+            continue
         images.write_png(result.images[0], target, result.recipe)
         if options.json:
             about = {"file": str(target), "seconds": round(result.seconds, 2), "note": result.note}
@@ -106,6 +114,8 @@ def _style(options: argparse.Namespace) -> None:
         else:
             print(" ".join([f"{target}: painted in {result.seconds:.0f} s with {result.recipe['painted_with']}.",
                             result.note]).strip())  # fmt: skip
+    if failed:
+        raise UserError(f"{failed} of {len(photos)} photos could not be painted, for the reasons above.")
 
 
 def _numbers(text: str) -> tuple[float, ...]:

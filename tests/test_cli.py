@@ -58,6 +58,16 @@ def test_several_photos_go_into_a_folder_without_losing_one(files, capsys):
     assert sorted(images.open_picture(p).size for p in (files / "painted").iterdir()) == [(64, 48), (64, 64)]
 
 
+def test_one_bad_photo_does_not_cost_the_others_theirs(files, capsys):
+    (files / "bad.jpg").write_text("no picture")
+    pictures = ["bad.jpg", "photo.png", "--style", "painting.png"]
+    assert main(["style", *pictures, "-o", "painted", *SMALL]) == 2
+    assert [p.name for p in (files / "painted").iterdir()] == ["photo.png"]
+    said = capsys.readouterr().err
+    assert "bad.jpg" in said
+    assert "1 of 2 photos could not be painted" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
