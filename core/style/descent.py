@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from core.errors import UserError
-from core.style.lbfgs import TiledLBFGS
+from core.style.lbfgs import WindowedLBFGS
 
 PATIENCE = 30  # steps without getting better by 0.1 % in all before a stage counts as settled
 ADAM = 0.03  # its usual step, in [0, 1]
@@ -100,18 +100,18 @@ def _sound(loss: float, best: float, x: Tensor) -> bool:
     return math.isfinite(loss) and loss <= RUNAWAY * best + TINY and math.isfinite(float(x.detach().sum()))
 
 
-def _slow_down(stepper: torch.optim.Optimizer | TiledLBFGS, method: str, rate: float, step: int, steps: int) -> None:
+def _slow_down(stepper: torch.optim.Optimizer | WindowedLBFGS, method: str, rate: float, step: int, steps: int) -> None:
     """Adam's steps have a fixed length: let them grow in for a moment and shrink out, or noise stays in the picture."""
     if method == "adam":
         warm = min(1.0, (step + 1) / 5)
         stepper.param_groups[0]["lr"] = ADAM * rate * warm * (0.1 + 0.9 * math.cos(math.pi / 2 * step / steps))
 
 
-def _stepper(x: Tensor, method: str, rate: float) -> torch.optim.Optimizer | TiledLBFGS:
+def _stepper(x: Tensor, method: str, rate: float) -> torch.optim.Optimizer | WindowedLBFGS:
     """What moves `x` by its gradient when its `step` is called."""
     if method == "adam":
         # A quick second moment (0.99) follows the changing gradients of a short run better than the usual 0.999.
         return torch.optim.Adam([x], lr=ADAM * rate, betas=(0.9, 0.99))
     if method == "lbfgs":
-        return TiledLBFGS(x, rate)
+        return WindowedLBFGS(x, rate)
     return torch.optim.SGD([x], lr=0.05 * rate)

@@ -1,63 +1,66 @@
-"""L-BFGS for pictures: curvature is remembered tile by tile, and expected to be low where frequencies are low.
+"""L-BFGS for pictures: curvature is remembered place by place, and expected to be low where frequencies are low.
 
 Knows a picture and its gradient, nothing of what is minimised.
 
 What a painter's loss asks of one corner of a picture hardly depends on another corner, once the style as a whole is
 met: each layer looks at a neighbourhood. The plain method (Nocedal 1980; Liu & Nocedal 1989) takes inner products over
-all pixels, so a handful of remembered steps has to serve all corners at once. Here every tile has inner products of its
-own, as in partitioned quasi-Newton methods (Griewank & Toint 1982): as many small problems, each with the same handful.
+all pixels, so a handful of remembered steps has to serve all corners at once. Here inner products are taken under
+windows, as in partitioned quasi-Newton methods (Griewank & Toint 1982): many small problems, each with the same handful.
+The windows overlap and sum to one, so what they find passes smoothly from one to the next. (With tiles side by side in
+their place, calm skies showed the tiles.) Over the whole picture the remembered steps keep the secant equation.
 """
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from core.style.budget import HISTORY
 
-TILE = 32  # px
-LONGEST = 1.5  # no tile moves more than so many times as far as tiles usually do: its curvature may be misjudged
+SPACING = 96  # px from the middle of one window to the next
+LONGEST = 1.5  # no place moves more than so many times as far as places usually do: its curvature may be misjudged
 FIRST = 0.012  # mean change of a pixel by the first step, which only feels for the curvature
 LOWEST = 0.02  # cycles a pixel: below it all frequencies count as equally flat
 
 
-class TiledLBFGS:
+class WindowedLBFGS:
     """Moves `picture` [1, 3, H, W] by its `.grad` at every `step()`. `rate` 1 is the full quasi-Newton step."""
 
     def __init__(self, picture: Tensor, rate: float):
         self.picture, self.rate = picture, rate
-        self.rows, self.columns = (-(-side // TILE) for side in picture.shape[2:])
-        down = torch.fft.fftfreq(self.rows * TILE, device=picture.device)[:, None]
-        across = torch.fft.rfftfreq(self.columns * TILE, device=picture.device)
+        self.shape = height, width = picture.shape[2:]
+        self.down, self.across = _windows(height).to(picture.device), _windows(width).to(picture.device)
+        self.padded = tuple(-(-side // 32) * 32 for side in self.shape)  # sizes a fast Fourier transform likes
+        rows = torch.fft.fftfreq(self.padded[0], device=picture.device)[:, None]
+        columns = torch.fft.rfftfreq(self.padded[1], device=picture.device)
         # The inverse curvature a loss of this kind was seen to have, over frequency f: about 1 / f.
-        self.filter = 1 / (torch.hypot(down, across) + LOWEST)
-        self.steps: list[Tensor] = []  # s of the literature; tiles [T, 3 TILE TILE], newest last
+        self.filter = 1 / (torch.hypot(rows, columns) + LOWEST)
+        self.steps: list[Tensor] = []  # s of the literature [3, H, W], newest last
         self.changes: list[Tensor] = []  # y, of the gradient
-        self.inverse: list[Tensor] = []  # 1 / (s . y) of each tile [T]; 0 where that is not positive: no memory there
-        self.last: tuple[Tensor, Tensor] | None = None  # the gradient's tiles and the step's
-        self.scale: Tensor | None = None  # of the expected curvature, each tile's own [T]
+        self.inverse: list[Tensor] = []  # 1 / (s . y) under each window; 0 where that is not positive: no memory there
+        self.last: tuple[Tensor, Tensor] | None = None  # the gradient and the step
+        self.scale: Tensor | None = None  # of the expected curvature, each window's own
 
     @torch.no_grad()
     def step(self) -> None:
-        g = self._tiles(self.picture.grad)
+        g = self.picture.grad[0]
         if self.last is not None:
             self._remember(g)
         direction = self._direction(-g)
-        length = direction.square().mean(1).sqrt()
-        direction *= (LONGEST * length.median() / length.clamp(min=1e-20)).clamp(max=1)[:, None]
+        length = (self._dot(direction, direction) / self._dot(torch.ones_like(g), torch.ones_like(g))).sqrt()
+        direction *= self._spread((LONGEST * length.median() / length.clamp(min=1e-20)).clamp(max=1))
         if self.last is None:
             direction *= FIRST / direction.abs().mean().clamp(min=1e-20)
         direction *= self.rate
-        self.last = g, direction
-        self.picture += self._whole(direction)
+        self.last = g.clone(), direction
+        self.picture += direction
 
     def _remember(self, g: Tensor) -> None:
         before, s = self.last
         y = g - before
-        sy = _dot(s, y)
-        expected = _dot(y, self._smoothed(y))
-        usable = sy > 1e-6 * (_dot(s, s) * _dot(y, y)).sqrt()
+        sy = self._dot(s, y)
+        expected = self._dot(y, self._smoothed(y))
+        usable = sy > 1e-6 * (self._dot(s, s) * self._dot(y, y)).sqrt()
         found = sy / expected.clamp(min=1e-30)
         usual = found[usable].median() if usable.any() else found.new_tensor(1.0)
         self.scale = torch.where(usable, found, usual if self.scale is None else self.scale)
@@ -68,48 +71,38 @@ class TiledLBFGS:
             del self.steps[0], self.changes[0], self.inverse[0]
 
     def _direction(self, q: Tensor) -> Tensor:
-        """The two loops of the method (Nocedal & Wright 2006, algorithm 7.4), for all tiles at once."""
+        """The two loops of the method (Nocedal & Wright 2006, algorithm 7.4), for all windows at once. `q` is used up."""
         weights = []
         for s, y, inverse in zip(self.steps[::-1], self.changes[::-1], self.inverse[::-1], strict=True):
-            weights.append(inverse * _dot(s, q))
-            q = q.addcmul(weights[-1][:, None], y, value=-1)
+            weights.append(inverse * self._dot(s, q))
+            q.addcmul_(self._spread(weights[-1]), y, value=-1)
         if self.scale is None:
             q = self._smoothed(q)
         else:
-            root = self.scale.sqrt()[:, None]  # half before and half after: the guess has to stay symmetric
+            root = self._spread(self.scale).sqrt()  # half before and half after: the guess has to stay symmetric
             q = root * self._smoothed(root * q)
         for s, y, inverse in zip(self.steps, self.changes, self.inverse, strict=True):
-            q.addcmul_((weights.pop() - inverse * _dot(y, q))[:, None], s)
+            q.addcmul_(self._spread(weights.pop() - inverse * self._dot(y, q)), s)
         return q
 
-    def _smoothed(self, tiles: Tensor) -> Tensor:
+    def _smoothed(self, picture: Tensor) -> Tensor:
         """The expected inverse curvature, applied: low frequencies are lifted."""
-        grid = self._grid(tiles)
-        height, width = self.picture.shape[2:]
-        smooth = torch.fft.irfft2(torch.fft.rfft2(grid) * self.filter, grid.shape[1:])
-        smooth[:, height:] = 0  # beyond the border there is nothing to move
-        smooth[:, :, width:] = 0
-        return self._cut(smooth)
+        spectrum = torch.fft.rfft2(picture, self.padded)
+        return torch.fft.irfft2(spectrum * self.filter, self.padded)[:, : self.shape[0], : self.shape[1]]
 
-    def _tiles(self, picture: Tensor) -> Tensor:
-        """[1, 3, H, W] -> [T, 3 TILE TILE], zeros beyond the border."""
-        height, width = picture.shape[2:]
-        return self._cut(F.pad(picture[0], (0, self.columns * TILE - width, 0, self.rows * TILE - height)))
+    def _dot(self, a: Tensor, b: Tensor) -> Tensor:
+        """Inner products under each window: [3, H, W], [3, H, W] -> [rows of windows, columns of windows]."""
+        product = a[0] * b[0]
+        product.addcmul_(a[1], b[1]).addcmul_(a[2], b[2])
+        return self.down.T @ product @ self.across
 
-    def _whole(self, tiles: Tensor) -> Tensor:
-        height, width = self.picture.shape[2:]
-        return self._grid(tiles)[None, :, :height, :width]
-
-    def _cut(self, grid: Tensor) -> Tensor:
-        """[3, rows TILE, columns TILE] -> [T, 3 TILE TILE]."""
-        tiles = grid.view(3, self.rows, TILE, self.columns, TILE).permute(1, 3, 0, 2, 4)
-        return tiles.reshape(self.rows * self.columns, -1)
-
-    def _grid(self, tiles: Tensor) -> Tensor:
-        grid = tiles.view(self.rows, self.columns, 3, TILE, TILE).permute(2, 0, 3, 1, 4)
-        return grid.reshape(3, self.rows * TILE, self.columns * TILE)
+    def _spread(self, values: Tensor) -> Tensor:
+        """One value for each window -> one for each pixel [H, W], from window to window a straight line."""
+        return self.down @ values @ self.across.T
 
 
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    """Tile by tile: [T, n], [T, n] -> [T]."""
-    return torch.linalg.vecdot(a, b)
+def _windows(side: int) -> Tensor:
+    """Hats about `SPACING` px apart that sum to one everywhere: [side, number of windows]."""
+    number = max(2, round(side / SPACING) + 1)
+    at = torch.arange(side)[:, None] * ((number - 1) / (side - 1))
+    return (1 - (at - torch.arange(number)).abs()).clamp(min=0)
