@@ -128,7 +128,6 @@ def build() -> gr.Blocks:
                     label="Painting",
                     interactive=False,
                     format="webp",
-                    height=560,
                     buttons=["fullscreen"],
                     elem_id="preview",
                     visible=False,

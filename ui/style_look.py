@@ -44,6 +44,9 @@ footer { opacity: .7; }
 .block:has(> .html-container > .prose:empty) { display: none; }  /* nothing to say leaves no gap */
 .html-container:has(.caption, .notice, .forecast, .status, .curves) { padding: 0 !important; }
 .caption { color: var(--body-text-color-subdued); font-size: .85rem; margin: 0; }
+/* Coarse or fine, a preview is shown as large as the painting will be. */
+#preview .image-frame, #preview .image-frame img { width: 100%; }
+#preview .image-frame img { max-height: 640px; object-fit: contain; }
 .shelf, .shelf .grid-wrap { min-height: 0 !important; height: auto !important; }
 .shelf .grid-wrap { padding: 0 !important; max-height: none !important; }
 .shelf .grid-container { gap: 6px !important; align-content: start;
