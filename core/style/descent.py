@@ -53,9 +53,10 @@ def descend(
     for step in range(steps):
         before = x.detach().clone()
         x.grad = None
-        inside = x.clamp(0, 1)
+        # The gradient passes the clamp: a pixel that went too far is called back, and does not stay as a bright dot.
+        inside = x + (x.clamp(0, 1) - x).detach()
         inner, parts = loss_of(inside)
-        whole = inner + (x - inside).square().mean()
+        whole = inner + (x - inside.detach()).square().mean()
         (size * whole).backward()
         loss = float(whole.detach())
         _slow_down(stepper, method, rate, step, steps)

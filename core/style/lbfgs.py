@@ -5,9 +5,10 @@ Knows a picture and its gradient, nothing of what is minimised.
 What a painter's loss asks of one corner of a picture hardly depends on another corner, once the style as a whole is
 met: each layer looks at a neighbourhood. The plain method (Nocedal 1980; Liu & Nocedal 1989) takes inner products over
 all pixels, so a handful of remembered steps has to serve all corners at once. Here inner products are taken under
-windows, as in partitioned quasi-Newton methods (Griewank & Toint 1982): many small problems, each with the same handful.
-The windows overlap and sum to one, so what they find passes smoothly from one to the next. (With tiles side by side in
-their place, calm skies showed the tiles.) Over the whole picture the remembered steps keep the secant equation.
+windows, as in partitioned quasi-Newton methods (Griewank & Toint 1982): many small problems, each with the same
+handful. The windows overlap and sum to one, so what they find passes smoothly from one to the next. (With tiles side by
+side in their place, calm skies showed the tiles.) Over the whole picture the last remembered step keeps the secant
+equation.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class WindowedLBFGS:
             del self.steps[0], self.changes[0], self.inverse[0]
 
     def _direction(self, q: Tensor) -> Tensor:
-        """The two loops of the method (Nocedal & Wright 2006, algorithm 7.4), for all windows at once. `q` is used up."""
+        """The two loops of the method (Nocedal & Wright 2006, algorithm 7.4), all windows at once. `q` is used up."""
         weights = []
         for s, y, inverse in zip(self.steps[::-1], self.changes[::-1], self.inverse[::-1], strict=True):
             weights.append(inverse * self._dot(s, q))
