@@ -231,6 +231,17 @@ def test_an_infinite_or_wild_last_step_is_not_what_remains():
         list(descend(torch.zeros(1, 3, 8, 8), lambda x: (x.mean() + float("inf"), {}), "adam", 1.0, 20))
 
 
+def test_a_pixel_that_went_too_far_is_called_back():
+    seen = itertools.count()
+
+    def far_and_then_back(x):
+        return (x - (3.0 if next(seen) < 5 else 0.5)).square().mean(), {}
+
+    start = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0))
+    *_, last = descend(start, far_and_then_back, "lbfgs", 1.0, 25)
+    assert (last.image - 0.5).abs().max() < 0.01
+
+
 def test_windows_sum_to_one_and_what_is_remembered_keeps_the_secant_equation():
     picture = torch.rand(1, 3, 100, 210).requires_grad_()
     stepper = WindowedLBFGS(picture, 1.0)
