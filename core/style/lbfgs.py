@@ -31,6 +31,7 @@ class WindowedLBFGS:
         self.picture, self.rate = picture, rate
         self.shape = height, width = picture.shape[2:]
         self.down, self.across = _windows(height).to(picture.device), _windows(width).to(picture.device)
+        self.covered = 3 * self.down.sum(0)[:, None] * self.across.sum(0)  # numbers under each window
         self.padded = tuple(-(-side // 32) * 32 for side in self.shape)  # sizes a fast Fourier transform likes
         rows = torch.fft.fftfreq(self.padded[0], device=picture.device)[:, None]
         columns = torch.fft.rfftfreq(self.padded[1], device=picture.device)
@@ -48,7 +49,7 @@ class WindowedLBFGS:
         if self.last is not None:
             self._remember(g)
         direction = self._direction(-g)
-        length = (self._dot(direction, direction) / self._dot(torch.ones_like(g), torch.ones_like(g))).sqrt()
+        length = (self._dot(direction, direction) / self.covered).sqrt()
         direction *= self._spread((LONGEST * length.median() / length.clamp(min=1e-20)).clamp(max=1))
         if self.last is None:
             direction *= FIRST / direction.abs().mean().clamp(min=1e-20)
