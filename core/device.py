@@ -47,7 +47,7 @@ def dtype(device: torch.device) -> torch.dtype:
 
 @functools.cache
 def hold_memory() -> None:
-    """From now on tensors that are done with leave their memory to the next ones, until `release_memory`.
+    """From now on tensors that are done with leave their memory to the next ones; `release_memory` returns it.
 
     glibc, left to itself, gives large pieces back to the system and asks for them again, in every step of a painting
     or training, and the system clears them page by page: a tenth of the time.

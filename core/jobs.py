@@ -248,7 +248,8 @@ def _run(job: Job) -> None:
         job._news(state=DONE)
     finally:
         job._context = None  # it may hold much, and jobs are kept
-        device.release_memory()
+        if _line(job.request) is _paintings:  # which held it; a sample must not take it from a painting at work
+            device.release_memory()
 
 
 def _follow(job: Job) -> None:

@@ -65,7 +65,7 @@ def test_mean_activations_are_about_one(bundled, leaves):
     with torch.no_grad():
         for layer, features in bundled(leaves, bundled.layer_names).items():
             # The weights were brought to 1 on photographs; these pictures only resemble them.
-            assert 0.5 < features.mean() < 2, layer
+            assert 0.6 < features.mean() < 2, layer
 
 
 def test_stops_at_the_last_layer_asked_for(bundled):

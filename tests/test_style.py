@@ -245,14 +245,13 @@ def test_a_pixel_that_went_too_far_is_called_back():
 def test_windows_sum_to_one_and_what_is_remembered_keeps_the_secant_equation():
     picture = torch.rand(1, 3, 100, 210).requires_grad_()
     stepper = WindowedLBFGS(picture, 1.0)
-    ones = torch.ones(3, 4)
     torch.testing.assert_close(stepper._dot(torch.ones(3, 100, 210), torch.ones(3, 100, 210)), stepper.covered)
     assert stepper.covered.sum().item() == pytest.approx(63_000)
     for _ in range(4):
         picture.grad = None
         (torch.linspace(1, 9, 210) * picture.square()).sum().backward()
         stepper.step()
-    assert stepper._spread(ones[: stepper.down.shape[1], : stepper.across.shape[1]]).sub(1).abs().max() < 1e-5
+    assert stepper._spread(torch.ones_like(stepper.covered)).sub(1).abs().max() < 1e-5
     step, change = stepper.steps[-1], stepper.changes[-1]
     torch.testing.assert_close(stepper._direction(change.clone()), step, rtol=1e-3, atol=1e-5)
 
@@ -371,6 +370,14 @@ def test_a_size_that_cannot_fit_is_refused_before_it_starts(monkeypatch):
     monkeypatch.setattr(budget.device, "free_memory", lambda *_: 200_000_000)
     with pytest.raises(UserError, match="of memory"):
         painted(StyleRequest(size=2048))
+
+
+@pytest.mark.parametrize("colour", ["black", "white", "#804020"])
+def test_a_style_of_one_colour_leaves_the_photo_its_forms(colour):
+    plain = Image.new("RGB", (60, 60), colour)
+    events = list(paint(StyleRequest(size=64, steps=12), scene(), [plain]))
+    assert max(event.losses["total"] for event in events if isinstance(event, Progress)) < 100
+    assert np.asarray(events[-1].images[0]).std() > 5
 
 
 @pytest.mark.parametrize("colour", ["black", "white", "#804020"])
