@@ -1,6 +1,6 @@
 """Style transfer, measured on this machine: against the tutorial's recipe, against the strongest peer, and in memory.
 
-    python bench/style.py PHOTO PAINTING [--peer DIR] [--size 512] [--out DIR]
+    python bench/style.py PHOTO PAINTING [PHOTO PAINTING ...] [--peer DIR] [--size 512] [--out DIR]
     python bench/style.py PHOTO PAINTING --memory
     python bench/style.py PHOTO PAINTING --profile
 
@@ -37,14 +37,14 @@ from core.style.objective import CONTENT_LAYER, PALETTE, Moments, Objective, Wei
 from core.style.paint import paint, to_picture, to_tensor
 from core.style.schedule import scales
 
+CLASSIC, PEER, GANVAS = "classic (L-BFGS, 300 steps, float32)", "crowsonkb (its defaults)", "Ganvas"
 CPU = torch.device("cpu")
 Timed = list[tuple[float, Image.Image]]  # seconds since the start, and the picture there was
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("photo", type=Path)
-    options.add_argument("painting", type=Path)
+    options.add_argument("pictures", type=Path, nargs="+", metavar="PHOTO PAINTING")
     options.add_argument("--size", type=int, default=512)
     options.add_argument("--network", default="auto")
     options.add_argument("--peer", type=Path, help="a checkout of crowsonkb/style-transfer-pytorch")
@@ -52,6 +52,8 @@ def main() -> None:
     options.add_argument("--memory", action="store_true", help="peak memory at 512, 1024 and 2048 px instead")
     options.add_argument("--profile", action="store_true", help="where the time of a step goes instead")
     arguments = options.parse_args()
+    if len(arguments.pictures) % 2:
+        options.error(f"got {len(arguments.pictures)} pictures; give a painting after every photo")
     if arguments.memory:
         for size in (512, 1024, 2048):
             peak_memory(arguments, size)
@@ -65,32 +67,39 @@ def main() -> None:
 
 
 def race(arguments: argparse.Namespace) -> None:
-    photo, painting = images.open_picture(arguments.photo), images.open_picture(arguments.painting)
     request = StyleRequest(size=arguments.size, network=arguments.network)
     net = perceptual.load(choice.choose(arguments.network))
-    judge = judging(net, request, photo, painting)
+    pairs = {}
+    for photo, painting in zip(arguments.pictures[::2], arguments.pictures[1::2], strict=True):
+        pictures = images.open_picture(photo), images.open_picture(painting)
+        pairs[f"{photo.stem} x {painting.stem}"] = *pictures, judging(net, request, *pictures)
+
+    def run(name: str, photo: Image.Image, painting: Image.Image, judge: judging) -> Timed:
+        if name == GANVAS:
+            return ours(request, photo, painting)
+        return peer(arguments.peer, net, photo, painting, arguments.size) if name == PEER else classic(judge)
 
     # Ours comes last: it tells the process to keep its memory, and the others run as they come.
-    runs = {"classic (L-BFGS, 300 steps, float32)": lambda: classic(judge)}
-    if arguments.peer:
-        runs["crowsonkb (its defaults)"] = lambda: peer(arguments.peer, net, photo, painting, arguments.size)
-    runs["Ganvas"] = lambda: ours(request, photo, painting)
-    losses: dict[str, list[tuple[float, float]]] = {}
-    for name, run in runs.items():
-        timed = run()
-        losses[name] = [(seconds, judge(picture)) for seconds, picture in timed]
-        if arguments.out:
-            arguments.out.mkdir(parents=True, exist_ok=True)
-            timed[-1][1].save(arguments.out / f"{images.save_name(name)}.png")
-            (arguments.out / "losses.json").write_text(json.dumps(losses, indent=1))
+    contestants = [CLASSIC, PEER, GANVAS] if arguments.peer else [CLASSIC, GANVAS]
+    losses: dict[str, dict[str, list[tuple[float, float]]]] = {pair: {} for pair in pairs}
+    for name in contestants:
+        for pair, (photo, painting, judge) in pairs.items():
+            timed = run(name, photo, painting, judge)
+            losses[pair][name] = [(seconds, judge(picture)) for seconds, picture in timed]
+            print(f"{pair}: {name}, {timed[-1][0]:.1f} s", file=sys.stderr)
+            if arguments.out:
+                arguments.out.mkdir(parents=True, exist_ok=True)
+                timed[-1][1].save(arguments.out / f"{images.save_name(f'{pair} {name}')}.png")
+                (arguments.out / "losses.json").write_text(json.dumps(losses, indent=1))
 
     print(f"{net.label}, {arguments.size} px, {torch.get_num_threads()} threads")
-    print(f"{'':40} {'seconds':>9} {'loss':>9}   Ganvas was there after")
-    for name, curve in losses.items():
-        seconds, loss = curve[-1]
-        first = next((t for t, value in losses["Ganvas"] if value <= loss), None)
-        there = f"{first:.1f} s, 1/{seconds / first:.1f} of the time" if first else "never"
-        print(f"{name:40} {seconds:9.1f} {loss:9.4f}   {there}")
+    for pair, curves in losses.items():
+        print(f"\n{pair:60} {'seconds':>9} {'loss':>9}   Ganvas was there after")
+        for name, curve in curves.items():
+            seconds, loss = curve[-1]
+            first = next((t for t, value in curves[GANVAS] if value <= loss), None)
+            there = f"{first:.1f} s, 1/{seconds / first:.1f} of the time" if first else "never"
+            print(f"  {name:58} {seconds:9.1f} {loss:9.4f}   {there}")
 
 
 class judging:
@@ -209,13 +218,13 @@ peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(f"{size} px: peak {{peak / 1e6:.2f}} GB, {{before / 1e6:.2f}} of it before the first step;", end=" ")
 print(f"told beforehand: {{told / 1e9:.2f}} GB")
 """
-    pictures = [arguments.photo.resolve(), arguments.painting.resolve()]
+    pictures = [picture.resolve() for picture in arguments.pictures]
     subprocess.run([sys.executable, "-c", code, *pictures], check=True, cwd=ROOT)
 
 
 def profile(arguments: argparse.Namespace) -> None:
     """Where the time of full-size steps goes, by operator."""
-    photo, painting = images.open_picture(arguments.photo), images.open_picture(arguments.painting)
+    photo, painting = map(images.open_picture, arguments.pictures[:2])
     events: Iterator = paint(StyleRequest(size=arguments.size, steps=8, network=arguments.network), photo, [painting])
     last = scales(StyleRequest(size=arguments.size, steps=8), photo.size)[-1]
     total = sum(s.steps for s in scales(StyleRequest(size=arguments.size, steps=8), photo.size))

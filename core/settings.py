@@ -156,7 +156,7 @@ class StyleRequest(Request):
         512, "Size", "The longer side of the painting.", lo=64, hi=2048, step=32, unit=" px"
     )  # fmt: skip
     steps: int = setting(
-        160, "Steps", "Steps at full size; more follow the style more closely.", lo=1, hi=1000, step=1,
+        180, "Steps", "Steps at full size; more follow the style more closely.", lo=1, hi=1000, step=1,
     )  # fmt: skip
     stroke_size: float = setting(
         1.0, "Stroke size", "How large strokes come out; at 1 the style picture counts as long as the painting.",
@@ -222,8 +222,8 @@ class StyleRequest(Request):
 # A person picks one of these and need not touch anything else.
 STYLE_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "draft": {"size": 256, "steps": 100},
-    "good": {"size": 512, "steps": 160},
-    "fine": {"size": 1024, "steps": 160},
+    "good": {"size": 512, "steps": 180},
+    "fine": {"size": 1024, "steps": 180},
 }
 
 

@@ -100,6 +100,17 @@ def test_the_loss_is_the_weighted_sum_of_its_parts_and_weights_count():
         assert float(heavier[name]) == pytest.approx(factor * float(parts[name]), rel=1e-4)
 
 
+def test_content_counts_more_at_first_and_its_parts_are_told_as_asked_for():
+    net = perceptual.load("bundled")
+    torch.manual_seed(0)
+    photo, style, image = torch.rand(3, 1, 3, 48, 48)
+    objective = Objective(net, photo, [style], [1.0], Weights(1, 1, 1, 1))
+    (first, parts), (half, same), (last, _) = (objective(image, along) for along in (0.0, 0.5, 1.0))
+    assert parts == same
+    assert float(first - last) == pytest.approx(7 * float(parts["content"]), rel=1e-4)
+    assert half == last
+
+
 def test_style_targets_mix_by_their_shares():
     net = perceptual.load("bundled")
     a, b, photo = torch.rand(3, 1, 3, 48, 48)
@@ -123,9 +134,9 @@ def test_layers_without_weight_are_not_asked_for():
 # ---------------------------------------------------------------- descent
 
 
-def bowl(target: float):
-    def loss_of(x):
-        loss = (x - target).square().mean()
+def bowl(target: float, steep: float = 1.0):
+    def loss_of(x, along=1.0):
+        loss = steep * (x - target).square().mean()
         return loss, {"content": loss.detach()}
 
     return loss_of
@@ -133,7 +144,7 @@ def bowl(target: float):
 
 @pytest.mark.parametrize("method", ["adam", "lbfgs", "sgd"])
 def test_every_method_finds_the_bottom_of_a_bowl(method):
-    *_, last = descend(torch.zeros(1, 3, 8, 8), bowl(0.6), method, 1.0, 60)
+    *_, last = descend(torch.zeros(1, 3, 8, 8), bowl(0.6, steep=200), method, 1.0, 60)
     assert last.image.sub(0.6).abs().max() < 0.05
     assert last.image.is_contiguous()
 
@@ -149,8 +160,8 @@ def broken_in(calls):
     """A bowl whose loss is no number in those of its calls."""
     numbers = itertools.count(1)
 
-    def loss_of(x):
-        loss, parts = bowl(0.6)(x)
+    def loss_of(x, along):
+        loss, parts = bowl(0.6)(x, along)
         return (loss * float("nan"), parts) if next(numbers) in calls else (loss, parts)
 
     return loss_of
@@ -191,7 +202,7 @@ def test_remembering_place_by_place_gets_lower_than_the_plain_method():
 
 
 def test_a_descent_that_never_works_ends_in_words():
-    def broken(x):
+    def broken(x, along):
         return x.mean() * float("nan"), {}
 
     with pytest.raises(UserError, match="smaller Step size"):
@@ -199,7 +210,7 @@ def test_a_descent_that_never_works_ends_in_words():
 
 
 def test_a_stalled_descent_ends_early_and_says_so():
-    def flat(x):
+    def flat(x, along):
         return x.sum() * 0 + 1, {}
 
     steps = list(descend(torch.rand(1, 3, 8, 8), flat, "sgd", 1.0, 500))
@@ -210,7 +221,7 @@ def test_a_stalled_descent_ends_early_and_says_so():
 def test_a_slow_but_steady_descent_is_not_cut_short():
     calls = 0
 
-    def creeping(x):
+    def creeping(x, along):
         nonlocal calls
         calls += 1
         return x.sum() * 0 + 0.9995**calls, {}
@@ -219,7 +230,7 @@ def test_a_slow_but_steady_descent_is_not_cut_short():
 
 
 def test_an_infinite_or_wild_last_step_is_not_what_remains():
-    def wild_at_the_end(x):
+    def wild_at_the_end(x, along):
         nonlocal calls
         calls += 1
         return (x - 0.6).square().mean() * (1e6 if calls > 20 else 1), {}
@@ -228,13 +239,13 @@ def test_an_infinite_or_wild_last_step_is_not_what_remains():
     *_, last = descend(torch.zeros(1, 3, 8, 8), wild_at_the_end, "adam", 1.0, 20)
     assert "taken back" in last.note
     with pytest.raises(UserError):
-        list(descend(torch.zeros(1, 3, 8, 8), lambda x: (x.mean() + float("inf"), {}), "adam", 1.0, 20))
+        list(descend(torch.zeros(1, 3, 8, 8), lambda x, _: (x.mean() + float("inf"), {}), "adam", 1.0, 20))
 
 
 def test_a_pixel_that_went_too_far_is_called_back():
     seen = itertools.count()
 
-    def far_and_then_back(x):
+    def far_and_then_back(x, along):
         return (x - (3.0 if next(seen) < 5 else 0.5)).square().mean(), {}
 
     start = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0))
@@ -280,7 +291,7 @@ MEASURED = budget.Measured(seconds_a_step=0.01, seconds_a_pixel=1e-6, bytes_a_pi
 def test_the_budget_grows_with_size_and_steps():
     small = budget.estimate(StyleRequest(size=256), (400, 300), MEASURED)
     large = budget.estimate(StyleRequest(size=1024), (400, 300), MEASURED)
-    longer = budget.estimate(StyleRequest(size=256, steps=320), (400, 300), MEASURED)
+    longer = budget.estimate(StyleRequest(size=256, steps=360), (400, 300), MEASURED)
     assert large.seconds > 8 * small.seconds
     assert large.memory > small.memory
     assert longer.seconds == pytest.approx(2 * small.seconds, rel=0.05)

@@ -23,6 +23,9 @@ STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 # The picture itself counts as one more layer of style: the features that see strokes are nearly blind to hue, and
 # without it the palette of the style picture arrives faded (notes/perceptual.md saw the same).
 PALETTE = "palette"
+# Content counts so many times at first and as asked for from half-way on. The style is met within a few steps whenever
+# it is asked for, while content that was lost comes back slowly: the other way round it takes a third more steps.
+CONTENT_FIRST = 8
 
 
 def gram(features: Tensor) -> Tensor:
@@ -191,8 +194,11 @@ class Objective:
         features = self.network(picture, list(self.layer_weights)) if self.layer_weights else {}
         return {name: Moments.of(found) for name, found in {**features, PALETTE: picture}.items()}
 
-    def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """image [1, 3, H, W] -> the weighted loss, and its parts (detached, weighted) as the page draws them."""
+    def __call__(self, image: Tensor, along: float = 1.0) -> tuple[Tensor, dict[str, Tensor]]:
+        """image [1, 3, H, W] -> the weighted loss, and its parts (detached, weighted) as the page draws them.
+
+        `along`: how far the descent has come, 0 to 1. Before half of it the loss has more content than its parts say.
+        """
         w = self.weights
         features = self.network(image, [*self.layer_weights, CONTENT_LAYER])
         content = F.mse_loss(features[CONTENT_LAYER].float(), self.content) / self.content_size
@@ -204,4 +210,6 @@ class Objective:
             "style": style,
             "variation": w.variation * variation(image),
         }
-        return sum(parts.values()), {name: part.detach() for name, part in parts.items()}
+        first = CONTENT_FIRST ** max(0.0, 1 - 2 * along)
+        loss = first * parts["content"] + parts["style"] + parts["variation"]
+        return loss, {name: part.detach() for name, part in parts.items()}

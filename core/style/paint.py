@@ -73,7 +73,7 @@ def paint(
         at_stage = 0
         for step in descend(image, objective, request.optimiser, request.rate, stage.steps):
             image = step.image
-            if step.note:
+            if step.note and step.note not in notes:
                 notes.append(step.note)
             at_stage = min(at_stage + 1, stage.steps)
             now = time.perf_counter()
@@ -83,7 +83,7 @@ def paint(
             yield Progress(
                 step=done + at_stage,
                 total=total,
-                losses={"total": step.loss, **step.parts},
+                losses={"total": sum(step.parts.values()), **step.parts},
                 preview=preview,
                 seconds_left=_left(now - started, cost_done + at_stage * cost, expected),
                 note=step.note,
