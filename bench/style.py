@@ -108,9 +108,9 @@ class judging:
     def __init__(self, net: perceptual.FeatureNet, request: StyleRequest, photo: Image.Image, painting: Image.Image):
         last = scales(request, photo.size)[-1]
         self.size = (last.width, last.height)
-        style_size = images.fit_size(*painting.size, min(last.style_size, max(painting.size)), minimum=16)
         self.photo = to_tensor(photo, self.size, CPU)
-        self.objective = Objective(net, self.photo, [to_tensor(painting, style_size, CPU)], [1.0], Weights.of(request))
+        style = to_tensor(painting, last.of_style(*painting.size), CPU)
+        self.objective = Objective(net, self.photo, [style], [1.0], Weights.of(request))
 
     def __call__(self, picture: Image.Image) -> float:
         with torch.no_grad():

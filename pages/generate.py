@@ -53,10 +53,7 @@ def choose() -> tuple[str | None, dict]:
             hub_box.offer(ref)
         ref = None
     elif chosen.where == "run":
-        run, _ = catalogue.run_ref(ref)
-        steps = [*([None] if run.result else []), *reversed(run.checkpoints())]
-        step = st.selectbox("Checkpoint", steps, format_func=lambda s: f"Step {s:,}" if s else "Finished", key="step")
-        ref = f"{ref}@{step}" if step else ref
+        ref = look.checkpoint_of(ref)
     about: dict = {"averaged": chosen.where != "run" or toggle("averaged")}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         about["seed"] = st.number_input("Seed", 0, 2**32 - 1, step=1, key="seed", help=SETTINGS["seed"].help)

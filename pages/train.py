@@ -5,22 +5,16 @@ Nothing is computed here; a worker process trains (`core.runs`), so closing this
 
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 
 import streamlit as st
 
 from core import policy, runs
 from core.errors import UserError
-from core.gan import data, dicebear
 from core.settings import TRAIN_PRESETS, TrainRequest
-from ui import train_look
+from ui import train_images, train_look
 from ui.train_look import SETTINGS
 
 PRESETS = {"small": "Small sets, on a processor", "paper": "As in the DCGAN paper", "lesson": "As in the lesson"}
-SOURCES = {"drawn": "Drawn here", "upload": "My files", "path": "A folder", "download": "MNIST"}
-LIMITS = policy.limits()
-if policy.public():  # a visitor's folders are elsewhere, and the server's own are nobody's business
-    del SOURCES["path"]
 
 
 def main() -> None:
@@ -58,7 +52,7 @@ def new_run() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Images", divider="grey")
-        source, uploads, label = choose_images()
+        source, uploads, label = train_images.choose()
     with right:
         st.subheader("Network", divider="grey")
         preset = st.selectbox("Preset", PRESETS, format_func=PRESETS.get)
@@ -66,7 +60,7 @@ def new_run() -> None:
         values = train_look.widgets([n for n, s in SETTINGS.items() if not s.advanced], start_from, preset)
         with st.expander("Advanced"):
             values |= train_look.widgets([n for n, s in SETTINGS.items() if s.advanced], start_from, preset)
-        if LIMITS.train_minutes:
+        if policy.limits().train_minutes:
             st.caption(train_look.shared())
     name = st.text_input("Name", label, max_chars=runs.MAX_NAME)
     look, start, _ = st.columns([1, 1, 2])
@@ -84,30 +78,6 @@ def new_run() -> None:
         (runs.check if check else runs.start)(run)
         train_look.show(run.id)
         st.rerun()
-
-
-def choose_images() -> tuple[dict | None, list, str]:
-    """-> where the images come from, the files to be copied into the run, and a name for the run."""
-    kind = st.segmented_control("Where from", SOURCES, default="drawn", format_func=SOURCES.get, required=True)
-    if kind == "upload":
-        most = f" Up to {policy.megabytes(LIMITS.upload_bytes)} in all." if LIMITS.upload_bytes else ""
-        st.caption(f"Pictures, or zips of pictures, with folders inside if you like.{most}")
-        files = st.file_uploader("Files", accept_multiple_files=True, label_visibility="collapsed")
-        uploads = [(file.name, file) for file in files]
-        return ({"kind": "folder", "path": runs.UPLOADS} if files else None), uploads, "My pictures"
-    if kind == "path":
-        path = st.text_input("Path", placeholder=str(Path.home() / "Pictures"), help="On this computer.")
-        folder = Path(path).expanduser()
-        return ({"kind": "folder", "path": str(folder.absolute())} if path else None), [], folder.name or "My pictures"
-    if kind == "download":
-        name = st.radio("Set", data.DOWNLOADS, format_func=data.DOWNLOADS.get, horizontal=True)
-        st.caption("Downloaded once, so it needs a network. Choose grey and 32 px.")
-        return {"kind": "download", "name": name}, [], data.DOWNLOADS[name]
-    name = st.radio("Set", dicebear.SETS, format_func=lambda n: dicebear.SETS[n].label, horizontal=True)
-    count = st.slider("How many", 500, min(20_000, LIMITS.images), 3000, 500)
-    st.image(train_look.examples(name), alt=f"Examples of the set {name}")
-    st.caption("Drawn with DiceBear; free of rights (CC0).")
-    return {"kind": "drawn", "name": name, "count": count}, [], dicebear.SETS[name].label
 
 
 # ---------------------------------------------------------------- one run

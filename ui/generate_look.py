@@ -65,6 +65,14 @@ def title(choice: catalogue.Choice) -> str:
     return choice.title + {"bundled": "", "run": " (your run)", "hub": " (Hub)"}[choice.where]
 
 
+def checkpoint_of(ref: str) -> str:
+    """The reference of a run's generator as one wants to see it: finished, or at one of its checkpoints."""
+    run, _ = catalogue.run_ref(ref)
+    steps = [*([None] if run.result else []), *reversed(run.checkpoints())]
+    step = st.selectbox("Checkpoint", steps, format_func=lambda s: f"Step {s:,}" if s else "Finished", key="step")
+    return f"{ref}@{step}" if step else ref
+
+
 def counts() -> list[int]:
     """How many pictures may be asked for."""
     most = policy.settings_of(SampleRequest)["count"].hi

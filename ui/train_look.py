@@ -15,7 +15,7 @@ import streamlit as st
 
 from core import images, policy, runs
 from core.errors import UserError
-from core.gan import data, dicebear
+from core.gan import data
 from core.settings import TrainRequest, settings_of
 from ui.telling import telling
 
@@ -63,11 +63,6 @@ def widgets(names: list[str], values: dict, key: str) -> dict:
             shown = "%d" if about.type is int else "%g"
             chosen[name] = st.number_input(about.label, lo, hi, value, step, shown, **common)
     return chosen
-
-
-@st.cache_data
-def examples(name: str):
-    return images.grid([dicebear.draw(name, number, 64) for number in range(18)], columns=6, gap=4)
 
 
 def shared() -> str:

@@ -64,10 +64,7 @@ def paint(
     for stage in stages:
         cost = measured.step(stage)
         target = to_tensor(photo, (stage.width, stage.height), device)
-        pictures = [
-            to_tensor(s, images.fit_size(*s.size, min(stage.style_size, 2 * max(s.size)), minimum=16), device)
-            for s in styles
-        ]
+        pictures = [to_tensor(style, stage.of_style(*style.size), device) for style in styles]
         objective = Objective(net, target, pictures, shares, Weights.of(request))
         image = _start(request, target, noise) if image is None else _enlarged(image, stage)
         at_stage = 0

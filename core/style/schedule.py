@@ -24,6 +24,10 @@ class Scale:
     style_size: int
     steps: int
 
+    def of_style(self, width: int, height: int) -> tuple[int, int]:
+        """What a style picture of this size is looked at as: enlarged twice at the most."""
+        return fit_size(width, height, min(self.style_size, 2 * max(width, height)), minimum=SHORTEST)
+
 
 def scales(request: StyleRequest, photo_size: tuple[int, int]) -> list[Scale]:
     """The stages for a photo of `photo_size` (width, height), smallest first.
