@@ -23,8 +23,8 @@ STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 # The picture itself counts as one more layer of style: the features that see strokes are nearly blind to hue, and
 # without it the palette of the style picture arrives faded (notes/perceptual.md saw the same).
 PALETTE = "palette"
-# Content counts so many times at first and as asked for from half-way on. The style is met within a few steps whenever
-# it is asked for, while content that was lost comes back slowly: the other way round it takes a third more steps.
+# Content counts so many times at first, and as asked for from half-way on. Style is met within a few steps at any time,
+# while content that was lost comes back slowly: with one weight throughout, the same loss takes a third more steps.
 CONTENT_FIRST = 8
 
 
