@@ -105,11 +105,8 @@ def build() -> gr.Blocks:
                 mix = gr.Checkbox(label="Mix several styles", value=False, container=False)
                 preset = gr.Radio([(label, name) for name, label in PRESETS.items()], value="good", label="Quality")
                 notice = gr.HTML(padding=False)
-                forecast = gr.HTML(padding=False)
                 if policy.public():
                     gr.HTML(f'<p class="caption">{look.shared()}</p>', padding=False)
-                go = gr.Button("Paint", variant="primary", size="lg")
-                stop = gr.Button("Stop", variant="stop", size="lg", visible=False)
                 with gr.Accordion("More settings", open=False):
                     for name in ("stroke_size", "start", "size", "steps"):
                         widgets[name] = _widget(settings[name])
@@ -124,6 +121,9 @@ def build() -> gr.Blocks:
                         if about.advanced:
                             widgets[name] = _widget(about)
             with gr.Column(scale=3, min_width=320, elem_id="easel"):
+                go = gr.Button("Paint", variant="primary", size="lg")
+                stop = gr.Button("Stop", variant="stop", size="lg", visible=False)
+                forecast = gr.HTML(padding=False)
                 preview = Preview(
                     label="Painting",
                     interactive=False,

@@ -35,12 +35,12 @@ footer { opacity: .7; }
 .status .bar i { display: block; height: 100%; background: var(--color-accent); transition: width .4s; }
 .status p { margin: .5rem 0 0; color: var(--body-text-color); }
 .notice { border-left: 3px solid var(--color-accent); padding-left: .7rem; margin: .3rem 0; }
-.forecast { color: var(--body-text-color-subdued); font-size: .95rem; }
+.forecast { color: var(--body-text-color-subdued); font-size: .85rem; margin: 0; }
 .curves svg { width: 100%; height: 130px; display: block; }
 .curves .legend { display: flex; gap: 1.2rem; flex-wrap: wrap; font-size: .9rem; font-variant-numeric: tabular-nums; }
 .curves .legend b { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
 .block:has(> .html-container > .prose > .caption) { margin: -4px 0 -10px; }
-.block:has(> .html-container > .prose > .forecast) { margin: -4px 0 -10px; }
+.block:has(> .html-container > .prose > .forecast) { margin: -8px 0 -2px; }
 .block:has(> .html-container > .prose:empty) { display: none; }  /* nothing to say leaves no gap */
 .html-container:has(.caption, .notice, .forecast, .status, .curves) { padding: 0 !important; }
 .caption { color: var(--body-text-color-subdued); font-size: .85rem; margin: 0; }
@@ -110,7 +110,7 @@ def status(words: str, share: float | None = None) -> str:
 
 
 def forecast(words: str) -> str:
-    """A quiet line above the button: what pressing it will take."""
+    """A quiet line below the button: what pressing it will take."""
     return f'<p class="forecast">{escape(words)}</p>'
 
 
