@@ -37,7 +37,6 @@ from core.style.objective import CONTENT_LAYER, PALETTE, Moments, Objective, Wei
 from core.style.paint import paint, to_picture, to_tensor
 from core.style.schedule import scales
 
-CLASSIC, PEER, GANVAS = "classic (L-BFGS, 300 steps, float32)", "crowsonkb (its defaults)", "Ganvas"
 CPU = torch.device("cpu")
 Timed = list[tuple[float, Image.Image]]  # seconds since the start, and the picture there was
 
@@ -59,6 +58,11 @@ def main() -> None:
             peak_memory(arguments, size)
     elif arguments.profile:
         profile(arguments)
+    elif len(arguments.pictures) > 2:
+        # Every pair in a process of its own, and what is compared within minutes: such machines change their pace.
+        others = [word for word in sys.argv[1:] if Path(word) not in arguments.pictures]
+        for pair in zip(arguments.pictures[::2], arguments.pictures[1::2], strict=True):
+            subprocess.run([sys.executable, __file__, *pair, *others], check=True)
     else:
         race(arguments)
 
@@ -67,39 +71,33 @@ def main() -> None:
 
 
 def race(arguments: argparse.Namespace) -> None:
+    photo, painting = map(images.open_picture, arguments.pictures)
     request = StyleRequest(size=arguments.size, network=arguments.network)
     net = perceptual.load(choice.choose(arguments.network))
-    pairs = {}
-    for photo, painting in zip(arguments.pictures[::2], arguments.pictures[1::2], strict=True):
-        pictures = images.open_picture(photo), images.open_picture(painting)
-        pairs[f"{photo.stem} x {painting.stem}"] = *pictures, judging(net, request, *pictures)
-
-    def run(name: str, photo: Image.Image, painting: Image.Image, judge: judging) -> Timed:
-        if name == GANVAS:
-            return ours(request, photo, painting)
-        return peer(arguments.peer, net, photo, painting, arguments.size) if name == PEER else classic(judge)
+    judge = judging(net, request, photo, painting)
 
     # Ours comes last: it tells the process to keep its memory, and the others run as they come.
-    contestants = [CLASSIC, PEER, GANVAS] if arguments.peer else [CLASSIC, GANVAS]
-    losses: dict[str, dict[str, list[tuple[float, float]]]] = {pair: {} for pair in pairs}
-    for name in contestants:
-        for pair, (photo, painting, judge) in pairs.items():
-            timed = run(name, photo, painting, judge)
-            losses[pair][name] = [(seconds, judge(picture)) for seconds, picture in timed]
-            print(f"{pair}: {name}, {timed[-1][0]:.1f} s", file=sys.stderr)
-            if arguments.out:
-                arguments.out.mkdir(parents=True, exist_ok=True)
-                timed[-1][1].save(arguments.out / f"{images.save_name(f'{pair} {name}')}.png")
-                (arguments.out / "losses.json").write_text(json.dumps(losses, indent=1))
+    runs = {"classic (L-BFGS, 300 steps, float32)": lambda: classic(judge)}
+    if arguments.peer:
+        runs["crowsonkb (its defaults)"] = lambda: peer(arguments.peer, net, photo, painting, arguments.size)
+    runs["Ganvas"] = lambda: ours(request, photo, painting)
+    pair = " x ".join(picture.stem for picture in arguments.pictures)
+    losses: dict[str, list[tuple[float, float]]] = {}
+    for name, run in runs.items():
+        timed = run()
+        losses[name] = [(seconds, judge(picture)) for seconds, picture in timed]
+        if arguments.out:
+            arguments.out.mkdir(parents=True, exist_ok=True)
+            timed[-1][1].save(arguments.out / f"{images.save_name(f'{pair} {name}')}.png")
+            (arguments.out / f"{images.save_name(pair)}.json").write_text(json.dumps(losses, indent=1))
 
-    print(f"{net.label}, {arguments.size} px, {torch.get_num_threads()} threads")
-    for pair, curves in losses.items():
-        print(f"\n{pair:60} {'seconds':>9} {'loss':>9}   Ganvas was there after")
-        for name, curve in curves.items():
-            seconds, loss = curve[-1]
-            first = next((t for t, value in curves[GANVAS] if value <= loss), None)
-            there = f"{first:.1f} s, 1/{seconds / first:.1f} of the time" if first else "never"
-            print(f"  {name:58} {seconds:9.1f} {loss:9.4f}   {there}")
+    print(f"\n{pair}: {net.label}, {arguments.size} px, {torch.get_num_threads()} threads")
+    print(f"{'':40} {'seconds':>9} {'loss':>9}   Ganvas was there after")
+    for name, curve in losses.items():
+        seconds, loss = curve[-1]
+        first = next((t for t, value in losses["Ganvas"] if value <= loss), None)
+        there = f"{first:.1f} s, 1/{seconds / first:.1f} of the time" if first else "never"
+        print(f"{name:40} {seconds:9.1f} {loss:9.4f}   {there}")
 
 
 class judging:
