@@ -4,9 +4,9 @@
     python bench/style.py PHOTO PAINTING --memory
     python bench/style.py PHOTO PAINTING --profile
 
-All run with the same network and pictures in one process, and all pictures are judged by the same code: clamped to
-[0, 1], at full size, float32. PEER is a checkout of github.com/crowsonkb/style-transfer-pytorch; it runs at its
-defaults, but on our features instead of VGG-19's. Seconds are this machine's; look at the ratios.
+A pair's runs share a process, the network and the pictures, and all that is painted is judged by the same code:
+clamped to [0, 1], at full size, float32. PEER is a checkout of github.com/crowsonkb/style-transfer-pytorch; it runs
+at its defaults, but on our features instead of VGG-19's. Seconds are this machine's; look at the ratios.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import multiprocessing
 import subprocess
 import sys
 import time
@@ -53,18 +54,22 @@ def main() -> None:
     arguments = options.parse_args()
     if len(arguments.pictures) % 2:
         options.error(f"got {len(arguments.pictures)} pictures; give a painting after every photo")
+    if (arguments.memory or arguments.profile) and len(arguments.pictures) > 2:
+        options.error("--memory and --profile take one photo and one painting")
     if arguments.memory:
         for size in (512, 1024, 2048):
             peak_memory(arguments, size)
     elif arguments.profile:
         profile(arguments)
-    elif len(arguments.pictures) > 2:
-        # Every pair in a process of its own, and what is compared within minutes: such machines change their pace.
-        others = [word for word in sys.argv[1:] if Path(word) not in arguments.pictures]
-        for pair in zip(arguments.pictures[::2], arguments.pictures[1::2], strict=True):
-            subprocess.run([sys.executable, __file__, *pair, *others], check=True)
     else:
-        race(arguments)
+        # Every pair in a process of its own: in one where Ganvas has painted memory is kept, for the others too.
+        for pair in zip(arguments.pictures[::2], arguments.pictures[1::2], strict=True):
+            of_pair = argparse.Namespace(**vars(arguments) | {"pictures": pair})
+            process = multiprocessing.get_context("spawn").Process(target=race, args=(of_pair,))
+            process.start()
+            process.join()
+            if process.exitcode:
+                sys.exit(process.exitcode)
 
 
 # ---------------------------------------------------------------- the race
@@ -88,7 +93,7 @@ def race(arguments: argparse.Namespace) -> None:
         losses[name] = [(seconds, judge(picture)) for seconds, picture in timed]
         if arguments.out:
             arguments.out.mkdir(parents=True, exist_ok=True)
-            timed[-1][1].save(arguments.out / f"{images.save_name(f'{pair} {name}')}.png")
+            timed[-1][1].save(arguments.out / f"{images.save_name(f'{name} {pair}')}.png")
             (arguments.out / f"{images.save_name(pair)}.json").write_text(json.dumps(losses, indent=1))
 
     print(f"\n{pair}: {net.label}, {arguments.size} px, {torch.get_num_threads()} threads")
@@ -222,7 +227,7 @@ print(f"told beforehand: {{told / 1e9:.2f}} GB")
 
 def profile(arguments: argparse.Namespace) -> None:
     """Where the time of full-size steps goes, by operator."""
-    photo, painting = map(images.open_picture, arguments.pictures[:2])
+    photo, painting = map(images.open_picture, arguments.pictures)
     events: Iterator = paint(StyleRequest(size=arguments.size, steps=8, network=arguments.network), photo, [painting])
     last = scales(StyleRequest(size=arguments.size, steps=8), photo.size)[-1]
     total = sum(s.steps for s in scales(StyleRequest(size=arguments.size, steps=8), photo.size))

@@ -133,7 +133,7 @@ def _watched(events: Iterator[Progress | Result], title: str, quiet: bool) -> Re
                 return event
             bar.total = event.total
             bar.update(event.step - bar.n)
-            if event.seconds_left is not None:
+            if event.losses and event.seconds_left is not None:
                 bar.set_postfix_str(f"{event.seconds_left:.0f} s left, loss {event.losses['total']:.4f}")
     raise RuntimeError("the engine ended without a result")
 

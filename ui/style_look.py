@@ -71,7 +71,7 @@ FRAME_SCRIPT = """
 """
 
 
-# Pressing Paint brings the easel into view: on a phone it is a long way down.
+# Pressing Paint brings the painting into view: on a phone it may be below what is seen.
 SHOW_EASEL = """(...inputs) => {
   document.querySelector('#easel').scrollIntoView({behavior: 'smooth', block: 'nearest'});
   return inputs;

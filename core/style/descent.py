@@ -52,7 +52,8 @@ def descend(
     # given the sum over pixels instead.
     size = x.numel()
     stepper = _stepper(x, method, rate)
-    best, best_image, best_parts, rollbacks = float("inf"), image.detach(), {}, 0
+    best, best_image, best_parts = float("inf"), image.detach(), {}
+    rollbacks, returned = 0, False  # without a better picture in between; whether the last step was one
     milestone, milestone_step = float("inf"), 0  # the last loss that was clearly better than the one before
 
     for step in range(steps):
@@ -67,7 +68,7 @@ def descend(
         _slow_down(stepper, method, rate, step, steps)
         stepper.step()
         if not _sound(loss, best, x):
-            rollbacks += 1
+            rollbacks, returned = rollbacks + 1, True
             if rollbacks > ROLLBACKS and best == float("inf"):
                 raise UserError(
                     f"The painting fell apart {rollbacks} times in a row; choose a smaller Step size under Advanced."
@@ -86,7 +87,9 @@ def descend(
             milestone, milestone_step = loss, step
         parts = {name: float(part) for name, part in parts.items()}
         if loss < best:
-            best, best_image, best_parts, rollbacks = loss, before, parts, 0
+            best, best_image, best_parts = loss, before, parts
+            rollbacks = rollbacks if returned else 0  # the same picture may count less by now: no progress
+        returned = False
         # L-BFGS remembers where it has been, and being moved would mislead it: only what lies outside costs it.
         if method != "lbfgs":
             with torch.no_grad():

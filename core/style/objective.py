@@ -1,7 +1,8 @@
 """What a good painting is: the loss of Gatys, Ecker & Bethge (2016, CVPR), as the lesson tells it.
 
 Content: features of a deep layer close to the photo's. Style: Gram matrices of several layers close to the style
-pictures'. Variation: neighbouring pixels close to each other. Their weighted sum is what descends.
+pictures'. Variation: neighbouring pixels close to each other. Their weighted sum is what descends, at first with
+more content than was asked for.
 
 Knows feature networks only as "picture in, named features out". Knows nothing of scales or steps.
 """

@@ -80,7 +80,7 @@ def paint(
             yield Progress(
                 step=done + at_stage,
                 total=total,
-                losses={"total": sum(step.parts.values()), **step.parts},
+                losses={"total": sum(step.parts.values()), **step.parts} if step.parts else {},
                 preview=preview,
                 seconds_left=_left(now - started, cost_done + at_stage * cost, expected),
                 note=step.note,
