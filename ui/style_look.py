@@ -32,7 +32,7 @@ footer { opacity: .7; }
 #title h1 { font-size: 2rem; margin: 0; }
 .status { font-variant-numeric: tabular-nums; }
 .status .bar { height: 6px; border-radius: 3px; background: var(--border-color-primary); overflow: hidden; }
-.status .bar i { display: block; height: 100%; background: var(--color-accent); transition: width .4s; }
+.status .bar i { display: block; height: 100%; background: var(--color-accent); }
 .status p { margin: .5rem 0 0; color: var(--body-text-color); }
 .notice { border-left: 3px solid var(--color-accent); padding-left: .7rem; margin: .3rem 0; }
 .forecast { color: var(--body-text-color-subdued); font-size: .85rem; margin: 0; }
