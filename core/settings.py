@@ -222,8 +222,8 @@ class StyleRequest(Request):
 # A person picks one of these and need not touch anything else.
 STYLE_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "draft": {"size": 256, "steps": 100},
-    "good": {"size": 512, "steps": 180},
-    "fine": {"size": 1024, "steps": 180},
+    "good": {"size": StyleRequest.size, "steps": StyleRequest.steps},
+    "fine": {"size": 1024, "steps": StyleRequest.steps},
 }
 
 

@@ -35,7 +35,6 @@ footer { opacity: .7; }
 .status .bar i { display: block; height: 100%; background: var(--color-accent); }
 .status p { margin: .5rem 0 0; color: var(--body-text-color); }
 .notice { border-left: 3px solid var(--color-accent); padding-left: .7rem; margin: .3rem 0; }
-.forecast { color: var(--body-text-color-subdued); font-size: .85rem; margin: 0; }
 .curves svg { width: 100%; height: 130px; display: block; }
 .curves .legend { display: flex; gap: 1.2rem; flex-wrap: wrap; font-size: .9rem; font-variant-numeric: tabular-nums; }
 .curves .legend b { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
@@ -43,7 +42,7 @@ footer { opacity: .7; }
 .block:has(> .html-container > .prose > .forecast) { margin: -8px 0 -2px; }
 .block:has(> .html-container > .prose:empty) { display: none; }  /* nothing to say leaves no gap */
 .html-container:has(.caption, .notice, .forecast, .status, .curves) { padding: 0 !important; }
-.caption { color: var(--body-text-color-subdued); font-size: .85rem; margin: 0; }
+.caption, .forecast { color: var(--body-text-color-subdued); font-size: .85rem; margin: 0; }
 /* Coarse or fine, a preview is shown as large as the painting will be. */
 #preview .image-frame, #preview .image-frame img { width: 100%; }
 #preview .image-frame img { max-height: 640px; object-fit: contain; }
