@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 
 from core import policy
 from core.settings import STYLE_PRESETS, Setting, StyleRequest
-from ui import painting, serving
+from ui import painting, serving, uploads
 from ui import style_events as do
 from ui import style_look as look
 from ui.gate import Gate
@@ -33,21 +33,15 @@ def _variant(kind: type, **changes: Any) -> type:
     return type.__new__(type(kind), kind.__name__, (kind,), {"is_template": True, **changes})
 
 
-async def _carried(self: gr.components.Component, place: str) -> str | None:
-    """Strangers bring files, not addresses: Gradio would fetch those, however large, and keep them."""
-    if policy.public() and place.lower().startswith(("http:", "https:")):
-        raise gr.Error("Addresses are not fetched on this shared computer; upload the file.", print_exception=False)
-    return await super(type(self), self).async_move_resource_to_block_cache(place)
+async def _checked(self: gr.Blocks, fn: Any, inputs: list, *others: Any, **named: Any) -> list:
+    """No event reads a file before it is known to be one that its sender may name."""
+    uploads.check(inputs)
+    return await gr.Blocks.preprocess_data(self, fn, inputs, *others, **named)
 
 
+Page = _variant(gr.Blocks, preprocess_data=_checked)
 # An upload handed over as the file it is: `core.images` opens it, and knows more kinds than Gradio does.
-Picture = _variant(
-    gr.Image,
-    preprocess=lambda _, payload: payload and payload.path,
-    async_move_resource_to_block_cache=_carried,
-)
-Pictures = _variant(gr.Gallery, async_move_resource_to_block_cache=_carried)
-Document = _variant(gr.File, async_move_resource_to_block_cache=_carried)
+Picture = _variant(gr.Image, preprocess=lambda _, payload: payload and payload.path)
 
 
 def _described_once(kind: type) -> type:
@@ -81,7 +75,7 @@ def build() -> gr.Blocks:
     """The whole app. Nothing is loaded or measured yet."""
     widgets: dict[str, gr.components.Component] = {}
     settings = policy.settings_of(StyleRequest)
-    with gr.Blocks(title="Ganvas · Style", analytics_enabled=False, delete_cache=(3600, 86400)) as app:
+    with Page(title="Ganvas · Style", analytics_enabled=False, delete_cache=(3600, 86400)) as app:
         gr.HTML('<p class="alone"><a href="/">Ganvas</a></p>')
         gr.Markdown("# Paint a photo in another picture's style", elem_id="title")
         with gr.Row(equal_height=False):
@@ -91,7 +85,7 @@ def build() -> gr.Blocks:
                     sources=["upload", "clipboard"], elem_id="photo",
                 )  # fmt: skip
                 photo_shelf = _shelf("Photos to try", "photo")
-                styles = Pictures(
+                styles = gr.Gallery(
                     [look.examples("painting")[0][0]],
                     label="Style pictures",
                     format="png",
@@ -113,7 +107,7 @@ def build() -> gr.Blocks:
                     style_weights = gr.Textbox(
                         "", label="Style weights", info="How much each style picture counts, like 2, 1. Empty: equally."
                     )
-                    restore = Document(
+                    restore = gr.File(
                         label="Drop a painting here to get its settings back", file_types=[".png"], elem_id="restore"
                     )
                 with gr.Accordion("Advanced", open=False):
@@ -221,7 +215,7 @@ def mounted(root_path: str = "/style") -> Any:
     """The app as an ASGI app, to be mounted at `root_path`. The caller enters its lifespan."""
     from fastapi import FastAPI
 
-    return gr.mount_gradio_app(FastAPI(), build(), path="/", root_path=root_path, **_serving())
+    return gr.mount_gradio_app(FastAPI(), uploads.as_launched(build()), path="/", root_path=root_path, **_serving())
 
 
 def main() -> None:
