@@ -44,7 +44,8 @@ def home(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(home):
-    here = {"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(home / "gradio"), "HF_TOKEN": "hf_the-servers-own"}
+    here = {"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(home / "gradio"), "HF_TOKEN": "hf_the-servers-own",
+            "SPACE_HOST": "someone-ganvas.hf.space"}  # fmt: skip
     with serving(home, env=here) as address:
         yield address
 

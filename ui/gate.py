@@ -1,27 +1,27 @@
 """The door to everything that is served: who may come in, what may be carried in, and what goes out with each answer.
 
-An ASGI middleware in front of both UIs. In both modes it turns away what other sites make a browser send (Gradio would
-answer any of them, with credentials), and ends streams that are still open when the studio stops. In public mode it
-also gives every visitor their secret (`ui.visitor`) and counts what is uploaded. Knows no page and no widget.
+An ASGI middleware in front of both UIs. In both modes it turns away what other sites make a browser send (`ui.origin`;
+Gradio would answer any of them, with credentials), and ends streams that are still open when the studio stops. In
+public mode it also gives every visitor their secret (`ui.visitor`) and counts what is uploaded. Knows no page and no
+widget.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable
 from http.cookies import SimpleCookie
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import policy, visitors
-from ui import visitor
+from ui import origin, visitor
 
 # What Gradio and Streamlit offer beside their pages: figures about the server, tools for developers, and fetching any
 # address on behalf of whoever asks. No page needs them.
@@ -37,7 +37,6 @@ YEAR = 365 * 24 * 3600
 HOUR = 3600
 MOST_COUNTED = 10_000  # visitors whose uploads are counted at a time
 GRACE = 1.0  # seconds an answer may still take once the studio stops
-LOOPBACK = {"localhost", "127.0.0.1", "0.0.0.0"}
 
 
 class Gate:
@@ -51,7 +50,11 @@ class Gate:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if _foreign(headers) and (scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")):
+        if refused := origin.unknown(headers):
+            words = f"This studio is not known by that name ({refused}); whoever runs it can set GANVAS_HOSTS."
+            await _refuse(scope, receive, send, 421, words)
+            return
+        if origin.foreign(headers) and (scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")):
             await _refuse(scope, receive, send, 403, "This can only be used from its own page.")
             return
         if scope["type"] == "websocket":
@@ -69,25 +72,6 @@ class Gate:
 
 
 # ---------------------------------------------------------------- who may come in
-
-
-def _foreign(headers: Headers) -> bool:
-    """Whether a page of another site has made the browser send this. Programs send no origin."""
-    origin = headers.get("origin")
-    if origin is None:
-        return False
-    there = urlsplit(origin).netloc.lower()
-    ours = {headers.get("host", ""), *re.split(r"[,\s]+", headers.get("x-forwarded-host", ""))}
-    ours |= set(re.split(r"[,\s]+", os.environ.get("SPACE_HOST", "")))
-    if not there or there not in {host.lower() for host in ours if host}:
-        return not _both_here(there, headers.get("host", ""))
-    return False
-
-
-def _both_here(one: str, other: str) -> bool:
-    """localhost:7860 and 127.0.0.1:7860 are the same door."""
-    (name, _, port), (other_name, _, other_port) = one.partition(":"), other.partition(":")
-    return {name, other_name} <= LOOPBACK and port == other_port
 
 
 _tabs: OrderedDict[str, str] = OrderedDict()  # Gradio's name of an open page -> the visitor first seen with it
@@ -130,7 +114,7 @@ class _Sending:
             self.begun = True
             own = MutableHeaders(scope=message)
             for name in [name for name in own if name.startswith("access-control-")]:
-                if _foreign(self.headers) or name == "access-control-allow-credentials":
+                if origin.foreign(self.headers) or name == "access-control-allow-credentials":
                     del own[name]
             own["x-content-type-options"] = "nosniff"
             own.setdefault("referrer-policy", "same-origin")
