@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 
 from core import policy
 from core.settings import STYLE_PRESETS, Setting, StyleRequest
-from ui import painting, serving, uploads
+from ui import files, painting, serving
 from ui import style_events as do
 from ui import style_look as look
 from ui.gate import Gate
@@ -35,7 +35,7 @@ def _variant(kind: type, **changes: Any) -> type:
 
 async def _checked(self: gr.Blocks, fn: Any, inputs: list, *others: Any, **named: Any) -> list:
     """No event reads a file before it is known to be one that its sender may name."""
-    uploads.check(inputs)
+    files.check(inputs)
     return await gr.Blocks.preprocess_data(self, fn, inputs, *others, **named)
 
 
@@ -215,7 +215,7 @@ def mounted(root_path: str = "/style") -> Any:
     """The app as an ASGI app, to be mounted at `root_path`. The caller enters its lifespan."""
     from fastapi import FastAPI
 
-    return gr.mount_gradio_app(FastAPI(), uploads.as_launched(build()), path="/", root_path=root_path, **_serving())
+    return gr.mount_gradio_app(FastAPI(), files.as_launched(build()), path="/", root_path=root_path, **_serving())
 
 
 def main() -> None:
