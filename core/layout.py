@@ -42,8 +42,9 @@ class Slot:
         return values.copy()
 
 
-def read_layout(read: Read, size: int) -> dict[str, Slot]:
-    """The slots of a file of `size` bytes: 8 bytes of length, header, data (huggingface/safetensors, README).
+def read_layout(read: Read, size: int) -> tuple[dict[str, Slot], dict[str, str]]:
+    """The slots of a file of `size` bytes, and what it says of itself: 8 bytes of length, header, data
+    (huggingface/safetensors, README).
 
     `ValueError`, as the second half of a sentence about the file, where it is not to be trusted.
     """
@@ -58,16 +59,18 @@ def read_layout(read: Read, size: int) -> dict[str, Slot]:
     return parse_header(head[8 : 8 + length], 8 + length, size)
 
 
-def parse_header(header: bytes, data_start: int, size: int) -> dict[str, Slot]:
-    """Slots by name, in the order they lie in the file; `ValueError` as above.
+def parse_header(header: bytes, data_start: int, size: int) -> tuple[dict[str, Slot], dict[str, str]]:
+    """Slots by name, in the order they lie in the file, and the metadata; `ValueError` as above.
 
     As the format demands, the tensors fill the file from `data_start` to `size` with neither holes nor overlaps.
     Nobody can thus make us read elsewhere, or allocate more than the file is long.
     """
     slots = {}
     try:
-        table = json.loads(header.decode("utf-8"), object_pairs_hook=_unique)
-        table.pop("__metadata__", None)
+        table = json.loads(header.decode("utf-8"), object_pairs_hook=unique)
+        metadata = dict(table.pop("__metadata__", {}))
+        if not all(isinstance(value, str) for value in metadata.values()):
+            raise ValueError("has a header that cannot be read")
         for name, about in table.items():
             start, end = about["data_offsets"]
             dtype, shape = about["dtype"], tuple(about["shape"])
@@ -91,10 +94,11 @@ def parse_header(header: bytes, data_start: int, size: int) -> dict[str, Slot]:
         at = slot.end
     if at != size:
         raise ValueError(f"should be {at} bytes long but is {size}")
-    return slots
+    return slots, metadata
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """For `json.loads`, which else takes the last of several things of one name."""
     if len({key for key, _ in pairs}) < len(pairs):
         raise ValueError("names something twice")
     return dict(pairs)

@@ -133,11 +133,13 @@ def fetch_tensors(
     what: str | Entry,
     wanted: Collection[str] | Callable[[str], bool] | None = None,
     progress: OnBytes | None = None,
+    first: Callable[[Mapping[str, Slot], Mapping[str, str]], None] | None = None,
 ) -> dict[str, np.ndarray]:
     """Some tensors of a safetensors file, by name; bfloat16 comes back as float32, all else in its own dtype.
 
     `wanted` are the names, or a function that picks them; without it, those the entry lists. Of a file on the Hub
-    only the header and the bytes of these tensors are read. A part of a file has no digest of its own: checked here
+    only the header and the bytes of these tensors are read; `first` is shown what is where and the file's metadata,
+    before any tensor is read, and may refuse it. A part of a file has no digest of its own: checked here
     are the one the Hub gives for the whole, and the layout against its length; shapes and values, by whoever knows
     the network.
     """
@@ -149,12 +151,14 @@ def fetch_tensors(
         remote = _look(item)
         size, read = remote.size, functools.partial(hub.chunks, remote)
     try:
-        layout = read_layout(read, size)
+        layout, metadata = read_layout(read, size)
     except ValueError as problem:
         raise UserError(f"{_this(item)} is not a sound safetensors file: it {problem}.") from None
     picked = _pick(item, layout, wanted)
     total = sum(slot.end - slot.start for slot in picked.values())
     _not_too_large(f"What is needed of {item.file}", total)
+    if first:
+        first(picked, metadata)
 
     max_gap = MAX_GAP if remote is None or remote.ranged else size
     found, done = {}, 0

@@ -320,7 +320,7 @@ def test_our_own_layout_is_read_with_its_configuration(local_hub):
         ({"model.h5": b"x", "README.md": b"y"}, "no file of weights that Ganvas reads .*model.h5"),
         ({}, "it has nothing"),
         ({"generator.pth": saved({"G": Harm()})}, "wants to call"),
-        ({"generator.pth": saved({"x": torch.zeros(3)})}, "was not understood"),
+        ({"generator.pth": saved({"x": torch.zeros(3)})}, "cannot be used"),
         ({"model.safetensors": (2**60).to_bytes(8, "little") + b"{}" * 50}, "is not a sound safetensors file"),
         ({"generator.pth": saved({k: v * 0 for k, v in Cryptopunks().state_dict().items()})}, "makes no pictures"),
         ({"generator.pth": saved({k: v / 0 for k, v in Cryptopunks().state_dict().items()})}, "makes no pictures"),

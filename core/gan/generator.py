@@ -10,20 +10,26 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from core import images
 from core.errors import UserError
+from core.gan import cost
 from core.gan.catalogue import JUDGE
 from core.gan.networks import Discriminator, Generator
+from core.layout import unique
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+MAX_CONFIG = 100_000  # bytes
+MAX_NUMBER = 2**16  # in a configuration
+KNOWN = {"method": ("dcgan", "connected"), "norm": ("batch", "spectral", "none")}
+Network = TypeVar("Network", bound=nn.Module)
 TILE = 64  # px: smaller pictures are enlarged on sheets, each pixel becoming a square
 
 
@@ -40,12 +46,37 @@ def save(generator: Generator, folder: Path, samples: Sequence[Image.Image], rec
 def load(folder: Path) -> Generator:
     """The generator of a folder, on the CPU, in evaluation mode. `UserError` when it is not a whole generator."""
     try:
-        generator = Generator(**json.loads((folder / "config.json").read_text()))
-        generator.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
+        generator = planned(Generator, read_config((folder / "config.json").read_bytes()))
+        return cost.filled(generator, load_file(folder / "model.safetensors"))
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder.name} is not a whole generator ({reason}); train or download it again.") from error
-    return generator.requires_grad_(False).eval()
+
+
+def read_config(text: str | bytes) -> dict[str, Any]:
+    """A configuration that anybody may have written; `ValueError` for what is none."""
+    try:
+        found = json.loads(text[: MAX_CONFIG + 1], object_pairs_hook=unique)
+    except RecursionError:
+        found = None
+    if len(text) > MAX_CONFIG or not isinstance(found, dict):
+        raise ValueError("no configuration")
+    return found
+
+
+def planned(kind: type[Network], config: Mapping[str, Any]) -> Network:
+    """A network of a configuration that anybody may have written, without its numbers (see `core.gan.cost`).
+
+    `ValueError`, `TypeError` or `RuntimeError` where it makes no sense.
+    """
+    for name, value in config.items():
+        known = KNOWN.get(name)
+        if value not in known if known else not (type(value) is int and 0 < value <= MAX_NUMBER):
+            raise ValueError(f"{name} is {str(value)[:20]}")
+    try:
+        return cost.planned(lambda: kind(**config))
+    except IndexError:  # too small for a single layer
+        raise ValueError(f"size is {config['size']}") from None
 
 
 def save_discriminator(network: Discriminator, folder: Path) -> None:
@@ -66,16 +97,14 @@ def load_discriminator(folder: Path) -> Discriminator | None:
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            config = json.loads((file.metadata() or {})["config"])
+            config = read_config((file.metadata() or {})["config"])
         return discriminator(config, load_file(path))
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{folder.name}/{path.name} is damaged; remove it, sampling works without.") from error
 
 
 def discriminator(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Discriminator:
-    network = Discriminator(**config)
-    network.load_state_dict(tensors)
-    return network.requires_grad_(False).eval()
+    return cost.filled(planned(Discriminator, config), tensors)
 
 
 def to_pictures(pixels: Tensor) -> list[Image.Image]:

@@ -12,13 +12,14 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import UserError
+from core.gan import cost
 
 PICTURE_CHANNELS = (1, 3, 4)
 MAX_LAYERS = 12
@@ -116,16 +117,19 @@ def infer(tensors: Mapping[str, Tensor], size: int | None = None) -> tuple[Infer
         )
     chain = _chained(weights)
     if chain is None:
-        shapes = "; ".join(f"{name} {'x'.join(map(str, g['weight'].shape))}" for name, g in list(weights.items())[:4])
+        shapes = "; ".join(f"{name[:40]} {'x'.join(map(str, g['weight'].shape))}" for name, g in list(weights.items())[:4])
         raise UserError(
             "Its layers do not fit together as a DCGAN's do, from latents to a picture of 1, 3 or 4 channels "
             f"({shapes}...)."
         )
     placed = _norms_placed(chain, weights, norms)
     layers, side = _plan(chain, weights, placed, size)
-    network = Inferred(layers, side)
-    _fill(network, chain, weights, placed)
-    return network.requires_grad_(False).eval(), _understood(network)
+    network = cost.planned(lambda: Inferred(layers, side))
+    try:
+        cost.check(cost.of(network, network.config["latent"])[0], "It")
+        return _filled(network, chain, weights, placed), _understood(network)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"Its tensors do not fit together ({str(error).splitlines()[-1].strip()[:120]}).") from error
 
 
 Step = tuple[str, str]  # (name of the group, kind of layer)
@@ -145,12 +149,14 @@ def _groups(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
         groups.setdefault(way, {})[leaf] = value
     for way, group in groups.items():
         weight = group.get("weight")
+        if any(value.numel() == 0 or (leaf != "weight" and value.ndim != 1) for leaf, value in group.items()):
+            raise UserError(f"Its layer {way[:80]!r} holds no numbers, or in no order; it cannot be sampled here.")
         if weight is None or weight.ndim not in (1, 2, 4) or (weight.ndim == 1) != ("running_mean" in group):
             raise UserError(
-                f"It has a layer {way!r} of a kind that is no part of a plain DCGAN; it cannot be sampled here."
+                f"It has a layer {way[:80]!r} of a kind that is no part of a plain DCGAN; it cannot be sampled here."
             )
         if not all(value.is_floating_point() for value in group.values()):
-            raise UserError(f"Its layer {way!r} holds no plain numbers (it is compressed); it cannot be sampled here.")
+            raise UserError(f"Its layer {way[:80]!r} holds no plain numbers (it is compressed); it cannot be sampled here.")
     return groups
 
 
@@ -235,7 +241,7 @@ def _norms_placed(
                 placed[layer] = norm
                 break
         else:
-            raise UserError(f"Its batch norm {name!r} fits behind no layer; it cannot be sampled here.")
+            raise UserError(f"Its batch norm {name[:80]!r} fits behind no layer; it cannot be sampled here.")
     return placed
 
 
@@ -284,7 +290,7 @@ def _strided(layers: list[Layer], wanted: int | None) -> tuple[list[Layer], int]
     for guess in itertools.islice(itertools.chain(guesses, itertools.product(*options)), MAX_TRIES):
         strides = iter(guess)
         planned = [
-            Layer(**{**asdict(layer), **dict(zip(("stride", "padding", "more"), next(strides), strict=True))})
+            replace(layer, **dict(zip(("stride", "padding", "more"), next(strides), strict=True)))
             if layer.kind == "up" else layer
             for layer in layers
         ]  # fmt: skip
@@ -311,19 +317,22 @@ def _final_side(layers: Sequence[Layer]) -> int:
 # ---------------------------------------------------------------- filled, explained
 
 
-@torch.no_grad()
-def _fill(
+def _filled(
     network: Inferred,
     chain: list[Step],
     weights: Mapping[str, Mapping[str, Tensor]],
     placed: Mapping[str, Mapping[str, Tensor]],
-) -> None:
-    modules = [m for m in network.layers if isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)]
-    norms = iter(m for m in network.layers if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d))
-    for (name, _), module in zip(chain, modules, strict=True):
-        module.load_state_dict(dict(weights[name]))
+) -> Inferred:
+    layers = [n for n, m in network.named_modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)]
+    norms = iter(n for n, m in network.named_modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d))
+    state = {}
+    for (name, _), layer in zip(chain, layers, strict=True):
+        state |= {f"{layer}.{leaf}": value for leaf, value in weights[name].items()}
         if name in placed:
-            next(norms).load_state_dict(dict(placed[name]), strict=False)  # without num_batches_tracked
+            norm = next(norms)
+            state |= {f"{norm}.{leaf}": value for leaf, value in placed[name].items()}
+            state[f"{norm}.num_batches_tracked"] = torch.tensor(0)
+    return cost.filled(network, state)
 
 
 def _understood(network: Inferred) -> str:

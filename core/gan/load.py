@@ -10,23 +10,24 @@ import contextlib
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from core import hub, weights
 from core.errors import UserError
-from core.gan import catalogue, generator, infer, pickles
+from core.gan import catalogue, cost, generator, infer, pickles
 from core.gan.catalogue import HubRef
 from core.gan.networks import Discriminator, Generator, build
+from core.layout import Slot
 from core.weights import Entry, OnBytes
 
 SIZES = ("size", "image_size", "img_size", "imsize", "resolution")  # what configurations call a picture's side
-MAX_CONFIG = 100_000  # bytes
 OURS = {"method", "size", "channels", "latent", "width", "norm"}
 TRIED = 40  # latents a new generator has to make pictures of
 
@@ -153,18 +154,24 @@ def _fetched(ref: str, _cache: Path) -> Loaded:
     stored = weights.load_stored(name or found.stored)
     if stored is None:  # removed in between
         raise UserError(f"{found.repo} is no longer in the cache; fetch it again.")
-    tensors, about = {key: torch.from_numpy(value) for key, value in stored[0].items()}, stored[1]
-    network = _build(json.loads(about["config"]))
-    network.load_state_dict({key[2:]: value for key, value in tensors.items() if key.startswith("g.")})
+    tensors, about = _torch(stored[0]), stored[1]
+    network = _planned(json.loads(about["config"]))
+    network = cost.filled(network, {key[2:]: value for key, value in tensors.items() if key.startswith("g.")})
     judge = None
     if "discriminator" in about:
         of_judge = {key[2:]: value for key, value in tensors.items() if key.startswith("d.")}
         judge = generator.discriminator(json.loads(about["discriminator"]), of_judge)
-    return Loaded(ref, about["title"], network.requires_grad_(False).eval(), judge, about["said"])
+    return Loaded(ref, about["title"], network, judge, about["said"])
 
 
-def _build(config: Mapping[str, Any]) -> Generator | infer.Inferred:
-    return infer.Inferred.from_config(config) if "layers" in config else Generator(**config)
+def _planned(config: Mapping[str, Any]) -> Generator | infer.Inferred:
+    if "layers" in config:
+        return cost.planned(lambda: infer.Inferred.from_config(config))
+    return generator.planned(Generator, config)
+
+
+def _torch(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(value) for name, value in arrays.items()}
 
 
 def _understood(
@@ -173,11 +180,12 @@ def _understood(
     entry = weights.entry(name) if name else _entry(found, found.file)
     config = _config(found) if "config.json" in beside else {}
     if config.keys() == OURS and found.file.endswith(".safetensors"):
-        network, said = _ours(entry, config, progress)
-        return network, said, _their_judge(found) if catalogue.JUDGE in beside else None
+        network = _published(Generator, entry, lambda _: config, progress)
+        judge = _their_judge(found, config) if catalogue.JUDGE in beside else None
+        return network, "Made with Ganvas: its config.json says all there is to know.", judge
     if found.file.endswith(".safetensors"):
         arrays = weights.fetch_tensors(entry, progress=progress)
-        tensors = {"": {key: torch.from_numpy(value) for key, value in arrays.items()}}
+        tensors = {"": _torch(arrays)}
     else:
         path = weights.fetch_file(entry, progress)
         try:
@@ -185,41 +193,57 @@ def _understood(
         finally:
             if path.is_relative_to(weights.cache_dir()):
                 path.unlink(missing_ok=True)  # what is needed of it is kept as safetensors
-    size = next((config[key] for key in SIZES if isinstance(config.get(key), int)), None)
+    size = next((config[key] for key in SIZES if type(config.get(key)) is int and config[key] in range(1, 10**4)), None)
     return (*_first_understood(tensors, size, found), None)
 
 
-def _ours(entry: Entry, config: dict[str, Any], progress: OnBytes | None) -> tuple[Generator, str]:
-    """A generator that Ganvas published: its configuration says everything."""
-    arrays = weights.fetch_tensors(entry, progress=progress)
-    try:
-        network = Generator(**config)
-        network.load_state_dict({key: torch.from_numpy(value) for key, value in arrays.items()})
-    except (TypeError, ValueError, KeyError, RuntimeError, OverflowError) as error:
-        raise UserError(f"{entry.repo} is not a whole generator: its tensors do not fit its config.json.") from error
-    return network.requires_grad_(False).eval(), "Made with Ganvas: its config.json says all there is to know."
+def _published(
+    kind: type[Generator] | type[Discriminator],
+    entry: Entry,
+    config: Callable[[Mapping[str, str]], Mapping[str, Any]],
+    progress: OnBytes | None = None,
+) -> Generator | Discriminator:
+    """A network that Ganvas published. `config` tells its configuration, given the file's metadata; it is believed only
+    as far as its tensors bear it out, and no tensor is read or made before."""
+    unfit = UserError(f"{entry.repo} is not a whole generator: its tensors do not fit its config.json.")
+    planned: list[nn.Module] = []
+
+    def first(layout: Mapping[str, Slot], metadata: Mapping[str, str]) -> None:
+        try:
+            about = config(metadata)
+            network = generator.planned(kind, about)
+            picture = about["channels"], about["size"], about["size"]
+            inputs, outputs = ((about["latent"],), picture) if kind is Generator else (picture, ())
+            taken, made = cost.of(network, *inputs)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise unfit from error
+        cost.check(taken, f"{entry.file} of {entry.repo}")
+        shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        if made != outputs or shapes != {name: slot.shape for name, slot in layout.items()}:
+            raise unfit
+        planned.append(network)
+
+    arrays = weights.fetch_tensors(entry, progress=progress, first=first)
+    return cost.filled(planned[0], _torch(arrays))
 
 
-def _their_judge(found: HubRef) -> Discriminator | None:
-    """The discriminator that Ganvas published along; one that is damaged is left out, as sampling works without."""
-    path = weights.fetch_file(_entry(found, catalogue.JUDGE))
+def _their_judge(found: HubRef, config: Mapping[str, Any]) -> Discriminator | None:
+    """The discriminator that Ganvas published along; one that is damaged, or of other pictures, is left out, as
+    sampling works without."""
+    entry = _entry(found, catalogue.JUDGE)
     try:
-        return generator.load_discriminator(path.parent)
+        judge = _published(Discriminator, entry, lambda metadata: generator.read_config(metadata["config"]))
     except UserError:
         return None
-    finally:
-        if path.is_relative_to(weights.cache_dir()):
-            path.unlink(missing_ok=True)
+    return judge if all(judge.config[name] == config[name] for name in ("size", "channels")) else None
 
 
 def _config(found: HubRef) -> dict[str, Any]:
     """The config.json beside the file, or an empty one when it is none."""
     remote = hub.look(found.repo, found.revision, "config.json")
-    if remote.size > MAX_CONFIG:
-        return {}
-    with contextlib.suppress(ValueError, RecursionError):
-        value = json.loads(b"".join(hub.chunks(remote, 0, remote.size)))
-        return value if isinstance(value, dict) else {}
+    if remote.size <= generator.MAX_CONFIG:
+        with contextlib.suppress(ValueError):
+            return generator.read_config(b"".join(hub.chunks(remote, 0, remote.size)))
     return {}
 
 
@@ -246,7 +270,7 @@ def _first_understood(
         except UserError as error:
             reasons.append(str(error))
     raise UserError(
-        f"{found.file} of {found.repo} was not understood. {reasons[0] if reasons else 'It has no tensors.'}"
+        f"{found.file} of {found.repo} cannot be used. {reasons[0] if reasons else 'It has no tensors.'}"
     )
 
 

@@ -21,12 +21,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from core import device as devices
 from core.errors import UserError
+from core.gan.cost import BLOCK
 from core.gan.generator import to_pictures
 from core.gan.load import Loaded, open_generator
 from core.gan.points import latents, of_seed
 from core.settings import Progress, Result, SampleRequest
-
-BLOCK = 16  # pictures at a time, always
 
 
 def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Progress | Result]:
@@ -76,7 +75,7 @@ def _judged(loaded: Loaded, images: Tensor) -> list[float]:
     return loaded.discriminator.to(images.device)(images.contiguous()).sigmoid().tolist()
 
 
-@functools.lru_cache(8)
+@functools.lru_cache(4)
 def _ready(loaded: Loaded, device: torch.device) -> nn.Module:
     """The same function, faster: batch norm worked into the layer before it, and the first layer, which lays out
     1x1 latents, as one matrix product."""
