@@ -22,6 +22,7 @@ from ui import style_look as look
 from ui.gate import Gate
 from ui.painting import MOST_STYLES, SETTINGS
 
+SAMPLES = 8  # calls of /sample at a time, so that those that fetch hold up no others
 AFTERWARDS = ("strength", "keep_colour")  # these need no new painting
 PRESETS = {"draft": "Draft", "good": "Good", "fine": "Fine"}
 # The before and after an empty easel shows: what painting the first photo in the first style comes to.
@@ -170,7 +171,7 @@ def build() -> gr.Blocks:
         )  # fmt: skip
         app.load(do.sent, None, photo, **at_once)
         _publish(painting.paint, [*pictures, *values])
-        gr.api(painting.sample, api_name="sample")
+        gr.api(painting.sample, api_name="sample", concurrency_limit=SAMPLES)
         app.unload(painting.leave)
     return app.queue(max_size=64)
 

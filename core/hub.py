@@ -10,6 +10,7 @@ Knows nothing of the registry, the cache or what the bytes mean (`core.weights`)
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import getproxies
 
 from core import __version__, policy
@@ -29,6 +30,9 @@ CONNECT_SECONDS = 3.0  # until the Hub must have picked up
 SILENCE_SECONDS = 6.0  # the longest pause between two pieces of an answer
 REMEMBER_SECONDS = 60.0
 RESUMES = 2  # how often one reading is taken up again where the connection broke
+MAX_LISTING = 8 * 2**20  # bytes: some thirty thousand files
+MAX_NAME = 200  # bytes of a file's name, with its folders
+MAX_SHOWN = 80
 MAX_UNRANGED = 2**30  # how far to read in a file whose server cannot start in the middle
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -88,16 +92,43 @@ def shared(repo: str, revision: str, path: str) -> Path | None:
 
 def list_repo(repo: str, revision: str | None = None) -> Listing:
     """The files of a model repository, and the commit that a branch (the main one, if none is given) stands at."""
-    from huggingface_hub import HfApi
+    from huggingface_hub.utils import get_session, hf_raise_for_status, validate_repo_id
 
     where = endpoint()
     with in_words(where, repo, revision):
-        api = HfApi(where, token=_token(), library_name="ganvas", library_version=__version__)
-        info = api.model_info(repo, revision=revision, files_metadata=True, timeout=_timeout())
-        files = tuple(ListedFile(f.rfilename, f.size) for f in info.siblings or ())
-        if not COMMIT.fullmatch(info.sha or ""):
+        validate_repo_id(repo)
+        # Not HfApi.model_info: that takes in an answer of any length.
+        url = f"{where}/api/models/{repo}" + (f"/revision/{quote(revision, safe='')}" if revision else "")
+        text = bytearray()
+        with get_session().stream("GET", url, params={"blobs": 1}, headers=_headers(), timeout=_timeout()) as answer:
+            hf_raise_for_status(answer)
+            for chunk in answer.iter_bytes():
+                text += chunk
+                if len(text) > MAX_LISTING:
+                    raise UserError(f"{repo} holds more files than Ganvas looks through; name a smaller repository.")
+        about = json.loads(text)
+        if not COMMIT.fullmatch(about["sha"]):
             raise ValueError("an answer without a commit")
-        return Listing(repo, info.sha, files)
+        files = tuple(ListedFile(str(file["rfilename"]), file.get("size")) for file in about.get("siblings") or ())
+        return Listing(repo, about["sha"], files)
+
+
+def nameable(path: str) -> bool:
+    """Whether a file of a repository has a name that any disk can take, and a person can read."""
+    parts = path.split("/")
+    return (
+        path.isprintable()
+        and len(path.encode()) <= MAX_NAME
+        and not {"", ".", ".."} & set(parts)
+        and not any(bad in path for bad in ("\\", "..", ":", " /"))
+        and path == path.strip()
+    )
+
+
+def shown(path: str) -> str:
+    """A stranger's name for something, fit to be read: short, and without signs that hide or turn others around."""
+    plain = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in path[: MAX_SHOWN + 1])
+    return plain if len(plain) <= MAX_SHOWN else plain[:MAX_SHOWN] + "…"
 
 
 def look(repo: str, revision: str, path: str) -> RemoteFile:
@@ -271,7 +302,7 @@ def in_words(where: str, repo: str, revision: str | None, path: str = "") -> Ite
         raise UserError(
             f"The connection to the Hub broke off while reading {path or repo}; nothing was kept, try again."
         ) from None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(
             f"{host} does not answer like the Hub; check HF_ENDPOINT, and whether this "
             "network wants you to log in first."

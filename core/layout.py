@@ -18,6 +18,7 @@ if typing.TYPE_CHECKING:
 Read = Callable[[int, int], Iterator[bytes]]  # (start, end) -> those bytes of the file, in pieces
 
 MAX_HEADER = 4 * 2**20
+MAX_TENSORS = 5000
 FIRST_READ = 64 * 2**10  # holds the whole header of most files, so that one request is enough
 NUMPY = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "u2", "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1"}
 NUMPY |= {"U64": "u8", "U32": "u4", "U16": "u2", "U8": "u1", "BOOL": "b1"}
@@ -71,6 +72,8 @@ def parse_header(header: bytes, data_start: int, size: int) -> tuple[dict[str, S
         metadata = dict(table.pop("__metadata__", {}))
         if not all(isinstance(value, str) for value in metadata.values()):
             raise ValueError("has a header that cannot be read")
+        if len(table) > MAX_TENSORS:
+            raise ValueError(f"holds {len(table):,} tensors, and Ganvas reads at most {MAX_TENSORS:,}")
         for name, about in table.items():
             start, end = about["data_offsets"]
             dtype, shape = about["dtype"], tuple(about["shape"])

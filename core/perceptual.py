@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from core import weights
+from core import fetches, weights
 from core.errors import UserError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -171,11 +171,15 @@ def load(name: str, *, device: str | torch.device = "cpu", dtype: torch.dtype | 
     return net.frozen(device, dtype)
 
 
-def fetch_vgg19(progress: Callable[[int, int], None] | None = None) -> None:
+def fetch_vgg19(progress: fetches.OnBytes | None = None) -> None:
     """Bring VGG-19's first thirteen convolutions (50 MB) from the Hub into the cache, checked and normalised.
 
     `progress` is called with (bytes done, bytes in all). Raises `UserError` if they can't be had or aren't VGG-19's.
     """
+    fetches.shared("vgg19", _bring_vgg19, progress)
+
+
+def _bring_vgg19(progress: fetches.OnBytes) -> None:
     keys = [f"features.{n}.{part}" for n in VGG19_FEATURES for part in ("weight", "bias")]
     net = vgg19_from(weights.fetch_tensors("vgg19", keys, progress))
     scale_to_one(net, dead_leaves(8, 256).split(2))

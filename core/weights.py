@@ -21,6 +21,7 @@ import re
 import shutil
 import sys
 import tempfile
+import threading
 import time
 import tomllib
 import typing
@@ -29,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import hub, policy, visitors
+from core.fetches import OnBytes
 from core.errors import UserError
 from core.layout import Slot, coalesced, read_layout
 
@@ -37,8 +39,6 @@ if typing.TYPE_CHECKING:
 
 BUNDLE = Path(__file__).resolve().parent.parent / "weights"
 MAX_GAP = 2**20  # unneeded bytes between two tensors that are cheaper to read along than a second request
-
-OnBytes = Callable[[int, int], None]  # (bytes done, bytes in all); an exception raised in it stops the reading
 
 
 # ---------------------------------------------------------------- the registry
@@ -323,6 +323,7 @@ def delete_cached(name: str) -> None:
 
 
 PART = ".part"  # how the name of a file ends that is not complete yet
+FRESH = 600.0  # seconds after its use for which nothing makes room for others
 A_DAY = 24 * 3600.0
 
 
@@ -373,17 +374,12 @@ def _writing(path: Path, size: int) -> Iterator[typing.BinaryIO]:
             with contextlib.suppress(FileNotFoundError):  # another visitor's fetch, over by now
                 if time.time() - left.stat().st_mtime > A_DAY:
                     left.unlink()
-        most = policy.limits().cache_bytes
-        if most is not None and visitors.size_of(cache_dir()) + size > most:
-            raise UserError(f"The {policy.megabytes(most)} for weights from the Hub are full; try again tomorrow.")
-        free = shutil.disk_usage(path.parent).free
-        if size > free:
-            raise UserError(
-                f"There is no room for {path.name}: it needs {size / 1e6:,.0f} MB and {cache_dir()} has "
-                f"{free / 1e6:,.0f} MB; free some, or let GANVAS_CACHE name another folder."
-            )
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=PART, delete=False) as file:
+        with _room:
+            _make_room(path, size)
+            file = tempfile.NamedTemporaryFile(dir=path.parent, suffix=PART, delete=False)  # noqa: SIM115 (closed below)
             part = Path(file.name)
+            _growing[part] = size
+        with file:
             yield file
         os.replace(part, path)
     except OSError as error:
@@ -394,3 +390,30 @@ def _writing(path: Path, size: int) -> Iterator[typing.BinaryIO]:
     finally:
         if part:
             part.unlink(missing_ok=True)
+            _growing.pop(part, None)
+
+
+_room = threading.Lock()
+_growing: dict[Path, int] = {}  # files that are being written, and the bytes they will have
+
+
+def _make_room(path: Path, size: int) -> None:
+    """What is being written beside it counts as whole already. Where strangers come, what was not used for the longest
+    time makes room; else one of them could fill the cache for all others."""
+    coming = sum(whole - part.stat().st_size for part, whole in [*_growing.items()] if part.exists())
+    most = policy.limits().cache_bytes
+    if most is not None:
+        over = visitors.size_of(cache_dir()) + coming + size - most
+        if over > 0 and size + sum(_growing.values()) <= most:
+            for item in reversed(cache_entries()):
+                if over > 0 and item.name not in registry() and time.time() - item.used > FRESH:
+                    item.path.unlink(missing_ok=True)
+                    over -= item.size
+        if over > 0:
+            raise UserError(f"The {policy.megabytes(most)} for weights from the Hub are full; try again later.")
+    free = shutil.disk_usage(path.parent).free - coming
+    if size > free:
+        raise UserError(
+            f"There is no room for {path.name}: it needs {size / 1e6:,.0f} MB and {cache_dir()} has "
+            f"{free / 1e6:,.0f} MB; free some, or let GANVAS_CACHE name another folder."
+        )

@@ -92,7 +92,7 @@ def show(about: dict) -> None:
         st.button("Back to the seed", icon=":material/arrow_back:", on_click=lambda: STATE.update(start=()))
     result = look.made(SampleRequest(**about))
     if result.note:
-        st.caption(result.note)
+        st.caption(look.plain(result.note))
     look.pictures(result, [*STATE.kept, STATE.selected], "grid")
     files.grid(result)
 

@@ -10,7 +10,7 @@ from core.errors import UserError
 from core.gan import catalogue
 from ui import hub_box
 from ui import models_look as look
-from ui.telling import telling
+from ui.telling import plain, telling
 
 OWNER = not policy.public()
 FAILED = st.session_state.setdefault("failed", {})  # what could not be fetched, and why
@@ -91,7 +91,7 @@ def registered(entry: weights.Entry, there: weights.Cached | None) -> None:
             FAILED[entry.name] = str(error)
         st.rerun()
     if entry.name in FAILED:
-        st.error(FAILED[entry.name])
+        st.error(plain(FAILED[entry.name]))
 
 
 def delete(name: str) -> None:

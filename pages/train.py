@@ -12,6 +12,7 @@ from core import policy, runs
 from core.errors import UserError
 from core.settings import TRAIN_PRESETS, TrainRequest
 from ui import train_images, train_look
+from ui.telling import plain
 from ui.train_look import SETTINGS
 
 PRESETS = {"small": "Small sets, on a processor", "paper": "As in the DCGAN paper", "lesson": "As in the lesson"}
@@ -98,7 +99,7 @@ def watched(run: runs.Run, status: str) -> None:
     if status == runs.QUEUED:
         st.caption(train_look.waiting(runs.before(run)))
     if state.get("message"):
-        (st.error if status == runs.FAILED else st.info)(state["message"])
+        (st.error if status == runs.FAILED else st.info)(plain(state["message"]))
     if status == runs.INTERRUPTED:
         st.warning("The process that trained this run is gone. Resume, and it goes on from its last checkpoint.")
     train_look.buttons(run, status)

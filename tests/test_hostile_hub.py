@@ -1,24 +1,35 @@
 """Repositories made to do harm: small files that ask for much memory or time, names and words that want to be code, and
 many visitors who fetch at once. What they cost is measured in a process of its own, or on a real server."""
 
+import dataclasses
 import io
 import json
 import os
 import pickle
 import subprocess
 import sys
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
+import numpy as np
+import psutil
 import pytest
 import torch
 from local_hub import LocalHub
+from playwright.sync_api import expect
 from safetensors.torch import save
-from studio import ROOT
+from studio import ROOT, serving
+from test_generate_page import finished_run
 from test_load import Cryptopunks, lively, saved
 from torch import nn
 
-from core.gan import cost, generator
+from core import fetches, hub, policy, runs, visitors, weights
+from core.errors import UserError
+from core.gan import catalogue, cost, generator, load
 from core.gan.networks import Discriminator, Generator
+from ui import telling
 
 OURS = {"method": "dcgan", "size": 16, "channels": 3, "latent": 8, "width": 4, "norm": "batch"}
 NET = lively(Generator(**OURS))
@@ -212,3 +223,302 @@ def test_the_owner_of_a_computer_may_use_all_its_memory(monkeypatch):
         cost.check(cost.Cost(9 * 10**8, 1), "It")
     with pytest.raises(cost.UserError, match="sums for one picture"):
         cost.check(cost.Cost(10**6, 10**11), "It")
+
+
+# ---------------------------------------------------------------- names
+
+
+EVIL = "![x](http://evil.example/x.png)<img src=//evil.example/y.png onerror=stolen=1> https://evil.example/a www.evil.example"
+ODD_NAMES = [
+    "../../x.pth", "/etc/x.pth", "a//x.pth", "a/./x.pth", "a\\x.pth", "x" * 250 + ".pth", "x/" * 120 + "x.pth", "nul\0l.pth",
+    "two\nlines.pth", "\u202ehtp.pth", "\ud800.pth", "a:b.pth", " x.pth", "a /x.pth", "日" * 80 + ".pth", "a..b.pth",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_hostile_file_name_is_a_sentence(local_hub, name):
+    local_hub.add("x/odd", {name: b"x"})
+    local_hub.add("x/both", {name: b"x", "generator.pth": saved(lively(Cryptopunks()).state_dict())})
+    with pytest.raises(UserError, match="its owner can rename them") as refusal:
+        load.fetch("x/odd")
+    assert str(refusal.value).isprintable()
+    assert len(str(refusal.value)) < 250
+    with pytest.raises(UserError):
+        load.fetch(f"hub:x/odd@{local_hub.repos['x/odd'].head}:{name}")
+    assert load.fetch("x/both").endswith(":generator.pth")
+
+
+def test_every_name_that_is_read_can_be_asked_for():
+    for name in ("a/blob/x/g.pth", "g=1.pth", "a b.pth", "日本.pth", "net@2.pth", "e'\"<i>.pth"):
+        assert hub.nameable(name)
+        ref = catalogue.HubRef("x/y", "1" * 40, name)
+        assert catalogue.hub_ref(str(ref)) == ref
+
+
+def test_an_endless_list_of_files_is_not_taken_in(local_hub, monkeypatch):
+    local_hub.add("x/many", {f"file-{i}": b"" for i in range(2000)})
+    monkeypatch.setattr(hub, "MAX_LISTING", 100_000)
+    with pytest.raises(UserError, match="more files than Ganvas looks through"):
+        hub.list_repo("x/many")
+
+
+def test_words_stay_words_in_a_browser(browser, tmp_path):
+    """Names of files and tensors, of runs and what is said of them: on every page that shows them, in a real browser."""
+    run = finished_run()
+    runs.rename(run, EVIL[: runs.MAX_NAME])
+    runs.write_state(run, status=runs.FAILED, step=20, message=EVIL)
+    with LocalHub() as local:
+        local.add("x/odd", {f"{EVIL}.pth": b"x"})
+        tensors = save({f"{EVIL[:31]}.weight": torch.zeros(4), f"{EVIL[-16:]}.x": torch.zeros(1)})
+        local.add("x/tensors", {"a ![x](http)<b> www.evil.example.safetensors".replace(":", ""): tensors})
+        with serving(tmp_path, env={"HF_ENDPOINT": local.url, "GANVAS_HOME": str(runs.home())}) as address:
+            page = browser.new_page()
+            asked, said = [], []
+            page.on("request", lambda request: asked.append(request.url))
+            page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+
+            def look() -> None:
+                expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=30_000)
+                said.extend(page.get_by_test_id("stAlert").all_inner_texts())
+                assert page.evaluate("window.stolen") is None
+                assert page.locator("[href*=evil], [src*=evil]").count() == 0
+
+            for where in (f"train?run={run.id}", "models", "generate"):
+                page.goto(f"{address}/{where}")
+                expect(page.locator("h1").first).to_be_visible(timeout=30_000)
+                look()
+            page.goto(f"{address}/models")
+            for repo in ("x/odd", "x/tensors"):
+                page.get_by_label("Any repository on the Hub").fill(repo)
+                page.get_by_role("button", name="Show its files").click()
+                if repo == "x/tensors":
+                    page.get_by_role("button", name="and open").click()
+                expect(page.get_by_test_id("stAlert")).to_contain_text(repo, timeout=30_000)
+                look()
+            page.close()
+    assert not [url for url in asked if "evil" in url.split("/")[2]]
+    plain = [words.replace(telling.JOINER, "") for words in said]
+    assert any(EVIL in words for words in plain), "the message is shown, as it was written"
+    assert any("![x](http" in words and "x/odd" in words for words in plain)
+    assert any("has a tensor" in words or "has a layer" in words for words in plain)
+
+
+def test_what_is_said_keeps_its_letters():
+    words = "1. a_b *c* [d](e) ~f~ :material/home: $g$ & <h> http://i.example www.j.example k@l.example"
+    assert telling.plain(words).replace(telling.JOINER, "").replace("\\", "") == words
+    ours = f"{hub.endpoint()}/settings/tokens"
+    assert telling.plain(f"make one at {ours}.") == f"make one at {ours}."
+
+
+# ---------------------------------------------------------------- many at once
+
+
+@pytest.fixture
+def limited(monkeypatch):
+    """Public mode with other limits: limited(fetches=1)."""
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    return lambda **limits: monkeypatch.setattr(policy, "PUBLIC", dataclasses.replace(policy.PUBLIC, **limits))
+
+
+def visitor(number: int) -> str:
+    return f"{number:064x}"
+
+
+class Slow:
+    """Work that goes on until it is let go, and counts how often it was begun."""
+
+    def __init__(self):
+        self.begun, self.ended = [], []
+        self.go = threading.Event()
+        self.began = threading.Semaphore(0)
+
+    def __call__(self, key):
+        def work(progress):
+            self.begun.append(key)
+            self.began.release()
+            try:
+                while not self.go.wait(0.01):
+                    progress(1, 2)
+                progress(2, 2)
+                return key
+            finally:
+                self.ended.append(key)
+
+        return work
+
+    def asked(self, number, key, progress=None):
+        with visitors.asking(visitor(number)):
+            return fetches.shared(key, self(key), progress)
+
+
+def test_the_same_thing_is_fetched_once_for_all(limited):
+    limited(fetches_all=4)
+    slow, seen = Slow(), []
+    with ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(slow.asked, n, "a", lambda done, of: seen.append((done, of))) for n in range(20)]
+        while sum(fetches._askers.values()) < 20 or not seen:
+            slow.go.wait(0.01)
+        slow.go.set()
+        assert {one.result() for one in asked} == {"a"}
+    assert slow.begun == ["a"]
+    assert {(1, 2), (2, 2)} == set(seen)
+    assert not fetches._askers
+    assert not fetches._fetches
+
+
+def test_one_visitor_and_all_together_fetch_few_things_at_once(limited, monkeypatch):
+    limited(fetches=2, fetches_all=3)
+    monkeypatch.setattr(fetches, "PATIENCE", 0.2)
+    slow = Slow()
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(slow.asked, *what) for what in ((1, "a"), (1, "b"))]
+        [slow.began.acquire(timeout=10) for _ in range(2)]
+        with pytest.raises(UserError, match="2 fetches of yours"):
+            slow.asked(1, "c")
+        asked.append(pool.submit(slow.asked, 2, "c"))
+        slow.began.acquire(timeout=10)
+        with pytest.raises(UserError, match="3 fetches of other visitors"):
+            slow.asked(3, "d")
+        asked.append(pool.submit(slow.asked, 3, "a"))  # under way already
+        monkeypatch.setattr(fetches, "PATIENCE", 20.0)
+        asked.append(pool.submit(slow.asked, 4, "d"))  # waits for its turn
+        while sum(fetches._askers.values()) < 5 or fetches._fetches["a"].wanted < 2:
+            slow.go.wait(0.01)
+        slow.go.set()
+        assert [one.result() for one in asked] == ["a", "b", "c", "a", "d"]
+    assert sorted(slow.begun) == ["a", "b", "c", "d"]
+
+
+def test_who_leaves_takes_nothing_from_others_and_what_nobody_wants_is_given_up(limited):
+    limited()
+    slow, gone = Slow(), threading.Event()
+
+    class Left(Exception):
+        pass
+
+    def leaving(*_):
+        if gone.is_set():
+            raise Left
+
+    with ThreadPoolExecutor(4) as pool:
+        first, second = pool.submit(slow.asked, 1, "a", leaving), pool.submit(slow.asked, 2, "a")
+        alone = pool.submit(slow.asked, 3, "b", leaving)
+        [slow.began.acquire(timeout=10) for _ in range(2)]
+        gone.set()
+        for left in (first, alone):
+            with pytest.raises(Left):
+                left.result()
+        while "b" not in slow.ended:
+            slow.go.wait(0.01)
+        assert "a" not in slow.ended
+        slow.go.set()
+        assert second.result() == "a"
+
+
+def test_a_fault_is_told_to_everybody(limited):
+    limited()
+    began, go = threading.Barrier(6), threading.Event()
+
+    def broken(progress):
+        go.wait(10)
+        raise UserError("It is broken.")
+
+    def ask(number):
+        began.wait(10)
+        with visitors.asking(visitor(number)):
+            fetches.shared("x", broken)
+
+    with ThreadPoolExecutor(5) as pool:
+        asked = [pool.submit(ask, n) for n in range(5)]
+        began.wait(10)
+        go.set()
+        errors = [one.exception() for one in asked]
+    assert {str(error) for error in errors} == {"It is broken."}
+    assert len(set(map(id, errors))) == 5
+
+
+def test_many_fetch_one_file_of_the_hub(limited, local_hub):
+    limited()
+    local_hub.add("x/y", {"generator.pth": saved(lively(Cryptopunks()).state_dict())})
+
+    def ask(number):
+        with visitors.asking(visitor(number)):
+            return load.open_generator(load.fetch("x/y")).config["size"]
+
+    with ThreadPoolExecutor(12) as pool:
+        assert set(pool.map(ask, range(12))) == {24}
+    assert len([seen for seen in local_hub.reads() if seen.path.endswith("generator.pth")]) == 1
+
+
+def test_the_cache_keeps_its_limit_however_many_write(limited):
+    limited(cache_bytes=50_000)
+    most = []
+
+    def keep(number):
+        try:
+            weights.store_tensors(f"net{number}", {"x": np.zeros(2000)})
+        except UserError as error:
+            assert "are full" in str(error)  # noqa: PT017
+            return 0
+        finally:
+            most.append(visitors.size_of(weights.cache_dir()))
+        return 1
+
+    with ThreadPoolExecutor(16) as pool:
+        kept = sum(pool.map(keep, range(64)))
+    assert max(most) <= 50_000
+    assert kept == len(weights.cache_entries()) == 3
+    assert not weights._growing
+
+
+def test_what_nobody_used_for_long_makes_room(limited):
+    limited(cache_bytes=50_000)
+    for number in range(3):
+        os.utime(weights.store_tensors(f"old{number}", {"x": np.zeros(2000)}), (number + 1, number + 1))
+    weights.store_tensors("new", {"x": np.zeros(2000)})
+    assert {entry.name for entry in weights.cache_entries()} == {"old1", "old2", "new"}
+    with pytest.raises(UserError, match="are full"):
+        weights.store_tensors("huge", {"x": np.zeros(9000)})
+    assert {entry.name for entry in weights.cache_entries()} == {"old1", "old2", "new"}
+
+
+# ---------------------------------------------------------------- through the server
+
+
+def api(address: str, generator: str) -> str:
+    """What the API's /sample answers to a visitor of its own: the stream of events."""
+    with httpx.Client(base_url=address, timeout=120) as client:
+        client.get("/")
+        call = client.post("/style/gradio_api/call/sample", json={"data": [generator, 0, 1, 1.0, True, False, None]})
+        if call.status_code != 200:
+            return call.text
+        return client.get(f"/style/gradio_api/call/sample/{call.json()['event_id']}").text
+
+
+def test_a_public_server_stays_small_and_serves_beside_it(tmp_path):
+    """Hostile repositories, many visitors at once, through the API of a real server; an honest one gets a picture."""
+    cases = ["width 1500", "wide activations", "connected", "a million lists", "old, a million lists", "grown view"]
+    with LocalHub() as local:
+        for index, case in enumerate(cases):
+            local.add(f"x/r{index}", HOSTILE[case])
+        local.add("x/good", {"generator.pth": saved(lively(Cryptopunks()).state_dict())})
+        here = {"GANVAS_PUBLIC": "1", "HF_ENDPOINT": local.url, "GRADIO_TEMP_DIR": str(tmp_path / "gradio")}
+        with serving(tmp_path, env=here) as address:
+            (server,) = psutil.Process().children()
+            assert "complete" in api(address, "portraits")  # the engine is there, with all its memory
+            before, peak, over = server.memory_info().rss, [], threading.Event()
+
+            def watch() -> None:
+                while not over.wait(0.02):
+                    peak.append(server.memory_info().rss)
+
+            with ThreadPoolExecutor(9) as pool:
+                pool.submit(watch)
+                hostile = [pool.submit(api, address, f"x/r{index}") for index in range(len(cases))]
+                honest = [pool.submit(api, address, "x/good") for _ in range(2)]
+                answers = [one.result() for one in [*hostile, *honest]]
+                over.set()
+    assert ["complete" in answer for answer in answers] == [False] * len(cases) + [True] * 2
+    assert len([seen for seen in local.reads() if seen.path.startswith("/x/good") and seen.path.endswith(".pth")]) == 1
+    assert max(peak) - before < 600e6
+    assert "Traceback" not in (tmp_path / "server.log").read_text()

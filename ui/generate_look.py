@@ -18,7 +18,7 @@ from core.errors import UserError
 from core.gan import catalogue
 from core.settings import Result, SampleRequest
 from ui import generate_files as files
-from ui.telling import telling  # noqa: F401  (pages call it as look.telling)
+from ui.telling import plain, telling  # noqa: F401  (pages call them as look.plain, look.telling)
 
 REMEMBERED = 12  # results, so that a click does not make the same pictures again
 PATIENCE = 0.4  # seconds before a page says what it waits for
@@ -82,7 +82,7 @@ def counts() -> list[int]:
 def name_of(point: str) -> str:
     """A point in words."""
     seed, _, index = point.partition(":")
-    return f"Seed **{seed}**, picture **{index}**" if index.isdigit() else f"Picture **{point}**"
+    return f"Seed **{plain(seed)}**, picture **{plain(index)}**" if index.isdigit() else f"Picture **{plain(point)}**"
 
 
 def pictures(result: Result, chosen: Sequence[str], key: str, least: int = 76) -> None:
@@ -151,7 +151,7 @@ def reopen() -> None:
         if ref not in {choice.ref for choice in catalogue.choices()}:
             raise UserError(f"{file.name} was made with {ref}, which is not here; fetch it first.")
     except UserError as error:
-        st.toast(str(error), icon=":material/error:")
+        st.toast(plain(str(error)), icon=":material/error:")
         return
     st.session_state.update(
         generator=ref, step=step, seed=request.seed, truncation=request.truncation, averaged=request.averaged,

@@ -40,7 +40,8 @@ def any_repository(key: str) -> str | None:
         raise UserError(f"{listing.repo} has no file {named} that Ganvas reads; it reads {', '.join(catalogue.FILES)}.")
     chosen = named or next(iter(fitting))
     if len(fitting) > 1:
-        chosen = st.selectbox("File to read", fitting, list(fitting).index(chosen), key=f"file-{key}-{listing.repo}")
+        offered = list(dict.fromkeys([chosen, *list(fitting)[:SHOWN]]))
+        chosen = st.selectbox("File to read", offered, key=f"file-{key}-{listing.repo}")
     wanted = st.button(f"Fetch {size(fitting[chosen].size)} and open", type="primary", key=f"fetch-{key}")
     _show(listing, fitting, chosen)
     if not wanted:
@@ -56,7 +57,7 @@ def _show(listing: hub.Listing, fitting: dict[str, hub.ListedFile], chosen: str)
     files = [*fitting.values(), *others][:SHOWN]
     used = {chosen: "will be read"} | {path: "may be one" for path in fitting if path != chosen}
     table = {
-        "File": [file.path for file in files],
+        "File": [hub.shown(file.path) for file in files],
         "Size": [size(file.size) for file in files],
         "Generator": [used.get(file.path, "") for file in files],
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from core import images
 from core.gan import catalogue
 from core.weights import Cached, Entry
 from ui import hub_box
+from ui.telling import plain
 
 SIDE = 56  # px, of the pictures
 
@@ -26,7 +26,7 @@ def line(title: str, facts: Sequence[str], sheet: Path | None = None) -> DeltaGe
         row.image(_four_of(sheet), width=SIDE, alt=f"Samples of {title}")
     else:
         row.markdown(":gray[:material/deployed_code:]", width=SIDE, text_alignment="center")
-    row.markdown(f"**{_plain(title)}**  \n:small[:gray[{_plain(' · '.join(facts))}]]", width="stretch")
+    row.markdown(f"**{plain(title)}**  \n:small[:gray[{plain(' · '.join(facts))}]]", width="stretch")
     return row.container(horizontal=True, width="content", gap="xsmall", wrap=False)
 
 
@@ -76,8 +76,3 @@ def ago(when: float) -> str:
 def _four_of(sheet: Path) -> Image.Image:
     tiles = images.cells(Image.open(sheet).convert("RGB"), catalogue.SHEET, gap=2)
     return images.grid([tiles[i] for i in (0, 1, 8, 9)], gap=0)
-
-
-def _plain(text: str) -> str:
-    """Names are their owners' text: nothing in them is markdown."""
-    return re.sub(r"([\\`*_{}\[\]()#+!$:~<>|-])", r"\\\1", text)

@@ -1,11 +1,19 @@
-"""How the Streamlit pages say what a person can mend."""
+"""How the Streamlit pages say what a person can mend, and show what strangers wrote: names of files, repositories and
+runs, and sentences that hold them."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import streamlit as st
 
+from core import hub
 from core.errors import UserError
+
+MARKS = re.compile(r"([\\`*_{}\[\]()#+!$:~<>|&-]|^\d+(?=[.)]))")
+# What becomes a link or an icon although it is escaped; a sign without width in between keeps it from that.
+WORDS = re.compile(r"(?i)(?<=http)(?=s?\\:)|(?<=www)(?=\.)|(?=@)|(?<=\\:)(?=material)")
+JOINER = "\N{WORD JOINER}"
 
 
 @contextlib.contextmanager
@@ -14,4 +22,17 @@ def telling() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
+
+
+def plain(text: str) -> str:
+    """Markdown that shows exactly this text: nothing in it is markdown, a picture or a link, but an address of the Hub
+    itself."""
+    parts = re.split(rf"({re.escape(hub.endpoint())}/[\w/.-]*)", text)
+    return "".join(part if index % 2 else _escaped(part) for index, part in enumerate(parts))
+
+
+def _escaped(text: str) -> str:
+    readable = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    marked = MARKS.sub(lambda m: f"{m[0]}\\" if m[0].isdigit() else f"\\{m[0]}", readable)
+    return WORDS.sub(JOINER, marked)

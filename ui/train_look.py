@@ -17,7 +17,7 @@ from core import images, policy, runs
 from core.errors import UserError
 from core.gan import data
 from core.settings import TrainRequest, settings_of
-from ui.telling import telling
+from ui.telling import plain, telling
 
 SETTINGS = settings_of(TrainRequest)
 WORDS = {
@@ -112,7 +112,7 @@ def check_up(run: runs.Run) -> None:
         )
     if report is None:
         return
-    st.markdown(f"**{report.usable:,} of {report.found:,}** images can be used. {report.advice}")
+    st.markdown(f"**{report.usable:,} of {report.found:,}** images can be used. {plain(report.advice)}")
     noticed = {
         "Copies, left out": report.duplicates, "Smaller than needed, enlarged": report.too_small,
         "Of an odd shape": report.odd_shapes, "Grey": report.grey, "Transparent": report.transparent,
@@ -205,7 +205,7 @@ def manage(run: runs.Run) -> None:
                 runs.rename(run, wanted)
                 st.rerun()
     with gone.popover("Delete", icon=":material/delete:", width="stretch"), telling():
-        st.markdown(f"Delete **{run.name}** with all its pictures and checkpoints? It cannot be brought back.")
+        st.markdown(f"Delete **{plain(run.name)}** with all its pictures and checkpoints? It cannot be brought back.")
         if st.button("Delete for ever", type="primary"):
             runs.delete(run)
             show(None)

@@ -66,10 +66,15 @@ class HubRef:
 def hub_ref(text: str) -> HubRef:
     """What a person may type: owner/name, hub:owner/name@revision:file, or an address on huggingface.co."""
     text = re.sub(r"^(hub:|https?://(www\.)?(huggingface\.co|hf\.co)/)", "", text.strip()).rstrip("/")
-    text = re.sub(r"/(tree|blob|resolve)/([^/]+)/?", lambda m: f"@{m[2]}:", text).rstrip(":")
+    text = re.sub(r"^([\w.-]+/[\w.-]+)/(?:tree|blob|resolve)/([^/]+)/?", r"\1@\2:", text).rstrip(":")
     found = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+?))?(?::(.+))?", text)
     if not found or ".." in text:
         raise UserError(f"{text[:100]!r} is not the name of a repository; write it as owner/name.")
+    if found[3] and not hub.nameable(found[3]):
+        raise UserError(
+            f"{hub.shown(found[3])!r} is no file name that Ganvas reads: up to {hub.MAX_NAME} bytes of letters, numbers "
+            "and signs that can be seen, no colon or backslash."
+        )
     return HubRef(found[1], found[2] or "", found[3] or "")
 
 
@@ -178,10 +183,16 @@ def _metadata(path: Path) -> dict[str, str]:
 
 def candidates(listing: hub.Listing) -> list[hub.ListedFile]:
     """The files of a repository that may hold a generator, the likeliest first. `UserError` when there is none."""
-    files = [file for file in listing.files if file.path.endswith(FILES)]
+    all_files = [file for file in listing.files if file.path.endswith(FILES)]
+    files = [file for file in all_files if hub.nameable(file.path)]
     wanted = [file for file in files if not NOT_GENERATORS.search(file.path)] or files
+    if not wanted and all_files:
+        raise UserError(
+            f"{listing.repo} has weights only under names that Ganvas does not read ({hub.shown(all_files[0].path)!r}); "
+            "its owner can rename them."
+        )
     if not wanted:
-        held = ", ".join(file.path for file in listing.files[:5]) or "nothing"
+        held = ", ".join(hub.shown(file.path) for file in listing.files[:5]) or "nothing"
         raise UserError(f"{listing.repo} has no file of weights that Ganvas reads ({', '.join(FILES)}); it has {held}.")
 
     def rank(file: hub.ListedFile) -> tuple:

@@ -18,7 +18,7 @@ from core.errors import UserError
 
 BLOCK = 16  # pictures made at a time, always (see core.gan.sample)
 Network = TypeVar("Network", bound=nn.Module)
-COPIES = 2  # of the tensors: as they came, and made ready for the device
+COPIES = 3  # of the tensors, for a moment: as they came, and while they are made ready for the device
 MAX_KERNEL = 16  # px; larger ones are no part of a generator, and memory for them cannot be foretold
 
 

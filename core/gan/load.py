@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core import hub, weights
+from core import fetches, hub, weights
 from core.errors import UserError
 from core.gan import catalogue, cost, generator, infer, pickles
 from core.gan.catalogue import HubRef
@@ -29,7 +29,7 @@ from core.weights import Entry, OnBytes
 
 SIZES = ("size", "image_size", "img_size", "imsize", "resolution")  # what configurations call a picture's side
 OURS = {"method", "size", "channels", "latent", "width", "norm"}
-TRIED = 40  # latents a new generator has to make pictures of
+TRIED = 16  # latents a new generator has to make pictures of
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,25 +108,23 @@ def _of_checkpoint(run: catalogue.runs.Run, step: int, averaged: bool) -> tuple[
 def fetch(what: str, progress: OnBytes | None = None) -> str:
     """Bring a generator from the Hub, understand it, keep it; returns its reference, pinned to a commit and a file.
 
-    Nothing is asked of the network where that has been done before. `UserError` for every fault of the Hub, and for
-    files that hold something else; then nothing is kept.
+    Nothing is asked of the network where that has been done before, and many who ask at once are served by one fetch.
+    `UserError` for every fault of the Hub, and for files that hold something else; then nothing is kept.
     """
-    ref = _fetch(what, progress)
+    name, found = _known(what)
+    beside: set[str] = set()  # what a foreign repository holds beside the file
+    if not name and not (found.pinned and weights.load_stored(found.stored)):
+        listing = hub.list_repo(found.repo, found.revision or None)
+        found = HubRef(found.repo, listing.revision, found.file or catalogue.candidates(listing)[0].path)
+        beside = {file.path for file in listing.files}
+    ref = name or str(found)
+    if not weights.load_stored(name or found.stored):
+        fetches.shared(ref, lambda progress: _bring(name, found, beside, progress), progress)
     catalogue.note(ref)
     return ref
 
 
-def _fetch(what: str, progress: OnBytes | None) -> str:
-    name, found = _known(what)
-    if found.pinned and weights.load_stored(name or found.stored):
-        return what if name else str(found)
-    beside: set[str] = set()  # what a foreign repository holds beside the file
-    if not name:
-        listing = hub.list_repo(found.repo, found.revision or None)
-        found = HubRef(found.repo, listing.revision, found.file or catalogue.candidates(listing)[0].path)
-        if weights.load_stored(found.stored):
-            return str(found)
-        beside = {file.path for file in listing.files}
+def _bring(name: str, found: HubRef, beside: set[str], progress: OnBytes) -> None:
     network, said, judge = _understood(name, found, beside, progress)
     _try(network, found)
     tensors = {f"g.{key}": value.numpy() for key, value in network.state_dict().items()}
@@ -136,7 +134,6 @@ def _fetch(what: str, progress: OnBytes | None) -> str:
         tensors |= {f"d.{key}": value.numpy() for key, value in judge.state_dict().items()}
         about["discriminator"] = json.dumps(judge.config)
     weights.store_tensors(name or found.stored, tensors, about)
-    return name or str(found)
 
 
 def _known(what: str) -> tuple[str, HubRef]:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from core import policy
 from core.errors import UserError
+from core.layout import MAX_TENSORS
 
 # What torch.save writes for dictionaries of tensors and numbers.
 ALLOWED = re.compile(
@@ -39,7 +40,6 @@ MAX_STEPS = 1_000_000  # instructions: each may take 64 bytes and a microsecond
 MAX_DIMENSIONS = 16
 MAX_ATTRIBUTES = 8  # of a dictionary: torch gives its own one
 MAX_DEPTH = 4  # dictionaries within dictionaries
-MAX_TENSORS = 5000
 CALLS_BY_NAME = {"STACK_GLOBAL", "INST", "OBJ", "EXT1", "EXT2", "EXT4"}  # never in a file that torch.save wrote
 ZIP = b"PK\x03\x04"  # how torch tells its two formats apart
 
