@@ -30,8 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import hub, policy, visitors
-from core.fetches import OnBytes
 from core.errors import UserError
+from core.fetches import OnBytes
 from core.layout import Slot, coalesced, read_layout
 
 if typing.TYPE_CHECKING:

@@ -97,7 +97,8 @@ HOSTILE = {
     "large kernel": chain((8, 4, 4, 4), (4, 4, 4, 4), (4, 4, 4, 4), (4, 4, 4, 4), (4, 4, 301, 301), (3, 4, 1, 1)),
     "endless sums": chain((8, 90, 4, 4), *[(90, 90, 4, 4)] * 7, (90, 90, 15, 15), (3, 90, 1, 1)),
     "many strides": chain(*[(3, 3, 3, 3)] * 12) | {"config.json": b'{"image_size": 499}'},
-    "no numbers": {"model.safetensors": save({"a.weight": torch.zeros(8, 0, 4, 4), "b.weight": torch.zeros(0, 3, 4, 4)})},
+    "no numbers": {"model.safetensors": save(
+        {"a.weight": torch.zeros(8, 0, 4, 4), "b.weight": torch.zeros(0, 3, 4, 4)})},
     "biases that do not fit": {"model.safetensors": save({**NET.state_dict(), "layers.0.bias": torch.zeros(3)})},
     "norm without its half": {"model.safetensors": save(
         {k: v for k, v in NET.state_dict().items() if not k.endswith("running_var")})},
@@ -112,10 +113,13 @@ HOSTILE = {
     "dimensions": program(entry(tensor(4, [1] * 100_000, [1] * 100_000))),
     "a million keys": program(b"}(" + b"".join(number(i) + b"N" for i in range(600_000)) + b"u"),
     "a million lists": program(b"}(" + b"]]" * 1_000_000 + b"u"),
-    "copies of a list": program(b"}(" + PAIRS + b"".join(number(i) + ORDERED + b"h\0\x85R" for i in range(9000)) + b"u"),
+    "copies of a list": program(
+        b"}(" + PAIRS + b"".join(number(i) + ORDERED + b"h\0\x85R" for i in range(9000)) + b"u"),
     "copies of attributes": program(b"}(" + PAIRS + b"".join(
-        number(i) + ORDERED + b")R}(" + b"".join(number(j) + b"N" for j in range(20)) + b"ub" for i in range(2000)) + b"u"),
-    "copies of sizes": program(b"}(" + PAIRS + b"".join(number(i) + b"ctorch\nSize\nh\0\x85R" for i in range(9000)) + b"u"),
+        number(i) + ORDERED + b")R}(" + b"".join(number(j) + b"N" for j in range(20)) + b"ub"
+        for i in range(2000)) + b"u"),
+    "copies of sizes": program(
+        b"}(" + PAIRS + b"".join(number(i) + b"ctorch\nSize\nh\0\x85R" for i in range(9000)) + b"u"),
     "place in the memo": program(b"}r\xff\xff\xff\x7f"),
     "length of a text": program(b"}\x8d" + (2**40).to_bytes(8, "little")),
     "old, a million lists": {"generator.pth": OLD + b"\x80\x02}(" + b"]]" * 5_000_000 + b"u."},
@@ -124,9 +128,13 @@ HOSTILE = {
 }  # fmt: skip
 # What others wrote around a sound generator does not keep it from being sampled, and costs nothing.
 SOUND = {
-    "nested a million deep": ours("[" * 99_000), "nested objects": ours('{"a":' * 15_000), "not a number": ours("NaN"),
-    "twice": ours(json.dumps(OURS)[:-1] + ', "width": 1500}'), "long text": ours(json.dumps({"x": "y" * 99_000})),
-    "list of layers": ours(json.dumps({"layers": [{"inputs": 10**9}] * 2000})), "long": ours(" " * 10**7),
+    "nested a million deep": ours("[" * 99_000),
+    "nested objects": ours('{"a":' * 15_000),
+    "not a number": ours("NaN"),
+    "twice": ours(json.dumps(OURS)[:-1] + ', "width": 1500}'),
+    "long text": ours(json.dumps({"x": "y" * 99_000})),
+    "list of layers": ours(json.dumps({"layers": [{"inputs": 10**9}] * 2000})),
+    "long": ours(" " * 10**7),
     "size that is none": ours(json.dumps({"image_size": 10**4000, "size": True, "resolution": [64]})),
     "a judge of other pictures": judged(JUDGE | {"size": 32}, Discriminator(**JUDGE | {"size": 32}).state_dict()),
     "a judge that lies": judged(JUDGE | {"width": 3000}, Discriminator(**JUDGE).state_dict()),
@@ -208,7 +216,9 @@ def test_what_a_network_takes_is_told_before_it_is_made():
     # The widest place is the last layer: 16 maps of 32 x 32 px go in, 3 of 64 x 64 come out.
     assert told.size == 4 * (cost.COPIES * numbers + cost.BLOCK * (2 * 16 * 32 * 32))
     layers = [layer for layer in real.layers if isinstance(layer, nn.ConvTranspose2d)]
-    assert told.sums == sum(layer.weight.numel() * side**2 for layer, side in zip(layers, (1, 4, 8, 16, 32), strict=True))
+    assert told.sums == sum(
+        layer.weight.numel() * side**2 for layer, side in zip(layers, (1, 4, 8, 16, 32), strict=True)
+    )
     assert made == (3, 64, 64)
     assert cost.of(planned(60_000), 100)[0].size > 10**13
 
@@ -228,9 +238,13 @@ def test_the_owner_of_a_computer_may_use_all_its_memory(monkeypatch):
 # ---------------------------------------------------------------- names
 
 
-EVIL = "![x](http://evil.example/x.png)<img src=//evil.example/y.png onerror=stolen=1> https://evil.example/a www.evil.example"
+EVIL = (
+    "![x](http://evil.example/x.png)<img src=//evil.example/y.png onerror=stolen=1> https://evil.example/a "
+    "www.evil.example"
+)
 ODD_NAMES = [
-    "../../x.pth", "/etc/x.pth", "a//x.pth", "a/./x.pth", "a\\x.pth", "x" * 250 + ".pth", "x/" * 120 + "x.pth", "nul\0l.pth",
+    "../../x.pth", "/etc/x.pth", "a//x.pth", "a/./x.pth", "a\\x.pth", "x" * 250 + ".pth", "x/" * 120 + "x.pth",
+    "nul\0l.pth",
     "two\nlines.pth", "\u202ehtp.pth", "\ud800.pth", "a:b.pth", " x.pth", "a /x.pth", "日" * 80 + ".pth", "a..b.pth",
 ]  # fmt: skip
 
@@ -263,7 +277,7 @@ def test_an_endless_list_of_files_is_not_taken_in(local_hub, monkeypatch):
 
 
 def test_words_stay_words_in_a_browser(browser, tmp_path):
-    """Names of files and tensors, of runs and what is said of them: on every page that shows them, in a real browser."""
+    """Names of files and tensors, of runs and what is said of them, on every page that shows them."""
     run = finished_run()
     runs.rename(run, EVIL[: runs.MAX_NAME])
     runs.write_state(run, status=runs.FAILED, step=20, message=EVIL)

@@ -72,8 +72,8 @@ def hub_ref(text: str) -> HubRef:
         raise UserError(f"{text[:100]!r} is not the name of a repository; write it as owner/name.")
     if found[3] and not hub.nameable(found[3]):
         raise UserError(
-            f"{hub.shown(found[3])!r} is no file name that Ganvas reads: up to {hub.MAX_NAME} bytes of letters, numbers "
-            "and signs that can be seen, no colon or backslash."
+            f"{hub.shown(found[3])!r} is no file name that Ganvas reads: up to {hub.MAX_NAME} bytes of letters, "
+            "numbers and signs that can be seen, no colon or backslash."
         )
     return HubRef(found[1], found[2] or "", found[3] or "")
 
@@ -188,8 +188,8 @@ def candidates(listing: hub.Listing) -> list[hub.ListedFile]:
     wanted = [file for file in files if not NOT_GENERATORS.search(file.path)] or files
     if not wanted and all_files:
         raise UserError(
-            f"{listing.repo} has weights only under names that Ganvas does not read ({hub.shown(all_files[0].path)!r}); "
-            "its owner can rename them."
+            f"{listing.repo} has weights only under names that Ganvas does not read "
+            f"({hub.shown(all_files[0].path)!r}); its owner can rename them."
         )
     if not wanted:
         held = ", ".join(hub.shown(file.path) for file in listing.files[:5]) or "nothing"

@@ -83,5 +83,3 @@ def check(cost: Cost, what: str) -> None:
             f"{what} needs {cost.sums:.0e} sums for one picture; Ganvas allows {policy.limits().generator_sums:.0e} "
             "here, so nothing was kept."
         )
-
-

@@ -117,7 +117,9 @@ def infer(tensors: Mapping[str, Tensor], size: int | None = None) -> tuple[Infer
         )
     chain = _chained(weights)
     if chain is None:
-        shapes = "; ".join(f"{name[:40]} {'x'.join(map(str, g['weight'].shape))}" for name, g in list(weights.items())[:4])
+        shapes = "; ".join(
+            f"{name[:40]} {'x'.join(map(str, g['weight'].shape))}" for name, g in list(weights.items())[:4]
+        )
         raise UserError(
             "Its layers do not fit together as a DCGAN's do, from latents to a picture of 1, 3 or 4 channels "
             f"({shapes}...)."
@@ -156,7 +158,9 @@ def _groups(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
                 f"It has a layer {way[:80]!r} of a kind that is no part of a plain DCGAN; it cannot be sampled here."
             )
         if not all(value.is_floating_point() for value in group.values()):
-            raise UserError(f"Its layer {way[:80]!r} holds no plain numbers (it is compressed); it cannot be sampled here.")
+            raise UserError(
+                f"Its layer {way[:80]!r} holds no plain numbers (it is compressed); it cannot be sampled here."
+            )
     return groups
 
 

@@ -266,9 +266,7 @@ def _first_understood(
             return infer.infer(tensors[way], size)
         except UserError as error:
             reasons.append(str(error))
-    raise UserError(
-        f"{found.file} of {found.repo} cannot be used. {reasons[0] if reasons else 'It has no tensors.'}"
-    )
+    raise UserError(f"{found.file} of {found.repo} cannot be used. {reasons[0] if reasons else 'It has no tensors.'}")
 
 
 def _try(network: nn.Module, found: HubRef) -> None:

@@ -134,7 +134,7 @@ class _Follower(pickle._Unpickler):
         self.room, self.called = room, name
         self.storages: set[str] = set()
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> Any:  # noqa: ARG002  (only what is ALLOWED comes here)
         match name:
             case "OrderedDict":
                 return _Dictionary
@@ -160,7 +160,11 @@ class _Follower(pickle._Unpickler):
 
     def _tensor(self, numbers: int, offset: int, size: tuple, stride: tuple, *_: Any) -> None:
         whole = (offset, *size, *stride)
-        if len(whole) > 2 * MAX_DIMENSIONS or len(size) != len(stride) or any(type(n) is not int or n < 0 for n in whole):
+        if (
+            len(whole) > 2 * MAX_DIMENSIONS
+            or len(size) != len(stride)
+            or any(type(n) is not int or n < 0 for n in whole)
+        ):
             raise ValueError("a tensor of a shape that makes no sense")
         reach = sum((length - 1) * step for length, step in zip(size, stride, strict=True))
         # Strides may make few numbers look like many; they would become many as soon as they are copied.
