@@ -150,20 +150,20 @@ from core.errors import UserError
 from core.gan import load
 with visitors.asking("a" * 64):
     for repo in sys.argv[1:]:
-        began, words, before = time.monotonic(), "", len(weights.cache_entries())
+        began, words, before = time.process_time(), "", len(weights.cache_entries())
         try:
             load.open_generator(load.fetch(repo))
         except UserError as error:
             words = str(error)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         more = len(weights.cache_entries()) - before
-        print(json.dumps([words, time.monotonic() - began, peak, more]), flush=True)
+        print(json.dumps([words, time.process_time() - began, peak, more]), flush=True)
 """
 
 
 @pytest.fixture(scope="module")
 def fetched(tmp_path_factory):
-    """Case -> what was said, seconds, peak of memory in bytes above that of a harmless one, files kept."""
+    """Case -> what was said, processor seconds, peak of memory in bytes above a harmless one, files kept."""
     home = tmp_path_factory.mktemp("hostile")
     with LocalHub() as hub:
         cases = {"harmless": {"generator.pth": saved(lively(Cryptopunks()).state_dict())}, **HOSTILE, **SOUND}
