@@ -31,18 +31,22 @@ SHOWN = (look.EXAMPLES / "photos" / "pagoda.jpg", look.EXAMPLES / "gallery" / "p
 
 def _variant(kind: type, **changes: Any) -> type:
     """A kind of widget with other methods, made by `type` because Gradio's own way writes a stub file beside this."""
-    return type.__new__(type(kind), kind.__name__, (kind,), {"is_template": True, **changes})
+    return type.__new__(
+        type(kind), kind.__name__, (kind,), {"is_template": True, "GRADIO_CACHE": files.FOLDER, **changes}
+    )
 
 
-async def _checked(self: gr.Blocks, fn: Any, inputs: list, *others: Any, **named: Any) -> list:
-    """No event reads a file before it is known to be one that its sender may name."""
-    files.check(inputs)
-    return await gr.Blocks.preprocess_data(self, fn, inputs, *others, **named)
+async def _on_behalf(self: gr.Blocks, **event: Any) -> dict:
+    """An event, with the files of its sender: no other is read, and what comes of it goes to theirs."""
+    with files.of(event["request"].cookies):
+        files.check(event["inputs"])
+        return await gr.Blocks.process_api(self, **event)
 
 
-Page = _variant(gr.Blocks, preprocess_data=_checked)
+Page = _variant(gr.Blocks, process_api=_on_behalf)
 # An upload handed over as the file it is: `core.images` opens it, and knows more kinds than Gradio does.
 Picture = _variant(gr.Image, preprocess=lambda _, payload: payload and payload.path)
+Pictures, Document, Painting = _variant(gr.Gallery), _variant(gr.File), _variant(gr.Image)
 
 
 def _described_once(kind: type) -> type:
@@ -86,7 +90,7 @@ def build() -> gr.Blocks:
                     sources=["upload", "clipboard"], elem_id="photo",
                 )  # fmt: skip
                 photo_shelf = _shelf("Photos to try", "photo")
-                styles = gr.Gallery(
+                styles = Pictures(
                     [look.examples("painting")[0][0]],
                     label="Style pictures",
                     format="png",
@@ -108,7 +112,7 @@ def build() -> gr.Blocks:
                     style_weights = gr.Textbox(
                         "", label="Style weights", info="How much each style picture counts, like 2, 1. Empty: equally."
                     )
-                    restore = gr.File(
+                    restore = Document(
                         label="Drop a painting here to get its settings back", file_types=[".png"], elem_id="restore"
                     )
                 with gr.Accordion("Advanced", open=False):
@@ -179,7 +183,7 @@ def build() -> gr.Blocks:
 def _shelf(label: str, kind: str) -> gr.Gallery:
     pictures = [(str(path), title) for path, title in look.examples(kind)]
     gr.HTML(f'<p class="caption">{label}</p>', padding=False)
-    return gr.Gallery(
+    return Pictures(
         pictures, show_label=False, label=label, interactive=False, allow_preview=False, columns=7, height="auto",
         object_fit="cover", fit_columns=False, buttons=[], container=False, elem_classes="shelf",
     )  # fmt: skip
@@ -196,12 +200,15 @@ def _publish(fn: Any, inputs: list) -> None:
         allowed = f"One of {', '.join(about.choices)}." if about.choices else ""
         described.append(f"{name}: {about.help} {allowed or (about.hi is not None and about.allowed()) or ''}")
     gr.Button(visible=False).click(
-        fn, inputs, [gr.Image(visible=False, format="png"), gr.JSON(visible=False)],
+        fn, inputs, [Painting(visible=False, format="png"), gr.JSON(visible=False)],
         api_name="paint", api_description="\n    ".join([fn.__doc__, *described]), concurrency_limit=None,
     )  # fmt: skip
 
 
 # ---------------------------------------------------------------- serving
+
+
+OURS = {"routes": files.ROUTES, "openapi_url": None}  # of the app that Gradio makes: they come before its own
 
 
 def _serving() -> dict[str, Any]:
@@ -216,13 +223,15 @@ def mounted(root_path: str = "/style") -> Any:
     """The app as an ASGI app, to be mounted at `root_path`. The caller enters its lifespan."""
     from fastapi import FastAPI
 
-    return gr.mount_gradio_app(FastAPI(), files.as_launched(build()), path="/", root_path=root_path, **_serving())
+    app = FastAPI(openapi_url=None)  # which would be explained at /docs and /redoc
+    page = files.as_launched(build())
+    return gr.mount_gradio_app(app, page, path="/", root_path=root_path, app_kwargs=OURS, **_serving())
 
 
 def main() -> None:
     serving.require_free(serving.port())
-    gate = {"middleware": [Middleware(Gate)]}
-    build().launch(server_name=serving.host(), server_port=serving.port(), app_kwargs=gate, **_serving())
+    ours = {**OURS, "middleware": [Middleware(Gate)]}
+    build().launch(server_name=serving.host(), server_port=serving.port(), app_kwargs=ours, **_serving())
 
 
 if __name__ == "__main__":

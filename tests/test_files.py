@@ -1,6 +1,8 @@
 """Files that requests name, at real servers over HTTP: none is read but what was uploaded or ships with Ganvas."""
 
+import contextlib
 import os
+import re
 import time
 from pathlib import Path
 
@@ -142,3 +144,59 @@ def test_what_was_uploaded_or_ships_with_ganvas_is_read(studio):
                 answer = answered(client, event, values)
                 assert '"success":true' in answer
                 assert "notice" not in answer
+
+
+# ---------------------------------------------------------------- one visitor's and another's
+
+
+@pytest.fixture
+def strangers(studio):
+    """-> three visitors of a public studio: two with cookies of their own, and one without."""
+    anna, _ = studio
+    if not anna.cookies:
+        pytest.skip("a private studio has one owner")
+    with contextlib.ExitStack() as open_clients:
+        bert, nobody = (open_clients.enter_context(httpx.Client(base_url=anna.base_url, limits=ONCE)) for _ in "ab")
+        bert.get("/", headers={"Accept": "text/html"})
+        yield anna, bert, nobody
+
+
+def places(answer: str) -> list[str]:
+    """The addresses of all files in an answer."""
+    return re.findall(r'"url":"[^"]*(/gradio_api/file=[^"]+)"', answer)
+
+
+def test_anothers_upload_is_not_read(strangers):
+    for owner in strangers:
+        path = uploaded_here(owner)
+        assert owner.get(f"/{API}/file={path}").status_code == 200
+        for stranger in strangers:
+            if stranger is owner:
+                continue
+            for way in ("file=", "file/", f"file={path}/../"):
+                assert stranger.get(f"/{API}/{way}{path}").status_code in (403, 404)
+                assert stranger.head(f"/{API}/{way}{path}").status_code in (403, 404)
+            for event, values in events(stranger, file_at(path)):
+                assert "That file was not uploaded here" in answered(stranger, event, values), event["api_name"]
+
+
+def test_nor_what_was_made_of_it(strangers):
+    """Cards on the shelf, too, become the visitor's own when picked."""
+    for owner in strangers:
+        for event, values in events(owner, file_at(uploaded_here(owner))):
+            if event["api_name"] not in ("picked_style", "opened", "checked"):
+                continue
+            for place in places(answered(owner, event, values)):
+                assert owner.get(place).status_code == 200
+                assert not [one for one in strangers if one is not owner and one.get(place).status_code != 403]
+
+
+def test_every_file_has_an_owner(strangers, studio):
+    for path in [path for path in studio[1].rglob("*") if path.is_file()]:
+        owner = path.relative_to(studio[1]).parts[0]
+        assert owner in ("everybody", "unknown") or re.fullmatch("[0-9a-f]{64}", owner), path
+
+
+@pytest.mark.parametrize("page", ["docs", "redoc", "openapi.json", "docs/oauth2-redirect"])
+def test_developers_pages_are_closed(studio, page):
+    assert studio[0].get(f"/{page}").status_code == 404
