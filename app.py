@@ -6,7 +6,6 @@ Composition only: what pages do is in `pages/`, how paintings are shown in `styl
 all ends in `ui/`, everything else in `core/`.
 """
 
-import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
@@ -18,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 import style_app
-from core import housekeeping, policy, visitors
+from core import faults, housekeeping, policy, runs, stuck, visitors
 from ui import serving, stopping, visitor
 from ui.gate import Gate
 
@@ -31,16 +30,17 @@ visitors.known_by(visitor.of_page)
 async def _lifespan(_: st.App) -> AsyncIterator[None]:
     """Gradio's queue starts in its own lifespan; nobody enters that of a mounted app but us."""
     async with _style.router.lifespan_context(_style):
-        with stopping.tidy():
-            sweeping = asyncio.create_task(_sweep())
-            yield
-            sweeping.cancel()
+        with stopping.tidy() as ending:
 
+            def look_after_runs() -> None:
+                if not ending:
+                    runs.start_next()
 
-async def _sweep() -> None:
-    while policy.public():
-        await asyncio.to_thread(housekeeping.sweep)
-        await asyncio.sleep(housekeeping.EVERY_SECONDS)
+            with (
+                faults.again(housekeeping.sweep, housekeeping.EVERY_SECONDS),
+                faults.again(look_after_runs, stuck.LOOK_SECONDS),
+            ):
+                yield
 
 
 app = st.App(

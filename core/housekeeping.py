@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
 
-from core import device, policy, runs, tray, visitors, weights
+from core import device, faults, policy, runs, tray, visitors, weights
 
 EVERY_SECONDS = 120
 SHARE = 0.8  # what is full is emptied down to this share, so that there is room for a while
@@ -20,37 +21,46 @@ TEMPORARY = ("ganvas-", "gradio")  # what both UIs call their folders for files 
 
 
 def sweep() -> None:
-    """Clean once. What is being trained is never touched."""
+    """Clean once. What is being trained is never touched; what cannot be cleaned does not keep the rest from it."""
     limits = policy.limits()
     if not policy.public():
         return
     oldest = time.time() - 3600 * limits.hours
-    tray.forget(oldest)
-    _runs(oldest, limits.disk_all)
-    _cache(oldest, limits.cache_bytes)
-    _temporary(oldest)
-    _memory()
+    for clean in (
+        lambda: tray.forget(oldest),
+        lambda: _runs(oldest, limits.disk_all),
+        lambda: _cache(oldest, limits.cache_bytes),
+        lambda: _temporary(oldest),
+        _memory,
+    ):
+        with faults.logged():
+            clean()
 
 
 def _runs(oldest: float, most: int) -> None:
     """Those nobody has looked after since `oldest`; then, while all take too much, the oldest of them."""
+    for left in runs.half_deleted():
+        shutil.rmtree(left, ignore_errors=True)
     resting = sorted((run for run in runs.everyones() if not run.alive), key=touched)
     used = visitors.size_of(runs.home())
     crowded = used > most
     for run in resting:
         if touched(run) < oldest or (crowded and used > SHARE * most):
-            used -= visitors.size_of(run.path)
-            runs.remove(run)
+            with faults.logged():
+                size = visitors.size_of(run.path)
+                runs.remove(run)
+                used -= size
     for place in visitors.places(runs.home()):
-        for folder in (place / "runs", place):
-            with contextlib.suppress(OSError):  # not empty
-                folder.rmdir()
+        runs.forget_empty(place / "runs")
 
 
 def touched(run: runs.Run) -> float:
     """When something last happened to a run."""
-    times = [path.stat().st_mtime for name in ("config.json", "state.json") if (path := run.path / name).exists()]
-    return max(times, default=0.0)
+    times = [0.0]
+    for name in ("config.json", "state.json"):
+        with contextlib.suppress(OSError):  # not begun; deleted a moment ago
+            times.append((run.path / name).stat().st_mtime)
+    return max(times)
 
 
 def _cache(oldest: float, most: int) -> None:
@@ -58,8 +68,9 @@ def _cache(oldest: float, most: int) -> None:
     used = sum(entry.size for entry in entries)
     for entry in reversed(entries):
         if entry.name not in weights.registry() and (entry.used < oldest or used > SHARE * most):
-            entry.path.unlink(missing_ok=True)
-            used -= entry.size
+            with faults.logged():
+                entry.path.unlink(missing_ok=True)
+                used -= entry.size
 
 
 def _temporary(oldest: float) -> None:

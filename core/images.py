@@ -16,14 +16,13 @@ import math
 import os
 import re
 import unicodedata
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image, ImageFilter, PngImagePlugin
 
-from core import decode
+from core import decode, files
 from core.decode import Source
 from core.errors import UserError
 
@@ -140,18 +139,8 @@ def _written(target: str | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
     if not isinstance(target, str | os.PathLike):
         yield target
         return
-    path = Path(target)
-    part = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        with open(part, "xb") as file:
-            yield file
-        os.replace(part, path)
-    except OSError as error:
-        if error.errno is None:  # not from the system
-            raise
-        raise UserError(f"{path} cannot be written ({error.strerror}); choose another place.") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with files.writing(Path(target)) as file:
+        yield file
 
 
 # ---------------------------------------------------------------- finish
@@ -284,16 +273,26 @@ def animation(
 # ---------------------------------------------------------------- name
 
 
+NAME_BYTES = 120  # of a name made here: file systems take 255, encrypted ones 143, and something is added at times
+
+
+def cut(text: str, most: int) -> str:
+    """As much of the beginning as fits into `most` bytes; letters stay whole."""
+    return text.encode(errors="replace")[:most].decode(errors="ignore")
+
+
 def save_name(text: str, suffix: str = "") -> str:
     """A file name that every system accepts, recognisably made from `text`."""
     text = unicodedata.normalize("NFKC", text)
-    stem = re.sub(r"[^\w.-]+", "-", text).strip("-._")[:80].rstrip("-._") or "picture"
+    stem = re.sub(r"[^\w.-]+", "-", text).strip("-._")[:80]
+    stem = cut(stem, NAME_BYTES).rstrip("-._") or "picture"
     reserved = re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", stem)  # Windows devices
     return f"{'_' if reserved else ''}{stem}{suffix}"
 
 
 def unique_path(folder: str | os.PathLike, stem: str, suffix: str) -> Path:
     """A path in `folder` that is not taken: stem.png, stem-2.png, ... Write to it before asking again."""
+    stem = cut(stem, 240)  # of the 255 bytes of a name
     path, n = Path(folder, f"{stem}{suffix}"), 1
     while path.exists():
         n += 1

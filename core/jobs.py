@@ -23,7 +23,7 @@ from typing import Any
 
 from PIL import Image
 
-from core import device, policy, visitors
+from core import device, faults, policy, visitors
 from core.errors import UserError
 from core.settings import MeasureRequest, Progress, Request, Result, SampleRequest, StyleRequest
 
@@ -184,10 +184,10 @@ class _Queue:
             theirs = sum(other.asker == job.asker for other in [*self._waiting, self._running] if other)
             if not policy.within(theirs + 1, limits.jobs):
                 raise UserError(f"{theirs} jobs of yours are waiting or at work; wait for one of them, or stop it.")
-            self._waiting.append(job)
-            if self._worker is None:
+            if self._worker is None or not self._worker.is_alive():
                 self._worker = threading.Thread(target=self._work, name="ganvas-jobs", daemon=True)
                 self._worker.start()
+            self._waiting.append(job)
             self._arrived.notify()
         return job
 
@@ -217,13 +217,15 @@ class _Queue:
 
     def _work(self) -> None:
         if self._niceness and sys.platform == "linux":  # where a thread, and those it starts, can have their own
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._niceness)
+            with faults.logged():  # some sandboxes forbid it
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._niceness)
         while True:
             with self._lock:
                 self._arrived.wait_for(lambda: self._waiting)
                 job = self._running = self._waiting.popleft()
-            self._tell_waiting()
-            _run(job)
+            with faults.logged():
+                self._tell_waiting()
+                _run(job)
             with self._lock:
                 self._running = None
 
@@ -238,7 +240,8 @@ def _run(job: Job) -> None:
     job._news(state=RUNNING)
     try:
         job._context.run(_follow, job)
-    except Exception as error:  # a defect must not end the worker: the others in the queue still want their turn
+    # A defect, or a library's exit, must not end the worker: the others in the queue still want their turn.
+    except BaseException as error:
         if not isinstance(error, UserError):
             traceback.print_exc()
         # The traceback holds the engine's frames, and they hold the painting's memory for as long as the job is kept.

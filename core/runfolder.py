@@ -1,4 +1,4 @@
-"""A run's folder: what can be read in it, whatever has happened to it, and how its files are written.
+"""A run's folder: what can be read in it, whatever has happened to it, and which process works on it.
 
 Folders may be half-written, of another version, or tampered with: what makes no sense counts as not there, and links
 are not followed. Plain: no torch, no UI; who may see a run, and how its process is started, is `core.runs`'.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from filelock import FileLock, Timeout
 
+from core import files
 from core.errors import UserError
 from core.settings import TrainRequest
 
@@ -29,10 +32,9 @@ ALIVE = {CHECKING, STARTING, RUNNING}
 WRITTEN = [NEW, CHECKING, READY, QUEUED, STARTING, RUNNING, PAUSED, FINISHED, FAILED]
 
 METRICS = ("step", "seconds", "loss_d", "loss_g", "real", "fake", "images_per_second")
-
-METRICS = ("step", "seconds", "loss_d", "loss_g", "real", "fake", "images_per_second")
 BUDGET = ("steps", "seconds_per_step", "seconds_per_thousand", "seconds", "threads")
 MAX_NAME = 80
+CLOCKS = 60.0  # seconds by which a clock may have been set since a process began, where only its time is known
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Run:
     @property
     def state(self) -> dict[str, Any]:
         """What was written last, as far as it makes sense: words are words and numbers are numbers."""
-        return _sound(read_json(self.path / "state.json"), ("status", "message"))
+        return _sound(read_json(self.path / "state.json"), ("status", "message", "born"))
 
     @property
     def status(self) -> str:
@@ -80,13 +82,32 @@ class Run:
         status = state.get("status")
         if status not in WRITTEN:
             return NEW
-        if status in ALIVE and not lives(state.get("pid"), state.get("started")):
+        if status in ALIVE and not lives(state) and not self.claimed:
             return INTERRUPTED
         return status
 
     @property
     def alive(self) -> bool:
         return self.status in ALIVE
+
+    @property
+    def lock(self) -> FileLock:
+        """Held by the one process that works on this run; the system frees it however that process ends."""
+        return FileLock(self.path / "worker.lock")
+
+    @property
+    def claimed(self) -> bool:
+        """Whether a process works on it, whatever is known of that process."""
+        path = self.path / "worker.lock"
+        if path.is_symlink() or not path.is_file():
+            return False
+        try:
+            with self.lock.acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # one that cannot be opened is held by nobody
+            return False
 
     @property
     def budget(self) -> dict[str, Any]:
@@ -136,18 +157,47 @@ class Run:
 
 def process(pid: int) -> dict[str, Any]:
     """What tells this process from a later one with the same number."""
+    if sys.platform == "linux":
+        return {"pid": pid, "born": _born(pid)}
     try:
         return {"pid": pid, "started": psutil.Process(pid).create_time()}
-    except psutil.NoSuchProcess:
-        return {"pid": pid, "started": 0.0}
+    except psutil.Error:
+        return {"pid": pid}
 
 
-def lives(pid: Any, started: Any) -> bool:
+def process_of(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What `process` gave, of a state it was written into."""
+    return {name: state[name] for name in ("pid", "born", "started") if name in state}
+
+
+def lives(state: Mapping[str, Any]) -> bool:
+    """Whether the process of which a state tells is still there."""
+    pid = state.get("pid")
+    if type(pid) is not int or pid <= 0:
+        return False
+    if "born" in state:
+        return state["born"] != "" and state["born"] == _born(pid)
     try:
         found = psutil.Process(pid)
-        return found.status() != psutil.STATUS_ZOMBIE and abs(found.create_time() - started) < 2
-    except (psutil.Error, TypeError, ValueError):
+        return found.status() != psutil.STATUS_ZOMBIE and abs(found.create_time() - state["started"]) < CLOCKS
+    except (psutil.Error, KeyError, TypeError, OverflowError):
         return False
+
+
+def _born(pid: int) -> str:
+    """The boot of this machine, and the tick since then at which a process began; "" when it is over. Both stay what
+    they are when the clock is set, unlike the time of day that psutil computes of them."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        fields = stat.rpartition(")")[2].split()  # from the third on, see proc_pid_stat(5); a name may hold anything
+        ticks = "" if fields[0] in "ZX" else fields[19]
+    except (OSError, IndexError):
+        return ""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:  # some sandboxes have none
+        boot = ""
+    return ticks and f"{boot}/{ticks}"
 
 
 # ---------------------------------------------------------------- files
@@ -162,7 +212,7 @@ def control(run: Run) -> str:
 
 
 def write_state(run: Run, **state: Any) -> None:
-    write_json(run.path / "state.json", {**state, "updated": time.time()})
+    files.write_json(run.path / "state.json", {**state, "updated": time.time()}, "The state of this run")
 
 
 def named(name: str) -> str:
@@ -198,17 +248,3 @@ def _sound(found: Mapping[str, Any], words: Sequence[str] = ()) -> dict[str, Any
         for name, value in found.items()
         if (isinstance(value, str) if name in words else type(value) in (int, float) and abs(value) < 1e15)
     }
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Whole or not at all: written beside, then renamed."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

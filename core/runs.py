@@ -14,17 +14,19 @@ line. Plain: no torch, no UI; nothing of how training works. What a folder says 
     checkpoints/    step-00001234.pt                                  "
     result/         the generator: model.safetensors, config.json …   "
     log.txt         what the worker printed
+    reserve         nothing: room for last words on a full disk       written here
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,8 +34,9 @@ from typing import Any, BinaryIO
 import psutil
 from filelock import FileLock, Timeout
 
-from core import policy, visitors
+from core import files, policy, stuck, visitors
 from core.errors import UserError
+from core.files import home
 from core.images import save_name
 from core.runfolder import (  # noqa: F401  (callers say runs.Run, runs.PAUSED ...)
     ALIVE,
@@ -53,35 +56,25 @@ from core.runfolder import (  # noqa: F401  (callers say runs.Run, runs.PAUSED .
     WRITTEN,
     Run,
     control,
+    lives,
     named,
     process,
-    write_json,
     write_state,
-    write_text,
 )  # fmt: skip
 from core.settings import TrainRequest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+DELETED = ".deleted-"
 UPLOADS = "data/uploads"  # where uploaded files go, seen from the run's folder
 CLAIM_SECONDS = 5.0  # a killed worker may take a moment to be gone
+LOCK_SECONDS = 20.0  # what is done under the lock of all takes far less
+RESERVE = 16_384  # bytes
 NICENESS = 10  # of workers, below that of the pages and of paintings: nobody waits for them
 # What the networks are made of: a branch goes on with the same ones.
 FIXED = ("size", "method", "colour", "latent", "width_g", "width_d", "norm_g", "norm_d", "shape")
 
 _children: list[subprocess.Popen] = []  # kept to be reaped: a finished child nobody asks about stays a zombie
-
-
-def home() -> Path:
-    """Where runs live: `GANVAS_HOME`, or this system's place for a user's data. Not made before something is
-    written."""
-    if chosen := os.environ.get("GANVAS_HOME"):
-        return Path(chosen)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "ganvas"
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "ganvas"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "ganvas"
 
 
 # ---------------------------------------------------------------- found
@@ -105,7 +98,14 @@ def everyones() -> list[Run]:
 def _in(folder: Path) -> list[Run]:
     if not folder.is_dir():
         return []
-    return [Run(path) for path in folder.iterdir() if (path / "config.json").is_file() and not path.is_symlink()]
+    return [Run(path) for path in folder.iterdir() if _is_run(path)]
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / "config.json").is_file() and not path.is_symlink()
+    except OSError:  # another user's
+        return False
 
 
 def _time_of(path: Path) -> float:
@@ -129,38 +129,46 @@ def find(run_id: str) -> Run:
 def create(request: TrainRequest, source: Mapping[str, Any], name: str) -> Run:
     """A new run that has not begun. `source` is what `core.gan.data.prepare` takes. `UserError` when it asks for more
     than is allowed here, or when there is no room for another run."""
+    with _making(request, source, name) as run:
+        return run
+
+
+@contextlib.contextmanager
+def _making(request: TrainRequest, source: Mapping[str, Any], name: str, **more: Any) -> Iterator[Run]:
+    """A new run, to be filled; what fails on the way leaves nothing behind."""
     _allow(request, source)
     run = Run(_new_folder(name))
-    write_json(
-        run.path / "config.json",
-        {"name": named(name), "created": time.time(), "request": request.recipe(), "source": dict(source)},
-    )
-    return run
+    about = {"name": named(name), "created": time.time(), "request": request.recipe(), "source": dict(source)}
+    try:
+        _write_config(run, {**about, **more})
+        yield run
+    except BaseException:
+        remove(run)
+        raise
 
 
-def create_with(files: Sequence[tuple[str, BinaryIO]], request: TrainRequest, name: str) -> Run:
+def create_with(uploads: Sequence[tuple[str, BinaryIO]], request: TrainRequest, name: str) -> Run:
     """A new run on uploaded files, given as (name, file)."""
     limits = policy.limits()
-    total = sum(file.seek(0, os.SEEK_END) for _, file in files)
-    if not policy.within(len(files), limits.upload_files) or not policy.within(total, limits.upload_bytes):
+    total = sum(file.seek(0, os.SEEK_END) for _, file in uploads)
+    if not policy.within(len(uploads), limits.upload_files) or not policy.within(total, limits.upload_bytes):
         raise UserError(
-            f"These are {len(files)} files of {policy.megabytes(total)}; give up to {limits.upload_files} of up to "
+            f"These are {len(uploads)} files of {policy.megabytes(total)}; give up to {limits.upload_files} of up to "
             f"{policy.megabytes(limits.upload_bytes)} in all ({policy.ELSEWHERE})."
         )
-    run = create(request, {"kind": "folder", "path": UPLOADS}, name)
-    for called, file in files:
-        file.seek(0)
-        add_upload(run, called, file)
-    return run
+    with _making(request, {"kind": "folder", "path": UPLOADS}, name) as run:
+        for called, file in uploads:
+            file.seek(0)
+            add_upload(run, called, file)
+        return run
 
 
 def add_upload(run: Run, name: str, file: BinaryIO) -> None:
     """Copy one uploaded file into the run; its source is then {"kind": "folder", "path": "data/uploads"}."""
     folder = run.path / UPLOADS
-    folder.mkdir(parents=True, exist_ok=True)
-    place = folder / f"{len(list(folder.iterdir())):06d}"  # a folder each, so that equal names do not meet
-    place.mkdir()
-    with open(place / save_name(name), "wb") as copy:
+    files.make_folder(folder)
+    place = files.make_folder(folder / f"{len(list(folder.iterdir())):06d}")  # each its own: equal names do not meet
+    with files.writing(place / save_name(name), f"The file {name[:80]!r}") as copy:
         shutil.copyfileobj(file, copy)
 
 
@@ -169,13 +177,17 @@ def change(run: Run, request: TrainRequest) -> None:
     if run.status not in (NEW, READY, FAILED) or run.checkpoints():
         raise UserError(f"{run.name} has begun; branch it to go on with other settings.")
     policy.check(request)
-    write_json(run.path / "config.json", {**run.config, "request": request.recipe()})
+    _write_config(run, {**run.config, "request": request.recipe()})
     write_state(run, status=NEW)
 
 
 def rename(run: Run, name: str) -> None:
     """Give it another name; its folder stays where it is."""
-    write_json(run.path / "config.json", {**run.config, "name": named(name)})
+    _write_config(run, {**run.config, "name": named(name)})
+
+
+def _write_config(run: Run, config: Mapping[str, Any]) -> None:
+    files.write_json(run.path / "config.json", config, "The settings of this run", sure=True)
 
 
 def branch(run: Run, step: int, changes: Mapping[str, Any], name: str) -> Run:
@@ -192,14 +204,13 @@ def branch(run: Run, step: int, changes: Mapping[str, Any], name: str) -> Run:
             raise UserError(f"A branch goes on with the same networks, so {field} cannot change; start a new run.")
     if request.steps <= step:
         raise UserError(f"The branch begins at step {step} and would end at {request.steps}; choose more steps.")
-    new = create(request, run.config["source"], name)
-    (new.path / "checkpoints").mkdir()
-    (new.path / "data").mkdir()
-    for path in [checkpoint, *(run.path / "data" / part for part in ("images.u8", "report.json", "preview.png"))]:
-        _linked(path, new.path / path.relative_to(run.path))
-    write_json(new.path / "config.json", {**new.config, "branch_of": run.id, "branched_at": step})
-    write_state(new, status=PAUSED, step=step)
-    return new
+    with _making(request, run.config["source"], name, branch_of=run.id, branched_at=step) as new:
+        for path in [checkpoint, *(run.path / "data" / part for part in ("images.u8", "report.json", "preview.png"))]:
+            target = new.path / path.relative_to(run.path)
+            files.make_folder(target.parent)
+            _linked(path, target)
+        write_state(new, status=PAUSED, step=step)
+        return new
 
 
 def delete(run: Run) -> None:
@@ -212,11 +223,25 @@ def delete(run: Run) -> None:
 
 
 def remove(run: Run) -> None:
-    """Take a run's folder away, whosever it is."""
-    # Renamed first: what a full or slow disk leaves half deleted is not a run any more.
-    doomed = run.path.with_name(f".deleted-{run.id}-{time.time_ns()}")
-    os.rename(run.path, doomed)
+    """Take a run's folder away, whosever it is, and the folders it was the last in."""
+    # Renamed first: what a slow disk, or a killed process, leaves half deleted is not a run any more.
+    doomed = run.path.with_name(f"{DELETED}{time.time_ns()}")
+    with files.in_words(f"The folder {run.id}", run.path.parent, "deleted from"):
+        os.rename(run.path, doomed)
     shutil.rmtree(doomed, ignore_errors=True)
+    forget_empty(run.path.parent)
+
+
+def forget_empty(runs: Path) -> None:
+    """A folder of runs, and its owner's, where nothing is left in them."""
+    for empty in (runs, runs.parent):
+        with contextlib.suppress(OSError):
+            empty.rmdir()
+
+
+def half_deleted() -> list[Path]:
+    """What is left of runs whose deleting did not come to its end."""
+    return [path for place in visitors.places(home()) for path in (place / "runs").glob(f"{DELETED}*")]
 
 
 # ---------------------------------------------------------------- what is allowed here
@@ -289,8 +314,7 @@ def interrupt() -> list[Run]:
     """Tell all workers to save and end, because the system does; -> their runs, which count as interrupted then."""
     interrupted = [run for run in everyones() if run.alive]
     for run in interrupted:
-        with contextlib.suppress(psutil.Error, KeyError):
-            psutil.Process(run.state["pid"]).terminate()
+        _signal(run, psutil.Process.terminate)
     return interrupted
 
 
@@ -300,11 +324,15 @@ def end(interrupted: Sequence[Run], seconds: float) -> None:
     while any(run.alive for run in interrupted):
         if time.monotonic() > until:
             for run in interrupted:
-                with contextlib.suppress(psutil.Error, KeyError):
-                    if run.alive:
-                        psutil.Process(run.state["pid"]).kill()
+                _signal(run, psutil.Process.kill)
             return
         time.sleep(0.05)
+
+
+def _signal(run: Run, how: Callable[[psutil.Process], None]) -> None:
+    with contextlib.suppress(psutil.Error):
+        if lives(state := run.state):  # else its number may be another process's by now
+            how(psutil.Process(state["pid"]))
 
 
 def _spawn_or_queue(run: Run) -> None:
@@ -315,15 +343,32 @@ def _spawn_or_queue(run: Run) -> None:
 
 
 def start_next() -> None:
-    """Start the run that has waited longest, if none trains. Called by workers at their end and by pages, so that a
-    killed worker does not hold up the queue."""
+    """Start the run that has waited longest, if none trains. Called by workers at their end, and by pages and the
+    server now and then, so that no worker that was killed, or does nothing any more, holds up the queue."""
     _children[:] = [child for child in _children if child.poll() is None]
-    if not _waiting():
+    found = {run: run.status for run in everyones()}
+    if policy.public() or QUEUED in found.values():
+        for run in [run for run, status in found.items() if status in ALIVE]:
+            stuck.give_up(run)
+    if QUEUED not in found.values():
         return
     with _lock():
         waiting = _waiting()
         if waiting and not any(run.status in (STARTING, RUNNING) for run in everyones()):
-            _spawn(waiting[0], STARTING)
+            _spawn_first(waiting)
+
+
+def _spawn_first(waiting: Sequence[Run]) -> None:
+    """The first that can be started: one that cannot does not hold up the others."""
+    refused = None
+    for run in waiting:
+        try:
+            return _spawn(run, STARTING)
+        except UserError as error:
+            refused = refused or error
+            with contextlib.suppress(UserError):
+                write_state(run, **{**run.state, "status": FAILED, "message": str(error)})
+    raise refused
 
 
 def _waiting() -> list[Run]:
@@ -344,20 +389,24 @@ def pause(run: Run) -> None:
     if run.status == QUEUED:
         write_state(run, **{**run.state, "status": PAUSED if run.checkpoints() else NEW})
     elif run.alive:
-        write_text(run.path / "control", "pause")
+        _tell(run, "pause")
 
 
 def stop(run: Run) -> None:
     """Finish here: make the generator of what has been learned so far. Works for a paused run too."""
     if run.alive:
-        write_text(run.path / "control", "stop")
+        _tell(run, "stop")
     elif run.checkpoints():
         with _lock():
-            write_text(run.path / "control", "stop")
+            _tell(run, "stop")
             if policy.public():
                 _spawn_or_queue(run)
             else:
                 _spawn(run, STARTING)
+
+
+def _tell(run: Run, what: str) -> None:
+    files.write_text(run.path / "control", what, f"The word to {what} this run")
 
 
 def _spawn(run: Run, status: str, *options: str) -> None:
@@ -366,17 +415,29 @@ def _spawn(run: Run, status: str, *options: str) -> None:
     detached: dict[str, Any] = {"start_new_session": True}
     if os.name == "nt":
         detached = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
-    with open(run.path / "log.txt", "ab") as log:
+    if not (run.path / "reserve").is_file():
+        files.write_bytes(run.path / "reserve", os.urandom(RESERVE), "What training needs first")
+    with files.in_words("The log of this run", run.path):
+        log = open(run.path / "log.txt", "ab")  # noqa: SIM115  (only its opening is a matter of the disk)
+    try:
         child = subprocess.Popen(
             [sys.executable, "-m", "core", "train", *options, str(run.path)],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True, **detached,
         )  # fmt: skip
+    except OSError as error:
+        raise UserError(f"No process can be started for {run.name} ({error.strerror}); try again later.") from error
+    finally:
+        log.close()
     if os.name == "posix":
         os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
     with contextlib.suppress(OSError):  # Linux shares the processor among sessions first, and this one has its own
         Path(f"/proc/{child.pid}/autogroup").write_text(str(NICENESS))
     _children.append(child)
-    write_state(run, **{**run.state, "status": status, "message": "", **process(child.pid)})
+    try:
+        write_state(run, **{**run.state, "status": status, "message": "", **process(child.pid)})
+    except UserError:
+        child.kill()  # nobody would know of it
+        raise
 
 
 # ---------------------------------------------------------------- for the worker
@@ -384,34 +445,44 @@ def _spawn(run: Run, status: str, *options: str) -> None:
 
 @contextlib.contextmanager
 def claimed(run: Run) -> Iterator[None]:
-    """Held by the one process that works on this run; the system frees it however that process ends."""
-    try:
-        with FileLock(run.path / "worker.lock", timeout=CLAIM_SECONDS):
-            yield
-    except Timeout:
-        raise UserError(f"{run.name} is being trained by another process; wait for it or pause it there.") from None
+    """By the one process that works on this run, and only one can."""
+    with contextlib.ExitStack() as held:
+        try:
+            with files.in_words("The lock of this run", run.path):
+                held.enter_context(run.lock.acquire(timeout=CLAIM_SECONDS))
+        except Timeout:
+            raise UserError(f"{run.name} is being trained by another process; wait for it or pause it there.") from None
+        yield
 
 
 # ---------------------------------------------------------------- files
 
 
-def _lock() -> FileLock:
-    folder = home() / "runs"
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / ".lock")  # one for everybody
+@contextlib.contextmanager
+def _lock() -> Iterator[None]:
+    """One for everybody."""
+    folder = files.make_folder(home() / "runs")
+    with contextlib.ExitStack() as held:
+        try:
+            with files.in_words("The lock of all runs", folder):
+                held.enter_context(FileLock(folder / ".lock", timeout=LOCK_SECONDS))
+        except Timeout:
+            raise UserError("Other runs are being started just now; try again in a minute.") from None
+        yield
 
 
 def _new_folder(name: str) -> Path:
-    place, stem = folder(), save_name(named(name)).lower()
-    place.mkdir(parents=True, exist_ok=True)
-    n = 1
-    while True:
-        path = place / (stem if n == 1 else f"{stem}-{n}")
-        try:
-            path.mkdir()
-            return path
-        except FileExistsError:
-            n += 1
+    place, stem = folder(), save_name(named(name).lower())
+    try:
+        files.make_folder(place)
+        with files.in_words("A folder for this run", place, "made in"):
+            for path in itertools.chain([place / stem], (place / f"{stem}-{n}" for n in itertools.count(2))):
+                with contextlib.suppress(FileExistsError):
+                    path.mkdir()
+                    return path
+    except UserError:
+        forget_empty(place)
+        raise
 
 
 def _linked(source: Path, target: Path) -> None:
@@ -419,4 +490,5 @@ def _linked(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        shutil.copyfile(source, target)
+        with files.in_words("What the branch goes on from", target.parent):
+            shutil.copyfile(source, target)

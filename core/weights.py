@@ -19,8 +19,6 @@ import json
 import os
 import re
 import shutil
-import sys
-import tempfile
 import threading
 import time
 import tomllib
@@ -29,9 +27,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import hub, policy, visitors
+from core import files, hub, policy, visitors
 from core.errors import UserError
 from core.fetches import OnBytes
+from core.files import PART
 from core.layout import Slot, coalesced, read_layout
 
 if typing.TYPE_CHECKING:
@@ -232,16 +231,7 @@ class Cached:
     used: float
 
 
-def cache_dir() -> Path:
-    """`GANVAS_CACHE`, or the place this system keeps for such things. Not made before something is written."""
-    if chosen := os.environ.get("GANVAS_CACHE"):
-        return Path(chosen)
-    home = Path(os.path.expanduser("~"))
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "ganvas"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "ganvas" / "Cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "ganvas"
+cache_dir = files.cache
 
 
 def cached(name: str) -> Path | None:
@@ -322,7 +312,6 @@ def delete_cached(name: str) -> None:
             raise UserError(f"{item.path} could not be deleted ({error.strerror}); delete it by hand.") from None
 
 
-PART = ".part"  # how the name of a file ends that is not complete yet
 FRESH = 600.0  # seconds after its use for which nothing makes room for others
 A_DAY = 24 * 3600.0
 
@@ -367,30 +356,18 @@ def _touch(path: Path) -> None:
 @contextlib.contextmanager
 def _writing(path: Path, size: int) -> Iterator[typing.BinaryIO]:
     """A file that has its name only when it is complete; whatever the disk has against it is a `UserError`."""
-    part = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for left in path.parent.glob(f"*{PART}"):  # by a process that was killed
-            with contextlib.suppress(FileNotFoundError):  # another visitor's fetch, over by now
-                if time.time() - left.stat().st_mtime > A_DAY:
-                    left.unlink()
+    files.make_folder(path.parent)
+    for left in path.parent.glob(f"*{PART}"):  # by a process that was killed
+        with contextlib.suppress(FileNotFoundError):  # another visitor's fetch, over by now
+            if time.time() - left.stat().st_mtime > A_DAY:
+                left.unlink()
+    with contextlib.ExitStack() as written:
         with _room:
             _make_room(path, size)
-            file = tempfile.NamedTemporaryFile(dir=path.parent, suffix=PART, delete=False)  # noqa: SIM115 (closed below)
-            part = Path(file.name)
-            _growing[part] = size
-        with file:
-            yield file
-        os.replace(part, path)
-    except OSError as error:
-        raise UserError(
-            f"{path.name} could not be written to {cache_dir()} ({error.strerror or error}); make room or "
-            "allow it, or let GANVAS_CACHE name another folder."
-        ) from None
-    finally:
-        if part:
-            part.unlink(missing_ok=True)
-            _growing.pop(part, None)
+            file = written.enter_context(files.writing(path))
+            _growing[part := Path(file.name)] = size
+            written.callback(_growing.pop, part)
+        yield file
 
 
 _room = threading.Lock()

@@ -20,7 +20,8 @@ PRESETS = {"small": "Small sets, on a processor", "paper": "As in the DCGAN pape
 
 def main() -> None:
     st.title("Train")
-    runs.start_next()
+    with train_look.telling():
+        runs.start_next()
     everything = {run.id: run for run in runs.all_runs()}
     names = Counter(run.name for run in everything.values())
     ids = [None, *everything]
@@ -91,7 +92,8 @@ def one_run(run: runs.Run) -> None:
 
 def watched(run: runs.Run, status: str) -> None:
     """What changes while a run is worked on. When its status changes, the whole page is drawn anew."""
-    runs.start_next()
+    with train_look.telling():
+        runs.start_next()
     if run.status != status:
         st.rerun()
     st.badge(train_look.WORDS[status], color=train_look.COLOURS.get(status, "grey"))

@@ -4,6 +4,7 @@ import copy
 import itertools
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from core import policy, runs
+from core.errors import UserError
 from core.gan import checkpoint, worker
 from core.gan.networks import build
 from core.gan.train import Training, train
@@ -294,20 +296,22 @@ def test_a_full_disk_keeps_the_checkpoint_before(accelerator, pictures, tmp_path
 
     monkeypatch.setattr(os, "fsync", full)
     training.step()
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UserError, match="The checkpoint could not be written.*the disk is full"):
         checkpoint.save(run, training.state(), 0.0)
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-00000000.pt"]
     assert checkpoint.newest(run, accelerator.device)["steps"] == 0
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
 def test_torchs_own_words_for_a_full_disk_are_understood(accelerator, pictures, tmp_path, monkeypatch):
     run, training = runs.Run(tmp_path), Training(TrainRequest(**TINY), pictures, accelerator)
-    (tmp_path / "checkpoints").mkdir()
-    os.symlink("/dev/full", tmp_path / "checkpoints" / "step-00000000.part")
-    with pytest.raises(OSError, match=r"."):
-        checkpoint.save(run, training.state(), 0.0)
-    assert not run.checkpoints()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(UserError, match="The checkpoint could not be written.*ulimit"):
+            checkpoint.save(run, training.state(), 0.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
 def test_checkpoints_are_thinned_but_first_and_newest_stay(accelerator, pictures, tmp_path):

@@ -485,7 +485,7 @@ def test_a_failed_save_leaves_the_file_before_it(tmp_path):
         images.write_png(scene(mode="CMYK").convert("YCbCr"), path, RECIPE)
     assert path.read_bytes() == b"the one before"
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(UserError, match="cannot be written"):
+    with pytest.raises(UserError, match="out.png could not be written to .*no such folder"):
         images.write_png(scene(), tmp_path / "no such folder" / "out.png", RECIPE)
 
 
@@ -671,15 +671,19 @@ def test_a_time_lapse_is_bounded_and_can_stop_at_the_end(format):
         ("con", "_con.png"),
         ("a\0b\nc", "a-b-c.png"),
         ("x" * 300, "x" * 80 + ".png"),
+        ("あ" * 300, "あ" * 40 + ".png"),
+        ("aあ" * 300, "aあ" * 30 + ".png"),
+        ("\ud800", "picture.png"),
     ],
 )
 def test_save_name(text, name):
     assert images.save_name(text, ".png") == name
 
 
-def test_two_results_of_one_name_do_not_collide(tmp_path):
+@pytest.mark.parametrize(("stem", "kept"), [("photo", "photo"), ("あ" * 84, "あ" * 80)])
+def test_two_results_of_one_name_do_not_collide(tmp_path, stem, kept):
     paths = []
     for _ in range(3):
-        paths.append(images.unique_path(tmp_path, "photo", ".png"))
+        paths.append(images.unique_path(tmp_path, stem, ".png"))
         images.write_png(scene(), paths[-1], {})
-    assert [p.name for p in paths] == ["photo.png", "photo-2.png", "photo-3.png"]
+    assert [p.name for p in paths] == [f"{kept}.png", f"{kept}-2.png", f"{kept}-3.png"]

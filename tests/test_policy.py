@@ -335,3 +335,30 @@ def test_nothing_goes_in_private_mode():
     old(run.path / "config.json", 24 * 365)
     housekeeping.sweep()
     assert runs.all_runs() == [run]
+
+
+def test_one_runs_fault_does_not_end_the_sweep(public, monkeypatch, capsys):
+    with visitors.asking(ANNA):
+        kept = [runs.create(TrainRequest(), DRAWN, str(number)) for number in range(3)]
+    for number, run in enumerate(kept):
+        old(run.path / "config.json", 30 - number)
+    real = runs.remove
+
+    def stubborn(run):
+        if run == kept[0]:
+            raise OSError(36, "File name too long")
+        real(run)
+
+    (kept[0].path.parent / ".deleted-1" / "data").mkdir(parents=True)
+    monkeypatch.setattr(runs, "remove", stubborn)
+    monkeypatch.setattr(tray, "forget", lambda _: 1 / 0)
+    monkeypatch.setattr(housekeeping, "_temporary", lambda _: 1 / 0)
+    collected = []
+    monkeypatch.setattr(housekeeping, "_memory", lambda: collected.append(1))
+    housekeeping.sweep()
+    assert runs.everyones() == kept[:1]
+    assert collected
+    assert not list(kept[0].path.parent.glob(".deleted*")), "what was half deleted goes too"
+    said = capsys.readouterr().err
+    assert said.count("ZeroDivisionError") == 2
+    assert "File name too long" in said

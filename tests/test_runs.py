@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
-from core import runs
+from core import runs, stuck
 from core.errors import UserError
+from core.runfolder import Run
 from core.settings import TrainRequest
 
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
@@ -70,6 +72,26 @@ def test_no_name_leaves_the_folder(name):
     assert run.path.parent == runs.home() / "runs"
 
 
+@pytest.mark.parametrize("name", ["猫" * 78, "🐈a" * 40, "ﷺ" * 80, "İ" * 80, "x" * 80, "ä" * 80])
+def test_a_run_of_any_name_can_be_made_and_removed(name):
+    """File systems take 255 bytes; letters have up to four, and what is written beside or deleted is called longer."""
+    several = [new(name) for _ in range(3)]
+    assert several[0].name == name
+    assert {run.path.parent for run in several} == {runs.home() / "runs"}
+    assert all(len(run.id.encode()) < 200 for run in several)
+    for run in several:
+        runs.delete(run)
+    assert not runs.home().exists(), "no empty folder is left"
+
+
+def test_a_run_whose_folder_has_the_longest_name_can_be_removed():
+    """Made by an earlier version, or by hand."""
+    old = Run(new().path.rename(runs.home() / "runs" / ("あ" * 85)))
+    runs.rename(old, "Cats")
+    runs.delete(old)
+    assert runs.all_runs() == []
+
+
 def test_nothing_is_made_by_looking():
     assert runs.all_runs() == []
     assert not runs.home().exists()
@@ -118,8 +140,50 @@ def test_another_process_with_the_same_number_is_not_the_worker():
     mine = runs.process(os.getpid())
     runs.write_state(run, status=runs.RUNNING, **mine)
     assert run.status == runs.RUNNING
-    runs.write_state(run, status=runs.RUNNING, **{**mine, "started": mine["started"] - 1000})
-    assert run.status == runs.INTERRUPTED
+    for other in ({"pid": mine["pid"], "born": f"{mine['born']}0"}, {"pid": mine["pid"], "born": ""},
+                  {"pid": mine["pid"], "started": psutil.Process().create_time() - 1000}, {"pid": mine["pid"]}):  # fmt: skip
+        runs.write_state(run, status=runs.RUNNING, **other)
+        assert run.status == runs.INTERRUPTED
+
+
+def test_a_clock_that_is_set_ends_no_worker(monkeypatch, spawned):
+    """What psutil says of a process's beginning moves with the clock; a second training would start."""
+    first, second = new("first"), new("second")
+    runs.start(first)
+    before = psutil.Process.create_time
+    for step in (-7, 7, 86_400):
+        monkeypatch.setattr(psutil.Process, "create_time", lambda self, step=step: before(self) + step)
+        assert first.status == runs.STARTING
+        runs.start(second)
+        assert (second.status, spawned) == (runs.QUEUED, ["first"])
+
+
+def test_a_state_of_an_earlier_version_is_read(monkeypatch):
+    run = new()
+    runs.write_state(run, status=runs.RUNNING, pid=os.getpid(), started=psutil.Process().create_time() - 8)
+    assert run.status == runs.RUNNING
+
+
+def test_while_a_worker_holds_its_lock_no_other_training_starts(spawned):
+    """Whatever became of what is known of it: an earlier version's clock, another container's numbers."""
+    first, second = new("first"), new("second")
+    code = (
+        "import sys, pathlib; from core import runs\n"
+        "with runs.claimed(runs.Run(pathlib.Path(sys.argv[1]))): print(1, flush=True); input()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(first.path)], stdin=-1, stdout=-1, text=True) as worker:
+        worker.stdout.readline()
+        runs.write_state(first, status=runs.RUNNING, pid=2**22, started=1.0)
+        assert first.alive
+        runs.start(first)
+        runs.start(second)
+        runs.start_next()
+        assert (second.status, spawned) == (runs.QUEUED, [])
+        runs.end(runs.interrupt(), 0)  # it cannot be told apart from others by its number: nobody is hurt
+        worker.kill()
+    assert first.status == runs.INTERRUPTED
+    runs.start_next()
+    assert spawned == ["second"]
 
 
 def test_pause_and_stop_are_said_in_the_folder(spawned):
@@ -236,9 +300,9 @@ def test_uploads_with_equal_and_dangerous_names_all_arrive():
     for name in ("cat.png", "cat.png", "../../cat.png", "/etc/passwd", "C:\\cat.png", "..", ""):
         runs.add_upload(run, name, io.BytesIO(b"cat"))
     uploads = run.path / "data" / "uploads"
-    files = [path for path in uploads.rglob("*") if path.is_file()]
-    assert len(files) == 7
-    assert all(uploads in path.resolve().parents for path in files)
+    arrived = [path for path in uploads.rglob("*") if path.is_file()]
+    assert len(arrived) == 7
+    assert all(uploads in path.resolve().parents for path in arrived)
 
 
 def test_states_are_whole_or_not_there_for_a_reader():
@@ -273,3 +337,61 @@ def test_home_is_this_systems_place(monkeypatch):
 def test_looking_after_runs_needs_no_torch():
     code = "import sys; from core import runs; from core.gan import cli, data; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+# ---------------------------------------------------------------- workers that stand still
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """A computer on which 20 seconds between looks take no time: looks() looks so many times."""
+    clock = [1000.0]
+    monkeypatch.setattr(stuck.time, "monotonic", lambda: clock[0])
+
+    def look(times):
+        for _ in range(times):
+            runs.start_next()
+            clock[0] += stuck.LOOK_SECONDS
+
+    return look
+
+
+def until(true):
+    end = time.perf_counter() + 20
+    while not true():
+        assert time.perf_counter() < end
+        time.sleep(0.01)
+
+
+def test_a_stopped_worker_gives_up_its_place(spawned, looks):
+    first, second = new("first"), new("second")
+    runs.start(first)
+    worker = psutil.Process(first.state["pid"])
+    until(lambda: worker.status() == psutil.STATUS_SLEEPING and worker.num_threads() == 1)
+    worker.suspend()
+    end(paused := new("paused"), runs.PAUSED)
+    looks(3 * stuck.LOOKS)
+    assert first.alive, "nobody waits for its place"
+    runs.start(second)
+    looks(stuck.LOOKS)
+    assert first.alive
+    looks(1)
+    assert (first.status, second.status, spawned) == (runs.INTERRUPTED, runs.STARTING, ["first", "second"])
+    assert "did nothing for 5 minutes" in first.state["message"]
+    assert paused.status == runs.PAUSED
+
+
+def test_an_honest_slow_worker_keeps_its_place(spawned, looks, monkeypatch):
+    """It uses a little of a processor between any two looks, whatever it is at; and a look too many counts for none."""
+    first, second = new("first"), new("second")
+    runs.start(first)
+    runs.start(second)
+    used = [5.0]
+    monkeypatch.setattr(psutil.Process, "cpu_times", lambda self: (used[0], 0.0, 0.0, 0.0))
+    for _ in range(3):
+        looks(stuck.LOOKS - 1)  # it waits for a network, say
+        used[0] += 0.5
+        looks(1)
+    for _ in range(3 * stuck.LOOKS):
+        runs.start_next()
+    assert (first.status, second.status) == (runs.STARTING, runs.QUEUED)

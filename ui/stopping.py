@@ -13,11 +13,11 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
-from core import jobs, policy, runs
+from core import faults, jobs, policy, runs
 from ui import gate
 
 JOB_SECONDS = 4.0  # for the job at work: a large painting's step may take that long
@@ -25,8 +25,8 @@ SECONDS = 7.0  # for all, workers that save included
 
 
 @contextlib.contextmanager
-def tidy() -> Iterator[None]:
-    """While the server runs: the signals that end it first end what it has at work."""
+def tidy() -> Iterator[Sequence[Any]]:
+    """While the server runs: the signals that end it first end what it has at work. Yields what is empty until then."""
     ending: list[threading.Thread] = []
     before: dict[int, Any] = {}
 
@@ -41,7 +41,7 @@ def tidy() -> Iterator[None]:
         for number in (signal.SIGTERM, signal.SIGINT):
             before[number] = signal.signal(number, told)
     try:
-        yield
+        yield ending
     finally:
         for thread in ending:
             thread.join()
@@ -51,7 +51,11 @@ def tidy() -> Iterator[None]:
 
 def _end(number: int) -> None:
     until = time.monotonic() + SECONDS
-    gate.stop()
-    workers = runs.interrupt() if number == signal.SIGTERM or policy.public() else []
-    jobs.close(JOB_SECONDS)
+    workers: Sequence[runs.Run] = ()
+    with faults.logged():
+        gate.stop()
+    with faults.logged():
+        workers = runs.interrupt() if number == signal.SIGTERM or policy.public() else ()
+    with faults.logged():
+        jobs.close(JOB_SECONDS)
     runs.end(workers, until - time.monotonic())

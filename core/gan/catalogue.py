@@ -17,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from core import hub, images, policy, runs, visitors, weights
+from core import files, hub, images, policy, runs, visitors, weights
 from core.errors import UserError
 from core.gan import points
 from core.settings import Result, SampleRequest
@@ -159,9 +159,8 @@ def note(ref: str) -> None:
     """Whoever is asking has fetched this generator: in public mode the cache is everybody's, the list is not."""
     if not policy.public() or ref in {choice.ref for choice in fetched()}:
         return
-    _noted().parent.mkdir(parents=True, exist_ok=True)
-    with open(_noted(), "a", encoding="utf-8") as file:
-        file.write(f"{ref}\n")
+    files.make_folder(_noted().parent)
+    files.append(_noted(), f"{ref}\n", "What you fetched")
 
 
 def _noted() -> Path:

@@ -16,33 +16,23 @@ from typing import Any
 
 import torch
 
-from core import policy
+from core import files, policy
 from core.runs import Run
 
 
 def save(run: Run, state: dict[str, Any], seconds: float, score: float | None = None) -> None:
-    """Written beside, forced to the disk, renamed, and only then are older ones thinned: neither a full disk
-    (`OSError`) nor a lost process costs the previous checkpoint. `score`: how far from real, where it was judged."""
-    folder = run.path / "checkpoints"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"step-{state['steps']:08d}.pt"
-    part = path.with_suffix(".part")
-    try:
-        with open(part, "wb") as file:
-            try:
-                torch.save({**state, "seconds": seconds}, file)
-            except RuntimeError as error:  # how torch's writer tells of a full disk
-                raise OSError(f"the checkpoint could not be written: {error}") from error
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-        _sync_folder(folder)
-    finally:
-        part.unlink(missing_ok=True)
+    """Forced to the disk, and only then are older ones thinned: neither a full disk (`UserError`) nor a lost process
+    costs the previous checkpoint. `score`: how far from real, where it was judged."""
+    folder = files.make_folder(run.path / "checkpoints")
+    with files.writing(folder / f"step-{state['steps']:08d}.pt", "The checkpoint", sure=True) as file:
+        try:
+            torch.save({**state, "seconds": seconds}, file)
+        except RuntimeError as error:  # torch's writer at times wraps what the file said
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
     if score is not None:
-        part = folder / "scores.part"
-        part.write_text(json.dumps({**_scores(run), str(state["steps"]): score}))
-        os.replace(part, folder / "scores.json")
+        files.write_json(folder / "scores.json", {**_scores(run), str(state["steps"]): score}, "The checkpoint's score")
     _thin(run)
 
 
@@ -52,7 +42,8 @@ def newest(run: Run, device: torch.device) -> dict[str, Any] | None:
         try:
             return read(path, device)
         except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-            print(f"{path.name} cannot be read ({error}); trying the one before.", flush=True)
+            with contextlib.suppress(OSError):  # a full disk, where the log is too
+                print(f"{path.name} cannot be read ({error}); trying the one before.", flush=True)
             with contextlib.suppress(OSError):
                 os.replace(path, path.with_suffix(".damaged"))
     return None
@@ -83,14 +74,3 @@ def _thin(run: Run) -> None:
         inner = [i for i in range(1, len(steps) - 2) if steps[i] != kept]
         closest = min(inner, key=lambda i: steps[i + 1] - steps[i - 1])
         checkpoints[closest][1].unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """The renaming itself has to reach the disk; Windows cannot open folders and does not need it."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

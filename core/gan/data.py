@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from core import images, policy, runs
+from core import files, images, policy, runs
 from core.errors import UserError
 from core.gan import dicebear
 from core.settings import Progress, TrainRequest
@@ -227,15 +227,13 @@ def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Iter
     {"kind": "download", "name"}. Pictures appear once, duplicates (equal pixels after preparation) are left out.
     Raises `UserError` when fewer than `MINIMUM` different pictures remain.
     """
-    folder = run / "data"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = files.make_folder(run / "data")
     total, candidates = _candidates(source, request, run)
     counts = dict.fromkeys(("duplicates", "too_small", "odd_shapes", "grey", "transparent", "unusable"), 0)
     problems: list[str] = []
     previews: list[np.ndarray] = []
     seen: set[bytes] = set()
-    part = folder / "images.u8.part"
-    with _room(), open(part, "wb") as file, contextlib.closing(candidates):
+    with files.writing(folder / "images.u8", "The pictures", sure=True) as file, contextlib.closing(candidates):
         for done, one in enumerate(candidates, 1):
             if done % 64 == 0:
                 yield Progress(done, total, note="Preparing pictures")
@@ -255,12 +253,8 @@ def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Iter
                 ("transparent", one.transparent),
             ):  # fmt: skip
                 counts[name] += is_so
-        file.flush()
-        os.fsync(file.fileno())
-    if len(seen) < MINIMUM:
-        part.unlink()
-        raise UserError(_too_few(len(seen), total, counts["duplicates"], problems))
-    os.replace(part, folder / "images.u8")
+        if len(seen) < MINIMUM:
+            raise UserError(_too_few(len(seen), total, counts["duplicates"], problems))
     images.write_png(_sheet(previews), folder / "preview.png", {})
     report = Report(
         source=source.get("label") or _label(source),
@@ -273,7 +267,7 @@ def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Iter
         advice=advice(len(seen), request),
         **counts,
     )
-    _write_report(folder, report)
+    files.write_json(folder / "report.json", asdict(report), "The check-up")
     yield report
 
 
@@ -312,12 +306,6 @@ def read_report(run: Path) -> Report | None:
     return report if sound and all(isinstance(problem, str) for problem in report.problems) else None
 
 
-def _write_report(folder: Path, report: Report) -> None:
-    part = folder / "report.json.part"
-    part.write_text(json.dumps(asdict(report), indent=1), encoding="utf-8")
-    os.replace(part, folder / "report.json")
-
-
 def _sheet(previews: list[np.ndarray]) -> Image.Image:
     times = max(1, 64 // previews[0].shape[0])
     enlarged = [np.squeeze(p.repeat(times, 0).repeat(times, 1)) for p in previews]
@@ -338,12 +326,3 @@ def _too_few(usable: int, total: int, duplicates: int, problems: list[str]) -> s
     reasons += [problems[0].rstrip(".")] if problems else []
     why = f" ({'; '.join(reasons)})" if reasons else ""
     return f"{usable} of {total} files can be used{why}; at least {MINIMUM} different pictures are needed, so add more."
-
-
-@contextlib.contextmanager
-def _room() -> Iterator[None]:
-    """A full disk, in words."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"The pictures cannot be written ({error.strerror}); make room on the disk.") from error

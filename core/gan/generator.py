@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 import torch
 from PIL import Image
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from core import images
+from core import files, images
 from core.errors import UserError
 from core.gan import cost
 from core.gan.catalogue import JUDGE
@@ -35,12 +36,12 @@ TILE = 64  # px: smaller pictures are enlarged on sheets, each pixel becoming a 
 
 def save(generator: Generator, folder: Path, samples: Sequence[Image.Image], recipe: Mapping[str, Any]) -> None:
     """Write the folder. `recipe` is the training request's, with `data`, `steps_made` and `seconds` added."""
-    folder.mkdir(parents=True, exist_ok=True)
+    files.make_folder(folder)
     tensors = {name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()}
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "config.json").write_text(json.dumps(generator.config, indent=2) + "\n")
+    files.write_text(folder / "config.json", json.dumps(generator.config, indent=2) + "\n")
     images.write_png(sheet(samples), folder / "samples.png", recipe)
-    (folder / "README.md").write_text(_card(generator, recipe), encoding="utf-8")
+    files.write_text(folder / "README.md", _card(generator, recipe))
+    files.write_bytes(folder / "model.safetensors", to_bytes(tensors, {"format": "pt"}), sure=True)
 
 
 def load(folder: Path) -> Generator:
@@ -87,7 +88,7 @@ def save_discriminator(network: Discriminator, folder: Path) -> None:
         if hasattr(layer, "parametrizations"):
             state[f"layers.{index}.weight"] = layer.weight
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    save_file(tensors, folder / JUDGE, metadata={"config": json.dumps(plain)})
+    files.write_bytes(folder / JUDGE, to_bytes(tensors, {"config": json.dumps(plain)}), sure=True)
 
 
 def load_discriminator(folder: Path) -> Discriminator | None:

@@ -11,14 +11,14 @@ shows as interrupted; no other run is begun. Where a run has only so many minute
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
 import shutil
 import signal
 import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -26,7 +26,7 @@ from accelerate import Accelerator
 from PIL import Image
 
 from core import device as devices
-from core import images, policy, runs
+from core import files, images, policy, runs
 from core.errors import UserError
 from core.gan import checkpoint, data, generator
 from core.gan.metrics import COMPARED, Judge
@@ -51,6 +51,7 @@ def work(run: Run, check_only: bool = False) -> None:
         _train(run, accelerator)
         return
     with runs.claimed(run):
+        _forget_halves(run)
         told = _Told(run)
         before = run.state
         kept = {name: before[name] for name in ("step", "seconds") if name in before}
@@ -69,21 +70,19 @@ def work(run: Run, check_only: bool = False) -> None:
             if not told.shutdown:
                 _say(run, runs.PAUSED if run.checkpoints() else runs.NEW, **kept)
         except UserError as error:
-            _say(run, runs.FAILED, **{**kept, **_made(run)}, message=str(error))
+            _fail(run, kept, str(error))
             raise
         except FloatingPointError as error:
             message = f"Training ran away ({error}). Branch from an earlier checkpoint with lower learning rates."
-            _say(run, runs.FAILED, **{**kept, **_made(run)}, message=message)
+            _fail(run, kept, message)
             raise UserError(message) from error
         except BaseException:
-            traceback.print_exc()
-            message = "It ended because of a fault in Ganvas; the log tells more. It can be resumed."
-            _say(run, runs.FAILED, **{**kept, **_made(run)}, message=message)
+            _fail(run, kept, "It ended because of a fault in Ganvas; the log tells more. It can be resumed.")
             raise
         finally:
             told.forget()
             if not told.shutdown:
-                runs.start_next()
+                _start_next()
 
 
 def _accelerator() -> Accelerator:
@@ -126,13 +125,33 @@ class _Told:
             signal.signal(number, handler)
 
 
+def _forget_halves(run: Run) -> None:
+    """What a killed worker was just writing. Pages write too, but no folders and into none."""
+    for half in [*run.path.glob(f"*{files.PART}"), *run.path.glob(f"*/*{files.PART}")]:
+        if half.is_dir():
+            shutil.rmtree(half, ignore_errors=True)
+        elif half.parent != run.path:
+            half.unlink(missing_ok=True)
+
+
 def _say(run: Run, status: str, **more: Any) -> None:
     runs.write_state(run, status=status, **runs.process(os.getpid()), **more)
 
 
-def _made(run: Run) -> dict[str, Any]:
-    """Where a failed run can go on."""
-    return {"step": max(run.checkpoints(), default=0)}
+def _fail(run: Run, kept: Mapping[str, Any], message: str) -> None:
+    """The last words, in the room that was kept for them; `step` is where a failed run can go on."""
+    with contextlib.suppress(OSError, UserError):
+        (run.path / "reserve").unlink(missing_ok=True)
+        _say(run, runs.FAILED, **{**kept, "step": max(run.checkpoints(), default=0)}, message=message)
+
+
+def _start_next() -> None:
+    """What another run cannot have is no fault of this one."""
+    try:
+        runs.start_next()
+    except UserError as error:
+        with contextlib.suppress(OSError):  # a full disk, where the log is too
+            print(f"The next run was not started: {error}", flush=True)
 
 
 # ---------------------------------------------------------------- before
@@ -145,15 +164,17 @@ def _prepare(run: Run, told: _Told) -> None:
     marker = run.path / "data" / "prepared_for.json"
     if report and (run.checkpoints() or (marker.exists() and json.loads(marker.read_text()) == wanted)):
         return
+    marker.unlink(missing_ok=True)
     said = 0.0
-    for event in data.prepare(run.config["source"], request, run.path):
-        if told():
-            raise _Ended
-        if isinstance(event, Progress) and time.perf_counter() - said > 0.5:
-            said = time.perf_counter()
-            status = run.state["status"]
-            _say(run, status, message=f"{event.note}: {event.step:,} of {event.total:,}")
-    marker.write_text(json.dumps(wanted))
+    with contextlib.closing(data.prepare(run.config["source"], request, run.path)) as events:
+        for event in events:
+            if told():
+                raise _Ended
+            if isinstance(event, Progress) and time.perf_counter() - said > 0.5:
+                said = time.perf_counter()
+                status = run.state["status"]
+                _say(run, status, message=f"{event.note}: {event.step:,} of {event.total:,}")
+    files.write_json(marker, wanted, "The check-up")
     (run.path / "budget.json").unlink(missing_ok=True)
 
 
@@ -161,7 +182,7 @@ def _measure(run: Run, accelerator: Accelerator, told: _Told) -> None:
     """What the run will take, from twenty steps of the real thing that are then thrown away."""
     _say(run, run.state["status"], message="Measuring")
     budget = measure(Training(run.request, data.load(run.path), accelerator), told)
-    (run.path / "budget.json").write_text(json.dumps(budget))
+    files.write_json(run.path / "budget.json", budget, "What was measured")
 
 
 def measure(training: Training, told: Callable[[], str] = str) -> dict[str, float]:
@@ -266,10 +287,8 @@ class _Diary:
         for path in [path for at, path in self.run.samples().items() if at > step]:
             path.unlink()
         lines = [json.dumps(line) + "\n" for line in self.run.metrics() if line["step"] <= step]
-        (self.run.path / "samples").mkdir(exist_ok=True)
-        part = self.run.path / "metrics.part"
-        part.write_text("".join(lines))
-        os.replace(part, self.run.path / "metrics.jsonl")
+        files.make_folder(self.run.path / "samples")
+        files.write_text(self.run.path / "metrics.jsonl", "".join(lines), "The curves of this run")
         self._say(runs.RUNNING, None)
 
     def write(self, progress: Progress) -> None:
@@ -277,8 +296,8 @@ class _Diary:
             self._sheet(progress.step, progress.preview)
         if self.seconds - self.noted > self.seconds / 1000 or progress.step == progress.total:  # ever more rarely
             self.noted = self.seconds
-            with open(self.run.path / "metrics.jsonl", "a", encoding="utf-8") as file:
-                file.write(json.dumps({"step": progress.step, "seconds": self.seconds, **progress.losses}) + "\n")
+            line = json.dumps({"step": progress.step, "seconds": self.seconds, **progress.losses})
+            files.append(self.run.path / "metrics.jsonl", f"{line}\n", "The curves of this run")
         self._say(runs.RUNNING, progress)
         if time.perf_counter() - self.saved > self.every:
             self.save()
@@ -286,14 +305,7 @@ class _Diary:
     def save(self, judged: bool = True) -> None:
         score = self._score() if judged else None
         began = time.perf_counter()
-        try:
-            checkpoint.save(self.run, self.training.state(), self.seconds, score)
-        except OSError as error:
-            last = max(self.run.checkpoints(), default=0)
-            raise UserError(
-                f"The checkpoint of step {self.training.steps} could not be written ({error.strerror or error}); "
-                f"that of step {last} is kept. Make room on the disk, then resume."
-            ) from error
+        checkpoint.save(self.run, self.training.state(), self.seconds, score)
         shutil.rmtree(self.run.path / "data" / "uploads", ignore_errors=True)  # from here on their size is settled
         self.saved = time.perf_counter()
         self.every = max(CHECKPOINT_SECONDS, 100 * (self.saved - began))
@@ -325,8 +337,9 @@ class _Diary:
             seconds=round(self.seconds),
             data={"source": report.source, "licence": report.licence, "count": report.usable},
         )
-        generator.save(chosen, self.run.path / "result", self.training.sample(64, chosen), recipe)
-        generator.save_discriminator(judge.eval(), self.run.path / "result")
+        with files.replacing(self.run.path / "result", "The generator") as folder:
+            generator.save(chosen, folder, self.training.sample(64, chosen), recipe)
+            generator.save_discriminator(judge.eval(), folder)
         minutes = policy.limits().train_minutes
         early = self.time_is_up and f"Finished after {minutes:g} minutes, as long as a run may train here."
         self._say(runs.FINISHED, None, early or "")

@@ -12,7 +12,7 @@ import platform
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from core import device, weights
+from core import device, files, weights
 from core.errors import UserError
 from core.settings import StyleRequest
 from core.style.schedule import Scale, scales
@@ -91,11 +91,9 @@ def remember(network: str, measured: Measured) -> None:
     """Keep it for the next start; where nothing can be written, for as long as this process runs."""
     path = _file(network)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(f".{os.getpid()}.part")
-        beside.write_text(json.dumps(asdict(measured)))
-        beside.replace(path)
-    except OSError:
+        files.make_folder(path.parent)
+        files.write_json(path, asdict(measured))
+    except UserError:
         _unwritten[path] = measured
 
 
