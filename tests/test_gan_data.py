@@ -260,7 +260,7 @@ def test_a_full_disk_is_said(run, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match="The pictures could not be written to .*the disk is full"):
+    with pytest.raises(UserError, match=r"The pictures could not be written to .*the disk is full"):
         prepare(run)
     assert list((run / "data").iterdir()) == [], "what is half written takes no room"
 

@@ -296,7 +296,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(accelerator, pictures, tmp_path
 
     monkeypatch.setattr(os, "fsync", full)
     training.step()
-    with pytest.raises(UserError, match="The checkpoint could not be written.*the disk is full"):
+    with pytest.raises(UserError, match=r"The checkpoint could not be written.*the disk is full"):
         checkpoint.save(run, training.state(), 0.0)
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-00000000.pt"]
     assert checkpoint.newest(run, accelerator.device)["steps"] == 0
@@ -307,7 +307,7 @@ def test_torchs_own_words_for_a_full_disk_are_understood(accelerator, pictures, 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:
-        with pytest.raises(UserError, match="The checkpoint could not be written.*ulimit"):
+        with pytest.raises(UserError, match=r"The checkpoint could not be written.*ulimit"):
             checkpoint.save(run, training.state(), 0.0)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -130,7 +130,7 @@ def test_a_full_disk_is_told_and_the_run_can_go_on(monkeypatch):
             raise OSError(28, "No space left on device")
 
         full.setattr(torch, "save", save)
-        with pytest.raises(UserError, match="The checkpoint could not be written.*GANVAS_HOME"):
+        with pytest.raises(UserError, match=r"The checkpoint could not be written.*GANVAS_HOME"):
             worker.work(run)
     assert run.status == runs.FAILED
     worker.work(run)

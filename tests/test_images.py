@@ -485,7 +485,7 @@ def test_a_failed_save_leaves_the_file_before_it(tmp_path):
         images.write_png(scene(mode="CMYK").convert("YCbCr"), path, RECIPE)
     assert path.read_bytes() == b"the one before"
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(UserError, match="out.png could not be written to .*no such folder"):
+    with pytest.raises(UserError, match=r"out.png could not be written to .*no such folder"):
         images.write_png(scene(), tmp_path / "no such folder" / "out.png", RECIPE)
 
 

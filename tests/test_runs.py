@@ -140,9 +140,8 @@ def test_another_process_with_the_same_number_is_not_the_worker():
     mine = runs.process(os.getpid())
     runs.write_state(run, status=runs.RUNNING, **mine)
     assert run.status == runs.RUNNING
-    for other in ({"pid": mine["pid"], "born": f"{mine['born']}0"}, {"pid": mine["pid"], "born": ""},
-                  {"pid": mine["pid"], "started": psutil.Process().create_time() - 1000}, {"pid": mine["pid"]}):  # fmt: skip
-        runs.write_state(run, status=runs.RUNNING, **other)
+    for other in ({"born": f"{mine['born']}0"}, {"born": ""}, {"started": psutil.Process().create_time() - 1000}, {}):
+        runs.write_state(run, status=runs.RUNNING, pid=mine["pid"], **other)
         assert run.status == runs.INTERRUPTED
 
 
