@@ -102,7 +102,7 @@ def _sentence(what: str, place: Path, done: str, error: OSError) -> str:
             reason, mend = "the disk of this server is full", "delete a run of yours, or try again later"
         elif error.errno != errno.ENAMETOOLONG:
             mend = "please try again later"
-        return f"{what} could not be saved: {reason}; {mend}."
+        return f"{what} could not be {done.split()[0]}: {reason}; {mend}."
     return f"{what} could not be {done} {place}: {reason}; {mend}, or {_elsewhere(place)}."
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -39,8 +38,6 @@ def sweep() -> None:
 
 def _runs(oldest: float, most: int) -> None:
     """Those nobody has looked after since `oldest`; then, while all take too much, the oldest of them."""
-    for left in runs.half_deleted():
-        shutil.rmtree(left, ignore_errors=True)
     resting = sorted((run for run in runs.everyones() if not run.alive), key=touched)
     used = visitors.size_of(runs.home())
     crowded = used > most
@@ -51,7 +48,7 @@ def _runs(oldest: float, most: int) -> None:
                 runs.remove(run)
                 used -= size
     for place in visitors.places(runs.home()):
-        runs.forget_empty(place / "runs")
+        runs.tidy(place / "runs")
 
 
 def touched(run: runs.Run) -> float:

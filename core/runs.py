@@ -92,13 +92,16 @@ def all_runs() -> list[Run]:
 
 def everyones() -> list[Run]:
     """The runs of all visitors, for keeping order among them. Not to be shown."""
-    return [run for place in visitors.places(home()) for run in _in(place / "runs")]
+    found = []
+    for place in visitors.places(home()):
+        with contextlib.suppress(UserError):  # one who comes there is told; the others' go on
+            found += _in(place / "runs")
+    return found
 
 
 def _in(folder: Path) -> list[Run]:
-    if not folder.is_dir():
-        return []
-    return [Run(path) for path in folder.iterdir() if _is_run(path)]
+    with files.in_words("The runs", folder, "read in"):
+        return [Run(path) for path in folder.iterdir() if _is_run(path)] if folder.is_dir() else []
 
 
 def _is_run(path: Path) -> bool:
@@ -143,7 +146,8 @@ def _making(request: TrainRequest, source: Mapping[str, Any], name: str, **more:
         _write_config(run, {**about, **more})
         yield run
     except BaseException:
-        remove(run)
+        with contextlib.suppress(UserError):
+            remove(run)
         raise
 
 
@@ -228,20 +232,18 @@ def remove(run: Run) -> None:
     doomed = run.path.with_name(f"{DELETED}{time.time_ns()}")
     with files.in_words(f"The folder {run.id}", run.path.parent, "deleted from"):
         os.rename(run.path, doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
-    forget_empty(run.path.parent)
+    tidy(run.path.parent)
 
 
-def forget_empty(runs: Path) -> None:
-    """A folder of runs, and its owner's, where nothing is left in them."""
-    for empty in (runs, runs.parent):
-        with contextlib.suppress(OSError):
-            empty.rmdir()
-
-
-def half_deleted() -> list[Path]:
-    """What is left of runs whose deleting did not come to its end."""
-    return [path for place in visitors.places(home()) for path in (place / "runs").glob(f"{DELETED}*")]
+def tidy(runs: Path) -> None:
+    """Take away what is renamed for it in a folder of runs; then it, and those above it that are ours alone, where
+    nothing is left in them."""
+    for doomed in runs.glob(f"{DELETED}*"):
+        shutil.rmtree(doomed, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        while runs != home():
+            runs.rmdir()
+            runs = runs.parent
 
 
 # ---------------------------------------------------------------- what is allowed here
@@ -347,8 +349,9 @@ def start_next() -> None:
     server now and then, so that no worker that was killed, or does nothing any more, holds up the queue."""
     _children[:] = [child for child in _children if child.poll() is None]
     found = {run: run.status for run in everyones()}
-    if policy.public() or QUEUED in found.values():
-        for run in [run for run, status in found.items() if status in ALIVE]:
+    waited_for = policy.public() or QUEUED in found.values()
+    for run, status in found.items():
+        if status in ALIVE and (waited_for or control(run)):
             stuck.give_up(run)
     if QUEUED not in found.values():
         return
@@ -481,7 +484,7 @@ def _new_folder(name: str) -> Path:
                     path.mkdir()
                     return path
     except UserError:
-        forget_empty(place)
+        tidy(place)
         raise
 
 

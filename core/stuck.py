@@ -7,12 +7,14 @@ run's folder only which process works on it.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
+from core.errors import UserError
 from core.runfolder import Run, lives, process_of, write_state
 
 LOOK_SECONDS = 20.0  # between looks, at least
@@ -54,4 +56,5 @@ def give_up(run: Run) -> None:
     del _looks[run]
     minutes = max(1, round(LOOKS * LOOK_SECONDS / 60))
     message = f"Its process did nothing for {minutes} minutes and was ended, so that others get their turn."
-    write_state(run, **{**state, "message": message})
+    with contextlib.suppress(UserError):  # a full disk; its place is free all the same
+        write_state(run, **{**state, "message": message})

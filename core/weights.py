@@ -239,7 +239,7 @@ def cached(name: str) -> Path | None:
     candidates = [_tensors_path(name)]
     if name in registry() and entry(name).repo:
         candidates.append(_file_path(entry(name)))
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def store_tensors(name: str, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> Path:
@@ -331,7 +331,7 @@ def _local(item: Entry) -> Path | None:
     if not item.repo:
         return bundled(item.name)
     path = _file_path(item)
-    if path.is_file():
+    if os.path.isfile(path):  # pathlib's raises where a name is too long for any file
         _touch(path)
         return path
     return hub.shared(item.repo, item.revision, item.file)

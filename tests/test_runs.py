@@ -81,7 +81,7 @@ def test_a_run_of_any_name_can_be_made_and_removed(name):
     assert all(len(run.id.encode()) < 200 for run in several)
     for run in several:
         runs.delete(run)
-    assert not runs.home().exists(), "no empty folder is left"
+    assert list(runs.home().iterdir()) == [], "no empty folder is left"
 
 
 def test_a_run_whose_folder_has_the_longest_name_can_be_removed():
@@ -378,6 +378,35 @@ def test_a_stopped_worker_gives_up_its_place(spawned, looks):
     assert (first.status, second.status, spawned) == (runs.INTERRUPTED, runs.STARTING, ["first", "second"])
     assert "did nothing for 5 minutes" in first.state["message"]
     assert paused.status == runs.PAUSED
+
+
+def test_a_stopped_worker_that_is_told_to_pause_is_ended(spawned, looks):
+    run = new()
+    runs.start(run)
+    worker = psutil.Process(run.state["pid"])
+    until(lambda: worker.status() == psutil.STATUS_SLEEPING and worker.num_threads() == 1)
+    worker.suspend()
+    runs.pause(run)
+    looks(stuck.LOOKS + 1)
+    assert run.status == runs.INTERRUPTED
+
+
+def test_a_run_that_cannot_be_started_does_not_hold_up_the_others(spawned, monkeypatch):
+    first, bad, good = new("first"), new("bad"), new("good")
+    for run in (first, bad, good):
+        runs.start(run)
+    end(first, runs.FINISHED)
+    real = runs._spawn
+
+    def spawn(run, *more):
+        if run == bad:
+            raise UserError("The log of this run could not be written.")
+        real(run, *more)
+
+    monkeypatch.setattr(runs, "_spawn", spawn)
+    runs.start_next()
+    assert (bad.status, good.status) == (runs.FAILED, runs.STARTING)
+    assert "could not be written" in bad.state["message"]
 
 
 def test_an_honest_slow_worker_keeps_its_place(spawned, looks, monkeypatch):

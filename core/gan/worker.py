@@ -55,8 +55,8 @@ def work(run: Run, check_only: bool = False) -> None:
         told = _Told(run)
         before = run.state
         kept = {name: before[name] for name in ("step", "seconds") if name in before}
-        _say(run, runs.CHECKING if check_only else runs.RUNNING, **kept, message="Preparing")
         try:
+            _say(run, runs.CHECKING if check_only else runs.RUNNING, **kept, message="Preparing")
             _prepare(run, told)
             alone = accelerator.num_processes == 1
             if alone and (check_only or "threads" not in run.budget):
