@@ -50,8 +50,11 @@ def give_up(run: Run) -> None:
         if still < LOOKS:
             return
         process.kill()
-        process.wait(GONE_SECONDS)
+        with contextlib.suppress(psutil.TimeoutExpired):  # it may remain as a zombie, which does not live
+            process.wait(GONE_SECONDS)
     except psutil.Error:
+        return
+    if lives(state):
         return
     del _looks[run]
     minutes = max(1, round(LOOKS * LOOK_SECONDS / 60))

@@ -72,6 +72,7 @@ def workers(run: runs.Run) -> list[psutil.Process]:
 
 def test_the_server_ends_and_begins_again(tmp_path, monkeypatch, photo, measured_machine):
     monkeypatch.setenv("GANVAS_HOME", str(tmp_path / "runs"))
+    monkeypatch.setattr(runs, "NICENESS", 0)  # here somebody waits for the workers
     run, next_one = runs.create(TRAINED, DRAWN, "Stars"), runs.create(TRAINED, DRAWN, "Moons")
 
     # SIGTERM, as a Space or `docker stop` sends it, while it paints, trains, and streams to an open page.
