@@ -238,9 +238,9 @@ def remove(run: Run) -> None:
 def tidy(runs: Path) -> None:
     """Take away what is renamed for it in a folder of runs; then it, and those above it that are ours alone, where
     nothing is left in them."""
-    for doomed in runs.glob(f"{DELETED}*"):
-        shutil.rmtree(doomed, ignore_errors=True)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # there is none; not empty
+        for doomed in runs.glob(f"{DELETED}*"):
+            shutil.rmtree(doomed, ignore_errors=True)
         while runs != home():
             runs.rmdir()
             runs = runs.parent
