@@ -22,6 +22,7 @@ from core.gan import catalogue, points
 from core.gan.cli import add_train
 from core.publish import LICENCES, publish
 from core.settings import STYLE_PRESETS, Progress, Request, Result, SampleRequest, StyleRequest, settings_of
+from core.style import schedule
 
 FRAME_SIDE = 256  # px, of animations
 
@@ -84,7 +85,8 @@ def _style(options: argparse.Namespace) -> None:
     if options.weights:
         values["style_shares"] = _numbers(options.weights)
     request = StyleRequest.from_recipe({"kind": StyleRequest.kind, **values})
-    pictures = [images.open_picture(path) for path in styles]
+    of_photo, of_style = schedule.enough(request)
+    pictures = [images.open_picture(path, max_pixels=of_style) for path in styles]
 
     from core.style.paint import paint
 
@@ -100,7 +102,11 @@ def _style(options: argparse.Namespace) -> None:
     for photo in photos:
         target = images.unique_path(options.out, Path(photo).stem, ".png") if several else Path(options.out)
         try:
-            result = _watched(paint(request, images.open_picture(photo), pictures), Path(photo).name, options.json)
+            result = _watched(
+                paint(request, images.open_picture(photo, max_pixels=of_photo), pictures),
+                Path(photo).name,
+                options.json,
+            )
         except UserError as error:
             if len(photos) == 1:
                 raise

@@ -1,8 +1,9 @@
 """From a foreign file to plain pixels: which decoders may run, when they may, and what their output means.
 
-This is the only module that decodes pictures it did not make. The content decides what a file is, an allow-list
-what is decoded, and the header whether it is decoded at all. It knows PIL, and pillow-heif for phone photos.
-Whatever is wrong with a file comes out as a `UserError` in one sentence; no PIL exception leaves this module.
+This is the only module that decodes pictures it did not make. The content decides what a file is (`recognised`), an
+allow-list what is decoded, and the header whether it is decoded at all. It knows PIL, and pillow-heif for phone photos.
+Whatever is wrong with a file comes out as a `UserError` in one sentence; no PIL exception leaves this module. What a
+file costs that is decoded, and in which process that happens, is the business of `core.decoders`.
 """
 
 from __future__ import annotations
@@ -89,12 +90,9 @@ def _reader(kind: str) -> type[ImageFile.ImageFile]:
     return READERS[kind]
 
 
-# ---------------------------------------------------------------- the header
-
-
 @contextlib.contextmanager
-def opened(source: Source, name: str | None) -> Iterator[tuple[Image.Image, str, str]]:
-    """The picture with only its header read, its kind, and the name to use in messages."""
+def recognised(source: Source, name: str | None) -> Iterator[tuple[BinaryIO, int, str, str]]:
+    """The file at its beginning, its bytes, its kind, and the name to use in messages. Runs no decoder."""
     with contextlib.ExitStack() as stack:
         if isinstance(source, bytes | bytearray | memoryview):
             file: BinaryIO = io.BytesIO(source)
@@ -104,11 +102,11 @@ def opened(source: Source, name: str | None) -> Iterator[tuple[Image.Image, str,
                 file = stack.enter_context(open(source, "rb"))
             except (OSError, ValueError) as error:  # ValueError: a null character in the path
                 reason = getattr(error, "strerror", None) or "not a file name"
-                raise UserError(f"{_called(name)} cannot be read ({reason}); choose another file.") from error
+                raise UserError(f"{called(name)} cannot be read ({reason}); choose another file.") from error
         else:
             file = source
             name = name or getattr(file, "name", None)
-        name = _called(name)
+        name = called(name)
 
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
@@ -123,11 +121,35 @@ def opened(source: Source, name: str | None) -> Iterator[tuple[Image.Image, str,
         file.seek(0)
         if kind not in READERS:
             raise UserError(f"{name} is {kind}, not a picture that can be opened; use {_either(list(READERS))}.")
+        yield file, size, kind, name
+
+
+# ---------------------------------------------------------------- the header
+
+
+@contextlib.contextmanager
+def opened(file: BinaryIO, kind: str, name: str) -> Iterator[Image.Image]:
+    """The picture with only its header read."""
+    with contextlib.ExitStack() as stack:
         reader = _reader(kind)
         with _decoding(kind, name):
-            # Not Image.open: its bomb check warns or raises by a process-wide limit; `decoded` has its own.
+            # Not Image.open: its bomb check warns or raises by a process-wide limit; `allowed` has its own.
             picture = stack.enter_context(reader(file))
-        yield picture, kind, name
+        yield picture
+
+
+def allowed(picture: Image.Image, kind: str, name: str, most: int) -> int:
+    """How many pixels its header says there are to decode; a `UserError` where that is more than `most`."""
+    width, height = picture.size
+    # A progressive JPEG is held in full while it is decoded, however small it comes out.
+    reducible = kind == "JPEG" and not picture.info.get("progressive")
+    most = MAX_JPEG_PIXELS if reducible else most
+    if width * height > most or max(width, height) > MAX_SIDE:
+        raise UserError(
+            f"{name} says it is {width} × {height} pixels; up to {most // 10**6} million pixels and "
+            f"{MAX_SIDE} on a side can be opened, so save a smaller copy of it."
+        )
+    return width * height
 
 
 @contextlib.contextmanager
@@ -135,6 +157,8 @@ def _decoding(kind: str, name: str) -> Iterator[None]:
     """Around PIL's decoders only: they raise nearly any exception on damaged data, and all mean the same."""
     try:
         yield
+    except MemoryError:
+        raise
     except Exception as error:
         raise UserError(
             f"{name} is a {kind} picture that is damaged, breaks off early or is of a rare variety; "
@@ -142,7 +166,7 @@ def _decoding(kind: str, name: str) -> Iterator[None]:
         ) from error
 
 
-def _called(name: str | None) -> str:
+def called(name: str | None) -> str:
     """A file's name, fit for a sentence."""
     shown = "".join(c for c in os.path.basename(str(name or "")) if c.isprintable())
     return (shown if len(shown) <= 60 else f"{shown[:40]}…{shown[-15:]}") or "The file"
@@ -158,17 +182,8 @@ def _either(words: Sequence[str]) -> str:
 def decoded(picture: Image.Image, kind: str, name: str, max_pixels: int) -> Image.Image:
     """The pixels of what `opened` gave: upright, in sRGB, RGB, or RGBA where they are see-through, no metadata.
 
-    Refuses a picture that its header says is too large; reduces one of more than `max_pixels` to that many.
+    A picture of more than `max_pixels` comes out reduced to that many.
     """
-    width, height = picture.size
-    # A progressive JPEG is held in full while it is decoded, however small it comes out.
-    reducible = kind == "JPEG" and not picture.info.get("progressive")
-    limit = MAX_JPEG_PIXELS if reducible else policy.limits().picture_pixels
-    if width * height > limit or max(width, height) > MAX_SIDE:
-        raise UserError(
-            f"{name} says it is {width} × {height} pixels; up to {limit // 10**6} million pixels and "
-            f"{MAX_SIDE} on a side can be opened, so save a smaller copy of it."
-        )
     with _decoding(kind, name):
         if kind == "JPEG":
             picture.draft(None, _within(picture.size, max_pixels))  # an eighth, a quarter or half, for less work

@@ -1,7 +1,7 @@
 """Pictures in, pictures out: opening what visitors bring, saving what we made, arranging it to be looked at.
 
 Plain functions on PIL pictures: no torch, no requests, nothing of how a picture is made. Foreign files are decoded
-by `core.decode` alone.
+by `core.decoders` alone.
 
 In the order of a picture's way: open, size and alpha, recipe, finish, show, name.
 """
@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, ImageFilter, PngImagePlugin
 
-from core import decode, files
+from core import decoders, files
 from core.decode import Source
 from core.errors import UserError
 
@@ -43,8 +43,7 @@ def open_picture(source: Source, *, name: str | None = None, max_pixels: int = W
     `max_pixels` comes out reduced to that many. The result carries no metadata (a phone photo knows where it was
     taken). Raises `UserError` for all that cannot be opened, before decoding where the header says so.
     """
-    with decode.opened(source, name) as (picture, kind, name):
-        return decode.decoded(picture, kind, name, max_pixels)
+    return decoders.pixels(source, name, max_pixels)
 
 
 # ---------------------------------------------------------------- size and alpha
@@ -106,8 +105,7 @@ def read_recipe(source: Source, *, name: str | None = None) -> dict[str, Any] | 
     make sense is for the request to say. Raises `UserError` for a damaged or oversized recipe, and for a file that
     is not a picture.
     """
-    with decode.opened(source, name) as (picture, kind, name):
-        text = picture.info.get(RECIPE_KEY) if kind == "PNG" else None
+    text, name = decoders.text(source, name, RECIPE_KEY)
     if text is None:
         return None
     try:

@@ -182,7 +182,7 @@ def change(run: Run, request: TrainRequest) -> None:
         raise UserError(f"{run.name} has begun; branch it to go on with other settings.")
     policy.check(request)
     _write_config(run, {**run.config, "request": request.recipe()})
-    write_state(run, status=NEW)
+    write_state(run, status=NEW, seconds=run.state.get("seconds", 0.0))
 
 
 def rename(run: Run, name: str) -> None:
@@ -265,9 +265,9 @@ def _allow(request: TrainRequest, source: Mapping[str, Any]) -> None:
 def _allow_start(run: Run) -> None:
     limits = policy.limits()
     if limits.train_minutes and run.state.get("seconds", 0) >= 60 * limits.train_minutes:
+        rest = "download its generator" if run.checkpoints() else "start a new one with fewer or smaller pictures"
         raise UserError(
-            f"{run.name} has trained for the {limits.train_minutes:g} minutes a run has here; download its generator "
-            f"({policy.ELSEWHERE})."
+            f"{run.name} has taken the {limits.train_minutes:g} minutes a run has here; {rest} ({policy.ELSEWHERE})."
         )
     if limits.trainings is not None:
         theirs = sum(other.status in (QUEUED, STARTING, RUNNING) for other in _in(run.path.parent))

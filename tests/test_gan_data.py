@@ -4,16 +4,19 @@ import io
 import json
 import os
 import struct
+import tracemalloc
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
+from core import policy
 from core.errors import UserError
-from core.gan import data, dicebear
+from core.gan import archives, data, dicebear
 from core.settings import Progress, TrainRequest
 
 REQUEST = TrainRequest(size=16)
@@ -171,7 +174,7 @@ def test_a_zip_bomb_is_not_opened(run):
 
 
 def test_many_small_bombs_exceed_a_budget_together(run, monkeypatch):
-    monkeypatch.setattr(data, "ZIP_BYTES", 10_000_000)
+    monkeypatch.setattr(archives, "UNPACKED", 10_000_000)
     fill(run, 33)
     zipped(run, {f"bomb{i}.png": b"\0" * 1_000_000 for i in range(11)}, compression=zipfile.ZIP_DEFLATED)
     report = prepare(run)
@@ -187,6 +190,130 @@ def test_a_zip_that_lies_about_sizes(run):
     path.write_bytes(content)
     report = prepare(run)
     assert report.usable == 39
+
+
+def test_all_zips_of_a_set_share_one_budget(run, monkeypatch):
+    monkeypatch.setattr(archives, "UNPACKED", 10_000_000)
+    fill(run, 33)
+    for i in range(11):
+        zipped(run, {f"bomb{i}.png": b"\0" * 1_000_000}, f"{i}.zip", compression=zipfile.ZIP_DEFLATED)
+    assert sum("unpacks to more" in problem for problem in prepare(run).problems) == 1
+
+
+def with_first_entry(path: Path, place: int, kind: str, value: int) -> None:
+    """Another value in the first file's line of the zip's directory, and in its own header."""
+    content = bytearray(path.read_bytes())
+    for mark, at in ((b"PK\1\2", place), (b"PK\3\4", place - 2)):
+        struct.pack_into(kind, content, content.index(mark) + at, value)
+    path.write_bytes(content)
+
+
+def test_a_file_that_says_it_is_small_is_unpacked_no_further(run):
+    """Python's own `ZipFile.read` unpacks all of it and then cuts."""
+    path = zipped(run, {"bomb.png": b"\0" * 100_000_000}, compression=zipfile.ZIP_DEFLATED)
+    with_first_entry(path, 24, "<I", 1000)
+    (found,) = data.find(run / "uploads")
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"bomb.png is damaged inside its zip"):
+        found.open()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("method", "word"), [(9, "deflate64"), (12, "bzip2"), (14, "lzma"), (98, "ppmd"), (77, "unkn")]
+)
+def test_what_cannot_be_unpacked_within_limits_is_said(run, method, word):
+    fill(run, 33)
+    with_first_entry(zipped(run, {"a.png": png(50), "b.png": png(51)}), 10, "<H", method)
+    report = prepare(run)
+    assert report.usable == 34
+    assert "a.png" in report.problems[0]
+    assert word in report.problems[0]
+
+
+def overlapping(run: Path, count: int) -> Path:
+    """`count` files in the directory, all of them the one that is in the zip (as in quines, and Fifield's bombs)."""
+    path = zipped(run, {"a.png": png(50)})
+    content = path.read_bytes()
+    at, end = content.index(b"PK\1\2"), content.index(b"PK\5\6")
+    listed = content[at:end] * count
+    last = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count % 65536, count % 65536, len(listed), at, 0)
+    path.write_bytes(content[:at] + listed + last)
+    return path
+
+
+def test_files_that_lie_over_one_another_are_not_read(run):
+    fill(run, 33)
+    overlapping(run, 1000)
+    report = prepare(run)
+    assert (report.found, report.usable) == (34, 33)
+    assert "my.zip lists files that lie over one another" in report.problems[0]
+
+
+def test_a_directory_of_millions_is_not_read(run, monkeypatch):
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    path = overlapping(run, 60_000)
+    tracemalloc.start()
+    (found,) = data.find(run / "uploads")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < path.stat().st_size
+    with pytest.raises(UserError, match=r"my\.zip lists more files than the 5,000"):
+        found.open()
+
+
+def test_names_in_a_zip_are_made_fit_to_be_shown(run):
+    fill(run, 33)
+    names = ["x" * 60_000, "/etc/passwd", "../../up", "nul\0l", "two\nlines", "\x1b[31mred", "C:\\con", "\u202egnp.exe"]
+    zipped(run, dict.fromkeys(names, b"no picture at all"))
+    report = prepare(run)
+    assert report.unusable == len(names)
+    assert all(len(problem) < 250 and problem.isprintable() for problem in report.problems)
+    assert not [problem for problem in report.problems if "/" in problem or "\u202e" in problem]
+
+
+def test_a_zip_that_holds_itself_is_one_file_that_is_no_picture(run):
+    """Nothing looks into a zip in a zip, so there is no way down."""
+    fill(run, 33)
+    inner = zipped(run, {"x.png": png(99)})
+    for _ in range(5):
+        inner = zipped(run, {"my.zip": inner.read_bytes()})
+    report = prepare(run)
+    assert (report.found, report.unusable) == (34, 1)
+    assert "a ZIP archive" in report.problems[0]
+
+
+def test_many_zips_are_not_all_open_at_once(run):
+    for i in range(60):
+        zipped(run, {"a.png": png(i)}, f"{i}.zip")
+    before = psutil.Process().num_fds()
+    found = list(data.find(run / "uploads"))
+    assert psutil.Process().num_fds() < before + 20
+    assert len({one.open() for one in found}) == 60
+
+
+@pytest.mark.parametrize("harm", [0, 500])
+def test_the_pixels_of_a_set_are_capped(run, monkeypatch, harm):
+    """However small the files; one that is damaged at its end has been decoded as well."""
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    zipped(run, {f"{i}.png": flat(i, 1000)[: -harm or None] for i in range(40)})
+    monkeypatch.setattr(policy, "PUBLIC", replace(policy.PUBLIC, images_pixels=25_000_000))
+    with pytest.raises(UserError, match="more than 25 million pixels in all"):
+        prepare(run)
+    monkeypatch.setattr(policy, "PUBLIC", replace(policy.PUBLIC, images_pixels=40_000_000))
+    if harm:
+        with pytest.raises(UserError, match="0 of 40 files can be used"):
+            prepare(run)
+    else:
+        assert prepare(run).usable == 40
+
+
+def flat(seed: int, side: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (side, side), (seed, 2 * seed, 3)).save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "locked"])

@@ -1,15 +1,19 @@
 """The worker on real folders: from a source of images to a generator, paused, branched, failing in words."""
 
+import dataclasses
+import io
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 import torch
 from accelerate.state import AcceleratorState
+from PIL import Image
 
-from core import policy, runs
+from core import policy, runs, visitors
 from core.errors import UserError
 from core.gan import checkpoint, data, generator, worker
 from core.settings import TrainRequest
@@ -210,3 +214,54 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
     )
     assert told.returncode == 2
     assert "not the folder of a run" in told.stderr
+
+
+# A worker in public mode, where a run may take three seconds.
+SHORT = """
+import dataclasses, sys
+from pathlib import Path
+from core import policy, runs
+policy.PUBLIC = dataclasses.replace(policy.PUBLIC, train_minutes=0.05)
+from core.gan import worker
+try:
+    worker.work(runs.Run(Path(sys.argv[1])), check_only=len(sys.argv) > 2)
+except runs.UserError as error:
+    print(error)
+"""
+
+
+def test_preparing_counts_as_time_of_the_run_and_ends(monkeypatch):
+    """A zip of 400 kB, of two hundred pictures of 16 million pixels each, holds its place as long as a run may."""
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    with visitors.asking("a" * 64):
+        run = runs.create(TrainRequest(**TINY), {"kind": "folder", "path": "data/uploads"}, "bombs")
+    bomb, packed = io.BytesIO(), io.BytesIO()
+    Image.new("1", (4000, 4000)).save(bomb, "PNG")
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(200):
+            archive.writestr(f"{number}.png", bomb.getvalue())
+    packed.seek(0)
+    runs.add_upload(run, "bombs.zip", packed)
+    command = [sys.executable, "-c", SHORT, str(run.path)]
+    began = time.monotonic()
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert "Preparing the pictures took the 0.05 minutes a run may take here" in told.stdout, told.stderr
+    assert time.monotonic() - began < 60
+    assert run.status == runs.FAILED
+    assert run.state["message"] == told.stdout.strip()
+    assert 3 <= run.state["seconds"] < 20
+    runs.change(run, TrainRequest(**{**TINY, "size": 32}))
+    assert run.state["seconds"] >= 3, "other settings give no time back"
+    monkeypatch.setattr(policy, "PUBLIC", dataclasses.replace(policy.PUBLIC, train_minutes=0.05))
+    with visitors.asking("a" * 64), pytest.raises(UserError, match=r"has taken the 0\.05 minutes"):
+        runs.start(run)
+
+
+def test_a_run_goes_on_counting_where_preparing_ended():
+    run = new()
+    worker.work(run, check_only=True)
+    prepared = run.state["seconds"]
+    assert prepared > 0
+    worker.work(run)
+    assert run.metrics()[0]["seconds"] >= prepared
+    assert checkpoint.newest(run, torch.device("cpu"))["seconds"] >= prepared

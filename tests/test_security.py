@@ -12,11 +12,14 @@ import re
 import shutil
 import socket
 import struct
+import threading
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from chromium import launched
 from PIL import Image, PngImagePlugin
@@ -25,7 +28,7 @@ from studio import serving
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from core import images, runs, tray, visitors
+from core import images, policy, runs, tray, visitors
 from core.errors import UserError
 from core.gan import catalogue, data, load
 from core.settings import SampleRequest, StyleRequest, TrainRequest
@@ -276,6 +279,50 @@ def test_hostile_file_names(visitors_here, home, name):
         assert len(kept.name) < 120
         assert kept.name.isprintable()
         runs.delete(run)
+
+
+def flat_png(side: int) -> bytes:
+    """Some kilobytes that are hundreds of megabytes once they are decoded."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 6, 0, 0, 0)
+    rows = zlib.compress((b"\0" + bytes(4 * side)) * side, 9)
+    parts = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
+    made = b"".join(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+                    for kind, body in parts)  # fmt: skip
+    return b"\x89PNG\r\n\x1a\n" + made
+
+
+def test_many_bombs_at_once_take_the_memory_of_two(visitors_here, server):
+    """Sixteen calls with a PNG of some kilobytes took eleven gigabytes."""
+    anna, bert = visitors_here
+    port = server.rsplit(":", 1)[1]
+    (process,) = (child for child in psutil.Process().children() if child.environ().get("PORT") == port)
+    honest = {"path": uploaded(bert), "meta": {"_type": "gradio.FileData"}}
+    assert "event: complete" in called(bert, "paint", honest, [{"image": honest, "caption": None}], "", *defaults())
+    bomb = {"path": uploaded(anna, "bomb.png", flat_png(5000)), "meta": {"_type": "gradio.FileData"}}
+    taken, decoding, over = [], [], threading.Event()
+
+    def watch():
+        while not over.wait(0.02):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                family = [process, *process.children(recursive=True)]
+                taken.append(sum(one.memory_info().rss for one in family))
+                decoding.append(sum("core.decoders" in one.cmdline() for one in family))
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    while not taken:
+        time.sleep(0.02)
+    before = taken[0]
+    with ThreadPoolExecutor(16) as threads:
+        calls = [threads.submit(called, anna, "paint", bomb, [{"image": bomb, "caption": None}], "", *defaults())
+                 for _ in range(16)]  # fmt: skip
+        assert "event: complete" in called(bert, "paint", honest, [{"image": honest, "caption": None}], "", *defaults())
+        answers = [call.result() for call in calls]
+    over.set()
+    watching.join()
+    assert [answer for answer in answers if "event: complete" in answer], "a large picture is no crime"
+    assert max(decoding) == policy.PUBLIC.decoders
+    assert max(taken) - before < 1_500_000_000
 
 
 # ---------------------------------------------------------------- other sites

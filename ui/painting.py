@@ -20,6 +20,7 @@ import gradio as gr
 from core import images, jobs, policy, visitors
 from core.errors import UserError
 from core.settings import StyleRequest, settings_of
+from core.style import schedule
 from ui import sample_api, visitor
 from ui import style_look as look
 
@@ -94,8 +95,13 @@ def submit(request: gr.Request, photo: str | None, styles: list | None, style_we
         raise UserError(f"Style weights are {style_weights!r}; write a number for each picture, like 2, 1.") from None
     wanted = StyleRequest(**dict(zip(SETTINGS, values, strict=True)), style_shares=shares)
     policy.check(wanted)  # before anything is decoded
+    of_photo, of_style = schedule.enough(wanted)
     with visitors.asking(visitor.of_request(request)):
-        return jobs.submit(wanted, images.open_picture(photo), [images.open_picture(path) for path, _ in styles])
+        return jobs.submit(
+            wanted,
+            images.open_picture(photo, max_pixels=of_photo),
+            [images.open_picture(path, max_pixels=of_style) for path, _ in styles],
+        )
 
 
 async def followed(job: jobs.Job) -> AsyncIterator[None]:

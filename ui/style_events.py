@@ -14,12 +14,13 @@ import gradio as gr
 from core import device, images, jobs, policy, tray, visitors
 from core.errors import UserError
 from core.settings import MeasureRequest, StyleRequest
-from core.style import budget, choice
+from core.style import budget, choice, schedule
 from ui import style_look as look
 from ui import visitor
-from ui.painting import SETTINGS, Visit, followed, job_of, outcome, small, submit, told, visit_of, words
+from ui.painting import MOST_STYLES, SETTINGS, Visit, followed, job_of, outcome, small, submit, told, visit_of, words
 
 QUIET = 0.25  # seconds between news for each painting that is before one's own
+GLANCE = 65_536  # pixels of a picture that is only looked at
 SHOWABLE = {".jpg", ".jpeg", ".png", ".webp", ".gif"}  # by browsers; anything else is turned into PNG
 
 
@@ -149,10 +150,19 @@ def opened(path: str | None) -> tuple[Any, str]:
     if path is None:
         return None, ""
     try:
-        picture = images.open_picture(path)
+        picture = _showable(path)
     except UserError as error:
         return None, look.notice(str(error))
-    return (gr.skip() if Path(path).suffix.lower() in SHOWABLE else picture), ""
+    return picture or gr.skip(), ""
+
+
+def _showable(path: str) -> Any:
+    """None for a picture that browsers show, and that can be opened; others as large as a painting can need them."""
+    if Path(path).suffix.lower() in SHOWABLE:
+        images.open_picture(path, max_pixels=GLANCE)
+        return None
+    largest = StyleRequest(size=policy.settings_of(StyleRequest)["size"].hi)
+    return images.open_picture(path, max_pixels=schedule.enough(largest)[0])
 
 
 def sent(request: gr.Request) -> Any:
@@ -164,12 +174,13 @@ def sent(request: gr.Request) -> Any:
 def checked(styles: list | None) -> tuple[list, str]:
     """Style pictures just uploaded: those that open stay, the others are named."""
     usable, refused = [], []
-    for path, _ in styles or []:
+    for path, _ in (styles or [])[:MOST_STYLES]:
         try:
-            picture = images.open_picture(path)
-            usable.append((path if Path(path).suffix.lower() in SHOWABLE else picture, None))
+            usable.append((_showable(path) or path, None))
         except UserError as error:
             refused.append(str(error))
+    if styles and len(styles) > MOST_STYLES:
+        refused.append(f"There are {len(styles)} style pictures; up to {MOST_STYLES} can be mixed, the first are kept.")
     return usable, look.notice(*refused)
 
 
@@ -220,7 +231,7 @@ async def forecast(request: gr.Request, photo: str | None, *values: Any) -> str:
             async with contextlib.aclosing(followed(job)) as ticks:
                 async for _ in ticks:
                     pass
-        picture = await asyncio.to_thread(images.open_picture, photo)
+        picture = await asyncio.to_thread(images.open_picture, photo, max_pixels=GLANCE)  # for its shape
         takes = budget.check(wanted, picture.size, budget.known(name))
     except UserError as error:
         return look.forecast(str(error))

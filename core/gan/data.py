@@ -2,7 +2,8 @@
 
 Plain: numpy and PIL, no torch. A source is a folder (zips in it are looked into), an embedded set, or MNIST. Nothing
 is ever unpacked to disk, so no name inside an archive can lead anywhere; files are read one by one, within limits,
-and what cannot be used is named. All that is written are three files in the folder given.
+and what cannot be used is named. All that is written are three files in the folder given. How long it may take is for
+the caller to say, who is told twice a second how far it is.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import itertools
 import json
 import os
 import sys
+import time
 import zipfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
@@ -23,13 +26,15 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from core import files, images, policy, runs
+from core import decoders, files, images, policy, runs
+from core.decode import called
 from core.errors import UserError
 from core.gan import dicebear
+from core.gan.archives import Archives
 from core.settings import Progress, TrainRequest
 
 MINIMUM = 32  # different pictures: fewer are copied rather than learned from
-ZIP_BYTES = 10**9  # what a zip may unpack to, beyond 20 times its own size
+NEWS = 0.5  # seconds between two words on how far it is
 NAMED = 200  # unusable files told one by one; more are only counted
 ODD = 2.0  # a side more than twice the other
 PREVIEWS = 24
@@ -63,21 +68,23 @@ class Report:
 
 @dataclass(frozen=True)
 class Found:
-    """One candidate: its name and how to get its bytes (or its path). Opening may raise `UserError`."""
+    """One candidate: its name, fit to be shown, and how to get its bytes (or path). Opening may raise `UserError`."""
 
     name: str
     open: Callable[[], Path | bytes]
 
 
 def find(folder: Path) -> Iterator[Found]:
-    """All files below a folder (or the one file), and all in its zips; hidden ones and links are passed over."""
+    """All files below a folder (or the one file), and all in its zips; hidden ones and links are passed over. A zip in
+    a zip is a file like others, and no picture."""
     if not folder.exists():
         raise UserError(f"There is no folder {folder}; give the path of a folder of pictures on this computer.")
+    archives = Archives()
     for path in [folder] if folder.is_file() else _walk(folder):
         if zipfile.is_zipfile(path):
-            yield from _in_zip(path)
+            yield from _in_zip(path, archives)
         else:
-            yield Found(path.name, lambda path=path: path)
+            yield Found(called(path.name), lambda path=path: path)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -89,31 +96,19 @@ def _walk(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _in_zip(path: Path) -> Iterator[Found]:
+def _in_zip(path: Path, archives: Archives) -> Iterator[Found]:
+    shown = called(path.name)
     try:
-        archive = zipfile.ZipFile(path)
-    except Exception as error:  # zipfile raises nearly anything on damaged archives
-        yield Found(path.name, _refusal(f"{path.name} is a damaged zip ({error}); pack it again."))
+        entries = archives.entries(path)
+    except UserError as problem:
+        yield Found(shown, _refusal(str(problem)))
         return
-    # Pictures hardly shrink in a zip. One that unpacks to far more than its own size was made to do harm.
-    budget = [ZIP_BYTES + 20 * path.stat().st_size]
-    for entry in archive.infolist():
+    for entry in entries:
         name = entry.filename.replace("\\", "/").rsplit("/", 1)[-1]
         if entry.is_dir() or name.startswith(".") or entry.filename.startswith("__MACOSX"):
             continue
-        yield Found(name, lambda entry=entry, name=name: _unpacked(archive, entry, name, budget))
-
-
-def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, budget: list[int]) -> bytes:
-    if entry.flag_bits & 1:
-        raise UserError(f"{name} is locked with a password inside its zip; pack it again without.")
-    budget[0] -= entry.file_size
-    if entry.file_size > policy.limits().picture_bytes or budget[0] < 0:
-        raise UserError(f"{name} unpacks to more than a picture can have; it was not opened.")
-    try:
-        return archive.read(entry)  # never more than `file_size`, whatever the data would unpack to
-    except Exception as error:
-        raise UserError(f"{name} is damaged inside its zip; pack it again.") from error
+        name = called(name)
+        yield Found(name, lambda entry=entry, name=name: archives.read(path, entry, name))
 
 
 def _refusal(sentence: str) -> Callable[[], bytes]:
@@ -157,17 +152,23 @@ def prepared(picture: Image.Image, request: TrainRequest) -> Prepared:
     )
 
 
-def _opened(found: Found, request: TrainRequest) -> Prepared | UserError:
+def _opened(found: Found, request: TrainRequest) -> tuple[Prepared | UserError, int]:
+    """What became of a file, and how many pixels were decoded for it."""
+    decoded: list[int] = []
     try:
-        source = found.open()
         # Eight times the side is enough to shrink from, and keep a phone's photo out of memory.
-        return prepared(images.open_picture(source, name=found.name, max_pixels=64 * request.size**2), request)
+        picture = decoders.pixels(found.open(), found.name, 64 * request.size**2, decoded.append)
+        return prepared(picture, request), sum(decoded)
     except UserError as problem:
-        return problem
+        return problem, sum(decoded)
 
 
-def _candidates(source: Mapping[str, Any], request: TrainRequest, run: Path) -> tuple[int, Iterator]:
-    """How many candidates a source has, and each as `Prepared`, or as the `UserError` that says what is wrong."""
+Candidate = Prepared | UserError | None
+
+
+def _candidates(source: Mapping[str, Any], request: TrainRequest, run: Path) -> tuple[int, Iterator[Candidate]]:
+    """How many candidates a source has, and each as `Prepared`, or as the `UserError` that says what is wrong with it;
+    None now and then while one takes its time."""
     match source["kind"]:
         case "drawn":
             count = source["count"]
@@ -185,11 +186,31 @@ def _candidates(source: Mapping[str, Any], request: TrainRequest, run: Path) -> 
     raise ValueError(f"unknown source {source}")
 
 
-def _in_threads(found: list[Found], request: TrainRequest) -> Iterator[Prepared | UserError]:
-    """Decoding leaves Python's lock, so threads help; in blocks, so that results do not pile up."""
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as threads:
-        for block in (found[i : i + 256] for i in range(0, len(found), 256)):
-            yield from threads.map(_opened, block, itertools.repeat(request))
+def _in_threads(found: list[Found], request: TrainRequest) -> Iterator[Candidate]:
+    """Pictures are decoded elsewhere, so threads help; only so many ahead, so that results do not pile up."""
+    most, pixels = policy.limits().images_pixels, 0
+    threads, rest = ThreadPoolExecutor(decoders.at_once()), iter(found)
+    ahead = deque(threads.submit(_opened, one, request) for one in itertools.islice(rest, 256))
+    try:
+        while ahead:
+            try:
+                one, decoded = ahead[0].result(timeout=NEWS)
+            except TimeoutError:
+                yield None
+                continue
+            ahead.popleft()
+            pixels += decoded
+            if not policy.within(pixels, most):
+                raise UserError(
+                    f"The pictures have more than {most // 10**6:,} million pixels in all, the most a run takes here; "
+                    "give fewer, or smaller ones."
+                )
+            yield one
+            ahead += (threads.submit(_opened, one, request) for one in itertools.islice(rest, 1))
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+        if ahead:  # nobody waits for what is still being decoded
+            decoders.end()
 
 
 def _downloaded(name: str) -> np.ndarray:
@@ -234,9 +255,14 @@ def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Iter
     previews: list[np.ndarray] = []
     seen: set[bytes] = set()
     with files.writing(folder / "images.u8", "The pictures", sure=True) as file, contextlib.closing(candidates):
-        for done, one in enumerate(candidates, 1):
-            if done % 64 == 0:
+        done, told = 0, time.perf_counter()
+        for one in candidates:
+            done += one is not None
+            if one is None or time.perf_counter() - told > NEWS:
+                told = time.perf_counter()
                 yield Progress(done, total, note="Preparing pictures")
+            if one is None:
+                continue
             if isinstance(one, UserError):
                 counts["unusable"] += 1
                 problems += [str(one)] if len(problems) < NAMED else []

@@ -6,7 +6,8 @@ saved; none of that has an influence on what is learned.
 
 A person ends it by the folder's `control` or with Ctrl-C: then the run is paused. The system ends it with SIGTERM
 (a shutdown, a Space put to sleep): it saves and is gone within seconds, its last word still "running", so that the run
-shows as interrupted; no other run is begun. Where a run has only so many minutes, it is finished when they are over.
+shows as interrupted; no other run is begun. Where a run has only so many minutes, it is finished when they are over;
+preparing its pictures counts.
 """
 
 from __future__ import annotations
@@ -57,15 +58,15 @@ def work(run: Run, check_only: bool = False) -> None:
         kept = {name: before[name] for name in ("step", "seconds") if name in before}
         try:
             _say(run, runs.CHECKING if check_only else runs.RUNNING, **kept, message="Preparing")
-            _prepare(run, told)
+            _prepare(run, told, kept)
             alone = accelerator.num_processes == 1
             if alone and (check_only or "threads" not in run.budget):
                 _measure(run, accelerator, told)
             if check_only:
-                _say(run, runs.READY)
+                _say(run, runs.READY, **kept)
             else:
                 accelerator.wait_for_everyone()
-                _train(run, accelerator, told)
+                _train(run, accelerator, told, kept["seconds"])
         except _Ended:
             if not told.shutdown:
                 _say(run, runs.PAUSED if run.checkpoints() else runs.NEW, **kept)
@@ -157,23 +158,29 @@ def _start_next() -> None:
 # ---------------------------------------------------------------- before
 
 
-def _prepare(run: Run, told: _Told) -> None:
-    """The images, unless they are there already as this request wants them."""
+def _prepare(run: Run, told: _Told, kept: dict[str, Any]) -> None:
+    """The images, unless they are there already as this request wants them. It counts as time of the run, kept in
+    `kept["seconds"]`: pictures can be made that take longer than any training."""
     request, report = run.request, data.read_report(run.path)
     wanted = {name: getattr(request, name) for name in ("size", "colour", "shape")}
     marker = run.path / "data" / "prepared_for.json"
+    kept.setdefault("seconds", 0.0)
     if report and (run.checkpoints() or (marker.exists() and json.loads(marker.read_text()) == wanted)):
         return
     marker.unlink(missing_ok=True)
-    said = 0.0
+    began, status, minutes = time.perf_counter() - kept["seconds"], run.state["status"], policy.limits().train_minutes
     with contextlib.closing(data.prepare(run.config["source"], request, run.path)) as events:
         for event in events:
+            kept["seconds"] = time.perf_counter() - began
             if told():
                 raise _Ended
-            if isinstance(event, Progress) and time.perf_counter() - said > 0.5:
-                said = time.perf_counter()
-                status = run.state["status"]
-                _say(run, status, message=f"{event.note}: {event.step:,} of {event.total:,}")
+            if isinstance(event, Progress):
+                if not policy.within(kept["seconds"] / 60, minutes):
+                    raise UserError(
+                        f"Preparing the pictures took the {minutes:g} minutes a run may take here, {event.step:,} of "
+                        f"{event.total:,} were done; start a new one with fewer or smaller pictures."
+                    )
+                _say(run, status, **kept, message=f"{event.note}: {event.step:,} of {event.total:,}")
     files.write_json(marker, wanted, "The check-up")
     (run.path / "budget.json").unlink(missing_ok=True)
 
@@ -233,8 +240,8 @@ def _best_threads(training: Training, told: Callable[[], str]) -> int:
 # ---------------------------------------------------------------- training
 
 
-def _train(run: Run, accelerator: Accelerator, told: _Told | None = None) -> None:
-    """`told` is given to the first process only, the one that writes."""
+def _train(run: Run, accelerator: Accelerator, told: _Told | None = None, seconds: float = 0.0) -> None:
+    """`told`, and what the run has taken so far, are given to the first process only, the one that writes."""
     request = run.request
     if request.batch % accelerator.num_processes:
         raise UserError(
@@ -245,8 +252,8 @@ def _train(run: Run, accelerator: Accelerator, told: _Told | None = None) -> Non
         torch.set_num_threads(run.budget["threads"])
     training = Training(request, data.load(run.path), accelerator)
     saved = checkpoint.newest(run, accelerator.device)
-    seconds = saved.pop("seconds") if saved else 0.0
     if saved:
+        seconds = saved.pop("seconds")
         training.restore(saved)
     if told is None:
         for _ in train(training):
