@@ -18,7 +18,7 @@ from starlette.routing import Mount
 
 import style_app
 from core import faults, housekeeping, policy, runs, stuck, visitors
-from ui import serving, stopping, visitor
+from ui import network, serving, stopping, visitor
 from ui.gate import Gate
 
 ROOT = Path(__file__).parent
@@ -69,6 +69,7 @@ def _config(host: str, port: int) -> dict[str, Any]:
 def main() -> None:
     host, port = serving.host(), serving.port()
     serving.require_free(port)
+    network.believe_peers()
     print(f"Ganvas is starting at http://{'localhost' if host == '127.0.0.1' else host}:{port}", flush=True)
     app.run(config=_config(host, port))
 

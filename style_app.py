@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 
 from core import policy
 from core.settings import STYLE_PRESETS, Setting, StyleRequest
-from ui import files, painting, serving
+from ui import files, network, painting, serving, turns
 from ui import style_events as do
 from ui import style_look as look
 from ui.gate import Gate
@@ -177,7 +177,8 @@ def build() -> gr.Blocks:
         _publish(painting.paint, [*pictures, *values])
         gr.api(painting.sample, api_name="sample", concurrency_limit=SAMPLES)
         app.unload(painting.leave)
-    return app.queue(max_size=64)
+    app.max_threads = turns.AT_ONCE
+    return turns.kept(app.queue(max_size=turns.AT_ONCE))
 
 
 def _shelf(label: str, kind: str) -> gr.Gallery:
@@ -230,8 +231,11 @@ def mounted(root_path: str = "/style") -> Any:
 
 def main() -> None:
     serving.require_free(serving.port())
+    network.believe_peers()
     ours = {**OURS, "middleware": [Middleware(Gate)]}
-    build().launch(server_name=serving.host(), server_port=serving.port(), app_kwargs=ours, **_serving())
+    build().launch(
+        max_threads=turns.AT_ONCE, server_name=serving.host(), server_port=serving.port(), app_kwargs=ours, **_serving()
+    )
 
 
 if __name__ == "__main__":

@@ -108,8 +108,10 @@ class Visitor:
 
     def __init__(self, address: str, number: int, seen: Seen) -> None:
         self.address, self.number, self.seen = address, number, seen
-        self.secret = visitor.new_secret()
-        self.cookie = {"Cookie": f"{visitor.COOKIE}={self.secret}"}
+        elsewhere = {"X-Forwarded-For": f"203.0.113.{number}"}  # believed where `GANVAS_PROXIES` is 1
+        opened = httpx.get(address, headers={"Accept": "text/html", **elsewhere})
+        self.secret = opened.cookies[visitor.COOKIE].partition(".")[0]
+        self.cookie = {"Cookie": f"{visitor.COOKIE}={opened.cookies[visitor.COOKIE]}", **elsewhere}
         self.http = httpx.AsyncClient(base_url=address, headers=self.cookie, timeout=60, limits=KEPT)
         self.chance = random.Random(number)
         self.kept: set[str] = set()  # pictures of pages: a browser fetches each only once
@@ -375,7 +377,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="load-") as folder:
         home = Path(folder)
-        here = {"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(home / "gradio")}
+        here = {"GANVAS_PUBLIC": "1", "GANVAS_PROXIES": "1", "GRADIO_TEMP_DIR": str(home / "gradio")}
         os.environ.update(here, GANVAS_HOME=str(home / "runs"))  # this process starts the training
         with serving(home, env=here) as address:
             seen, taken = asyncio.run(load(address, options.visitors, options.seconds, options.rounds))

@@ -28,8 +28,10 @@ def sweep() -> None:
     for clean in (
         lambda: tray.forget(oldest),
         lambda: _runs(oldest, limits.disk_all),
+        _empty_places,
         lambda: _cache(oldest, limits.cache_bytes),
         lambda: _temporary(oldest),
+        lambda: _uploads(limits.uploads_disk),
         _memory,
     ):
         with faults.logged():
@@ -37,16 +39,28 @@ def sweep() -> None:
 
 
 def _runs(oldest: float, most: int) -> None:
-    """Those nobody has looked after since `oldest`; then, while all take too much, the oldest of them."""
+    """Those nobody has looked after since `oldest`; then, while all take too much, the oldest one of whoever has
+    most."""
     resting = sorted((run for run in runs.everyones() if not run.alive), key=touched)
+    for run in [run for run in resting if touched(run) < oldest]:
+        resting.remove(run)
+        with faults.logged():
+            runs.remove(run)
     used = visitors.size_of(runs.home())
-    crowded = used > most
-    for run in resting:
-        if touched(run) < oldest or (crowded and used > SHARE * most):
-            with faults.logged():
-                size = visitors.size_of(run.path)
-                runs.remove(run)
-                used -= size
+    if used <= most:
+        return
+    taken = {run.path.parent: visitors.size_of(run.path.parent) for run in resting}
+    while resting and used > SHARE * most:
+        run = max(resting, key=lambda run: taken[run.path.parent])
+        resting.remove(run)
+        with faults.logged():
+            size = visitors.size_of(run.path)
+            runs.remove(run)
+            taken[run.path.parent] -= size
+            used -= size
+
+
+def _empty_places() -> None:
     for place in visitors.places(runs.home()):
         runs.tidy(place / "runs")
 
@@ -83,6 +97,30 @@ def _temporary(oldest: float) -> None:
                         os.unlink(os.path.join(where, name))
                 if unused:
                     os.rmdir(where)
+
+
+def gradio_folder() -> Path:
+    """Where Gradio keeps what is uploaded and what it hands out."""
+    return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
+
+
+def _uploads(most: int) -> None:
+    """The oldest of Gradio's files, while all take too much."""
+    files = []
+    for where, _, names in os.walk(gradio_folder()):
+        for path in (os.path.join(where, name) for name in names):
+            with contextlib.suppress(OSError):
+                about = os.lstat(path)
+                files.append((about.st_mtime, about.st_size, path))
+    used = sum(size for _, size, _ in files)
+    if used <= most:
+        return
+    for _, size, path in sorted(files):
+        if used <= SHARE * most:
+            break
+        with contextlib.suppress(OSError):  # gone already
+            os.unlink(path)
+        used -= size
 
 
 def _memory() -> None:

@@ -1,6 +1,7 @@
 """Short work, one at a time: paintings, samples, measurements of this machine.
 
-One line and one worker thread serve both UIs, so two visitors never fight over the device. Samples, which take less
+One line and one worker thread serve both UIs, so two visitors never fight over the device. Visitors take turns: who
+has two jobs in the line gets the second one after everybody's first. Samples, which take less
 than a second and for which a page waits, have a line of their own: behind paintings they would come minutes later. A
 job is submitted as a request and plain pictures; its progress, result or error is read from the job. Engines are
 imported by the worker, when their first job comes. Knows no UI and nothing of how an engine works. Training runs are
@@ -9,6 +10,7 @@ imported by the worker, when their first job comes. Knows no UI and nothing of h
 
 from __future__ import annotations
 
+import collections
 import contextvars
 import itertools
 import os
@@ -16,7 +18,6 @@ import sys
 import threading
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,7 +46,7 @@ class Job:
     request: Request
     pictures: tuple[Any, ...]
     number: int
-    asker: str = ""  # on whose behalf (`core.visitors`)
+    asker: visitors.Visitor = visitors.OWNER  # on whose behalf
     state: str = WAITING
     latest: Progress | None = None
     preview: Image.Image | None = None
@@ -126,7 +127,13 @@ def submit(request: Request, *pictures: Any) -> Job:
     Raises `UserError` when it asks for more than is allowed here, and when too many jobs wait already.
     """
     policy.check(request)
-    return _line(request).add(Job(request, pictures, next(_numbers), visitors.asker()))
+    return _line(request).add(Job(request, pictures, next(_numbers), visitors.who()))
+
+
+def require_room(request: Request) -> None:
+    """Raises `UserError` when `request` would not be taken now; before its pictures are opened, which costs much."""
+    policy.check(request)
+    _line(request).require_room(visitors.who())
 
 
 def close(seconds: float) -> None:
@@ -169,27 +176,39 @@ class _Queue:
         self._niceness = niceness
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
-        self._waiting: deque[Job] = deque()
+        self._waiting: list[Job] = []  # in the order they are done
         self._running: Job | None = None
         self._worker: threading.Thread | None = None
         self._closed = False
 
     def add(self, job: Job) -> Job:
         with self._lock:
-            if self._closed:
-                raise UserError("Ganvas is being stopped; try again when it is back.")
-            limits = policy.limits()
-            if len(self._waiting) >= limits.jobs_all:
-                raise UserError(f"{limits.jobs_all} jobs are waiting already; please try again in a few minutes.")
-            theirs = sum(other.asker == job.asker for other in [*self._waiting, self._running] if other)
-            if not policy.within(theirs + 1, limits.jobs):
-                raise UserError(f"{theirs} jobs of yours are waiting or at work; wait for one of them, or stop it.")
+            self._require_room(job.asker)
             if self._worker is None or not self._worker.is_alive():
                 self._worker = threading.Thread(target=self._work, name="ganvas-jobs", daemon=True)
                 self._worker.start()
-            self._waiting.append(job)
+            self._waiting = _in_turn([*self._waiting, job], self._running)
             self._arrived.notify()
         return job
+
+    def require_room(self, asker: visitors.Visitor) -> None:
+        with self._lock:
+            self._require_room(asker)
+
+    def _require_room(self, asker: visitors.Visitor) -> None:
+        limits, there = policy.limits(), [job.asker for job in self._waiting]
+        if self._closed:
+            raise UserError("Ganvas is being stopped; try again when it is back.")
+        if len(there) >= limits.jobs_all:
+            raise UserError(f"{limits.jobs_all} jobs are waiting already; please try again in a few minutes.")
+        if self._running:
+            there.append(self._running.asker)
+        theirs = sum(other.account == asker.account for other in there)
+        if not policy.within(theirs + 1, limits.jobs):
+            raise UserError(f"{theirs} jobs of yours are waiting or at work; wait for one of them, or stop it.")
+        nearby = sum(other.address == asker.address != "" for other in there)
+        if not policy.within(nearby + 1, limits.jobs_address):
+            raise UserError(f"{nearby} jobs from your network are waiting or at work; try again in a few minutes.")
 
     def idle(self) -> bool:
         with self._lock:
@@ -206,6 +225,7 @@ class _Queue:
             if job not in self._waiting:
                 return
             self._waiting.remove(job)
+        job.pictures = ()
         job._news(state=FAILED, error=UserError("Stopped before it began."))
         self._tell_waiting()
 
@@ -221,19 +241,37 @@ class _Queue:
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._niceness)
         while True:
             with self._lock:
-                self._arrived.wait_for(lambda: self._waiting)
-                job = self._running = self._waiting.popleft()
+                if not self._waiting:
+                    self._running = None
+                    self._arrived.wait_for(lambda: self._waiting)
+                job = self._running = self._waiting.pop(0)
+                self._waiting = _in_turn(self._waiting, job)
             with faults.logged():
                 self._tell_waiting()
                 _run(job)
-            with self._lock:
-                self._running = None
 
     def _tell_waiting(self) -> None:
         with self._lock:
             waiting = list(self._waiting)
         for job in waiting:
             job._news()
+
+
+def _in_turn(waiting: Sequence[Job], running: Job | None) -> list[Job]:
+    """Everybody's first job, then everybody's second: addresses take turns, and visitors within an address. Among
+    equals the one that came first goes first."""
+    ahead = collections.Counter([(running.asker.address, running.asker.account)] if running else ())
+    there = collections.Counter([running.asker.address] if running else ())
+    turns: list[tuple[int, Job]] = []
+    for job in sorted(waiting, key=lambda job: job.number):
+        who = (job.asker.address, job.asker.account)
+        turns.append((ahead[who], job))
+        ahead[who] += 1
+    ordered: list[tuple[int, int, Job]] = []
+    for turn, job in sorted(turns, key=lambda one: (one[0], one[1].number)):
+        ordered.append((there[job.asker.address], turn, job))
+        there[job.asker.address] += 1
+    return [job for *_, job in sorted(ordered, key=lambda one: (one[0], one[2].number))]
 
 
 def _run(job: Job) -> None:
@@ -250,7 +288,7 @@ def _run(job: Job) -> None:
     else:
         job._news(state=DONE)
     finally:
-        job._context = None  # it may hold much, and jobs are kept
+        job._context, job.pictures = None, ()  # these may hold much, and jobs are kept
         if _line(job.request) is _paintings:  # which held it; a sample must not take it from a painting at work
             device.release_memory()
 

@@ -22,7 +22,11 @@ ELSEWHERE = "on your own computer Ganvas has no such limits"
 
 @dataclass(frozen=True)
 class Limits:
-    """What one visitor, and all together, may use. None: as much as there is."""
+    """What one visitor, one address and all together may use. None: as much as there is.
+
+    An address is shared by a household or a class, so it may have more than a visitor; it is also all that is known of
+    somebody who collects cookies, so it may never have everything.
+    """
 
     settings: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # kind of request -> setting -> most
     points: int | None = None  # pictures named one by one in a request to sample
@@ -36,7 +40,12 @@ class Limits:
     upload_bytes: int | None = None  # in one file, and in all files of one run
     upload_files: int | None = None  # in one upload
     uploads_hourly: int | None = None  # bytes a visitor may send in an hour
-    uploads_hourly_all: int | None = None  # bytes all visitors together may send in an hour
+    uploads_hourly_address: int | None = None
+    uploads_hourly_all: int | None = None
+    uploads_disk: int | None = None  # bytes of Gradio's folder
+    uploads_memory: int | None = None  # bytes that Streamlit keeps for one open page
+    uploads_memory_address: int | None = None
+    uploads_memory_all: int | None = None
     images: int = 200_000  # pictures a run learns from
     images_pixels: int | None = None  # of all of them, as they were brought
     train_minutes: float | None = None  # of one run
@@ -44,9 +53,18 @@ class Limits:
     runs: int | None = None  # a visitor may keep
     disk: int | None = None  # bytes of a visitor
     disk_all: int | None = None  # bytes of all visitors together
-    jobs: int | None = None  # of a visitor, waiting or at work
+    jobs: int | None = None  # of a visitor, waiting or at work, in each line
+    jobs_address: int | None = None
     jobs_all: int = 20  # waiting: a longer queue is no use to anybody in it
+    paintings: int = 2_000_000_000  # bytes of finished ones kept in memory for a visitor
+    paintings_all: int = 2_000_000_000
+    asked: int | None = None  # questions of a visitor that Gradio answers at a time
+    asked_address: int | None = None
+    sockets_address: int | None = None  # open pages
+    messages: int | None = None  # a page sends in a second, after a burst of four times as many
+    messages_address: int | None = None
     trainings: int | None = None  # runs of a visitor, waiting or at work
+    trainings_address: int | None = None
     trainings_all: int | None = None  # runs waiting
     download_bytes: int = 2**30  # of one file from the Hub, or the tensors taken out of one
     cache_bytes: int | None = None  # all that was fetched from the Hub
@@ -55,6 +73,7 @@ class Limits:
     generator_bytes: int | None = None  # of memory for a generator from the Hub and a block of its pictures
     generator_sums: int = 10**12  # multiply-adds for one of its pictures
     tray: int = 40  # pictures of a visitor on their way between pages
+    tray_address: int = 40
     tray_all: int = 40
     hours: float | None = None  # after which what nobody touched is cleaned away
 
@@ -77,7 +96,12 @@ PUBLIC = Limits(
     upload_bytes=100_000_000,
     upload_files=1000,
     uploads_hourly=400_000_000,
+    uploads_hourly_address=2_000_000_000,
     uploads_hourly_all=8_000_000_000,
+    uploads_disk=8_000_000_000,
+    uploads_memory=200_000_000,
+    uploads_memory_address=1_000_000_000,
+    uploads_memory_all=2_000_000_000,
     images=5000,
     images_pixels=4_000_000_000,
     train_minutes=20,
@@ -86,8 +110,17 @@ PUBLIC = Limits(
     disk=600_000_000,
     disk_all=20_000_000_000,
     jobs=3,
+    jobs_address=12,
     jobs_all=60,
+    paintings=100_000_000,
+    paintings_all=1_500_000_000,
+    asked=6,
+    asked_address=24,
+    sockets_address=60,
+    messages=5,
+    messages_address=30,
     trainings=2,
+    trainings_address=6,
     trainings_all=20,
     download_bytes=200_000_000,
     cache_bytes=5_000_000_000,
@@ -96,6 +129,7 @@ PUBLIC = Limits(
     generator_bytes=600_000_000,
     generator_sums=1_500_000_000,
     tray=6,
+    tray_address=40,
     tray_all=200,
     hours=24,
 )

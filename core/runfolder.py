@@ -69,7 +69,7 @@ class Run:
     @property
     def state(self) -> dict[str, Any]:
         """What was written last, as far as it makes sense: words are words and numbers are numbers."""
-        return _sound(read_json(self.path / "state.json"), ("status", "message", "born"))
+        return _sound(read_json(self.path / "state.json"), ("status", "message", "born", "place"))
 
     @property
     def status(self) -> str:

@@ -26,6 +26,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +35,7 @@ from typing import Any, BinaryIO
 import psutil
 from filelock import FileLock, Timeout
 
-from core import files, policy, stuck, visitors
+from core import files, policy, secret, stuck, visitors
 from core.errors import UserError
 from core.files import home
 from core.images import save_name
@@ -273,9 +274,20 @@ def _allow_start(run: Run) -> None:
         theirs = sum(other.status in (QUEUED, STARTING, RUNNING) for other in _in(run.path.parent))
         if theirs >= limits.trainings:
             raise UserError(f"{theirs} runs of yours are waiting or at work; wait for one of them, or pause it.")
+    if limits.trainings_address is not None and (place := _place()):
+        nearby = sum(other.status in (QUEUED, STARTING, RUNNING) and other.state.get("place") == place
+                     for other in everyones())  # fmt: skip
+        if nearby >= limits.trainings_address:
+            raise UserError(f"{nearby} runs from your network are waiting or at work; please try again later.")
     if limits.trainings_all is not None and len(_waiting()) >= limits.trainings_all:
         raise UserError(f"{limits.trainings_all} runs are waiting already; please try again later.")
     _allow_disk()
+
+
+def _place() -> str:
+    """The address of whoever asks, so that it can be counted by and not be read; "" where it is not known."""
+    address = visitors.who().address
+    return address and secret.signature(home(), address)[:16]
 
 
 def _allow_disk() -> None:
@@ -338,8 +350,9 @@ def _signal(run: Run, how: Callable[[psutil.Process], None]) -> None:
 
 
 def _spawn_or_queue(run: Run) -> None:
+    place = _place()
     if any(other.status in (STARTING, RUNNING) for other in everyones()):
-        write_state(run, **{**run.state, "status": QUEUED, "queued": time.time(), "message": ""})
+        write_state(run, **{**run.state, "status": QUEUED, "queued": time.time(), "message": "", "place": place})
     else:
         _spawn(run, STARTING)
 
@@ -375,16 +388,22 @@ def _spawn_first(waiting: Sequence[Run]) -> None:
 
 
 def _waiting() -> list[Run]:
-    """Everybody's queued runs, the one that came first before the others."""
-    return sorted((run for run in everyones() if run.status == QUEUED), key=lambda run: run.state.get("queued", 0))
+    """Everybody's queued runs in the order they are trained: the first of each visitor and each address, then the
+    second. Among equals the one that came first goes first."""
+    waiting = sorted((run for run in everyones() if run.status == QUEUED), key=lambda run: run.state.get("queued", 0))
+    before, turns = Counter(), {}
+    for run in waiting:
+        owners = (str(run.path.parent), run.state.get("place", ""))
+        turns[run] = max(before[owner] for owner in owners if owner)
+        before.update(owner for owner in owners if owner)
+    return sorted(waiting, key=turns.get) if policy.public() else waiting
 
 
 def before(run: Run) -> int:
     """How many runs are trained before a queued one, whosever they are."""
-    everything = everyones()
-    when = run.state.get("queued", 0)
-    at_work = sum(other.status in (STARTING, RUNNING) for other in everything)
-    return at_work + sum(other.status == QUEUED and other.state.get("queued", 0) < when for other in everything)
+    waiting = _waiting()
+    at_work = sum(other.status in (STARTING, RUNNING) for other in everyones())
+    return at_work + (waiting.index(run) if run in waiting else 0)
 
 
 def pause(run: Run) -> None:

@@ -1,7 +1,7 @@
 """Pictures on their way from one page to another: put one down, carry its name in the address, pick it up there.
 
-Both UIs live in one process, so memory is enough. Only the newest of each visitor are kept, and a name cannot be
-guessed. Plain.
+Both UIs live in one process, so memory is enough. Only the newest of each visitor and each address are kept,
+and a name cannot be guessed. Plain.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core import policy, visitors
 @dataclass(frozen=True, eq=False)
 class _Put:
     picture: Image.Image
-    visitor: str
+    visitor: visitors.Visitor
     when: float
 
 
@@ -30,12 +30,13 @@ _lock = threading.Lock()
 
 def put(picture: Image.Image) -> str:
     """Put a picture down; returns its name."""
-    name, visitor, limits = secrets.token_urlsafe(12), visitors.asker(), policy.limits()
+    name, visitor, limits = secrets.token_urlsafe(12), visitors.who(), policy.limits()
     with _lock:
         _pictures[name] = _Put(picture, visitor, time.time())
-        theirs = [n for n, other in _pictures.items() if other.visitor == visitor]
-        for old in theirs[: -limits.tray]:
-            del _pictures[old]
+        for own, most in (("account", limits.tray), ("address", limits.tray_address)):
+            theirs = [n for n, other in _pictures.items() if getattr(other.visitor, own) == getattr(visitor, own)]
+            for old in theirs[:-most]:
+                del _pictures[old]
         for old in list(_pictures)[: -limits.tray_all]:
             del _pictures[old]
     return name

@@ -49,7 +49,7 @@ def settled(page) -> None:
 
 def name_of(context) -> str:
     (secret,) = (cookie["value"] for cookie in context.cookies() if cookie["name"] == visitor.COOKIE)
-    return visitors.name_of(secret)
+    return visitors.name_of(visitor.secret_in({visitor.COOKIE: secret}))
 
 
 def finished_run(name: str) -> runs.Run:

@@ -65,7 +65,7 @@ def visitors_here(server, home, monkeypatch):
 
 
 def name_of(client: httpx.Client) -> str:
-    return visitors.name_of(client.cookies[visitor.COOKIE])
+    return visitors.name_of(visitor.secret_in(client.cookies))
 
 
 def picture(side: int = 64) -> bytes:

@@ -2,26 +2,25 @@
 
 An ASGI middleware in front of both UIs. In both modes it turns away what other sites make a browser send (`ui.origin`;
 Gradio would answer any of them, with credentials), and ends streams that are still open when the studio stops. In
-public mode it also gives every visitor their secret (`ui.visitor`) and counts what is uploaded. Knows no page and no
-widget.
+public mode it also gives every visitor their secret (`ui.visitor`), finds out where they are (`ui.network`), and has
+counted what is carried in (`ui.uploads`) and said (`ui.sockets`). Knows no page and no widget.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections import OrderedDict
 from collections.abc import Awaitable
-from http.cookies import SimpleCookie
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import policy, visitors
-from ui import origin, visitor
+from ui import network, origin, sockets, uploads, visitor
 
 # What Gradio and Streamlit offer beside their pages: figures about the server, tools for developers, and fetching any
 # address on behalf of whoever asks. No page needs them.
@@ -31,11 +30,8 @@ CLOSED = re.compile(
     re.IGNORECASE,
 )
 TAB = re.compile(r"/gradio_api/heartbeat/([^/]+)|/gradio_api/queue/data$")
-UPLOADS = re.compile(r"/_stcore/upload_file/|/gradio_api/upload/?$")
-OTHER_BODIES = 4_000_000  # bytes: the longest thing but a file that a page sends is some settings
 YEAR = 365 * 24 * 3600
-HOUR = 3600
-MOST_COUNTED = 10_000  # visitors whose uploads are counted at a time
+MOST_COUNTED = 10_000  # open pages whose visitors are remembered
 GRACE = 1.0  # seconds an answer may still take once the studio stops
 
 
@@ -49,6 +45,8 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
+        if policy.public():
+            scope["client"] = network.true_client(scope)
         headers = Headers(scope=scope)
         if refused := origin.unknown(headers):
             words = f"This studio is not known by that name ({refused}); whoever runs it can set GANVAS_HOSTS."
@@ -58,17 +56,36 @@ class Gate:
             await _refuse(scope, receive, send, 403, "This can only be used from its own page.")
             return
         if scope["type"] == "websocket":
-            await self.app(scope, receive, send)
+            await self._socket(scope, receive, send)
             return
         if policy.public() and (CLOSED.search(scope["path"]) or _anothers_tab(scope, headers)):
             await _refuse(scope, receive, send, 404, "There is nothing here.")
             return
-        carried = _Carried(scope, headers, receive) if policy.public() else None
-        if carried and carried.too_much:
-            await _refuse(scope, receive, send, 413, carried.too_much)
-            return
         sending = _Sending(scope, headers, send)
-        await _until_stopped(self.app(scope, carried.receive if carried else receive, sending), sending)
+        if not policy.public():
+            await _until_stopped(self.app(scope, receive, sending), sending)
+            return
+        carried = uploads.Carried(scope, receive)
+        try:
+            if why := await carried.refused():
+                await _refuse(scope, receive, send, 413, why)
+                return
+            await _until_stopped(self.app(scope, carried.receive, sending), sending)
+        finally:
+            carried.over()
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not policy.public():
+            await self.app(scope, receive, send)
+            return
+        heard = sockets.Heard(scope, receive)
+        try:
+            if await heard.admitted():
+                await self.app(scope, heard.receive, send)
+            else:
+                await _refuse(scope, receive, send, 429, "Too many pages are open from your network.")
+        finally:
+            heard.over()
 
 
 # ---------------------------------------------------------------- who may come in
@@ -128,72 +145,19 @@ class _Sending:
         """A browser that opens a page and has no secret yet. Only then, so that the many requests of one page, sent
         at once, do not all bring another one home."""
         opens = self.scope["method"] == "GET" and "text/html" in self.headers.get("accept", "")
-        return policy.public() and opens and not visitor.secret_in(_cookies(self.headers))
+        return policy.public() and opens and visitor.better_cookie(_cookies(self.headers)) is not None
 
     def _cookie(self) -> str:
         """In a frame of huggingface.co only a cookie with `SameSite=None; Secure; Partitioned` is kept."""
         secure = (self.headers.get("x-forwarded-proto") or self.scope["scheme"]).split(",")[0].strip() == "https"
         where = "SameSite=None; Secure; Partitioned" if secure else "SameSite=Lax"
-        return f"{visitor.COOKIE}={visitor.new_secret()}; Path=/; Max-Age={YEAR}; HttpOnly; {where}"
+        value = visitor.better_cookie(_cookies(self.headers))
+        return f"{visitor.COOKIE}={value}; Path=/; Max-Age={YEAR}; HttpOnly; {where}"
 
 
 def _cookies(headers: Headers) -> dict[str, str]:
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
-    except Exception:  # SimpleCookie raises on some nonsense; nonsense is no secret
-        return {}
-
-
-# ---------------------------------------------------------------- what may be carried in
-
-
-class _Carried:
-    """A request's body, counted as it arrives, whatever its Content-Length says."""
-
-    def __init__(self, scope: Scope, headers: Headers, receive: Receive) -> None:
-        self._receive, self._bytes, self.too_much = receive, 0, ""
-        limits = policy.limits()
-        uploads = bool(UPLOADS.search(scope["path"])) and scope["method"] in ("POST", "PUT")
-        self._most = limits.upload_bytes + 100_000 if uploads else OTHER_BODIES
-        self._account = visitors.name_of(visitor.secret_in(_cookies(headers))) if uploads else ""
-        said = headers.get("content-length", "0")
-        if not said.isdecimal() or int(said) > self._most:
-            self.too_much = f"That is more than the {policy.megabytes(self._most)} that can be sent at once."
-        elif uploads and not _within_the_hour(self._account, int(said)):
-            self.too_much = f"{policy.megabytes(limits.uploads_hourly)} an hour can be sent; wait a while."
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        size = len(message.get("body", b""))
-        self._bytes += size
-        if self._account and size:
-            _count(self._account, size)
-        if self._bytes > self._most or (self._account and not _within_the_hour(self._account, 0)):
-            return {"type": "http.disconnect"}
-        return message
-
-
-_sent: OrderedDict[str, tuple[int, int]] = OrderedDict()  # visitor, or "" for all -> (hour, bytes)
-
-
-def _count(account: str, size: int) -> None:
-    """Those who show no secret share one account."""
-    hour = int(time.time() // HOUR)
-    for name in (account, ""):
-        when, before = _sent.get(name, (hour, 0))
-        _sent[name] = (hour, size + (before if when == hour else 0))
-        _sent.move_to_end(name)
-    while len(_sent) > MOST_COUNTED:
-        _sent.popitem(last=False)
-
-
-def _within_the_hour(account: str, more: int) -> bool:
-    hour, limits = int(time.time() // HOUR), policy.limits()
-    for name, most in ((account, limits.uploads_hourly), ("", limits.uploads_hourly_all)):
-        when, before = _sent.get(name, (hour, 0))
-        if (before if when == hour else 0) + more > most:
-            return False
-    return True
+    """As both UIs read them: whatever other cookies are there, ours is found among them."""
+    return HTTPConnection({"type": "http", "headers": headers.raw}).cookies
 
 
 # ---------------------------------------------------------------- when the studio stops

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import functools
 import inspect
 import tempfile
@@ -17,8 +16,9 @@ from typing import Any
 
 import gradio as gr
 
-from core import images, jobs, policy, visitors
+from core import images, jobs, paintings, policy, visitors
 from core.errors import UserError
+from core.paintings import Painting
 from core.settings import StyleRequest, settings_of
 from core.style import schedule
 from ui import sample_api, visitor
@@ -26,62 +26,23 @@ from ui import style_look as look
 
 SETTINGS = settings_of(StyleRequest)
 MOST_STYLES = 8
-MOST_VISITS = 200  # whose newest painting is kept in memory
 PREVIEW_SIDE = 720  # px sent while painting; the finished painting is sent whole
 STOPPING = 0.7  # seconds a stopped painting gets to end by itself before its last preview is shown
 
 
-@dataclasses.dataclass
-class Visit:
-    """What one browser tab has going: its newest job, and a folder for the files it gets."""
-
-    job: jobs.Job | None = None
-    folder: tempfile.TemporaryDirectory = dataclasses.field(
-        default_factory=lambda: tempfile.TemporaryDirectory(prefix="ganvas-")
-    )
-
-    def file(self, name: str) -> str:
-        return str(Path(self.folder.name) / name)
-
-
-_visits: dict[tuple[str, str], Visit] = {}  # by visitor and tab: a tab's own name is not secret enough
-
-
-def _tab(request: gr.Request) -> tuple[str, str]:
-    return visitor.of_request(request), request.session_hash
-
-
-def visit_of(request: gr.Request) -> Visit:
-    tab = _tab(request)
-    if tab not in _visits:  # a visit makes a folder
-        while len(_visits) >= MOST_VISITS:
-            _end(_visits.pop(next(iter(_visits))))  # whoever sends no sign of life is not noticed when leaving
-        _visits[tab] = Visit()
-    return _visits[tab]
-
-
-def job_of(request: gr.Request) -> jobs.Job | None:
-    """The newest job of a tab, if it has one and is still open."""
-    visit = _visits.get(_tab(request))
-    return visit and visit.job
+def painting_of(request: gr.Request) -> Painting | None:
+    """The newest painting of an open page, if it has one."""
+    return paintings.of(visitor.of_request(request).name, request.session_hash)
 
 
 def leave(request: gr.Request) -> None:
-    visit = _visits.pop(_tab(request), None)
-    if visit:
-        _end(visit)
-
-
-def _end(visit: Visit) -> None:
-    if visit.job:
-        visit.job.cancel()
-    visit.folder.cleanup()
+    paintings.leave(visitor.of_request(request).name, request.session_hash)
 
 
 # ---------------------------------------------------------------- a job, from widgets and followed
 
 
-def submit(request: gr.Request, photo: str | None, styles: list | None, style_weights: str, *values: Any) -> jobs.Job:
+def submit(request: gr.Request, photo: str | None, styles: list | None, style_weights: str, *values: Any) -> Painting:
     """Queue the painting the widgets describe. `values` are those of `SETTINGS`, in its order."""
     if not photo:
         raise UserError("There is no photo yet; upload one or pick an example.")
@@ -94,14 +55,12 @@ def submit(request: gr.Request, photo: str | None, styles: list | None, style_we
     except ValueError:
         raise UserError(f"Style weights are {style_weights!r}; write a number for each picture, like 2, 1.") from None
     wanted = StyleRequest(**dict(zip(SETTINGS, values, strict=True)), style_shares=shares)
-    policy.check(wanted)  # before anything is decoded
     of_photo, of_style = schedule.enough(wanted)
     with visitors.asking(visitor.of_request(request)):
-        return jobs.submit(
-            wanted,
-            images.open_picture(photo, max_pixels=of_photo),
-            [images.open_picture(path, max_pixels=of_style) for path, _ in styles],
-        )
+        jobs.require_room(wanted)  # before anything is decoded
+        opened = images.open_picture(photo, max_pixels=of_photo)
+        job = jobs.submit(wanted, opened, [images.open_picture(path, max_pixels=of_style) for path, _ in styles])
+    return Painting(job, paintings.reduced(opened, wanted.size), request.session_hash or "")
 
 
 async def followed(job: jobs.Job) -> AsyncIterator[None]:
@@ -138,15 +97,16 @@ def words(job: jobs.Job) -> tuple[str, float]:
     return " · ".join(parts), at.step / at.total
 
 
-def outcome(job: jobs.Job) -> tuple[Any, Any, dict]:
+def outcome(painting: Painting) -> tuple[Any, Any, dict]:
     """The finished picture, the one off the easel, and the recipe; raises for the visitor what went wrong."""
+    job, photo = painting.job, painting.photo
     if job.result:
         finished, easel = job.result.images
         return finished, easel, dict(job.result.recipe)
     if job.error:
         raise gr.Error(told(job.error), print_exception=False)
     # Stopped, and a large step is still being finished: the last preview is what there is.
-    easel, photo = images.with_alpha_of(job.preview, job.pictures[0]), job.pictures[0]
+    easel = images.with_alpha_of(job.preview, photo)
     finished = images.finish(easel, photo, strength=job.request.strength, keep_colour=job.request.keep_colour)
     return finished, easel, job.request.recipe(stopped_at=job.latest.step)
 
@@ -170,17 +130,17 @@ async def paint(
 ) -> AsyncIterator[tuple[Any, dict]]:
     """Paint `photo` in the style of `styles`. Streams (preview, progress) and ends with (painting, recipe)."""
     try:
-        job = await asyncio.to_thread(submit, request, photo, styles, style_weights, *values)
+        painting = await asyncio.to_thread(submit, request, photo, styles, style_weights, *values)
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
-    shown = None
+    job, shown = painting.job, None
     async with contextlib.aclosing(followed(job)) as ticks:
         async for _ in ticks:
             said, share = words(job)
             news = {"state": job.state, "position": job.position, "words": said, "share": round(share, 3)}
             preview, shown = (gr.skip() if job.preview is shown else small(job.preview)), job.preview
             yield preview, news
-    finished, _, recipe = outcome(job)
+    finished, _, recipe = outcome(painting)
     with tempfile.TemporaryDirectory(prefix="ganvas-") as folder:  # Gradio copies the file before it goes on here
         path = Path(folder) / "painting.png"
         await asyncio.to_thread(images.write_png, finished, path, recipe)

@@ -11,13 +11,14 @@ from typing import Any
 
 import gradio as gr
 
-from core import device, images, jobs, policy, tray, visitors
+from core import device, images, jobs, paintings, policy, tray, visitors
 from core.errors import UserError
+from core.paintings import Painting
 from core.settings import MeasureRequest, StyleRequest
 from core.style import budget, choice, schedule
 from ui import style_look as look
 from ui import visitor
-from ui.painting import MOST_STYLES, SETTINGS, Visit, followed, job_of, outcome, small, submit, told, visit_of, words
+from ui.painting import MOST_STYLES, SETTINGS, followed, outcome, painting_of, small, submit, told, words
 
 QUIET = 0.25  # seconds between news for each painting that is before one's own
 GLANCE = 65_536  # pixels of a picture that is only looked at
@@ -49,18 +50,17 @@ class _Easel:
 
 async def start(request: gr.Request, photo: Any, styles: Any, style_weights: Any, *values: Any):
     """Paint, and show how it goes."""
-    visit = visit_of(request)
-    if visit.job:
-        visit.job.cancel()
     try:
-        job = visit.job = await asyncio.to_thread(submit, request, photo, styles, style_weights, *values)
+        painting = await asyncio.to_thread(submit, request, photo, styles, style_weights, *values)
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
+    paintings.keep(painting)
+    job = painting.job
     yield tuple(
         _Easel(
             go=gr.update(visible=False),
             stop=gr.update(visible=True),
-            preview=gr.update(visible=True, value=small(images.on_white(job.pictures[0]))),
+            preview=gr.update(visible=True, value=small(images.on_white(painting.photo))),
             compare=gr.update(visible=False),
             curves="",
             finished=gr.update(visible=False),
@@ -85,10 +85,10 @@ async def start(request: gr.Request, photo: Any, styles: Any, style_weights: Any
         yield tuple(_Easel(**ready, status=look.status(told(job.error))))
         if job.cancelled:
             return
-    if job_of(request) is not job:  # the visitor has left, and the folder for files is gone
+    if painting_of(request) is not painting:  # the visitor has left, and the folder for files is gone
         return
-    finished, _, recipe = await asyncio.to_thread(outcome, job)
-    after, before, path = await asyncio.to_thread(_saved, visit, job, finished, recipe)
+    finished, _, recipe = await asyncio.to_thread(outcome, painting)
+    after, before, path = await asyncio.to_thread(_saved, painting, finished, recipe)
     note = job.result.note if job.result else "Stopped."
     took = "" if job.cancelled else f"Painted in {look.duration(job.result.seconds)}."
     yield tuple(
@@ -108,40 +108,40 @@ def _painter(recipe: dict) -> str:
     return f"Painted with {recipe['painted_with']}." if "painted_with" in recipe else ""
 
 
-def _saved(visit: Visit, job: jobs.Job, finished: Any, recipe: dict) -> tuple[str, str, str]:
+def _saved(painting: Painting, finished: Any, recipe: dict) -> tuple[str, str, str]:
     """The painting as a PNG with its recipe, and the photo at the same size for comparison, as files."""
-    images.write_png(finished, visit.file("painting.png"), recipe)
-    photo = images.on_white(job.pictures[0]).resize(finished.size)
-    photo.save(visit.file("photo.jpg"), quality=92)
-    painting = visit.file("painting.png")
-    return painting, visit.file("photo.jpg"), painting
+    after, before = painting.file("painting.png"), painting.file("photo.jpg")
+    images.write_png(finished, after, recipe)
+    images.on_white(painting.photo).resize(finished.size).save(before, quality=92)
+    return after, before, after
 
 
 def afterwards(request: gr.Request, strength: float, keep_colour: bool):
     """Strength and colours of the finished painting, set anew without painting again."""
-    job = job_of(request)
+    painting = painting_of(request)
+    job = painting and painting.job
     if job is None or job.error or not (job.finished or (job.cancelled and job.preview)):
         return gr.skip(), gr.skip()
-    _, easel, recipe = outcome(job)
-    finished = images.finish(easel, job.pictures[0], strength=strength, keep_colour=keep_colour)
+    _, easel, recipe = outcome(painting)
+    finished = images.finish(easel, painting.photo, strength=strength, keep_colour=keep_colour)
     recipe.update(strength=strength, keep_colour=keep_colour)
-    after, before, path = _saved(visit_of(request), job, finished, recipe)
+    after, before, path = _saved(painting, finished, recipe)
     return gr.update(value=(before, after)), gr.update(value=path)
 
 
 def stop(request: gr.Request) -> None:
-    job = job_of(request)
-    if job:
-        job.cancel()
+    painting = painting_of(request)
+    if painting:
+        painting.job.cancel()
 
 
 def timelapse(request: gr.Request):
     """The way to the painting as an animation, offered once there is one."""
-    job = job_of(request)
-    if job is None or len(job.frames) < 2:
+    painting = painting_of(request)
+    if painting is None or len(painting.job.frames) < 2:
         return gr.skip()
-    path = visit_of(request).file("time-lapse.webp")
-    images.animation(job.frames, path)
+    path = painting.file("time-lapse.webp")
+    images.animation(painting.job.frames, path)
     return gr.update(value=path, visible=True)
 
 

@@ -25,6 +25,7 @@ from core.errors import UserError
 
 MAX_LENGTH = 400  # characters: "more like this" of "more like this" ends somewhere
 MAX_BRACKETS = 50
+MAX_POINTS = 1000  # made at a time
 SHARE = r"([01](?:\.\d+)?)"
 SAME = 1e-6  # radians: two latents in one direction have no way between them
 
@@ -38,6 +39,9 @@ def of_seed(seed: int, count: int) -> tuple[str, ...]:
 
 def like(point: str, count: int, spread: float) -> tuple[str, ...]:
     """`point` itself, then others near it; `spread` from 0 (equal) to 1 (unrelated)."""
+    _require(count)
+    if not 0 <= spread <= 1:
+        raise UserError(f"How different is {spread!r}; choose a value from 0 to 1.")
     return (point, *(f"{_bracketed(point)}~{index}/{spread:g}" for index in range(1, count)))
 
 
@@ -46,6 +50,7 @@ def way(points: Sequence[str], frames: int, closed: bool = False) -> tuple[str, 
     so that it can be shown again and again."""
     if len(points) < 2:
         raise UserError(f"A way needs two pictures or more; {len(points)} were chosen.")
+    _require(frames)
     stops = [*points, points[0]] if closed else list(points)
     found = []
     for frame in range(frames):
@@ -58,6 +63,12 @@ def way(points: Sequence[str], frames: int, closed: bool = False) -> tuple[str, 
             else f"{_bracketed(stops[leg])}>{_bracketed(stops[leg + 1])}@{share:g}"
         )
     return tuple(found)
+
+
+def _require(count: int) -> None:
+    """A page's slider has an end; what a program says in its place has none."""
+    if count != count or not 1 <= count <= MAX_POINTS or count % 1:
+        raise UserError(f"{count} pictures are asked for; choose a whole number from 1 to {MAX_POINTS}.")
 
 
 def arithmetic(this: str, minus: str, plus: str) -> str:
