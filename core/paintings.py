@@ -69,7 +69,7 @@ def keep(painting: Painting) -> None:
     with _lock:
         going = [other for other in _kept if other.tab == painting.tab and other.job.asker.name == who.name]
         _kept[:] = [*(other for other in _kept if other not in going), painting]
-        going += _too_many()
+        going += _too_many(who.address)
         _kept[:] = [other for other in _kept if other not in going]
     for other in going:
         other.end()
@@ -90,8 +90,8 @@ def leave(visitor: str, tab: str) -> None:
         painting.end()
 
 
-def _too_many() -> list[Painting]:
-    """The finished ones for which there is no room."""
+def _too_many(newest: str) -> list[Painting]:
+    """The finished ones for which there is no room; of addresses that keep as much, those of the `newest`."""
     limits, sizes = policy.limits(), {painting: painting.bytes for painting in _kept}
     account, address = collections.Counter(), collections.Counter()
     for painting, size in sizes.items():
@@ -109,5 +109,5 @@ def _too_many() -> list[Painting]:
         if account[painting.job.asker.account] > limits.paintings:
             drop(painting)
     while finished and address.total() > limits.paintings_all:
-        drop(max(finished, key=lambda painting: address[painting.job.asker.address]))
+        drop(max(finished, key=lambda one: (address[one.job.asker.address], one.job.asker.address == newest)))
     return going

@@ -60,6 +60,7 @@ class Limits:
     paintings_all: int = 2_000_000_000
     asked: int | None = None  # questions of a visitor that Gradio answers at a time
     asked_address: int | None = None
+    busy_address: int | None = None  # requests with a body that are answered at a time
     sockets_address: int | None = None  # open pages
     messages: int | None = None  # a page sends in a second, after a burst of four times as many
     messages_address: int | None = None
@@ -116,6 +117,7 @@ PUBLIC = Limits(
     paintings_all=1_500_000_000,
     asked=6,
     asked_address=24,
+    busy_address=32,
     sockets_address=60,
     messages=5,
     messages_address=30,

@@ -134,9 +134,9 @@ def test_asking_in_vain_ends_nobodys_painting(server):
 def test_one_client_does_not_lock_the_others_out(server, where):
     with client(server, where) as anna, client(server, THERE, cookie=False) as stranger:
         mine, theirs = uploaded(anna, picture()), uploaded(stranger, picture(256))
-        for number in range(120):
+        for number in range(110):
             headers = [{}, MADE_UP, {"Cookie": f"{visitor.COOKIE}={number:043d}.{'b' * 43}"}][number % 3]
-            asked(stranger, wish(theirs, [theirs], 128, 100), **headers)
+            asked(stranger, wish(theirs, [theirs], 64, 40), **headers)
         assert "event: complete" in answered(anna, asked(anna, wish(mine, [mine])))
 
 
@@ -146,7 +146,7 @@ def test_collected_cookies_are_still_one_address(server):
         for number in range(40):
             stranger = crowd.enter_context(client(server, f"2001:db8:9:9::{number:x}"))
             theirs = uploaded(stranger, picture())
-            asked(stranger, wish(theirs, [theirs], 128, 20))
+            asked(stranger, wish(theirs, [theirs], 64, 20))
         mine = uploaded(anna, picture())
         assert "event: complete" in answered(anna, asked(anna, wish(mine, [mine])))
 
@@ -162,7 +162,7 @@ def test_a_storm_of_stops_leaves_the_line_to_the_others(server):
                 if over.is_set():
                     return
                 tab = f"storm-{number}-{turn % 3}"
-                joined(stranger, start, wish(theirs, [theirs] * 8, 128, 100), tab)
+                joined(stranger, start, wish(theirs, [theirs] * 8, 64, 40), tab)
                 stranger.post("/style/gradio_api/run/stop", json={"data": [], "fn_index": stop, "session_hash": tab})
 
         with concurrent.futures.ThreadPoolExecutor(4) as threads:

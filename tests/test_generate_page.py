@@ -17,6 +17,7 @@ from studio import serving
 from test_load import Cryptopunks, Tutorial, lively, saved
 
 from core import images, policy, runs, tray, weights
+from core.errors import UserError
 from core.gan import catalogue, checkpoint, generator, points, sample
 from core.gan.networks import Discriminator, Generator, build
 from core.settings import SampleRequest, TrainRequest
@@ -54,6 +55,27 @@ def newest(page: AppTest) -> tuple[SampleRequest, object]:
 
 
 # ---------------------------------------------------------------- generate
+
+
+@pytest.mark.parametrize("forged", [10**9, -1, float("nan"), float("inf")])
+def test_a_sliders_value_forged_on_the_socket_does_nothing(page, forged):
+    """What a program sends in place of a slider's value: neither the page nor what it calls believes it."""
+    page.session_state["kept"] = ["7:1", "7:2"]
+    page.session_state["selected"] = "7:1"
+    page.run()
+    page.toggle(key="way").set_value(True).run()
+    made = len(page.session_state["made"])
+    for label in ("Frames", "How different"):
+        (slider,) = [one for one in page.slider if one.label == label]
+        slider.set_value(forged)
+    page.run()
+    assert not page.exception
+    assert len(page.session_state["made"]) == made
+    for ask in (lambda: points.way(["7:1", "7:2"], forged), lambda: points.like("7:1", forged, 0.3)):
+        with pytest.raises(UserError, match="pictures are asked for"):
+            ask()
+    with pytest.raises(UserError, match="How different"):
+        points.like("7:1", 16, forged)
 
 
 def test_pictures_are_there_at_once_and_follow_the_settings(page):

@@ -5,7 +5,7 @@ import threading
 import pytest
 from pictures import scene, texture
 
-from core import jobs, policy
+from core import jobs, policy, visitors
 from core.errors import UserError
 from core.settings import MeasureRequest, Progress, Result, SampleRequest, StyleRequest
 
@@ -56,6 +56,37 @@ def test_samples_do_not_wait_for_paintings(slow_engine):
     for job in (sample, next_painting):
         job.wait()
     assert set(order) == {painting.number, sample.number, next_painting.number}
+
+
+def test_visitors_and_addresses_take_turns(slow_engine):
+    """Two collect cookies at one address; a third is alone at another, and comes last."""
+
+    def wants(name, address):
+        return jobs.Job(MeasureRequest(), (), next(jobs._numbers), visitors.Visitor(name, name, address))
+
+    a1, a2, a3, b1, b2, c1, c2 = (wants(*who) for who in [*[("a", "x")] * 3, *[("b", "x")] * 2, *[("c", "y")] * 2])
+    waiting = [a1, a2, a3, b1, b2, c1, c2]
+    assert jobs._in_turn(waiting, None) == [a1, c1, b1, c2, a2, b2, a3]
+    assert jobs._in_turn([a2, b1, c1], a1) == [c1, b1, a2]
+    assert jobs._in_turn([a1, a2, a3], None) == [a1, a2, a3]
+
+
+def test_an_address_has_only_so_many_jobs(slow_engine, monkeypatch):
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    monkeypatch.setattr(policy, "PUBLIC", policy.Limits(jobs=3, jobs_address=4, jobs_all=20))
+    gate, _ = slow_engine
+
+    def wanted(name, address):
+        with visitors.asking(visitors.Visitor(name, name, address)):
+            return submit()
+
+    taken = [wanted(name, "x") for name in "abcd"]
+    with pytest.raises(UserError, match="4 jobs from your network"):
+        wanted("e", "x")
+    taken.append(wanted("f", "y"))
+    gate.set()
+    for job in taken:
+        job.wait()
 
 
 def test_a_waiting_job_can_be_cancelled_and_the_line_moves_up(slow_engine):

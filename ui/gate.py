@@ -67,6 +67,9 @@ class Gate:
             return
         carried = uploads.Carried(scope, receive)
         try:
+            if carried.crowded:
+                await _refuse(scope, receive, send, 429, "Too much is asked from your network at once; wait a moment.")
+                return
             if why := await carried.refused():
                 await _refuse(scope, receive, send, 413, why)
                 return

@@ -26,7 +26,7 @@ MOST_COUNTED = 10_000  # accounts and pages remembered
 
 
 class Carried:
-    """A request's body on its way in. `admitted` first; `over` at the end, whatever happened."""
+    """A request on its way in. `crowded` and `refused` first; `over` at the end, whatever happened."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive, self._bytes = receive, 0
@@ -37,7 +37,14 @@ class Carried:
         self._most = policy.limits().upload_bytes + 100_000 if self._uploads else OTHER_BODIES
         connection = HTTPConnection(scope)
         self._said = connection.headers.get("content-length", "0")
-        self.who = visitor.of_connection(connection) if self._uploads else visitors.OWNER
+        self.who = visitor.of_connection(connection) if sends else visitors.OWNER
+        self._places = [self.who.address] if sends else []
+        _busy.update(self._places)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether as much is being done for this address as may be: each question may hold a thread."""
+        return any(_busy[place] > policy.limits().busy_address for place in self._places)
 
     async def refused(self) -> str:
         """Why this may not come in, as far as its head tells; "" where it may."""
@@ -87,9 +94,14 @@ class Carried:
 
     def over(self) -> None:
         _coming.discard(self)
+        _busy.subtract(self._places)
+        for place in self._places:
+            if not _busy[place]:
+                del _busy[place]
 
 
 _coming: set[Carried] = set()
+_busy: Counter[str] = Counter()  # what is being answered, by address
 
 
 # ---------------------------------------------------------------- in an hour
