@@ -42,7 +42,9 @@ def server(home):
 @contextlib.contextmanager
 def client(server: str, address: str, *, cookie: bool = True) -> Iterator[httpx.Client]:
     """Somebody at an address. What they say themselves about it stands before what the proxy says."""
-    with httpx.Client(base_url=server, headers={"X-Forwarded-For": f"8.8.8.8, {address}"}, timeout=60) as made:
+    said = {"X-Forwarded-For": f"8.8.8.8, {address}"}
+    each_anew = httpx.Limits(max_keepalive_connections=0)  # a busy server lets idle connections go at any time
+    with httpx.Client(base_url=server, headers=said, timeout=120, limits=each_anew) as made:
         if cookie:
             made.get("/", headers={"Accept": "text/html"})
             assert made.cookies[visitor.COOKIE]
