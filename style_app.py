@@ -22,7 +22,7 @@ from ui import style_look as look
 from ui.gate import Gate
 from ui.painting import MOST_STYLES, SETTINGS
 
-SAMPLES = 8  # calls of /sample at a time, so that those that fetch hold up no others
+SAMPLES = 48  # calls of /sample at a time, so that those that fetch hold up no others; twice what one address may ask
 AFTERWARDS = ("strength", "keep_colour")  # these need no new painting
 PRESETS = {"draft": "Draft", "good": "Good", "fine": "Fine"}
 # The before and after an empty easel shows: what painting the first photo in the first style comes to.
