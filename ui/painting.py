@@ -16,7 +16,7 @@ from typing import Any
 
 import gradio as gr
 
-from core import images, jobs, paintings, policy, visitors
+from core import images, jobs, paintings, visitors
 from core.errors import UserError
 from core.paintings import Painting
 from core.settings import StyleRequest, settings_of
