@@ -1,0 +1,147 @@
+"""Streamlit's sockets: floods, nonsense, and values that no widget would send."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import Counter
+
+from strangers import Fell, Page, Stranger, attack
+from streamlit.proto.BackMsg_pb2 import BackMsg
+
+from core import runs, visitors
+
+
+@attack("12")
+def reruns_by_the_thousand(me: Stranger) -> str:
+    """3,000 reruns on one socket: others are answered meanwhile."""
+    asked = BackMsg()
+    asked.rerun_script.page_name = "generate"
+    with me.studio.answering(4), contextlib.suppress(Exception):
+        with me.socket() as line:
+            for _ in range(3000):
+                line.send(asked.SerializeToString())
+            until = time.monotonic() + 15
+            while time.monotonic() < until:
+                line.recv(max(0.1, until - time.monotonic()))
+    return "others are answered"
+
+
+@attack("12")
+def many_sockets(me: Stranger) -> str:
+    """200 sockets opened from one address, each with a page, none read: others are answered, memory stays."""
+    asked = BackMsg()
+    asked.rerun_script.page_name = "train"
+    lines, refused = [], 0
+    with contextlib.ExitStack() as opened, me.studio.memory_within(900e6), me.studio.answering(8):
+        for _ in range(200):
+            try:
+                line = opened.enter_context(me.socket())
+                lines.append(line)
+                line.send(asked.SerializeToString())
+            except Exception:
+                refused += 1
+                if refused > 40:
+                    break
+        time.sleep(5)
+    return f"{len(lines)} were taken, {refused} refused"
+
+
+@attack("12", quick=True)
+def messages_that_make_no_sense(me: Stranger) -> str:
+    """Noise, giant messages and the developers' commands (shut down, empty the cache, disconnect) on the socket."""
+    told = Counter()
+    with me.studio.answering(5), me.studio.memory_within(600e6):
+        for content in (os.urandom(500), b"", b"\xff" * 10**6, b"\0" * 60_000_000, "text"):
+            with contextlib.suppress(Exception), me.socket() as line:
+                line.send(content)
+                line.recv(2)
+        for name in ("debug_shutdown_runtime", "debug_disconnect_websocket", "clear_cache", "load_git_info"):
+            command = BackMsg()
+            setattr(command, name, True)
+            with contextlib.suppress(Exception), me.socket() as line:
+                line.send(command.SerializeToString())
+                told[name] += 1
+                line.recv(2)
+    return f"still there after {dict(told)}"
+
+
+@attack("17", quick=True)
+def forged_values_of_widgets(me: Stranger) -> str:
+    """Sliders far out of their bounds, words for numbers, another's file: no run asks for more than is allowed, and the
+    page says so in words or keeps its own values."""
+    me.http.get("/", headers={"Accept": "text/html"})
+    page, told = Page(me, "train"), Counter()
+    sliders = [label for label, element in page.elements.items() if type(element).__name__ == "Slider"]
+    numbers = [label for label, element in page.elements.items() if type(element).__name__ == "NumberInput"]
+    for label in [*sliders, *numbers]:
+        for value in (1e12, -1e12, float("nan"), float("inf"), 2.0**63):
+            kind = "double_array_value" if label in sliders else "double_value"
+            before = dict(page.values)
+            shown = page.run("Check the images", **{label: (kind, [value] if label in sliders else value)})
+            page.values = before
+            told["stack trace shown" if "Traceback" in shown else "answered"] += 1
+            with visitors.asking(me.name):
+                for run in runs.all_runs():
+                    if value > 0 and f"{run.config}".find(str(int(value)) if value < 1e13 else "inf") > 0:
+                        raise Fell(f"a run with {label} = {value} was made: {run.config}")
+                    until = time.monotonic() + 30
+                    while run.alive and time.monotonic() < until:
+                        time.sleep(0.1)
+                    with contextlib.suppress(Exception):
+                        runs.delete(run)
+    page.close()
+    if told["stack trace shown"]:
+        raise Fell(f"{dict(told)}")
+    return f"{dict(told)} for {', '.join([*sliders, *numbers])}"
+
+
+@attack("17")
+def forged_values_on_the_generate_page(me: Stranger) -> str:
+    """The same on the Generate page, where a value makes pictures at once: no more than allowed, memory stays."""
+    page = Page(me, "generate")
+    told = Counter()
+    with me.studio.memory_within(600e6), me.studio.answering(6):
+        for label, element in list(page.elements.items()):
+            kind = {"Slider": "double_array_value", "NumberInput": "double_value", "TextInput": "string_value",
+                    "TextArea": "string_value", "Selectbox": "string_value"}.get(type(element).__name__)  # fmt: skip
+            for value in ([1e9], [-5.0], [float("nan")], [1e308, 1e308], []) if kind == "double_array_value" else (
+                (1e18, float("nan")) if kind == "double_value" else ("x" * 200_000, "run:../../x",
+                "hub:a/../b") if kind else ()
+            ):  # fmt: skip
+                before = dict(page.values)
+                try:
+                    shown = page.run("", **{label: (kind, value)})
+                    told["told" if "exception" in shown.lower() or "Traceback" in shown else "answered"] += 1
+                except Exception as error:
+                    told[type(error).__name__] += 1
+                    page = Page(me, "generate")
+                    before = {}
+                page.values = before
+    page.close()
+    return f"{dict(told)}"
+
+
+@attack("+", quick=True)
+def huge_numbers_and_points_to_sample(me: Stranger) -> str:
+    """Samples by the billion, points with numbers of a thousand digits, nesting, and no numbers at all: refused in
+    words, soon."""
+    told = Counter()
+    with me.studio.memory_within(600e6), me.studio.answering(5):
+        for values in (("portraits", 0, 10**9, 1.0, True, False, None), ("portraits", 10**400, 1, 1.0, True, False,
+                       None),
+                       ("portraits", -1, 1, 1e308, True, False, None), ("portraits", 0, 1, "NaN", True, False, None),
+                       ("portraits", 0, 1, 1.0, True, False, ["9" * 1000 + ":1"]), ("portraits", 0, 1, 1.0, True,
+                       False, ["7:12"] * 5000),
+                       ("portraits", 0, 1, 1.0, True, False, ["7:1+" * 5000 + "7:1"]), ("portraits", 0, 1, 1.0, True,
+                       False, ["7:" + "1" * 300_000]),
+                       ("portraits", 0, 1, 1.0, True, False, [["7:1"]]), ("portraits", 0, 1, 1.0, True, True, {"a": 1}),
+                       (["portraits"], 0, 1, 1.0, True, False, None), ("p" * 10**6, 0, 1, 1.0, True, False, None),
+                       ("portraits", True, 1.5, None, "x", 3, "7:1")):  # fmt: skip
+            answer = me.call("sample", *values)
+            if '"pictures"' in answer and values[2] != 1.5:
+                told[f"made for {str(values)[:40]}"] += 1
+            else:
+                told["refused" if "event: error" in answer or answer[:1] == "4" else answer[:40]] += 1
+    return str(dict(told))
