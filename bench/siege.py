@@ -55,7 +55,7 @@ class Honest:
     def come(self) -> None:
         self.me = Stranger(self.studio, 1, cookie=True)
         with visitors.asking(self.me.name):
-            self.run = runs.create(TRAINED, {"kind": "drawn", "name": "planets", "count": 500}, "Honest planets")
+            self.run = runs.create(TRAINED, {"kind": "drawn", "name": "planets", "count": 64}, "Honest planets")
             runs.start(self.run)
         until = time.monotonic() + 180  # for images and a place; what is judged comes after that
         while not self.run.state.get("step") and time.monotonic() < until:
