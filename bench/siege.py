@@ -32,7 +32,7 @@ from core.settings import TrainRequest
 
 RETURNED = 300e6  # bytes of memory that may stay
 REST = 270.0  # seconds after everybody left: Streamlit keeps closed sessions for two minutes, then comes the sweeper
-TRAINED = TrainRequest(size=32, steps=20_000)
+TRAINED = TrainRequest(size=16, steps=20_000)
 
 
 # ---------------------------------------------------------------- the honest visitor

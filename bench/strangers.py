@@ -196,7 +196,7 @@ class Stranger:
 
     @property
     def name(self) -> str:
-        return visitors.name_of(self.http.cookies[visitor.COOKIE])
+        return visitors.name_of(visitor.secret_in(self.http.cookies))
 
     @property
     def cookie(self) -> dict[str, str]:
