@@ -150,7 +150,7 @@ class Studio:
             asking.join(within + 1)
         times.append(self.health(within))
         if max(times) > within:
-            raise Fell(f"others wait {max(times):.1f} s for an answer")
+            raise Fell(f"others wait more than {within:g} s for an answer")
 
     @contextlib.contextmanager
     def memory_within(self, most: float) -> Iterator[None]:
@@ -258,7 +258,7 @@ class Stranger:
         return connect(
             f"{self.studio.address.replace('http', 'ws', 1)}/_stcore/stream", additional_headers=headers,
             subprotocols=["streamlit"], max_size=None, source_address=(self.here, 0), open_timeout=20,
-            close_timeout=1, **options,
+            close_timeout=1, ping_interval=None, **options,
         )  # fmt: skip
 
 

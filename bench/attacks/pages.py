@@ -30,12 +30,12 @@ def reruns_by_the_thousand(me: Stranger) -> str:
 
 @attack("12")
 def many_sockets(me: Stranger) -> str:
-    """200 sockets opened from one address, each with a page, none read: others are answered, memory stays."""
+    """120 sockets opened from one address, each with a page, none read: others are answered, memory stays."""
     asked = BackMsg()
     asked.rerun_script.page_name = "train"
     lines, refused = [], 0
     with contextlib.ExitStack() as opened, me.studio.memory_within(900e6), me.studio.answering(8):
-        for _ in range(200):
+        for _ in range(120):
             try:
                 line = opened.enter_context(me.socket())
                 lines.append(line)
