@@ -294,7 +294,7 @@ class Page:
                 label = getattr(element, "label", "")
                 if label and getattr(element, "id", ""):
                     self.elements[label] = element
-                words.append(str(element))
+                words.append(f"{kind}: {element}")
             if message.WhichOneof("type") == "script_finished":
                 finished = message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY or finished
                 finished |= message.script_finished not in (ForwardMsg.FINISHED_EARLY_FOR_RERUN,)

@@ -7,11 +7,11 @@ from studio import ROOT
 
 sys.path.append(str(ROOT / "bench"))
 
-import attacks
 import siege
 import strangers
+from attacks.files import leaks
 
-QUICK = [attack for attack in attacks.ALL if attack.quick]
+QUICK = [attack for attack in siege.ATTACKS if attack.quick]
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,6 @@ def test_an_attack_that_succeeds_is_seen(studio):
         pass
     with pytest.raises(strangers.Fell, match="memory grew"), studio.memory_within(-1.0):
         pass
-    assert not attacks.leaks(studio.home / "gradio", [studio.marker.encode()])
+    assert not leaks(studio.home / "gradio", [studio.marker.encode()])
     (studio.home / "gradio" / "stolen.txt").write_text(studio.secret.read_text())
-    assert attacks.leaks(studio.home / "gradio", [studio.marker.encode()])
+    assert leaks(studio.home / "gradio", [studio.marker.encode()])

@@ -4,8 +4,4 @@ Each says what it tries and what must hold, raises `Fell` where it does not, and
 Each is bounded in count and time, and meant for a server of one's own on loopback.
 """
 
-from strangers import ALL
-
-ALL.sort(key=lambda attack: int(attack.point) if attack.point.isdigit() else 99)  # as in the issue
-
 from attacks import door, files, pages, pictures, places, repositories, training  # noqa: F401

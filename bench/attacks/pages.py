@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from collections import Counter
 
+import psutil
 from strangers import Fell, Page, Stranger, attack
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
@@ -69,32 +71,30 @@ def messages_that_make_no_sense(me: Stranger) -> str:
 
 @attack("17", quick=True)
 def forged_values_of_widgets(me: Stranger) -> str:
-    """Sliders far out of their bounds, words for numbers, another's file: no run asks for more than is allowed, and the
-    page says so in words or keeps its own values."""
+    """Numbers of a new run far out of their bounds and no numbers at all, sent as if by the page's own widgets: the page
+    goes on, and no run asks for more than is allowed."""
     me.http.get("/", headers={"Accept": "text/html"})
     page, told = Page(me, "train"), Counter()
-    sliders = [label for label, element in page.elements.items() if type(element).__name__ == "Slider"]
-    numbers = [label for label, element in page.elements.items() if type(element).__name__ == "NumberInput"]
-    for label in [*sliders, *numbers]:
-        for value in (1e12, -1e12, float("nan"), float("inf"), 2.0**63):
-            kind = "double_array_value" if label in sliders else "double_value"
-            before = dict(page.values)
-            shown = page.run("Check the images", **{label: (kind, [value] if label in sliders else value)})
-            page.values = before
-            told["stack trace shown" if "Traceback" in shown else "answered"] += 1
+    kinds = {"Slider": "double_array_value", "NumberInput": "double_value"}
+    forged = {label: kinds[kind] for label, e in page.elements.items() if (kind := type(e).__name__) in kinds}
+    with me.studio.answering(5):
+        for label, kind in forged.items():
+            for value in (1e12, -1e12, float("nan"), float("inf")):
+                shown = page.run(**{label: (kind, [value] if kind.startswith("double_array") else value)})
+                told["a red box" if "\nexception:" in shown else "answered"] += 1
+                del page.values[label]
+            page.run("Check the images", **{label: (kind, [1e6] if kind.startswith("double_array") else 1e6)})
+            del page.values[label]
             with visitors.asking(me.name):
                 for run in runs.all_runs():
-                    if value > 0 and f"{run.config}".find(str(int(value)) if value < 1e13 else "inf") > 0:
-                        raise Fell(f"a run with {label} = {value} was made: {run.config}")
-                    until = time.monotonic() + 30
-                    while run.alive and time.monotonic() < until:
-                        time.sleep(0.1)
-                    with contextlib.suppress(Exception):
-                        runs.delete(run)
+                    if "1000000" in json.dumps(run.config):
+                        raise Fell(f"a run with {label} of a million was made")
+                    with contextlib.suppress(psutil.Error, KeyError):
+                        psutil.Process(run.state["pid"]).kill()
+                    told["run with another value"] += 1
+                    runs.remove(run)
     page.close()
-    if told["stack trace shown"]:
-        raise Fell(f"{dict(told)}")
-    return f"{dict(told)} for {', '.join([*sliders, *numbers])}"
+    return f"{dict(told)} for {', '.join(forged)}"
 
 
 @attack("17")
@@ -113,7 +113,7 @@ def forged_values_on_the_generate_page(me: Stranger) -> str:
                 before = dict(page.values)
                 try:
                     shown = page.run("", **{label: (kind, value)})
-                    told["told" if "exception" in shown.lower() or "Traceback" in shown else "answered"] += 1
+                    told["a red box" if "\nexception:" in shown else "answered"] += 1
                 except Exception as error:
                     told[type(error).__name__] += 1
                     page = Page(me, "generate")
