@@ -71,7 +71,7 @@ def messages_that_make_no_sense(me: Stranger) -> str:
 
 @attack("17", quick=True)
 def forged_values_of_widgets(me: Stranger) -> str:
-    """Numbers of a new run far out of their bounds and no numbers at all, sent as if by the page's own widgets: the page
+    """Numbers of a new run far out of their bounds and no numbers at all, as if by the page's own widgets: the page
     goes on, and no run asks for more than is allowed."""
     me.http.get("/", headers={"Accept": "text/html"})
     page, told = Page(me, "train"), Counter()
