@@ -6,7 +6,7 @@ Starts a server of its own on loopback and runs all attacks of `bench/attacks.py
 stranger comes from a loopback address of their own (127.0.0.11 and so on), as strangers do; beside them an honest
 visitor at 127.0.0.1 paints, samples, trains and looks at pages all the time. At the end everybody leaves, and the
 server's memory must be back within 300 MB of what it was. Prints one line for each attack and a verdict; the exit
-status is the number of things that did not hold. What an attack brings down is started again for the next.
+status is the number of things that did not hold. After an attack that succeeded it is started anew.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Outcome:
 
 
 def besieged(studio: Studio, honest: Honest | None, attack: Attack, number: int) -> Outcome:
-    """Run one attack against a started studio; it is started again where it has been brought down."""
+    """Run one attack against a started studio; it is started anew where the attack succeeded."""
     began, faults = time.monotonic(), len(honest.faults) if honest else 0
     me = Stranger(studio, 11 + number)  # an address for each, so that what one has used up is not the next one's fault
     try:
@@ -171,7 +171,8 @@ def besieged(studio: Studio, honest: Honest | None, attack: Attack, number: int)
     if honest and (hurt := honest.faults[faults:]):
         held, seen = False, f"{seen}; {len(hurt)} faults of the honest visitor, first {hurt[0]}"
     seconds = time.monotonic() - began
-    if ruin:
+    if not held:  # what has broken something leaves nothing to the next attack
+        studio.kill()
         if honest:
             honest.leave()
         studio.restart()

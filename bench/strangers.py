@@ -121,8 +121,7 @@ class Studio:
         while not self.over.wait(0.2):
             self.peak = max(self.peak, self.memory())
             if self.memory() > RUINED:
-                with contextlib.suppress(psutil.Error):
-                    self.process.kill()
+                self.kill()
 
     def health(self, timeout: float = 15.0) -> float:
         """Seconds until it says that it is well; infinite when it does not."""
@@ -168,9 +167,12 @@ class Studio:
             return "the server is gone"
         return "" if self.health() < 15 else "the server answers nobody"
 
-    def restart(self) -> None:
+    def kill(self) -> None:
         with contextlib.suppress(psutil.Error):
             self.process.kill()
+
+    def restart(self) -> None:
+        self.kill()
         self._stack.close()
         self.start()
 
