@@ -58,9 +58,6 @@ class Honest:
         with visitors.asking(self.me.name):
             self.run = runs.create(TRAINED, {"kind": "drawn", "name": "planets", "count": 64}, "Honest planets")
             runs.start(self.run)
-        until = time.monotonic() + 180  # for images and a place; what is judged comes after that
-        while not self.run.state.get("step") and time.monotonic() < until:
-            time.sleep(0.5)
         self._over.clear()
         self._threads = [
             threading.Thread(target=self._go_on, args=(what, way), daemon=True)
@@ -132,12 +129,19 @@ class Honest:
             raise Fell("one's own run is not on the page")
 
     def _train(self) -> None:
-        """Steps must go on being made."""
-        before, until = self.run.state.get("step", 0), time.monotonic() + PATIENCE
-        while self.run.state.get("step", 0) <= before and not self._over.is_set() and not self._resting.is_set():
-            if time.monotonic() > until or self.run.status not in {*runs.ALIVE, runs.QUEUED}:
+        """Steps go on being made, or the run waits for its turn."""
+        before = self.run.state.get("step", 0)
+        while self.run.state.get("step", 0) <= before and not self._over.is_set():
+            if self.run.status not in {*runs.ALIVE, runs.QUEUED}:
                 raise Fell(f"the run is {self.run.status} at step {before}: {self.run.state.get('message', '')}")
             time.sleep(0.2)
+
+    def served(self, seconds: float) -> bool:
+        """Whether everything was had at least once, given so much time for what is slow on a busy machine."""
+        until = time.monotonic() + seconds
+        while len(self.did) < len(self._threads) and time.monotonic() < until:
+            time.sleep(0.2)
+        return len(self.did) == len(self._threads)
 
     def words(self) -> str:
         return ", ".join(f"{count} x {what} (longest {self.longest[what]:.1f} s)" for what, count in self.did.items())
@@ -220,6 +224,7 @@ def main() -> int:
                 failed += not outcome.held
                 print(line(outcome), flush=True)
             if honest:
+                failed += not honest.served(120)
                 honest.leave()
                 print(f"the honest visitor: {honest.words()}; {len(honest.faults)} faults", flush=True)
                 for fault, count in Counter(honest.faults).most_common(8):

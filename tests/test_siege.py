@@ -44,9 +44,9 @@ def test_it_holds(studio, honest, number):
 
 
 def test_the_honest_visitor_was_served_throughout(studio, honest):
+    assert honest.served(180), honest.words()
     honest.leave()
     assert not honest.faults
-    assert set(honest.did) == {"painting", "sample", "page", "training"}
 
 
 def test_an_attack_that_succeeds_is_seen(studio):

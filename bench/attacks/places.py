@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -20,16 +21,24 @@ def made_up_tabs_end_no_painting(me: Stranger) -> str:
     comes to its end."""
     victim = Stranger(me.studio, 9, cookie=True)
     event = victim.event("start")
-    data = victim.filled(event, victim.upload(picture()), **{"Size (px)": 128, "Steps": 150})
+    data = victim.filled(event, victim.upload(picture()), **{"Size (px)": 128, "Steps": 200})
     tab = f"victim-{os.urandom(4).hex()}"
     if (joined := victim.join(event, data, tab)).status_code != 200:
         raise Fell(f"the other visitor is not let in: {joined.text[:100]}")
     told, ends = Counter(), []
     watching = threading.Thread(target=lambda: ends.extend(victim.news(tab, 120)), daemon=True)
     watching.start()
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        tabs = [f"made-up-{number}" for number in range(220)]
-        told.update(pool.map(lambda tab: me.join(event, me.filled(event, None), tab).status_code, tabs))
+
+    def start(number: int) -> int:
+        for _ in range(4):
+            status = me.join(event, me.filled(event, None), f"made-up-{number}").status_code
+            if status == 200:
+                break
+            time.sleep(0.3)  # the queue is full for the moment
+        return status
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        told.update(pool.map(start, range(220)))
     watching.join(120)
     if not ends or not ends[-1].get("success") or "painting.png" not in json.dumps(ends):
         raise Fell(f"the painting ended without a result: {json.dumps(ends[-1:])[:150]}; answers {dict(told)}")
