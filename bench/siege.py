@@ -160,7 +160,7 @@ class Outcome:
 
 
 def besieged(studio: Studio, honest: Honest | None, attack: Attack, number: int) -> Outcome:
-    """Run one attack against a started studio; it is started anew where the attack succeeded."""
+    """Run one attack against a started studio; and see who is hurt."""
     began, faults = time.monotonic(), len(honest.faults) if honest else 0
     me = Stranger(studio, 11 + number)  # an address for each, so that what one has used up is not the next one's fault
     try:
@@ -175,14 +175,17 @@ def besieged(studio: Studio, honest: Honest | None, attack: Attack, number: int)
     if honest and (hurt := honest.faults[faults:]):
         held, seen = False, f"{seen}; {len(hurt)} faults of the honest visitor, first {hurt[0]}"
     seconds = time.monotonic() - began
-    if not held:  # what has broken something leaves nothing to the next attack
-        studio.kill()
-        if honest:
-            honest.leave()
-        studio.restart()
-        if honest:
-            honest.come()
     return Outcome(attack.point, attack.name, held, " ".join(seen.split())[:220], seconds)
+
+
+def renew(studio: Studio, honest: Honest | None) -> None:
+    """Start the server anew, so that what an attack has broken is not the next one's fault."""
+    studio.kill()
+    if honest:
+        honest.leave()
+    studio.restart()
+    if honest:
+        honest.come()
 
 
 def line(outcome: Outcome) -> str:
@@ -223,6 +226,8 @@ def main() -> int:
                 outcome = besieged(studio, honest, attack, number)
                 failed += not outcome.held
                 print(line(outcome), flush=True)
+                if not outcome.held:
+                    renew(studio, honest)
             if honest:
                 failed += not honest.served(120)
                 honest.leave()
