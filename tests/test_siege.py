@@ -28,6 +28,13 @@ def studio(tmp_path_factory):
             studio.close()
 
 
+@pytest.fixture(autouse=True)
+def its_home(studio, monkeypatch):
+    """Runs made by a test are the server's."""
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    monkeypatch.setenv("GANVAS_HOME", str(studio.home / "runs"))
+
+
 @pytest.fixture(scope="module")
 def honest(studio):
     siege.warm(studio)
