@@ -124,7 +124,10 @@ async def _hand_out(request: Request) -> Response:
     with of(request.cookies):
         if not _readable(path):
             raise HTTPException(403, f"File not allowed: {path}.")
-    return route_utils.file_fetch(path, request, request.app.get_blocks(), get_upload_folder())
+    try:
+        return route_utils.file_fetch(path, request, request.app.get_blocks(), get_upload_folder())
+    except ValueError:  # of a header: Gradio reads one range only
+        raise HTTPException(416, "Ask for one range of bytes.") from None
 
 
 ROUTES = [
