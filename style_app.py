@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 
 from core import policy
 from core.settings import STYLE_PRESETS, Setting, StyleRequest
-from ui import files, network, painting, serving, turns
+from ui import files, network, painting, serving, tabs, turns
 from ui import style_events as do
 from ui import style_look as look
 from ui.gate import Gate
@@ -209,7 +209,10 @@ def _publish(fn: Any, inputs: list) -> None:
 # ---------------------------------------------------------------- serving
 
 
-OURS = {"routes": files.ROUTES, "openapi_url": None}  # of the app that Gradio makes: they come before its own
+OURS = {
+    "routes": [*files.ROUTES, *tabs.ROUTES],
+    "openapi_url": None,
+}  # of the app that Gradio makes: they come before its own
 
 
 def _serving() -> dict[str, Any]:

@@ -3,24 +3,22 @@
 An ASGI middleware in front of both UIs. In both modes it turns away what other sites make a browser send (`ui.origin`;
 Gradio would answer any of them, with credentials), and ends streams that are still open when the studio stops. In
 public mode it also gives every visitor their secret (`ui.visitor`), finds out where they are (`ui.network`), and has
-counted what is carried in (`ui.uploads`) and said (`ui.sockets`). Knows no page and no widget.
+counted what is carried in (`ui.uploads`) and said (`ui.sockets`), and keeps answers apart (`ui.tabs`). Knows no page and no widget.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections import OrderedDict
 from collections.abc import Awaitable
-from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core import policy, visitors
-from ui import network, origin, sockets, uploads, visitor
+from core import policy
+from ui import network, origin, sockets, tabs, uploads, visitor
 
 # What Gradio and Streamlit offer beside their pages: figures about the server, tools for developers, and fetching any
 # address on behalf of whoever asks. No page needs them.
@@ -29,9 +27,7 @@ CLOSED = re.compile(
     r"|/style/monitoring",
     re.IGNORECASE,
 )
-TAB = re.compile(r"/gradio_api/heartbeat/([^/]+)|/gradio_api/queue/data$")
 YEAR = 365 * 24 * 3600
-MOST_COUNTED = 10_000  # open pages whose visitors are remembered
 GRACE = 1.0  # seconds an answer may still take once the studio stops
 
 
@@ -58,7 +54,7 @@ class Gate:
         if scope["type"] == "websocket":
             await self._socket(scope, receive, send)
             return
-        if policy.public() and (CLOSED.search(scope["path"]) or _anothers_tab(scope, headers)):
+        if policy.public() and (CLOSED.search(scope["path"]) or tabs.anothers(scope)):
             await _refuse(scope, receive, send, 404, "There is nothing here.")
             return
         sending = _Sending(scope, headers, send)
@@ -92,22 +88,6 @@ class Gate:
 
 
 # ---------------------------------------------------------------- who may come in
-
-
-_tabs: OrderedDict[str, str] = OrderedDict()  # Gradio's name of an open page -> the visitor first seen with it
-
-
-def _anothers_tab(scope: Scope, headers: Headers) -> bool:
-    """Whether the answers for another visitor's page are asked for."""
-    found = TAB.search(scope["path"])
-    if not found:
-        return False
-    query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-    tab, secret = found[1] or query.get("session_hash", ""), visitor.secret_in(_cookies(headers))
-    owner = _tabs.setdefault(tab, visitors.name_of(secret))
-    while len(_tabs) > MOST_COUNTED:
-        _tabs.popitem(last=False)
-    return owner != visitors.name_of(secret)
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, words: str) -> None:

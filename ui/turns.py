@@ -13,7 +13,7 @@ import gradio as gr
 
 from core import policy
 from core.visitors import Visitor
-from ui import visitor
+from ui import tabs, visitor
 
 AT_ONCE = 160  # questions that Gradio answers at a time, and as many may wait: more than our own lines take
 
@@ -24,8 +24,17 @@ def kept(app: gr.Blocks) -> gr.Blocks:
     push = queue.push
 
     async def fairly(body: Any, request: Any, username: str | None) -> tuple:
-        refused = _refused(queue, visitor.of_connection(request, body.session_hash or "")) if policy.public() else ""
-        return (False, refused, "queue_full") if refused else await push(body, request, username)
+        if not policy.public():
+            return await push(body, request, username)
+        who = visitor.of_connection(request, body.session_hash or "")
+        if body.session_hash and not tabs.belongs(body.session_hash, who.account):
+            return False, "That page is another visitor's.", "error"
+        if refused := _refused(queue, who):
+            return False, refused, "queue_full"
+        asked = await push(body, request, username)
+        if asked[0]:
+            tabs.belongs(asked[1], who.account)
+        return asked
 
     queue.push = fairly
     return app
