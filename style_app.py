@@ -209,10 +209,8 @@ def _publish(fn: Any, inputs: list) -> None:
 # ---------------------------------------------------------------- serving
 
 
-OURS = {
-    "routes": [*files.ROUTES, *tabs.ROUTES],
-    "openapi_url": None,
-}  # of the app that Gradio makes: they come before its own
+# Of the app that Gradio makes: they come before its own.
+OURS = {"routes": [*files.ROUTES, *tabs.ROUTES], "openapi_url": None}
 
 
 def _serving() -> dict[str, Any]:

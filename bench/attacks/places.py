@@ -119,7 +119,7 @@ def a_storm_of_cancels(me: Stranger) -> str:
     watching.start()
     told = Counter()
     theirs = {"session_hash": tab, "fn_index": event["id"], "event_id": joined.json()["event_id"]}
-    with contextlib.suppress(Fell):
+    with contextlib.suppress(Fell, httpx.TransportError):  # turned away, or cut off
         mine = me.filled(event, me.upload(picture()), **{"Size (px)": 64, "Steps": 2})
         for number in range(300):
             own = me.join(event, mine, f"storm-{number}")
