@@ -3,7 +3,8 @@
 An ASGI middleware in front of both UIs. In both modes it turns away what other sites make a browser send (`ui.origin`;
 Gradio would answer any of them, with credentials), and ends streams that are still open when the studio stops. In
 public mode it also gives every visitor their secret (`ui.visitor`), finds out where they are (`ui.network`), and has
-counted what is carried in (`ui.uploads`) and said (`ui.sockets`), and keeps answers apart (`ui.tabs`). Knows no page and no widget.
+counted what is carried in (`ui.uploads`) and said (`ui.sockets`), and keeps answers apart (`ui.tabs`). Knows no page
+and no widget.
 """
 
 from __future__ import annotations
