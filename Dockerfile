@@ -11,7 +11,7 @@ WORKDIR /app
 COPY requirements.txt ./
 RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu -r requirements.txt
 
-# Room by room, as in core/deploy.py: nothing else of the folder belongs into an image.
+# Room by room, as in core/hub/deploy.py: nothing else of the folder belongs into an image.
 COPY LICENSE app.py style_app.py ./
 COPY .streamlit/config.toml .streamlit/config.toml
 COPY core core

@@ -17,13 +17,15 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 import style_app
-from core import faults, housekeeping, policy, runs, stuck, visitors
-from ui import network, serving, stopping, visitor
-from ui.gate import Gate
+from core import faults
+from core.runs import lifecycle, stuck
+from core.visitors import identity, policy, sweep
+from ui.server import network, serving, stopping, visitor
+from ui.server.gate import Gate
 
 ROOT = Path(__file__).parent
 _style = style_app.mounted()
-visitors.known_by(visitor.of_page)
+identity.known_by(visitor.of_page)
 
 
 @contextlib.asynccontextmanager
@@ -34,10 +36,10 @@ async def _lifespan(_: st.App) -> AsyncIterator[None]:
 
             def look_after_runs() -> None:
                 if not ending:
-                    runs.start_next()
+                    lifecycle.start_next()
 
             with (
-                faults.again(housekeeping.sweep, housekeeping.EVERY_SECONDS),
+                faults.again(sweep.sweep, sweep.EVERY_SECONDS),
                 faults.again(look_after_runs, stuck.LOOK_SECONDS),
             ):
                 yield

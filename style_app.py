@@ -2,7 +2,7 @@
 
     python style_app.py        (alone)            or mounted at /style by app.py
 
-The page: its widgets, and which of them does what. What they do is in `ui/style_events.py`; torch is not imported
+The page: its widgets, and which of them does what. What they do is in `ui/style/events.py`; torch is not imported
 before the first job.
 """
 
@@ -14,13 +14,13 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from core import policy
 from core.settings import STYLE_PRESETS, Setting, StyleRequest
-from ui import files, network, painting, serving, tabs, turns
-from ui import style_events as do
-from ui import style_look as look
-from ui.gate import Gate
-from ui.painting import MOST_STYLES, SETTINGS
+from core.visitors import policy
+from ui.server import files, network, serving, tabs, turns
+from ui.server.gate import Gate
+from ui.style import events as do
+from ui.style import look, painting
+from ui.style.painting import MOST_STYLES, SETTINGS
 
 SAMPLES = 48  # calls of /sample at a time, so that those that fetch hold up no others; twice what one address may ask
 AFTERWARDS = ("strength", "keep_colour")  # these need no new painting
@@ -44,7 +44,7 @@ async def _on_behalf(self: gr.Blocks, **event: Any) -> dict:
 
 
 Page = _variant(gr.Blocks, process_api=_on_behalf)
-# An upload handed over as the file it is: `core.images` opens it, and knows more kinds than Gradio does.
+# An upload handed over as the file it is: `core.pictures.images` opens it, and knows more kinds than Gradio does.
 Picture = _variant(gr.Image, preprocess=lambda _, payload: payload and payload.path)
 Pictures, Document, Painting = _variant(gr.Gallery), _variant(gr.File), _variant(gr.Image)
 

@@ -24,7 +24,7 @@ import app
 from core import device, jobs
 from core.errors import UserError
 from core.settings import Progress, Result, StyleRequest
-from ui import serving
+from ui.server import serving
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def _on_gpu(
     """The painting engine where the GPU is. A `UserError` is passed on as an event: raised, it would lose its words."""
     import torch
 
-    from core.style.paint import paint
+    from core.style.optimise.paint import paint
 
     torch.set_num_threads(1)  # the threads of the process that was forked are not here, and must not be waited for
     device.borrowed = False
@@ -75,7 +75,7 @@ def paint(
     styles: Sequence[Image.Image],
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Progress | Result]:
-    """`core.style.paint.paint`, on a lent GPU. The wish to stop crosses to the other process as a file."""
+    """`core.style.optimise.paint.paint`, on a lent GPU. The wish to stop crosses to the other process as a file."""
     with tempfile.TemporaryDirectory(prefix="ganvas-") as folder:
         stop = Path(folder) / "stop"
         try:

@@ -42,12 +42,13 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from studio import serving
 from websockets.asyncio.client import connect
 
-from core import runs, visitors
+from core.runs import lifecycle
 from core.settings import StyleRequest, TrainRequest, settings_of
-from ui import visitor
+from core.visitors import identity
+from support.studio import serving
+from ui.server import visitor
 
 PAGES = {"": b"Ganvas", "train": b"Train", "generate": b"Generate", "models": b"Models", "style": b""}  # and titles
 READING = (4.0, 20.0)  # seconds a visitor looks at a page
@@ -261,10 +262,10 @@ class Visitor:
 # ---------------------------------------------------------------- what goes on meanwhile
 
 
-def trained(who: Visitor) -> runs.Run:
-    with visitors.asking(visitors.name_of(who.secret)):
-        run = runs.create(TRAINED, {"kind": "drawn", "name": "planets", "count": 500}, SECRET_NAME)
-        runs.start(run)
+def trained(who: Visitor) -> lifecycle.Run:
+    with identity.asking(identity.name_of(who.secret)):
+        run = lifecycle.create(TRAINED, {"kind": "drawn", "name": "planets", "count": 500}, SECRET_NAME)
+        lifecycle.start(run)
     return run
 
 
@@ -329,10 +330,10 @@ async def load(address: str, number: int, seconds: float, rounds: int, rest: flo
         await asyncio.gather(large, *(one.visit(until, fn) for one in crowd))
         watching.cancel()
         taken[f"most, round {turn}"] = memory.peak
-        if run.status != runs.RUNNING or not run.state.get("step"):
+        if run.status != lifecycle.RUNNING or not run.state.get("step"):
             seen.errors.append(f"the run is {run.status} at step {run.state.get('step')}")
         taken[f"steps trained, round {turn}"] = run.state.get("step", 0)
-        runs.pause(run)
+        lifecycle.pause(run)
         await asyncio.sleep(rest)
         taken[f"{rest:.0f} s after everybody left, round {turn}"] = memory.now()
     seen.pages["(alone)"] = [time for times in alone.pages.values() for time in times][len(PAGES) :]

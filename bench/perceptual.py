@@ -32,11 +32,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(1, str(Path(__file__).parent.parent / "weights"))
 from train_perceptual import Teacher
 
-from core import device, images, perceptual
+from core import device, perceptual
 from core.perceptual import VGG19, FeatureNet
+from core.pictures import images
 from core.settings import Result, StyleRequest
 from core.style import choice
-from core.style import paint as engine
+from core.style.optimise import paint as engine
 
 STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT = ("relu3_1", "relu4_1", "relu5_1")

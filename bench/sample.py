@@ -26,11 +26,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import torch
 
-from core import images
 from core.gan import points
-from core.gan.generator import to_pictures
-from core.gan.load import open_generator
 from core.gan.sample import sample
+from core.gan.zoo.load import open_generator
+from core.gan.zoo.model_folder import to_pictures
+from core.pictures import images
 from core.settings import Result, SampleRequest
 
 REPEATS = 15
@@ -81,9 +81,10 @@ def cold(ref: str) -> float:
 
 def first_page() -> tuple[float, float]:
     """Seconds from the address to pictures, and to the engine's own."""
-    from chromium import launched
     from playwright.sync_api import sync_playwright
-    from studio import serving
+
+    from support.chromium import launched
+    from support.studio import serving
 
     with tempfile.TemporaryDirectory() as home, serving(Path(home)) as address, sync_playwright() as playwright:
         browser = launched(playwright)

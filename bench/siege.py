@@ -27,8 +27,9 @@ import attacks  # noqa: F401  (they enter themselves in ALL)
 from gradio_client import Client, handle_file
 from strangers import ALL, PATIENCE, SAMPLE, Attack, Fell, Page, Stranger, Studio, picture
 
-from core import runs, visitors
+from core.runs import lifecycle
 from core.settings import TrainRequest
+from core.visitors import identity
 
 RETURNED = 300e6  # bytes of memory that may stay
 REST = 270.0  # seconds after everybody left: Streamlit keeps closed sessions for two minutes, then comes the sweeper
@@ -51,13 +52,13 @@ class Honest:
     def __post_init__(self) -> None:
         self._over, self._resting = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
-        self.run: runs.Run | None = None
+        self.run: lifecycle.Run | None = None
 
     def come(self) -> None:
         self.me = Stranger(self.studio, 1, cookie=True)
-        with visitors.asking(self.me.name):
-            self.run = runs.create(TRAINED, {"kind": "drawn", "name": "planets", "count": 64}, "Honest planets")
-            runs.start(self.run)
+        with identity.asking(self.me.name):
+            self.run = lifecycle.create(TRAINED, {"kind": "drawn", "name": "planets", "count": 64}, "Honest planets")
+            lifecycle.start(self.run)
         self._over.clear()
         self._threads = [
             threading.Thread(target=self._go_on, args=(what, way), daemon=True)
@@ -73,7 +74,7 @@ class Honest:
         for thread in self._threads:
             thread.join(PATIENCE)
         if self.run and self.run.alive:
-            runs.pause(self.run)
+            lifecycle.pause(self.run)
 
     @contextlib.contextmanager
     def resting(self) -> Iterator[None]:
@@ -132,7 +133,7 @@ class Honest:
         """Steps go on being made, or the run waits for its turn."""
         before = self.run.state.get("step", 0)
         while self.run.state.get("step", 0) <= before and not self._over.is_set():
-            if self.run.status not in {*runs.ALIVE, runs.QUEUED}:
+            if self.run.status not in {*lifecycle.ALIVE, lifecycle.QUEUED}:
                 raise Fell(f"the run is {self.run.status} at step {before}: {self.run.state.get('message', '')}")
             time.sleep(0.2)
 

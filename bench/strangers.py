@@ -23,15 +23,15 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import httpx
 import psutil
-from local_hub import LocalHub
 from PIL import Image
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from studio import serving
 from websockets.sync.client import ClientConnection, connect
 
-from core import visitors
-from ui import visitor
+from core.visitors import identity
+from support.local_hub import LocalHub
+from support.studio import serving
+from ui.server import visitor
 
 API = "/style/gradio_api"
 RUINED = 6e9  # bytes a server may grow to before the siege ends it, to spare the machine
@@ -198,7 +198,7 @@ class Stranger:
 
     @property
     def name(self) -> str:
-        return visitors.name_of(visitor.secret_in(self.http.cookies))
+        return identity.name_of(visitor.secret_in(self.http.cookies))
 
     @property
     def cookie(self) -> dict[str, str]:

@@ -30,13 +30,14 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from core import device as devices
-from core import images, perceptual
-from core.gan.data import importable_torchvision
+from core import perceptual
+from core.gan.data.prepare import importable_torchvision
+from core.pictures import images
 from core.settings import Progress, StyleRequest
 from core.style import choice
-from core.style.objective import CONTENT_LAYER, PALETTE, Moments, Objective, Weights, variation
-from core.style.paint import paint, to_picture, to_tensor
-from core.style.schedule import scales
+from core.style.optimise.objective import CONTENT_LAYER, PALETTE, Moments, Objective, Weights, variation
+from core.style.optimise.paint import paint, to_picture, to_tensor
+from core.style.optimise.schedule import scales
 
 CPU = torch.device("cpu")
 Timed = list[tuple[float, Image.Image]]  # seconds since the start, and the picture there was
@@ -206,10 +207,10 @@ def peak_memory(arguments: argparse.Namespace, size: int) -> None:
     """Peak resident memory of a process of its own that paints four steps at every scale up to `size`."""
     code = f"""
 import resource, sys
-from core import images
+from core.pictures import images
 from core.settings import StyleRequest
-from core.style import budget
-from core.style.paint import paint
+from core.style.optimise import budget
+from core.style.optimise.paint import paint
 photo, painting = images.open_picture(sys.argv[1]), images.open_picture(sys.argv[2])
 request = StyleRequest(size={size}, steps=4, network={arguments.network!r})
 for event in paint(request, photo, [painting]):

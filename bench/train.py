@@ -33,7 +33,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core import runs
+from core.runs import lifecycle
 from core.settings import TRAIN_PRESETS, Progress, TrainRequest
 
 BATCH = 64
@@ -47,7 +47,7 @@ def theirs(folder: Path, steps: int) -> list[tuple[float, float]]:
     """(wall, processor) seconds of each step of examples/dcgan, by the line it prints after each."""
     import torch
 
-    from core.gan.data import importable_torchvision
+    from core.gan.data.prepare import importable_torchvision
 
     torchvision = importable_torchvision()
     pictures = torch.rand(steps * BATCH, 3, 64, 64) * 2 - 1
@@ -144,12 +144,13 @@ def overhead(options: argparse.Namespace) -> dict:
 
 def _overhead(name: str) -> dict:
     """Processor seconds of every part, times how often it happens, over those of the steps."""
-    from core.gan import checkpoint, generator
+    from core.gan import checkpoint
     from core.gan.metrics import COMPARED, Judge
     from core.gan.worker import CHECKPOINT_SECONDS, JUDGE_SECONDS
+    from core.gan.zoo import model_folder
 
     training = a_training(PAPER if name == "paper" else {})
-    run = runs.Run(Path(tempfile.mkdtemp()))
+    run = lifecycle.Run(Path(tempfile.mkdtemp()))
 
     def seconds(work, times: int) -> float:
         work()
@@ -161,9 +162,9 @@ def _overhead(name: str) -> dict:
     step = seconds(training.step, 10)
     data = seconds(lambda: (training._real_batch(), training._latents()), 10)
     sheet = seconds(
-        lambda: generator.sheet(training.sample()).save(run.path / "sheet.png"), 3
+        lambda: model_folder.sheet(training.sample()).save(run.path / "sheet.png"), 3
     )  # every 4 seconds; state and metrics every half second
-    state = seconds(lambda: runs.write_state(run, status="running", losses=[0.1] * 5), 20)
+    state = seconds(lambda: lifecycle.write_state(run, status="running", losses=[0.1] * 5), 20)
     began = time.perf_counter()
     checkpoint.save(run, training.state(), 0.0)
     saved = time.perf_counter() - began  # waiting for the disk counts
@@ -185,7 +186,7 @@ def memory(options: argparse.Namespace) -> dict:
 
 
 def _memory() -> dict:
-    from core.gan import data
+    from core.gan.data import prepare
     from core.gan.train import Training
     from core.gan.worker import _accelerator
 
@@ -196,14 +197,14 @@ def _memory() -> dict:
     def many():
         for _ in range(50_000):
             pixels = noise.integers(0, 256, (64, 64, 3), np.uint8)
-            yield data.Prepared(pixels, False, False, False, False)
+            yield prepare.Prepared(pixels, False, False, False, False)
 
-    data._candidates = lambda *_: (50_000, many())
-    for event in data.prepare({"kind": "folder"}, request, run):
+    prepare._candidates = lambda *_: (50_000, many())
+    for event in prepare.prepare({"kind": "folder"}, request, run):
         last = event
     assert not isinstance(last, Progress)
     prepared = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    training = Training(request, data.load(run), _accelerator())
+    training = Training(request, prepare.load(run), _accelerator())
     for training.steps in range(50_000 // BATCH):  # every picture is seen
         training._real_batch()
     for _ in range(3):
@@ -217,9 +218,9 @@ def portraits(options: argparse.Namespace) -> dict:
     """From pressing start: drawing 3,000 portraits, loading torch and training all count."""
     os.environ["GANVAS_HOME"] = tempfile.mkdtemp()
     options.out.mkdir(parents=True, exist_ok=True)
-    run = runs.create(TrainRequest(), {"kind": "drawn", "name": "portraits", "count": 3000}, "Portraits")
+    run = lifecycle.create(TrainRequest(), {"kind": "drawn", "name": "portraits", "count": 3000}, "Portraits")
     began = time.monotonic()
-    runs.start(run)
+    lifecycle.start(run)
     found = {}
     for seconds in options.after:
         while time.monotonic() - began < seconds:
@@ -228,7 +229,7 @@ def portraits(options: argparse.Namespace) -> dict:
         if sheet is not None:
             shutil.copy(sheet, options.out / f"portraits-{seconds}s.png")
         found[seconds] = step
-    runs.pause(run)
+    lifecycle.pause(run)
     while run.alive:
         time.sleep(0.2)
     shutil.rmtree(os.environ["GANVAS_HOME"])

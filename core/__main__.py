@@ -16,13 +16,16 @@ from typing import Any
 
 from tqdm import tqdm
 
-from core import __version__, deploy, images
+from core import __version__
 from core.errors import UserError
-from core.gan import catalogue, points
+from core.gan import points
 from core.gan.cli import add_train
-from core.publish import LICENCES, publish
+from core.gan.zoo import catalogue
+from core.hub import deploy
+from core.hub.publish import LICENCES, publish
+from core.pictures import images
 from core.settings import STYLE_PRESETS, Progress, Request, Result, SampleRequest, StyleRequest, settings_of
-from core.style import schedule
+from core.style.optimise import schedule
 
 FRAME_SIDE = 256  # px, of animations
 
@@ -88,7 +91,7 @@ def _style(options: argparse.Namespace) -> None:
     of_photo, of_style = schedule.enough(request)
     pictures = [images.open_picture(path, max_pixels=of_style) for path in styles]
 
-    from core.style.paint import paint
+    from core.style.optimise.paint import paint
 
     several = len(photos) > 1 or options.out.endswith(("/", os.sep)) or Path(options.out).is_dir()
     folder = Path(options.out) if several else Path(options.out).parent
@@ -182,8 +185,8 @@ def _sample(options: argparse.Namespace) -> None:
         values["points"] = points.way(values.get("points", ()), options.frames)
     request = SampleRequest.from_recipe({"kind": SampleRequest.kind, **values})
 
-    from core.gan.load import fetch
     from core.gan.sample import sample
+    from core.gan.zoo.load import fetch
 
     if catalogue.on_hub(request.generator):
         with tqdm(desc="Fetching", unit="B", unit_scale=True, disable=None) as bar:

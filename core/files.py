@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from core import policy
 from core.errors import UserError
+from core.visitors import policy
 
 PART = ".part"  # how the name of what is not complete yet ends
 

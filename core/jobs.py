@@ -24,16 +24,17 @@ from typing import Any
 
 from PIL import Image
 
-from core import device, faults, policy, visitors
+from core import device, faults
 from core.errors import UserError
 from core.settings import MeasureRequest, Progress, Request, Result, SampleRequest, StyleRequest
+from core.visitors import identity, policy
 
 FRAMES = 60  # kept for the time-lapse: when there are twice as many, every other one goes
 FRAME_SIDE = 480  # px
 CURVE = 400  # points kept of the loss curves, thinned likewise
 NICENESS = 5  # of the thread that paints, below that of the pages: they answer at once, and a painting takes minutes
 
-# Paints in place of `core.style.paint.paint` where paintings are not made in this process (zerogpu.py).
+# Paints in place of `core.style.optimise.paint.paint` where paintings are not made in this process (zerogpu.py).
 paint_elsewhere: Callable[..., Iterator[Progress | Result]] | None = None
 
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
@@ -46,7 +47,7 @@ class Job:
     request: Request
     pictures: tuple[Any, ...]
     number: int
-    asker: visitors.Visitor = visitors.OWNER  # on whose behalf
+    asker: identity.Visitor = identity.OWNER  # on whose behalf
     state: str = WAITING
     latest: Progress | None = None
     preview: Image.Image | None = None
@@ -127,13 +128,13 @@ def submit(request: Request, *pictures: Any) -> Job:
     Raises `UserError` when it asks for more than is allowed here, and when too many jobs wait already.
     """
     policy.check(request)
-    return _line(request).add(Job(request, pictures, next(_numbers), visitors.who()))
+    return _line(request).add(Job(request, pictures, next(_numbers), identity.who()))
 
 
 def require_room(request: Request) -> None:
     """Raises `UserError` when `request` would not be taken now; before its pictures are opened, which costs much."""
     policy.check(request)
-    _line(request).require_room(visitors.who())
+    _line(request).require_room(identity.who())
 
 
 def close(seconds: float) -> None:
@@ -155,11 +156,11 @@ def _engine(job: Job) -> Iterator[Progress | Result]:
     """The one place that knows which engine answers which request."""
     match job.request:
         case StyleRequest():
-            from core.style.paint import paint
+            from core.style.optimise.paint import paint
 
             return (paint_elsewhere or paint)(job.request, *job.pictures, stopped=lambda: job.cancelled)
         case MeasureRequest():
-            from core.style.measure import measure
+            from core.style.optimise.measure import measure
 
             return measure(job.request)
         case SampleRequest():
@@ -191,11 +192,11 @@ class _Queue:
             self._arrived.notify()
         return job
 
-    def require_room(self, asker: visitors.Visitor) -> None:
+    def require_room(self, asker: identity.Visitor) -> None:
         with self._lock:
             self._require_room(asker)
 
-    def _require_room(self, asker: visitors.Visitor) -> None:
+    def _require_room(self, asker: identity.Visitor) -> None:
         limits, there = policy.limits(), [job.asker for job in self._waiting]
         if self._closed:
             raise UserError("Ganvas is being stopped; try again when it is back.")
@@ -294,7 +295,7 @@ def _run(job: Job) -> None:
 
 
 def _follow(job: Job) -> None:
-    with visitors.asking(job.asker):
+    with identity.asking(job.asker):
         for event in _engine(job):
             job._take(event)
 

@@ -5,7 +5,7 @@ and widths differ. Layers carry the names the literature uses (`relu1_1` ... `re
 mean activation over natural pictures is 1, so weights chosen for one network serve the other.
 
 Knows nothing of painting, training (`weights/train_perceptual.py`) or pages. How bytes come from the Hub and where
-they are kept is `core.weights`' business.
+they are kept is `core.hub`'s business.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from core import fetches, weights
 from core.errors import UserError
+from core.hub import fetches, weights
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

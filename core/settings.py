@@ -345,7 +345,7 @@ class SampleRequest(Request):
 
     kind: ClassVar[str] = "sample"
 
-    generator: str = "portraits"  # what `core.gan.load` can open: a name, run:..., hub:...
+    generator: str = "portraits"  # what `core.gan.zoo.load` can open: a name, run:..., hub:...
     seed: int = setting(
         0, "Seed", "Another seed, other pictures; the same seed, the same pictures.", lo=0, hi=2**32 - 1, step=1
     )  # fmt: skip

@@ -11,7 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from core import images, jobs
+from core import jobs
+from core.pictures import images
 from core.settings import StyleRequest
 
 HERE = Path(__file__).parent

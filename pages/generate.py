@@ -7,12 +7,12 @@ import secrets
 
 import streamlit as st
 
-from core import policy, tray
-from core.gan import catalogue, points
+from core.gan import points
+from core.gan.zoo import catalogue
 from core.settings import SampleRequest
-from ui import generate_files as files
-from ui import generate_look as look
-from ui import generate_mix, hub_box
+from core.visitors import policy, tray
+from ui.generate import files, look, mix
+from ui.models import hub_box
 
 SETTINGS = policy.settings_of(SampleRequest)
 STATE = st.session_state
@@ -35,7 +35,7 @@ def main() -> None:
         closer(plain, STATE.selected)
     if STATE.kept:
         with look.telling():
-            generate_mix.mix(plain)
+            mix.mix(plain)
 
 
 # ---------------------------------------------------------------- what to make

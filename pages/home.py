@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import policy
+from core.visitors import policy
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES, GENERATORS = ROOT / "examples", ROOT / "weights" / "generators"

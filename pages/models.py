@@ -1,15 +1,16 @@
 """The Models page: what was made here, what is bundled, what came from the Hub; fetch, delete, publish.
 
-Nothing is computed here; how a line looks is `ui/models_look.py`'s business.
+Nothing is computed here; how a line looks is `ui/models/look.py`'s business.
 """
 
 import streamlit as st
 
-from core import policy, runs, weights
 from core.errors import UserError
-from core.gan import catalogue
-from ui import hub_box
-from ui import models_look as look
+from core.gan.zoo import catalogue
+from core.hub import weights
+from core.runs import lifecycle
+from core.visitors import policy
+from ui.models import hub_box, look
 from ui.telling import plain, telling
 
 OWNER = not policy.public()
@@ -32,7 +33,7 @@ def main() -> None:
 
 def made_here() -> None:
     st.subheader("Made here", divider="grey")
-    own = [run for run in runs.all_runs() if run.result]
+    own = [run for run in lifecycle.all_runs() if run.result]
     for run in own:
         file = run.result / "model.safetensors"
         steps = f"{run.state.get('step', 0):,} steps"

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-# `photo` names a picture that another page sent here (core/tray.py).
+# `photo` names a picture that another page sent here (core/visitors/tray.py).
 passed = {"photo": st.query_params["photo"]} if "photo" in st.query_params else {}
 address = urlencode({"__theme": "dark" if st.context.theme.type == "dark" else "light", **passed})
 # The app tells its height to this frame itself (style_app.py), so that there is one scroll bar, the page's.

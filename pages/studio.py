@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core import policy
-from ui import visitor
+from core.visitors import policy
+from ui.server import visitor
 
 st.set_page_config(page_title="Ganvas", page_icon="🎨", layout="wide")
 

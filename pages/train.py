@@ -8,12 +8,14 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from core import policy, runs
 from core.errors import UserError
+from core.runs import lifecycle
 from core.settings import TRAIN_PRESETS, TrainRequest
-from ui import train_images, train_look
+from core.visitors import policy
 from ui.telling import plain
-from ui.train_look import SETTINGS
+from ui.train import images
+from ui.train import look as train_look
+from ui.train.look import SETTINGS
 
 PRESETS = {"small": "Small sets, on a processor", "paper": "As in the DCGAN paper", "lesson": "As in the lesson"}
 
@@ -21,8 +23,8 @@ PRESETS = {"small": "Small sets, on a processor", "paper": "As in the DCGAN pape
 def main() -> None:
     st.title("Train")
     with train_look.telling():
-        runs.start_next()
-    everything = {run.id: run for run in runs.all_runs()}
+        lifecycle.start_next()
+    everything = {run.id: run for run in lifecycle.all_runs()}
     names = Counter(run.name for run in everything.values())
     ids = [None, *everything]
     asked = st.query_params.get("run")
@@ -36,14 +38,14 @@ def main() -> None:
     train_look.show(chosen)
     if chosen is None:
         new_run()
-    elif everything[chosen].status == runs.DAMAGED:
+    elif everything[chosen].status == lifecycle.DAMAGED:
         st.error("The folder of this run cannot be read. It can only be deleted.")
         train_look.manage(everything[chosen])
     else:
         one_run(everything[chosen])
 
 
-def named(run: runs.Run, names: Counter) -> str:
+def named(run: lifecycle.Run, names: Counter) -> str:
     return run.name if names[run.name] == 1 else f"{run.name} ({run.id})"
 
 
@@ -54,7 +56,7 @@ def new_run() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Images", divider="grey")
-        source, uploads, label = train_images.choose()
+        source, uploads, label = images.choose()
     with right:
         st.subheader("Network", divider="grey")
         preset = st.selectbox("Preset", PRESETS, format_func=PRESETS.get)
@@ -64,7 +66,7 @@ def new_run() -> None:
             values |= train_look.widgets([n for n, s in SETTINGS.items() if s.advanced], start_from, preset)
         if policy.limits().train_minutes:
             st.caption(train_look.shared())
-    name = st.text_input("Name", label, max_chars=runs.MAX_NAME)
+    name = st.text_input("Name", label, max_chars=lifecycle.MAX_NAME)
     look, start, _ = st.columns([1, 1, 2])
     check = look.button(
         "Check the images", icon=":material/search:", width="stretch", help="And measure how long it takes."
@@ -76,8 +78,8 @@ def new_run() -> None:
         if source is None:
             raise UserError("There are no images yet; add some first.")
         request = TrainRequest(**values)
-        run = runs.create_with(uploads, request, name) if uploads else runs.create(request, source, name)
-        (runs.check if check else runs.start)(run)
+        run = lifecycle.create_with(uploads, request, name) if uploads else lifecycle.create(request, source, name)
+        (lifecycle.check if check else lifecycle.start)(run)
         train_look.show(run.id)
         st.rerun()
 
@@ -85,24 +87,24 @@ def new_run() -> None:
 # ---------------------------------------------------------------- one run
 
 
-def one_run(run: runs.Run) -> None:
-    st.fragment(watched, run_every=2 if run.alive or run.status == runs.QUEUED else None)(run, run.status)
+def one_run(run: lifecycle.Run) -> None:
+    st.fragment(watched, run_every=2 if run.alive or run.status == lifecycle.QUEUED else None)(run, run.status)
     train_look.manage(run)
 
 
-def watched(run: runs.Run, status: str) -> None:
+def watched(run: lifecycle.Run, status: str) -> None:
     """What changes while a run is worked on. When its status changes, the whole page is drawn anew."""
     with train_look.telling():
-        runs.start_next()
+        lifecycle.start_next()
     if run.status != status:
         st.rerun()
     st.badge(train_look.WORDS[status], color=train_look.COLOURS.get(status, "grey"))
     state = run.state
-    if status == runs.QUEUED:
-        st.caption(train_look.waiting(runs.before(run)))
+    if status == lifecycle.QUEUED:
+        st.caption(train_look.waiting(lifecycle.before(run)))
     if state.get("message"):
-        (st.error if status == runs.FAILED else st.info)(plain(state["message"]))
-    if status == runs.INTERRUPTED:
+        (st.error if status == lifecycle.FAILED else st.info)(plain(state["message"]))
+    if status == lifecycle.INTERRUPTED:
         st.warning("The process that trained this run is gone. Resume, and it goes on from its last checkpoint.")
     train_look.buttons(run, status)
     if not run.samples():

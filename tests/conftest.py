@@ -23,7 +23,7 @@ os.environ.update(
 @pytest.fixture(autouse=True)
 def _own_files(tmp_path_factory, monkeypatch):
     """Caches and runs go to a folder of this test, the Hub is nowhere, and no earlier failure is remembered."""
-    from core import hub
+    from core.hub import client
 
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("GANVAS_HOME", str(home / "runs"))
@@ -32,22 +32,22 @@ def _own_files(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", NOWHERE)
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "HF_HUB_CACHE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(hub, "_failures", {})
-    monkeypatch.setattr(hub, "_answered", {})
+    monkeypatch.setattr(client, "_failures", {})
+    monkeypatch.setattr(client, "_answered", {})
 
 
 @pytest.fixture
 def measured_machine(_own_files):
     """This machine counts as measured, so that a painting starts at once."""
-    from core.style import budget
+    from core.style.optimise import budget
 
     budget.remember("bundled", budget.Measured(0.01, 1e-6, 1000, 1e8))
 
 
 @pytest.fixture
 def local_hub(monkeypatch):
-    """A Hub on this computer (see `tests/local_hub.py`) that Ganvas takes for the real one."""
-    from local_hub import LocalHub
+    """A Hub on this computer (see `tests/support/local_hub.py`) that Ganvas takes for the real one."""
+    from support.local_hub import LocalHub
 
     with LocalHub() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
@@ -57,8 +57,9 @@ def local_hub(monkeypatch):
 @pytest.fixture(scope="module")
 def browser():
     """A real, headless one, for the tests of one file."""
-    from chromium import launched
     from playwright.sync_api import sync_playwright
+
+    from support.chromium import launched
 
     with sync_playwright() as playwright:
         browser = launched(playwright)

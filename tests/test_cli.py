@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from pictures import scene, texture
 from PIL import Image
 
-from core import images
 from core.__main__ import main
+from core.pictures import images
 from core.settings import StyleRequest, settings_of
-from core.style.paint import paint
+from core.style.optimise.paint import paint
+from support.pictures import scene, texture
 
 pytestmark = pytest.mark.usefixtures("measured_machine")
 SMALL = ["--size", "64", "--steps", "3"]

@@ -11,7 +11,15 @@ ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "core").rglob("*.py"))
 # Below this line torch is at home; everything else must be importable without it.
 WITH_TORCH = {"core/perceptual.py"} | {
-    f"core/style/{name}.py" for name in ("descent", "lbfgs", "measure", "networks", "objective", "paint")
+    f"core/style/{name}.py"
+    for name in (
+        "optimise/descent",
+        "optimise/lbfgs",
+        "optimise/measure",
+        "networks",
+        "optimise/objective",
+        "optimise/paint",
+    )
 }
 
 
@@ -50,8 +58,8 @@ def test_plain_modules_do_without_torch(path):
 @pytest.mark.parametrize("path", CORE, ids=relative)
 def test_engines_do_not_import_each_other(path):
     engines = {"style", "gan"}
-    if path.parent.name in engines:
-        others = engines - {path.parent.name}
+    if room := engines & set(path.relative_to(ROOT).parts):
+        others = engines - room
         assert not [
             name for name in imported(path, everywhere=True) for other in others if name.startswith(f"core.{other}")
         ]

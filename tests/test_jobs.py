@@ -3,11 +3,12 @@
 import threading
 
 import pytest
-from pictures import scene, texture
 
-from core import jobs, policy, visitors
+from core import jobs
 from core.errors import UserError
 from core.settings import MeasureRequest, Progress, Result, SampleRequest, StyleRequest
+from core.visitors import identity, policy
+from support.pictures import scene, texture
 
 pytestmark = pytest.mark.usefixtures("measured_machine")
 QUICK = StyleRequest(size=64, steps=2)
@@ -62,7 +63,7 @@ def test_visitors_and_addresses_take_turns(slow_engine):
     """Two collect cookies at one address; a third is alone at another, and comes last."""
 
     def wants(name, address):
-        return jobs.Job(MeasureRequest(), (), next(jobs._numbers), visitors.Visitor(name, name, address))
+        return jobs.Job(MeasureRequest(), (), next(jobs._numbers), identity.Visitor(name, name, address))
 
     a1, a2, a3, b1, b2, c1, c2 = (wants(*who) for who in [*[("a", "x")] * 3, *[("b", "x")] * 2, *[("c", "y")] * 2])
     waiting = [a1, a2, a3, b1, b2, c1, c2]
@@ -77,7 +78,7 @@ def test_an_address_has_only_so_many_jobs(slow_engine, monkeypatch):
     gate, _ = slow_engine
 
     def wanted(name, address):
-        with visitors.asking(visitors.Visitor(name, name, address)):
+        with identity.asking(identity.Visitor(name, name, address)):
             return submit()
 
     taken = [wanted(name, "x") for name in "abcd"]

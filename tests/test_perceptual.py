@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
-from core import perceptual, weights
+from core import perceptual
 from core.errors import UserError
+from core.hub import weights
 from core.perceptual import FeatureNet
 from core.style import choice
 

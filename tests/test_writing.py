@@ -11,7 +11,7 @@ import yaml
 
 from core import __version__
 from core.__main__ import main
-from core.policy import PUBLIC
+from core.visitors.policy import PUBLIC
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,7 +22,7 @@ ROOMS = "core|ui|pages|weights|examples|bench|tests"
 def test_every_path_exists():
     linked = re.findall(r"\]\((?!http)([^)#]+)\)", README)
     named = re.findall(rf"(?<![\w/])(?:(?:{ROOMS})/[\w./-]*\w|\w+_?app\.py|\.ci/run)", README)
-    assert {"examples/timelapse.webp", "core/policy.py", "bench/load.py", ".ci/run"} <= {*linked, *named}
+    assert {"examples/timelapse.webp", "core/visitors/policy.py", "bench/load.py", ".ci/run"} <= {*linked, *named}
     assert [path for path in [*linked, *named] if not (ROOT / path).exists()] == []
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import streamlit as st
 
-from core import hub
 from core.errors import UserError
+from core.hub import client
 
 MARKS = re.compile(r"([\\`*_{}\[\]()#+!$:~<>|&-]|^\d+(?=[.)]))")
 # What becomes a link or an icon although it is escaped; a sign without width in between keeps it from that.
@@ -28,7 +28,7 @@ def telling() -> Iterator[None]:
 def plain(text: str) -> str:
     """Markdown that shows exactly this text: nothing in it is markdown, a picture or a link, but an address of the Hub
     itself."""
-    parts = re.split(rf"({re.escape(hub.endpoint())}/[\w/.-]*)", text)
+    parts = re.split(rf"({re.escape(client.endpoint())}/[\w/.-]*)", text)
     return "".join(part if index % 2 else _escaped(part) for index, part in enumerate(parts))
 
 

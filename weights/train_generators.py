@@ -26,10 +26,12 @@ from safetensors.torch import save_file
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core.gan import dicebear, generator, points  # noqa: E402
+from core.gan import points  # noqa: E402
+from core.gan.data import dicebear  # noqa: E402
 from core.gan.metrics import Judge  # noqa: E402
 from core.gan.networks import Generator, build  # noqa: E402
 from core.gan.train import Training, train  # noqa: E402
+from core.gan.zoo import model_folder  # noqa: E402
 from core.settings import TrainRequest  # noqa: E402
 
 # Narrow nets, because all of this was trained on a processor. 64 px where the pictures have round edges to lose.
@@ -95,7 +97,7 @@ def run(name: str, work: Path, steps: int) -> None:
         torch.save({**training.state(), "seconds": spent}, kept / "state.part")
         os.replace(kept / "state.part", state)
         torch.save({"net": training.average.state_dict(), "seconds": spent}, kept / f"step-{progress.step:06d}.pt")
-        generator.sheet(training.sample(64)).save(kept / f"step-{progress.step:06d}.png")
+        model_folder.sheet(training.sample(64)).save(kept / f"step-{progress.step:06d}.png")
 
 
 def choose(name: str, work: Path) -> None:
@@ -112,7 +114,7 @@ def choose(name: str, work: Path) -> None:
             continue
         net, _ = averaged(name, path)
         latents = torch.from_numpy(points.latents(points.of_seed(1, COMPARED), net.config["latent"]))
-        made = [picture for part in latents.split(100) for picture in generator.to_pictures(net(part))]
+        made = [picture for part in latents.split(100) for picture in model_folder.to_pictures(net(part))]
         found[int(path.stem[5:])] = round(judge(made), 2)
         print(path.stem, found[int(path.stem[5:])], flush=True)
     measured.write_text(json.dumps(found))
@@ -148,12 +150,12 @@ def ship(name: str, work: Path, step: int) -> None:
     net.half().float()
     rounded = net(latents)
     print("float16 moves a colour by at most", (exact - rounded).abs().max().item() * 127.5, "of 255")
-    generator.save(net, folder, generator.to_pictures(rounded), recipe)
+    model_folder.save(net, folder, model_folder.to_pictures(rounded), recipe)
     halved = {key: value.half() if value.is_floating_point() else value for key, value in net.state_dict().items()}
     save_file(halved, folder / "model.safetensors", metadata={"format": "pt"})
     _, judge = build(request, torch.Generator())
     judge.load_state_dict(torch.load(work / name / "state.pt", weights_only=True)["d"])
-    generator.save_discriminator(judge.eval(), folder)
+    model_folder.save_discriminator(judge.eval(), folder)
     kid_file = work / name / "kid.json"
     measured = json.loads(kid_file.read_text()) if kid_file.exists() else {}
     card = (folder / "README.md").read_text(encoding="utf-8")

@@ -12,7 +12,8 @@ import psutil
 from strangers import Fell, Page, Stranger, attack
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from core import runs, visitors
+from core.runs import lifecycle
+from core.visitors import identity
 
 
 @attack("12")
@@ -85,14 +86,14 @@ def forged_values_of_widgets(me: Stranger) -> str:
                 del page.values[label]
             page.run("Check the images", **{label: (kind, [1e6] if kind.startswith("double_array") else 1e6)})
             del page.values[label]
-            with visitors.asking(me.name):
-                for run in runs.all_runs():
+            with identity.asking(me.name):
+                for run in lifecycle.all_runs():
                     if "1000000" in json.dumps(run.config):
                         raise Fell(f"a run with {label} of a million was made")
                     with contextlib.suppress(psutil.Error, KeyError):
                         psutil.Process(run.state["pid"]).kill()
                     told["run with another value"] += 1
-                    runs.remove(run)
+                    lifecycle.remove(run)
     page.close()
     return f"{dict(told)} for {', '.join(forged)}"
 

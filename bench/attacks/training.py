@@ -19,8 +19,9 @@ import psutil
 from strangers import ROOT, Fell, Page, Stranger, attack, picture
 
 from attacks.pictures import flat
-from core import runs, visitors
+from core.runs import lifecycle
 from core.settings import TrainRequest
+from core.visitors import identity
 
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
 
@@ -33,13 +34,13 @@ def long_names_of_runs(me: Stranger) -> str:
     told = Counter()
     for name in ("素" * 78, "\U0001f3a8" * 60, "a" * 80, "../" * 20, "\0\n" * 30, ".deleted", "con"):
         page.run("Check the images", Name=("string_value", name))
-        with visitors.asking(me.name):
-            for run in runs.all_runs():
+        with identity.asking(me.name):
+            for run in lifecycle.all_runs():
                 until = time.monotonic() + 30
                 while run.alive and time.monotonic() < until:
                     time.sleep(0.2)
                 try:
-                    runs.remove(run)  # what the sweeper does
+                    lifecycle.remove(run)  # what the sweeper does
                 except OSError as error:
                     raise Fell(f"a run called {name[:9]}… cannot be removed: {error.strerror}") from None
                 told["made and removed"] += 1
@@ -51,8 +52,8 @@ def long_names_of_runs(me: Stranger) -> str:
 def the_sweep_goes_on(_: Stranger) -> str:
     """A run that cannot be removed lies among old runs: within some minutes the others are swept away. (Left in the
     folder by hand: a name that is too long to be renamed, as could be made before.)"""
-    place = runs.home() / visitors.FOLDER / ("a" * 64) / "runs"
-    stubborn, old = place / ("素" * 78), runs.home() / visitors.FOLDER / ("f" * 64) / "runs" / "old"
+    place = lifecycle.home() / identity.FOLDER / ("a" * 64) / "runs"
+    stubborn, old = place / ("素" * 78), lifecycle.home() / identity.FOLDER / ("f" * 64) / "runs" / "old"
     for folder in (stubborn, old):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text('{"name": "old", "request": {}, "source": {}}')
@@ -93,9 +94,9 @@ def _prepared(me: Stranger, archive: io.BytesIO, seconds: float) -> tuple[str, f
     """A run on an uploaded zip, checked on the server's machine; -> its status and message, and how long it took."""
     me.http.get("/", headers={"Accept": "text/html"})
     began = time.monotonic()
-    with visitors.asking(me.name):
-        run = runs.create_with([("set.zip", archive)], TrainRequest(size=16, steps=20), "Set")
-        runs.check(run)
+    with identity.asking(me.name):
+        run = lifecycle.create_with([("set.zip", archive)], TrainRequest(size=16, steps=20), "Set")
+        lifecycle.check(run)
         while run.alive and time.monotonic() - began < seconds:
             time.sleep(0.2)
         took = time.monotonic() - began
@@ -147,20 +148,20 @@ def quines_and_overlapping_zips(me: Stranger) -> str:
 def a_clock_that_steps(_: Stranger) -> str:
     """The system's clock steps by three seconds while a run trains: its worker still counts as alive. (Simulated in
     another process, by what psutil reads: stepping this machine's clock would hurt others.)"""
-    with visitors.asking("c" * 64):
-        run = runs.create(TrainRequest(size=16, steps=20_000), DRAWN, "Clock")
+    with identity.asking("c" * 64):
+        run = lifecycle.create(TrainRequest(size=16, steps=20_000), DRAWN, "Clock")
         try:
-            runs.check(run)
+            lifecycle.check(run)
             until = time.monotonic() + 30
-            while run.status != runs.CHECKING and time.monotonic() < until:
+            while run.status != lifecycle.CHECKING and time.monotonic() < until:
                 time.sleep(0.02)
             program = (
                 "import psutil, psutil._pslinux as linux, sys, pathlib\n"
                 "real = psutil.Process.create_time\n"
                 "psutil.Process.create_time = lambda self: real(self) + 3\n"
                 "psutil.boot_time = lambda real=psutil.boot_time: real() + 3\n"
-                "from core import runs\n"
-                "print(runs.Run(pathlib.Path(sys.argv[1])).status)"
+                "from core.runs import lifecycle\n"
+                "print(lifecycle.Run(pathlib.Path(sys.argv[1])).status)"
             )
             now = run.status
             told = subprocess.run([sys.executable, "-c", program, str(run.path)], cwd=ROOT, capture_output=True,
@@ -169,8 +170,8 @@ def a_clock_that_steps(_: Stranger) -> str:
             until = time.monotonic() + 60
             while run.alive and time.monotonic() < until:
                 time.sleep(0.1)
-            runs.delete(run)
-    if now == runs.CHECKING and told == runs.INTERRUPTED:
+            lifecycle.delete(run)
+    if now == lifecycle.CHECKING and told == lifecycle.INTERRUPTED:
         raise Fell(f"a living worker counts as {told}")
     return f"{now}, and after the step {told}"
 
@@ -179,9 +180,9 @@ def a_clock_that_steps(_: Stranger) -> str:
 def a_stopped_worker(_: Stranger) -> str:
     """A worker that is stopped (SIGSTOP) gives up its place after a while, so that others train. (Another visitor's
     run; it waits behind the honest one's, so what is looked at is whether a stopped one counts as alive for ever.)"""
-    with visitors.asking("d" * 64):
-        run = runs.create(TrainRequest(size=16, steps=20_000), {**DRAWN, "count": 2000}, "Stopped")
-        runs.check(run)
+    with identity.asking("d" * 64):
+        run = lifecycle.create(TrainRequest(size=16, steps=20_000), {**DRAWN, "count": 2000}, "Stopped")
+        lifecycle.check(run)
         until = time.monotonic() + 30
         while not run.state.get("pid") and time.monotonic() < until:
             time.sleep(0.05)
@@ -189,7 +190,7 @@ def a_stopped_worker(_: Stranger) -> str:
         began = time.monotonic()
         try:
             while run.alive and time.monotonic() - began < 150:
-                runs.start_next()
+                lifecycle.start_next()
                 time.sleep(1)
             took, alive = time.monotonic() - began, run.alive
         finally:

@@ -16,8 +16,9 @@ from typing import Any
 
 import torch
 
-from core import files, policy
-from core.runs import Run
+from core import files
+from core.runs.lifecycle import Run
+from core.visitors import policy
 
 
 def save(run: Run, state: dict[str, Any], seconds: float, score: float | None = None) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from core import runs
 from core.errors import UserError
+from core.runs import lifecycle
 
 
 def add_train(commands: argparse._SubParsersAction) -> None:
@@ -22,8 +22,8 @@ def add_train(commands: argparse._SubParsersAction) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    run = runs.Run(Path(options.folder).resolve())
-    if run.status == runs.DAMAGED:
+    run = lifecycle.Run(Path(options.folder).resolve())
+    if run.status == lifecycle.DAMAGED:
         raise UserError(f"{options.folder} is not the folder of a run; give one with the config.json of a run.")
 
     from core.gan.worker import work

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core import images, perceptual
+from core import perceptual
+from core.pictures import images
 
 COMPARED = 256  # pictures on each side: enough to tell a collapse from progress, and quick
 

@@ -3,7 +3,7 @@
 Every picture depends on its generator, its point (`core.gan.points`) and the truncation alone. Networks are always
 run on blocks of the same size, the last one filled up, because a processor may add in another order when there are
 more pictures: so the same recipe gives the same picture, bit for bit, alone or among four hundred. Knows no pages,
-and not where generators come from (`core.gan.load`).
+and not where generators come from (`core.gan.zoo.load`).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from core import device as devices
 from core.errors import UserError
-from core.gan.cost import BLOCK
-from core.gan.generator import to_pictures
-from core.gan.load import Loaded, open_generator
 from core.gan.points import latents, of_seed
+from core.gan.zoo.cost import BLOCK
+from core.gan.zoo.load import Loaded, open_generator
+from core.gan.zoo.model_folder import to_pictures
 from core.settings import Progress, Result, SampleRequest
 
 

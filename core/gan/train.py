@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from core.gan.augment import DRAWS, augment, flip
-from core.gan.generator import sheet, to_pictures
 from core.gan.losses import discriminator_loss, generator_loss, r1_penalty
 from core.gan.networks import Generator, build
+from core.gan.zoo.model_folder import sheet, to_pictures
 from core.settings import Progress, TrainRequest
 
 if TYPE_CHECKING:

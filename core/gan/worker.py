@@ -27,14 +27,19 @@ from accelerate import Accelerator
 from PIL import Image
 
 from core import device as devices
-from core import files, images, policy, runs
+from core import files
 from core.errors import UserError
-from core.gan import checkpoint, data, generator
+from core.gan import checkpoint
+from core.gan.data import prepare
 from core.gan.metrics import COMPARED, Judge
 from core.gan.networks import Discriminator, Generator
 from core.gan.train import Training, train
-from core.runs import Run
+from core.gan.zoo import model_folder
+from core.pictures import images
+from core.runs import lifecycle
+from core.runs.lifecycle import Run
 from core.settings import Progress, TrainRequest
+from core.visitors import policy
 
 MEASURED_STEPS = 20
 MEASURE_SECONDS = 10.0  # on a slow machine fewer steps have to do
@@ -51,25 +56,25 @@ def work(run: Run, check_only: bool = False) -> None:
         accelerator.wait_for_everyone()
         _train(run, accelerator)
         return
-    with runs.claimed(run):
+    with lifecycle.claimed(run):
         _forget_halves(run)
         told = _Told(run)
         before = run.state
         kept = {name: before[name] for name in ("step", "seconds") if name in before}
         try:
-            _say(run, runs.CHECKING if check_only else runs.RUNNING, **kept, message="Preparing")
+            _say(run, lifecycle.CHECKING if check_only else lifecycle.RUNNING, **kept, message="Preparing")
             _prepare(run, told, kept)
             alone = accelerator.num_processes == 1
             if alone and (check_only or "threads" not in run.budget):
                 _measure(run, accelerator, told)
             if check_only:
-                _say(run, runs.READY, **kept)
+                _say(run, lifecycle.READY, **kept)
             else:
                 accelerator.wait_for_everyone()
                 _train(run, accelerator, told, kept["seconds"])
         except _Ended:
             if not told.shutdown:
-                _say(run, runs.PAUSED if run.checkpoints() else runs.NEW, **kept)
+                _say(run, lifecycle.PAUSED if run.checkpoints() else lifecycle.NEW, **kept)
         except UserError as error:
             _fail(run, kept, str(error))
             raise
@@ -117,7 +122,7 @@ class _Told:
     def __call__(self) -> str:
         now = time.perf_counter()
         if now - self.looked > 0.2:
-            self.looked, self.last = now, runs.control(self.run)
+            self.looked, self.last = now, lifecycle.control(self.run)
         return "pause" if self.signalled else self.last
 
     def forget(self) -> None:
@@ -136,20 +141,20 @@ def _forget_halves(run: Run) -> None:
 
 
 def _say(run: Run, status: str, **more: Any) -> None:
-    runs.write_state(run, status=status, **runs.process(os.getpid()), **more)
+    lifecycle.write_state(run, status=status, **lifecycle.process(os.getpid()), **more)
 
 
 def _fail(run: Run, kept: Mapping[str, Any], message: str) -> None:
     """The last words, in the room that was kept for them; `step` is where a failed run can go on."""
     with contextlib.suppress(OSError, UserError):
         (run.path / "reserve").unlink(missing_ok=True)
-        _say(run, runs.FAILED, **{**kept, "step": max(run.checkpoints(), default=0)}, message=message)
+        _say(run, lifecycle.FAILED, **{**kept, "step": max(run.checkpoints(), default=0)}, message=message)
 
 
 def _start_next() -> None:
     """What another run cannot have is no fault of this one."""
     try:
-        runs.start_next()
+        lifecycle.start_next()
     except UserError as error:
         with contextlib.suppress(OSError):  # a full disk, where the log is too
             print(f"The next run was not started: {error}", flush=True)
@@ -161,7 +166,7 @@ def _start_next() -> None:
 def _prepare(run: Run, told: _Told, kept: dict[str, Any]) -> None:
     """The images, unless they are there already as this request wants them. It counts as time of the run, kept in
     `kept["seconds"]`: pictures can be made that take longer than any training."""
-    request, report = run.request, data.read_report(run.path)
+    request, report = run.request, prepare.read_report(run.path)
     wanted = {name: getattr(request, name) for name in ("size", "colour", "shape")}
     marker = run.path / "data" / "prepared_for.json"
     kept.setdefault("seconds", 0.0)
@@ -169,7 +174,7 @@ def _prepare(run: Run, told: _Told, kept: dict[str, Any]) -> None:
         return
     marker.unlink(missing_ok=True)
     began, status, minutes = time.perf_counter() - kept["seconds"], run.state["status"], policy.limits().train_minutes
-    with contextlib.closing(data.prepare(run.config["source"], request, run.path)) as events:
+    with contextlib.closing(prepare.prepare(run.config["source"], request, run.path)) as events:
         for event in events:
             kept["seconds"] = time.perf_counter() - began
             if told():
@@ -188,7 +193,7 @@ def _prepare(run: Run, told: _Told, kept: dict[str, Any]) -> None:
 def _measure(run: Run, accelerator: Accelerator, told: _Told) -> None:
     """What the run will take, from twenty steps of the real thing that are then thrown away."""
     _say(run, run.state["status"], message="Measuring")
-    budget = measure(Training(run.request, data.load(run.path), accelerator), told)
+    budget = measure(Training(run.request, prepare.load(run.path), accelerator), told)
     files.write_json(run.path / "budget.json", budget, "What was measured")
 
 
@@ -250,7 +255,7 @@ def _train(run: Run, accelerator: Accelerator, told: _Told | None = None, second
         )
     if accelerator.num_processes == 1:  # sums depend on it in their last bits, so it stays what it was measured to be
         torch.set_num_threads(run.budget["threads"])
-    training = Training(request, data.load(run.path), accelerator)
+    training = Training(request, prepare.load(run.path), accelerator)
     saved = checkpoint.newest(run, accelerator.device)
     if saved:
         seconds = saved.pop("seconds")
@@ -296,7 +301,7 @@ class _Diary:
         lines = [json.dumps(line) + "\n" for line in self.run.metrics() if line["step"] <= step]
         files.make_folder(self.run.path / "samples")
         files.write_text(self.run.path / "metrics.jsonl", "".join(lines), "The curves of this run")
-        self._say(runs.RUNNING, None)
+        self._say(lifecycle.RUNNING, None)
 
     def write(self, progress: Progress) -> None:
         if progress.preview is not None:
@@ -305,7 +310,7 @@ class _Diary:
             self.noted = self.seconds
             line = json.dumps({"step": progress.step, "seconds": self.seconds, **progress.losses})
             files.append(self.run.path / "metrics.jsonl", f"{line}\n", "The curves of this run")
-        self._say(runs.RUNNING, progress)
+        self._say(lifecycle.RUNNING, progress)
         if time.perf_counter() - self.saved > self.every:
             self.save()
 
@@ -332,12 +337,12 @@ class _Diary:
         """Save; and, unless it is only a pause, make the generator's folder."""
         self.save()
         if self.training.steps and self.training.steps not in self.run.samples():
-            self._sheet(self.training.steps, generator.sheet(self.training.sample()))
+            self._sheet(self.training.steps, model_folder.sheet(self.training.sample()))
         if told == "pause":
-            self._say(runs.PAUSED, None)
+            self._say(lifecycle.PAUSED, None)
             return
         chosen, judge, step = self._best()
-        report = data.read_report(self.run.path)
+        report = prepare.read_report(self.run.path)
         recipe = self.request.recipe(
             name=self.run.name,
             steps_made=step,
@@ -345,11 +350,11 @@ class _Diary:
             data={"source": report.source, "licence": report.licence, "count": report.usable},
         )
         with files.replacing(self.run.path / "result", "The generator") as folder:
-            generator.save(chosen, folder, self.training.sample(64, chosen), recipe)
-            generator.save_discriminator(judge.eval(), folder)
+            model_folder.save(chosen, folder, self.training.sample(64, chosen), recipe)
+            model_folder.save_discriminator(judge.eval(), folder)
         minutes = policy.limits().train_minutes
         early = self.time_is_up and f"Finished after {minutes:g} minutes, as long as a run may train here."
-        self._say(runs.FINISHED, None, early or "")
+        self._say(lifecycle.FINISHED, None, early or "")
 
     def _best(self) -> tuple[Generator, Discriminator, int]:
         """The average of the checkpoint that was judged best, as GANs get worse again as often as not, or else of the

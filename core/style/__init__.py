@@ -1,6 +1,6 @@
 """Neural style transfer.
 
-`objective` says what a good painting is, `descent` how the picture is changed, `schedule` how large and how long,
-`choice` and `networks` whose features are compared, `budget` and `measure` what it will take; `paint` is the engine.
-`schedule`, `choice` and `budget` are plain, the others need torch.
+`networks` and `choice` say whose features are compared; `optimise` paints by optimisation: there `objective` says what
+a good painting is, `descent` how the picture is changed, `schedule` how large and how long, `budget` and `measure`
+what it will take; `paint` is the engine. `choice`, `schedule` and `budget` are plain, the others need torch.
 """

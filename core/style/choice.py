@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core import weights
+from core.hub import weights
 
 
 def available() -> dict[str, bool]:

@@ -1,0 +1,357 @@
+"""From a person's files to the one array that training reads: check-up, crop, uint8 on disk.
+
+Plain: numpy and PIL, no torch. A source is a folder (zips in it are looked into), an embedded set, or MNIST. Nothing
+is ever unpacked to disk, so no name inside an archive can lead anywhere; files are read one by one, within limits,
+and what cannot be used is named. All that is written are three files in the folder given. How long it may take is for
+the caller to say, who is told twice a second how far it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import sys
+import time
+import zipfile
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from core import files
+from core.errors import UserError
+from core.gan.data import dicebear
+from core.gan.data.archives import Archives
+from core.pictures import decoders, images
+from core.pictures.decode import called
+from core.runs import lifecycle
+from core.settings import Progress, TrainRequest
+from core.visitors import policy
+
+MINIMUM = 32  # different pictures: fewer are copied rather than learned from
+NEWS = 0.5  # seconds between two words on how far it is
+NAMED = 200  # unusable files told one by one; more are only counted
+ODD = 2.0  # a side more than twice the other
+PREVIEWS = 24
+
+CHANNELS = {"grey": "L", "rgb": "RGB", "rgba": "RGBA"}
+DOWNLOADS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """The check-up. `usable` pictures were written; the other counts say what was seen on the way."""
+
+    source: str
+    licence: str
+    found: int
+    usable: int
+    size: int
+    channels: int
+    duplicates: int = 0  # left out
+    too_small: int = 0  # smaller than the size asked for, enlarged
+    odd_shapes: int = 0
+    grey: int = 0
+    transparent: int = 0
+    unusable: int = 0
+    problems: tuple[str, ...] = ()  # one sentence for each unusable file, the first `NAMED`
+    advice: str = ""
+
+
+# ---------------------------------------------------------------- what there is
+
+
+@dataclass(frozen=True)
+class Found:
+    """One candidate: its name, fit to be shown, and how to get its bytes (or path). Opening may raise `UserError`."""
+
+    name: str
+    open: Callable[[], Path | bytes]
+
+
+def find(folder: Path) -> Iterator[Found]:
+    """All files below a folder (or the one file), and all in its zips; hidden ones and links are passed over. A zip in
+    a zip is a file like others, and no picture."""
+    if not folder.exists():
+        raise UserError(f"There is no folder {folder}; give the path of a folder of pictures on this computer.")
+    archives = Archives()
+    for path in [folder] if folder.is_file() else _walk(folder):
+        if zipfile.is_zipfile(path):
+            yield from _in_zip(path, archives)
+        else:
+            yield Found(called(path.name), lambda path=path: path)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for name in sorted(names):
+            path = Path(where, name)
+            if not name.startswith(".") and path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _in_zip(path: Path, archives: Archives) -> Iterator[Found]:
+    shown = called(path.name)
+    try:
+        entries = archives.entries(path)
+    except UserError as problem:
+        yield Found(shown, _refusal(str(problem)))
+        return
+    for entry in entries:
+        name = entry.filename.replace("\\", "/").rsplit("/", 1)[-1]
+        if entry.is_dir() or name.startswith(".") or entry.filename.startswith("__MACOSX"):
+            continue
+        name = called(name)
+        yield Found(name, lambda entry=entry, name=name: archives.read(path, entry, name))
+
+
+def _refusal(sentence: str) -> Callable[[], bytes]:
+    def refuse() -> bytes:
+        raise UserError(sentence)
+
+    return refuse
+
+
+# ---------------------------------------------------------------- one picture
+
+
+@dataclass(frozen=True)
+class Prepared:
+    pixels: np.ndarray  # uint8 [size, size, channels]
+    too_small: bool
+    odd_shape: bool
+    grey: bool
+    transparent: bool
+
+
+def prepared(picture: Image.Image, request: TrainRequest) -> Prepared:
+    """A picture as the network will see it, and what there was to notice."""
+    size, mode = request.size, CHANNELS[request.colour]
+    width, height = picture.size
+    thumb = np.asarray(images.on_white(picture.resize((16, 16), Image.Resampling.BOX))).astype(int)
+    fitted = picture.convert("RGBA") if mode == "RGBA" else images.on_white(picture)
+    if request.shape == "crop":
+        fitted = ImageOps.fit(fitted, (size, size), Image.Resampling.LANCZOS)
+    else:
+        fitted = ImageOps.pad(fitted, (size, size), Image.Resampling.LANCZOS, (255, 255, 255, 0)[: len(mode)])
+    pixels = np.array(fitted.convert(mode)).reshape(size, size, len(mode))
+    if mode == "RGBA":
+        pixels[pixels[..., 3] == 0] = (255, 255, 255, 0)  # what is behind nothing should not be learned
+    return Prepared(
+        pixels,
+        too_small=min(width, height) < size,
+        odd_shape=max(width, height) > ODD * min(width, height),
+        grey=bool((thumb.max(-1) - thumb.min(-1)).max() < 12),
+        transparent=picture.mode == "RGBA" and picture.getextrema()[3][0] < 255,
+    )
+
+
+def _opened(found: Found, request: TrainRequest) -> tuple[Prepared | UserError, int]:
+    """What became of a file, and how many pixels were decoded for it."""
+    decoded: list[int] = []
+    try:
+        # Eight times the side is enough to shrink from, and keep a phone's photo out of memory.
+        picture = decoders.pixels(found.open(), found.name, 64 * request.size**2, decoded.append)
+        return prepared(picture, request), sum(decoded)
+    except UserError as problem:
+        return problem, sum(decoded)
+
+
+Candidate = Prepared | UserError | None
+
+
+def _candidates(source: Mapping[str, Any], request: TrainRequest, run: Path) -> tuple[int, Iterator[Candidate]]:
+    """How many candidates a source has, and each as `Prepared`, or as the `UserError` that says what is wrong with it;
+    None now and then while one takes its time."""
+    match source["kind"]:
+        case "drawn":
+            count = source["count"]
+            pictures = dicebear.drawn(source["name"], count, request.size, request.colour == "rgba")
+            return count, (prepared(picture, request) for picture in pictures)
+        case "download":
+            pictures = _downloaded(DOWNLOADS[source["name"]])[: policy.limits().images]
+            return len(pictures), (prepared(Image.fromarray(pixels), request) for pixels in pictures)
+        case "folder":
+            most = policy.limits().images
+            found = list(itertools.islice(find(run / source["path"]), most + 1))  # an absolute path replaces `run`
+            if len(found) > most:
+                raise UserError(f"There are more than {most:,} files; a run takes up to {most:,} here, so give fewer.")
+            return len(found), _in_threads(found, request)
+    raise ValueError(f"unknown source {source}")
+
+
+def _in_threads(found: list[Found], request: TrainRequest) -> Iterator[Candidate]:
+    """Pictures are decoded elsewhere, so threads help; only so many ahead, so that results do not pile up."""
+    most, pixels = policy.limits().images_pixels, 0
+    threads, rest = ThreadPoolExecutor(decoders.at_once()), iter(found)
+    ahead = deque(threads.submit(_opened, one, request) for one in itertools.islice(rest, 256))
+    try:
+        while ahead:
+            try:
+                one, decoded = ahead[0].result(timeout=NEWS)
+            except TimeoutError:
+                yield None
+                continue
+            ahead.popleft()
+            pixels += decoded
+            if not policy.within(pixels, most):
+                raise UserError(
+                    f"The pictures have more than {most // 10**6:,} million pixels in all, the most a run takes here; "
+                    "give fewer, or smaller ones."
+                )
+            yield one
+            ahead += (threads.submit(_opened, one, request) for one in itertools.islice(rest, 1))
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+        if ahead:  # nobody waits for what is still being decoded
+            decoders.end()
+
+
+def _downloaded(name: str) -> np.ndarray:
+    """MNIST and its like through torchvision, kept beside the runs. Needs a network the first time."""
+    try:
+        sets, folder = importable_torchvision().datasets, lifecycle.home() / "runs" / ".downloads"
+        return getattr(sets, name)(folder, download=True).data.numpy()
+    except (ImportError, OSError, RuntimeError) as error:
+        raise UserError(f"{name} could not be downloaded ({error}); choose a set that is drawn here.") from error
+
+
+def importable_torchvision():
+    """torchvision, also where its compiled operators cannot be loaded beside a CPU build of torch. Its import then
+    fails for want of two operators that nothing here uses; declaring them is enough."""
+    try:
+        import torchvision
+    except RuntimeError:
+        import torch
+
+        for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[module]
+        for operator in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou) -> Tensor")
+        import torchvision
+    return torchvision
+
+
+# ---------------------------------------------------------------- all of them
+
+
+def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Iterator[Progress | Report]:
+    """Write `run`/data/images.u8, preview.png and report.json; yields `Progress`, at last the `Report`.
+
+    `source` is {"kind": "drawn", "name", "count"}, {"kind": "folder", "path"} (absolute, or relative to `run`) or
+    {"kind": "download", "name"}. Pictures appear once, duplicates (equal pixels after preparation) are left out.
+    Raises `UserError` when fewer than `MINIMUM` different pictures remain.
+    """
+    folder = files.make_folder(run / "data")
+    total, candidates = _candidates(source, request, run)
+    counts = dict.fromkeys(("duplicates", "too_small", "odd_shapes", "grey", "transparent", "unusable"), 0)
+    problems: list[str] = []
+    previews: list[np.ndarray] = []
+    seen: set[bytes] = set()
+    with files.writing(folder / "images.u8", "The pictures", sure=True) as file, contextlib.closing(candidates):
+        done, told = 0, time.perf_counter()
+        for one in candidates:
+            done += one is not None
+            if one is None or time.perf_counter() - told > NEWS:
+                told = time.perf_counter()
+                yield Progress(done, total, note="Preparing pictures")
+            if one is None:
+                continue
+            if isinstance(one, UserError):
+                counts["unusable"] += 1
+                problems += [str(one)] if len(problems) < NAMED else []
+                continue
+            digest = hashlib.blake2b(one.pixels.tobytes(), digest_size=16).digest()
+            if digest in seen:
+                counts["duplicates"] += 1
+                continue
+            seen.add(digest)
+            file.write(one.pixels.tobytes())
+            previews += [one.pixels] if len(previews) < PREVIEWS else []
+            for name, is_so in (
+                ("too_small", one.too_small), ("odd_shapes", one.odd_shape), ("grey", one.grey),
+                ("transparent", one.transparent),
+            ):  # fmt: skip
+                counts[name] += is_so
+        if len(seen) < MINIMUM:
+            raise UserError(_too_few(len(seen), total, counts["duplicates"], problems))
+    images.write_png(_sheet(previews), folder / "preview.png", {})
+    report = Report(
+        source=source.get("label") or _label(source),
+        licence=dicebear.LICENCE if source["kind"] == "drawn" else source.get("licence", "not stated"),
+        found=total,
+        usable=len(seen),
+        size=request.size,
+        channels=len(CHANNELS[request.colour]),
+        problems=tuple(problems),
+        advice=advice(len(seen), request),
+        **counts,
+    )
+    files.write_json(folder / "report.json", asdict(report), "The check-up")
+    yield report
+
+
+def advice(count: int, request: TrainRequest) -> str:
+    """What the number of pictures means for training, in words."""
+    if count < 200:
+        return (
+            f"{count} pictures are very few: expect variations of them, not new ones. Under Advanced turn on Shift, "
+            "Vary colours and Cut holes, and Mirror if a mirrored picture is a good picture."
+        )
+    if count < 1000:
+        return f"{count} pictures are a small set: keep Shift on; Mirror doubles it if mirrored pictures are good ones."
+    if count < 10_000 or request.translate:
+        return f"{count:,} pictures are a good number. Shift does no harm."
+    return f"{count:,} pictures are plenty, also without Shift."
+
+
+def load(run: Path) -> np.ndarray:
+    """The prepared pictures, uint8 [N, size, size, channels], mapped from disk: only what is read takes memory."""
+    report = read_report(run)
+    path = run / "data" / "images.u8"
+    shape = (report.usable, report.size, report.size, report.channels) if report else None
+    if shape is None or not path.exists() or path.stat().st_size != np.prod(shape):
+        raise UserError(f"The pictures of {run.name} are missing or damaged; check the images again.")
+    return np.memmap(path, np.uint8, "r", shape=shape)
+
+
+def read_report(run: Path) -> Report | None:
+    """The check-up of a run, or None when there is none (yet)."""
+    try:
+        report = Report(**json.loads((run / "data" / "report.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    kinds = {"int": int, "str": str, "tuple[str, ...]": list}
+    sound = all(isinstance(getattr(report, field.name), kinds[field.type]) for field in fields(Report))
+    return report if sound and all(isinstance(problem, str) for problem in report.problems) else None
+
+
+def _sheet(previews: list[np.ndarray]) -> Image.Image:
+    times = max(1, 64 // previews[0].shape[0])
+    enlarged = [np.squeeze(p.repeat(times, 0).repeat(times, 1)) for p in previews]
+    return images.grid([Image.fromarray(p) for p in enlarged], columns=8, gap=2)
+
+
+def _label(source: Mapping[str, Any]) -> str:
+    match source["kind"]:
+        case "drawn":
+            return f"{dicebear.SETS[source['name']].label}, drawn with DiceBear"
+        case "download":
+            return DOWNLOADS[source["name"]]
+    return "own pictures"
+
+
+def _too_few(usable: int, total: int, duplicates: int, problems: list[str]) -> str:
+    reasons = [f"{duplicates} are copies of others"] if duplicates else []
+    reasons += [problems[0].rstrip(".")] if problems else []
+    why = f" ({'; '.join(reasons)})" if reasons else ""
+    return f"{usable} of {total} files can be used{why}; at least {MINIMUM} different pictures are needed, so add more."

@@ -1,0 +1,205 @@
+"""Which generators there are, and how they are called. Plain: no torch, nothing is opened here.
+
+    portraits                        one of weights/registry.toml: bundled, or on the Hub
+    run:my-run, run:my-run@3000      one of your own, finished or so far; at one of its checkpoints
+    hub:owner/name@commit:file       any repository of the Hub; commit and file may be left out, then they are looked up
+
+Such a *reference* stands in requests and recipes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from core import files
+from core.errors import UserError
+from core.gan import points
+from core.hub import client, weights
+from core.pictures import images
+from core.runs import lifecycle
+from core.settings import Result, SampleRequest
+from core.visitors import identity, policy
+
+JUDGE = "discriminator.safetensors"
+SHEET = 8  # rows and columns of the sheet of samples that a generator comes with
+FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+NOT_GENERATORS = re.compile(r"discrim|critic|netd|optim|sched|training_args|classif|inception|(^|[/_.-])d[/_.-]", re.I)
+GENERATORS = re.compile(r"gen|netg|ema|(^|[/_.-])g[/_.-]|^model\.safetensors$|^pytorch_model\.bin$", re.I)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A generator that can be sampled now, or after fetching. `where`: "bundled", "run" or "hub". `judged`: whether its
+    discriminator is there, which can sort its pictures."""
+
+    ref: str
+    title: str
+    where: str
+    here: bool = True
+    judged: bool = False
+
+
+@dataclass(frozen=True)
+class HubRef:
+    """hub:repo@revision:file, taken apart; revision and file may be empty."""
+
+    repo: str
+    revision: str = ""
+    file: str = ""
+
+    def __str__(self) -> str:
+        return f"hub:{self.repo}" + (f"@{self.revision}" if self.revision else "") + (self.file and f":{self.file}")
+
+    @property
+    def pinned(self) -> bool:
+        return bool(client.COMMIT.fullmatch(self.revision) and self.file)
+
+    @property
+    def stored(self) -> str:
+        """The name of what was made of it in the cache."""
+        digest = hashlib.blake2b(str(self).encode(), digest_size=6).hexdigest()
+        return f"{re.sub(r'[^A-Za-z0-9.-]+', '--', self.repo).lstrip('.-')[:80]}@{self.revision[:8]}-{digest}"
+
+
+def hub_ref(text: str) -> HubRef:
+    """What a person may type: owner/name, hub:owner/name@revision:file, or an address on huggingface.co."""
+    text = re.sub(r"^(hub:|https?://(www\.)?(huggingface\.co|hf\.co)/)", "", text.strip()).rstrip("/")
+    text = re.sub(r"^([\w.-]+/[\w.-]+)/(?:tree|blob|resolve)/([^/]+)/?", r"\1@\2:", text).rstrip(":")
+    found = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+?))?(?::(.+))?", text)
+    if not found or ".." in text:
+        raise UserError(f"{text[:100]!r} is not the name of a repository; write it as owner/name.")
+    if found[3] and not client.nameable(found[3]):
+        raise UserError(
+            f"{client.shown(found[3])!r} is no file name that Ganvas reads: up to {client.MAX_NAME} bytes of letters, "
+            "numbers and signs that can be seen, no colon or backslash."
+        )
+    return HubRef(found[1], found[2] or "", found[3] or "")
+
+
+def on_hub(ref: str) -> bool:
+    """Whether it may have to be fetched. `UserError` for a name that is not known."""
+    return not ref.startswith("run:") and (ref.startswith("hub:") or "/" in ref or bool(weights.entry(ref).repo))
+
+
+def run_ref(ref: str) -> tuple[lifecycle.Run, int | None]:
+    """The run of run:id@step, and the step, if one is named."""
+    found = re.fullmatch(r"run:([^@/\\]+)(?:@(\d{1,9}))?", ref)
+    if not found:
+        raise UserError(f"{ref[:100]!r} names no run; write run:name, or run:name@step.")
+    return lifecycle.find(found[1]), int(found[2]) if found[2] else None
+
+
+# ---------------------------------------------------------------- lists
+
+
+def choices() -> list[Choice]:
+    """All generators that can be sampled at once: bundled, own, and those fetched before."""
+    return [*bundled(), *own(), *fetched()]
+
+
+def bundled() -> list[Choice]:
+    """Those that come with Ganvas."""
+    entries = [e for e in weights.registry().values() if e.kind == "generator" and not e.repo]
+    return [Choice(e.name, e.title, "bundled", judged=_judged(bundled_folder(e.name))) for e in entries]
+
+
+def bundled_folder(name: str) -> Path:
+    """The folder of a bundled generator: model.safetensors, config.json, samples.png, README.md."""
+    return weights.bundled(name).parent
+
+
+def shipped(request: SampleRequest) -> Result | None:
+    """The pictures of a request from the sheet that a bundled generator came with: those of its first seed, made by
+    the script that shipped it. To show something while the engine wakes up; another processor may round them
+    otherwise. None for all other requests."""
+    usual = SampleRequest(request.generator, count=min(request.count, SHEET**2))
+    if request != usual or request.generator not in {choice.ref for choice in bundled()}:
+        return None
+    folder = bundled_folder(request.generator)
+    side = json.loads((folder / "config.json").read_text())["size"]
+    sheet = Image.open(folder / "samples.png")
+    tiles = images.cells(sheet, SHEET, gap=2)[: request.count]
+    small = tuple(tile.resize((side, side), Image.Resampling.NEAREST) for tile in tiles)
+    return Result(small, request.recipe(points=list(points.of_seed(0, request.count))), 0.0)
+
+
+def _judged(folder: Path | None) -> bool:
+    return folder is not None and (folder / JUDGE).is_file()
+
+
+def own() -> list[Choice]:
+    """Your own runs, newest first: finished ones and those with a checkpoint."""
+    return [
+        Choice(f"run:{r.id}", r.name, "run", judged=_judged(r.result) or bool(r.checkpoints()))
+        for r in lifecycle.all_runs()
+        if r.result or r.checkpoints()
+    ]
+
+
+def known() -> list[Choice]:
+    """Those of the registry that are on the Hub."""
+    entries = [e for e in weights.registry().values() if e.kind == "generator" and e.repo]
+    return [Choice(e.name, e.title, "hub", here=weights.cached(e.name) is not None) for e in entries]
+
+
+def fetched() -> list[Choice]:
+    """What was fetched from the Hub and understood, the last used first; of strangers, what they themselves fetched."""
+    found = []
+    for item in weights.cache_entries():
+        about = _metadata(item.path) if item.path.parent.name == "tensors" else {}
+        if "generator" in about:
+            found.append(Choice(about["generator"], about["title"], "hub", judged="discriminator" in about))
+    theirs = _noted().read_text("utf-8").splitlines() if policy.public() and _noted().is_file() else []
+    return [choice for choice in found if not policy.public() or choice.ref in theirs]
+
+
+def note(ref: str) -> None:
+    """Whoever is asking has fetched this generator: in public mode the cache is everybody's, the list is not."""
+    if not policy.public() or ref in {choice.ref for choice in fetched()}:
+        return
+    files.make_folder(_noted().parent)
+    files.append(_noted(), f"{ref}\n", "What you fetched")
+
+
+def _noted() -> Path:
+    return identity.place(lifecycle.home()) / "fetched.txt"
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError):
+        return {}
+
+
+# ---------------------------------------------------------------- in a repository
+
+
+def candidates(listing: client.Listing) -> list[client.ListedFile]:
+    """The files of a repository that may hold a generator, the likeliest first. `UserError` when there is none."""
+    all_files = [file for file in listing.files if file.path.endswith(FILES)]
+    files = [file for file in all_files if client.nameable(file.path)]
+    wanted = [file for file in files if not NOT_GENERATORS.search(file.path)] or files
+    if not wanted and all_files:
+        raise UserError(
+            f"{listing.repo} has weights only under names that Ganvas does not read "
+            f"({client.shown(all_files[0].path)!r}); its owner can rename them."
+        )
+    if not wanted:
+        held = ", ".join(client.shown(file.path) for file in listing.files[:5]) or "nothing"
+        raise UserError(f"{listing.repo} has no file of weights that Ganvas reads ({', '.join(FILES)}); it has {held}.")
+
+    def rank(file: client.ListedFile) -> tuple:
+        likely = not GENERATORS.search(file.path)
+        return (likely, not file.path.endswith(".safetensors"), file.path.count("/"), len(file.path), file.path)
+
+    return sorted(wanted, key=rank)

@@ -1,0 +1,280 @@
+"""From a reference to a network that is ready: bundled, one's own, or fetched from the Hub and understood.
+
+What comes from the Hub is read as data only (`core.gan.zoo.pickles`), understood once (`core.gan.zoo.recognise`), and
+kept in the cache as safetensors with its configuration in the header; from then on no network is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.errors import UserError
+from core.gan.networks import Discriminator, Generator, build
+from core.gan.zoo import catalogue, cost, model_folder, pickles, recognise
+from core.gan.zoo.catalogue import HubRef
+from core.hub import client, fetches, weights
+from core.hub.safetensors_header import Slot
+from core.hub.weights import Entry, OnBytes
+from core.runs.lifecycle import Run
+
+SIZES = ("size", "image_size", "img_size", "imsize", "resolution")  # what configurations call a picture's side
+OURS = {"method", "size", "channels", "latent", "width", "norm"}
+TRIED = 16  # latents a new generator has to make pictures of
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A generator ready to be sampled, on the CPU. `said` tells what was understood of a foreign one."""
+
+    ref: str
+    title: str
+    network: nn.Module
+    discriminator: nn.Module | None = None
+    said: str = ""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """At least latent, size, channels."""
+        return self.network.config
+
+
+def open_generator(ref: str, averaged: bool = True) -> Loaded:
+    """The generator of a reference (see `core.gan.zoo.catalogue`), fetched first where that is needed.
+
+    `averaged` chooses between the average of the last steps and the last step, for runs; others have one only.
+    """
+    if ref.startswith("run:"):
+        run, _ = catalogue.run_ref(ref)
+        stamp = _stamp(run.path / "result" / "model.safetensors", *run.checkpoints().values())
+        return _of_run(run, ref, averaged, stamp)
+    if catalogue.on_hub(ref):
+        name, found = _known(ref)
+        pinned = ref if name or found.pinned else fetch(ref)
+        return _fetched(pinned, weights.cache_dir())
+    return _bundled(ref, _stamp(weights.bundled(ref)))
+
+
+def _stamp(*paths: Path) -> float:
+    """Changes when one of the files does, so that a network kept in memory is not an old one."""
+    return max((path.stat().st_mtime for path in paths if path.exists()), default=0.0)
+
+
+# ---------------------------------------------------------------- bundled and own
+
+
+@functools.lru_cache(8)
+def _bundled(name: str, _stamp: float) -> Loaded:
+    folder = catalogue.bundled_folder(name)
+    return Loaded(name, weights.entry(name).title, model_folder.load(folder), model_folder.load_discriminator(folder))
+
+
+@functools.lru_cache(4)
+def _of_run(run: Run, ref: str, averaged: bool, _stamp: float) -> Loaded:
+    _, step = catalogue.run_ref(ref)  # `run` too is what is remembered: equal names are other runs for other visitors
+    checkpoints = run.checkpoints()
+    if step is None and averaged and run.result:
+        return Loaded(ref, run.name, model_folder.load(run.result), model_folder.load_discriminator(run.result))
+    if not checkpoints or (step is not None and step not in checkpoints):
+        there = ", ".join(map(str, checkpoints)) or "none yet"
+        raise UserError(f"{run.name} has no checkpoint at step {step or 'any'}; there are: {there}.")
+    network, judge = _of_checkpoint(run, step or max(checkpoints), averaged)
+    return Loaded(ref, f"{run.name}, step {step or max(checkpoints)}", network, judge)
+
+
+def _of_checkpoint(run: Run, step: int, averaged: bool) -> tuple[Generator, Discriminator]:
+    g, d = build(run.request, torch.Generator())
+    found = pickles.read(run.checkpoints()[step], f"The checkpoint of step {step}")
+    try:
+        g.load_state_dict(found["average" if averaged else "g"])
+        d.load_state_dict(found["d"])
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise UserError(f"The checkpoint of step {step} of {run.name} is damaged; choose another one.") from error
+    return g.requires_grad_(False).eval(), d.requires_grad_(False).eval()
+
+
+# ---------------------------------------------------------------- from the Hub
+
+
+def fetch(what: str, progress: OnBytes | None = None) -> str:
+    """Bring a generator from the Hub, understand it, keep it; returns its reference, pinned to a commit and a file.
+
+    Nothing is asked of the network where that has been done before, and many who ask at once are served by one fetch.
+    `UserError` for every fault of the Hub, and for files that hold something else; then nothing is kept.
+    """
+    name, found = _known(what)
+    beside: set[str] = set()  # what a foreign repository holds beside the file
+    if not name and not (found.pinned and weights.load_stored(found.stored)):
+        listing = client.list_repo(found.repo, found.revision or None)
+        found = HubRef(found.repo, listing.revision, found.file or catalogue.candidates(listing)[0].path)
+        beside = {file.path for file in listing.files}
+    ref = name or str(found)
+    if not weights.load_stored(name or found.stored):
+        fetches.shared(ref, lambda progress: _bring(name, found, beside, progress), progress)
+    catalogue.note(ref)
+    return ref
+
+
+def _bring(name: str, found: HubRef, beside: set[str], progress: OnBytes) -> None:
+    network, said, judge = _understood(name, found, beside, progress)
+    _try(network, found)
+    tensors = {f"g.{key}": value.numpy() for key, value in network.state_dict().items()}
+    title = weights.entry(name).title if name else f"{found.repo}"
+    about = {"generator": name or str(found), "title": title, "said": said, "config": json.dumps(network.config)}
+    if judge is not None:
+        tensors |= {f"d.{key}": value.numpy() for key, value in judge.state_dict().items()}
+        about["discriminator"] = json.dumps(judge.config)
+    weights.store_tensors(name or found.stored, tensors, about)
+
+
+def _known(what: str) -> tuple[str, HubRef]:
+    """The registry's name, if it is one, and where it is."""
+    if what in weights.registry():
+        entry = weights.entry(what)
+        return what, HubRef(entry.repo, entry.revision, entry.file)
+    return "", catalogue.hub_ref(what)
+
+
+@functools.lru_cache(4)
+def _fetched(ref: str, _cache: Path) -> Loaded:
+    """What is pinned never changes, so it can be kept in memory; of another cache it is another."""
+    name, found = _known(fetch(ref))
+    stored = weights.load_stored(name or found.stored)
+    if stored is None:  # removed in between
+        raise UserError(f"{found.repo} is no longer in the cache; fetch it again.")
+    tensors, about = _torch(stored[0]), stored[1]
+    network = _planned(json.loads(about["config"]))
+    network = cost.filled(network, {key[2:]: value for key, value in tensors.items() if key.startswith("g.")})
+    judge = None
+    if "discriminator" in about:
+        of_judge = {key[2:]: value for key, value in tensors.items() if key.startswith("d.")}
+        judge = model_folder.discriminator(json.loads(about["discriminator"]), of_judge)
+    return Loaded(ref, about["title"], network, judge, about["said"])
+
+
+def _planned(config: Mapping[str, Any]) -> Generator | recognise.Inferred:
+    if "layers" in config:
+        return cost.planned(lambda: recognise.Inferred.from_config(config))
+    return model_folder.planned(Generator, config)
+
+
+def _torch(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(value) for name, value in arrays.items()}
+
+
+def _understood(
+    name: str, found: HubRef, beside: set[str], progress: OnBytes | None
+) -> tuple[Generator | recognise.Inferred, str, Discriminator | None]:
+    entry = weights.entry(name) if name else _entry(found, found.file)
+    config = _config(found) if "config.json" in beside else {}
+    if config.keys() == OURS and found.file.endswith(".safetensors"):
+        network = _published(Generator, entry, lambda _: config, progress)
+        judge = _their_judge(found, config) if catalogue.JUDGE in beside else None
+        return network, "Made with Ganvas: its config.json says all there is to know.", judge
+    if found.file.endswith(".safetensors"):
+        arrays = weights.fetch_tensors(entry, progress=progress)
+        tensors = {"": _torch(arrays)}
+    else:
+        path = weights.fetch_file(entry, progress)
+        try:
+            tensors = pickles.dictionaries(pickles.read(path, found.file), found.file)
+        finally:
+            if path.is_relative_to(weights.cache_dir()):
+                path.unlink(missing_ok=True)  # what is needed of it is kept as safetensors
+    size = next((config[key] for key in SIZES if type(config.get(key)) is int and config[key] in range(1, 10**4)), None)
+    return (*_first_understood(tensors, size, found), None)
+
+
+def _published(
+    kind: type[Generator] | type[Discriminator],
+    entry: Entry,
+    config: Callable[[Mapping[str, str]], Mapping[str, Any]],
+    progress: OnBytes | None = None,
+) -> Generator | Discriminator:
+    """A network that Ganvas published. `config` tells its configuration, given the file's metadata; it is believed only
+    as far as its tensors bear it out, and no tensor is read or made before."""
+    unfit = UserError(f"{entry.repo} is not a whole generator: its tensors do not fit its config.json.")
+    planned: list[nn.Module] = []
+
+    def first(layout: Mapping[str, Slot], metadata: Mapping[str, str]) -> None:
+        try:
+            about = config(metadata)
+            network = model_folder.planned(kind, about)
+            picture = about["channels"], about["size"], about["size"]
+            inputs, outputs = ((about["latent"],), picture) if kind is Generator else (picture, ())
+            taken, made = cost.of(network, *inputs)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise unfit from error
+        cost.check(taken, f"{entry.file} of {entry.repo}")
+        shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        if made != outputs or shapes != {name: slot.shape for name, slot in layout.items()}:
+            raise unfit
+        planned.append(network)
+
+    arrays = weights.fetch_tensors(entry, progress=progress, first=first)
+    return cost.filled(planned[0], _torch(arrays))
+
+
+def _their_judge(found: HubRef, config: Mapping[str, Any]) -> Discriminator | None:
+    """The discriminator that Ganvas published along; one that is damaged, or of other pictures, is left out, as
+    sampling works without."""
+    entry = _entry(found, catalogue.JUDGE)
+    try:
+        judge = _published(Discriminator, entry, lambda metadata: model_folder.read_config(metadata["config"]))
+    except UserError:
+        return None
+    return judge if all(judge.config[name] == config[name] for name in ("size", "channels")) else None
+
+
+def _config(found: HubRef) -> dict[str, Any]:
+    """The config.json beside the file, or an empty one when it is none."""
+    remote = client.look(found.repo, found.revision, "config.json")
+    if remote.size <= model_folder.MAX_CONFIG:
+        with contextlib.suppress(ValueError):
+            return model_folder.read_config(b"".join(client.chunks(remote, 0, remote.size)))
+    return {}
+
+
+def _entry(found: HubRef, file: str) -> Entry:
+    return Entry(
+        name=found.stored, title=found.repo, kind="generator", file=file, architecture="a generator", licence="",
+        size="", repo=found.repo, revision=found.revision,
+    )  # fmt: skip
+
+
+def _first_understood(
+    tensors: Mapping[str, Mapping[str, Tensor]], size: int | None, found: HubRef
+) -> tuple[recognise.Inferred, str]:
+    """Of several dictionaries in a file, the generator: averages first, discriminators never."""
+
+    def rank(way: str) -> tuple:
+        return (not re.search(r"ema|avg|average", way, re.I), not re.search(r"gen|netg|(^|\.)g$", way, re.I))
+
+    ways = [way for way in tensors if not catalogue.NOT_GENERATORS.search(f"{way}.")] or list(tensors)
+    reasons = []
+    for way in sorted(ways, key=rank):
+        try:
+            return recognise.infer(tensors[way], size)
+        except UserError as error:
+            reasons.append(str(error))
+    raise UserError(f"{found.file} of {found.repo} cannot be used. {reasons[0] if reasons else 'It has no tensors.'}")
+
+
+def _try(network: nn.Module, found: HubRef) -> None:
+    latents = torch.randn(TRIED, network.config["latent"], generator=torch.Generator().manual_seed(0))
+    made = torch.cat([network(part) for part in latents.split(8)])
+    if not made.isfinite().all() or made.std(0).mean() < 1e-4:
+        raise UserError(
+            f"{found.file} of {found.repo} makes no pictures, or always the same one, so its layers were not "
+            "understood rightly; nothing was kept."
+        )

@@ -1,0 +1,195 @@
+"""Tensors out of a .pth, .pt or .bin file, and nothing else.
+
+Such a file is a pickle: a little program that may ask for any function to be called, and for any amount of memory. It
+is read three times. First its instructions are listed without following them: not too many, and whatever asks for more
+than tensors is refused by name. Then they are followed with stand-ins that make nothing, and check what each tensor
+claims to be against the bytes there are. Only then torch loads it, with weights only.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import pickletools
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.errors import UserError
+from core.hub.safetensors_header import MAX_TENSORS
+from core.visitors import policy
+
+# What torch.save writes for dictionaries of tensors and numbers.
+ALLOWED = re.compile(
+    r"collections OrderedDict|torch\._utils _rebuild_(tensor|tensor_v2|parameter)|torch (\w+Storage|Size|device)"
+    r"|torch\.storage (UntypedStorage|TypedStorage)|torch\.nn\.parameter Parameter"
+    r"|torch (float|double|half|bfloat|int|uint|long)\d*"
+)
+ITEM_BYTES = {
+    "Double": 8, "Long": 8, "ComplexFloat": 8, "ComplexDouble": 16, "Float": 4, "Int": 4, "Half": 2, "BFloat16": 2,
+    "Short": 2, "Char": 1, "Byte": 1, "Bool": 1, "Untyped": 1,
+}  # fmt: skip
+MAX_PROGRAM = 8 * 2**20  # bytes of instructions; the tensors themselves lie beside them
+MAX_STEPS = 1_000_000  # instructions: each may take 64 bytes and a microsecond
+MAX_DIMENSIONS = 16
+MAX_ATTRIBUTES = 8  # of a dictionary: torch gives its own one
+MAX_DEPTH = 4  # dictionaries within dictionaries
+CALLS_BY_NAME = {"STACK_GLOBAL", "INST", "OBJ", "EXT1", "EXT2", "EXT4"}  # never in a file that torch.save wrote
+ZIP = b"PK\x03\x04"  # how torch tells its two formats apart
+
+
+def read(path: Path, name: str) -> Mapping[str, Any]:
+    """The dictionary in a file: tensors, numbers and dictionaries of them. `name` is what to call it in messages."""
+    try:
+        with open(path, "rb") as file:
+            zipped = file.read(len(ZIP)) == ZIP
+            file.seek(0)
+            if zipped:
+                _check_zip(path, name)
+            else:  # as torch wrote before 2020: five pickles, then the numbers
+                _check_programs(file.read(MAX_PROGRAM), 5, path.stat().st_size, name)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(f"{name} holds more than tensors ({_first_line(error)}); it was not opened.") from None
+    except (zipfile.BadZipFile, EOFError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError,
+            ValueError, NotImplementedError, OverflowError, AssertionError) as error:  # fmt: skip
+        raise UserError(f"{name} is damaged or not a file of weights ({_first_line(error)}).") from None
+    if not isinstance(found, Mapping):
+        raise UserError(f"{name} holds a {type(found).__name__}, not tensors with names.")
+    return found
+
+
+def dictionaries(found: Mapping[str, Any], name: str) -> dict[str, dict[str, Tensor]]:
+    """Every dictionary of tensors in there, by the way to it ("" for the outermost), the outermost first."""
+    return {way: tensors for way, tensors in _walk(found, "", set(), name) if tensors}
+
+
+def _walk(found: Mapping[str, Any], way: str, seen: set[int], name: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    seen.add(id(found))  # one dictionary may be named a thousand times, or hold itself
+    tensors = {key: value for key, value in found.items() if isinstance(key, str) and isinstance(value, Tensor)}
+    if len(tensors) > MAX_TENSORS:
+        raise UserError(f"{name} holds {len(tensors)} tensors; Ganvas reads at most {MAX_TENSORS}.")
+    yield way, tensors
+    for key, value in found.items():
+        if isinstance(value, Mapping) and isinstance(key, str) and id(value) not in seen and way.count(".") < MAX_DEPTH:
+            yield from _walk(value, f"{way}.{key}".lstrip("."), seen, name)
+
+
+# ---------------------------------------------------------------- looked through before anything is made
+
+
+def _check_zip(path: Path, name: str) -> None:
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        # torch never compresses: what claims to be larger inside than the file itself was made to do harm.
+        inside = sum(entry.file_size for entry in entries)
+        if inside > min(policy.limits().download_bytes, path.stat().st_size):
+            raise UserError(f"{name} would unpack to {inside / 1e6:,.0f} MB; it was not opened.")
+        if len({entry.filename.casefold() for entry in entries}) < len(entries):
+            raise UserError(f"{name} holds two things of one name; it was not opened.")
+        programs = [entry for entry in entries if entry.filename.casefold().endswith(".pkl")]
+        if not programs:
+            raise UserError(f"{name} is a zip without tensors in it; it is not a file of weights.")
+        if (size := sum(entry.file_size for entry in programs)) > MAX_PROGRAM:
+            raise UserError(f"{name} has {size / 1e6:.0f} MB of instructions; it was not opened.")
+        for entry in programs:
+            _check_programs(archive.read(entry), 1, inside, name)
+
+
+def _check_programs(data: bytes, number: int, room: int, name: str) -> None:
+    """The pickles at the beginning of `data`; their tensors' numbers have to fit into `room` bytes."""
+    stream = io.BytesIO(data)
+    for _ in range(number):
+        begin = stream.tell()
+        _list(stream, name)
+        end = stream.tell()
+        stream.seek(begin)
+        _Follower(stream, room, name).load()
+        stream.seek(end)
+
+
+def _list(stream: io.BytesIO, name: str) -> None:
+    for step, (instruction, argument, _) in enumerate(pickletools.genops(stream)):
+        if step > MAX_STEPS:
+            raise UserError(f"{name} has more than {MAX_STEPS:,} instructions; it was not opened.")
+        if instruction.name in CALLS_BY_NAME:
+            raise UserError(f"{name} calls functions in a way weights never need; it was not opened.")
+        if instruction.name == "GLOBAL" and not ALLOWED.fullmatch(argument):
+            wanted = argument.replace(" ", ".")[:80]
+            raise UserError(f"{name} wants to call {wanted}; weights never need that, so it was not opened.")
+
+
+class _Follower(pickle._Unpickler):
+    """Follows instructions with stand-ins that make nothing. Not the faster `pickle.Unpickler`: that one believes the
+    lengths and places in a file, and reserves memory for them."""
+
+    def __init__(self, stream: io.BytesIO, room: int, name: str):
+        super().__init__(stream)
+        self.room, self.called = room, name
+        self.storages: set[str] = set()
+
+    def find_class(self, module: str, name: str) -> Any:  # noqa: ARG002  (only what is ALLOWED comes here)
+        match name:
+            case "OrderedDict":
+                return _Dictionary
+            case "_rebuild_tensor" | "_rebuild_tensor_v2":
+                return self._tensor
+            case "_rebuild_parameter" | "Parameter":
+                return lambda tensor, *_: tensor
+            case "Size" | "device":
+                return self._small
+        return name  # of storages and types of numbers; whatever calls them fails
+
+    def persistent_load(self, pid: Any) -> int:
+        kind, storage, key, _, numbers = pid[:5]
+        item = ITEM_BYTES[storage.removesuffix("Storage")]
+        if kind != "storage" or type(numbers) is not int or numbers < 0:
+            raise ValueError("a storage that is none")
+        if key not in self.storages:
+            self.storages.add(key)
+            self.room -= numbers * item
+        if self.room < 0:
+            self._refuse()
+        return numbers
+
+    def _tensor(self, numbers: int, offset: int, size: tuple, stride: tuple, *_: Any) -> None:
+        whole = (offset, *size, *stride)
+        if (
+            len(whole) > 2 * MAX_DIMENSIONS
+            or len(size) != len(stride)
+            or any(type(n) is not int or n < 0 for n in whole)
+        ):
+            raise ValueError("a tensor of a shape that makes no sense")
+        reach = sum((length - 1) * step for length, step in zip(size, stride, strict=True))
+        # Strides may make few numbers look like many; they would become many as soon as they are copied.
+        if math.prod(size) and (math.prod(size) > numbers or offset + reach >= numbers):
+            self._refuse()
+
+    def _small(self, *values: Any) -> None:
+        if len(values) > 2 or any(not isinstance(v, int | str) and len(v) > MAX_DIMENSIONS for v in values):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        raise UserError(f"{self.called} is not sound: it claims to be larger than it is.")
+
+
+class _Dictionary(dict):
+    """An OrderedDict as torch writes it: made empty, then filled, with a few attributes. Made of another one, again and
+    again, it would be a way to fill the memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __setstate__(self, attributes: dict) -> None:
+        if len(attributes) > MAX_ATTRIBUTES:
+            raise ValueError("a dictionary of too many attributes")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]

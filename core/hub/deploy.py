@@ -1,0 +1,376 @@
+"""The studio, deployed: this project's files become a Space on the Hub, which builds and runs them.
+
+First the plan: which files the Space needs (`space_files`) and how they differ from what it holds (`plan`). Then the
+sending (`send`): one commit with what changed, and without what is gone. A Space's secrets, variables and hardware are
+its owner's business; only a new ZeroGPU Space is made with its hardware, since a free account gets no other. Reading
+the Hub, and most words for its faults, are `core.hub.client`'s. Plain: no torch, nothing of what the files do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core import __version__
+from core.errors import UserError
+from core.hub import client
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# What the studio is made of. Said room by room, and by the kinds of files each one holds, so that a picture, a secret
+# or a run that happens to lie in the folder stays here.
+TOP = ("app.py", "style_app.py", "LICENSE", ".streamlit/config.toml", "examples/README.md", "examples/index.toml")
+ROOMS = {
+    "core": (".py",),
+    "ui": (".py",),
+    "pages": (".py",),
+    "weights": (".toml", ".safetensors", ".json", ".png", ".md"),
+    "examples/photos": (".jpg",),
+    "examples/paintings": (".jpg",),
+    "examples/gallery": (".jpg",),
+}
+# What each kind of Space needs besides.
+KINDS = {"docker": ("Dockerfile",), "zerogpu": ("zerogpu.py",)}
+SDKS = {"docker": "docker", "zerogpu": "gradio"}
+ZERO_HARDWARE = "zero-a10g"  # the Hub's name for ZeroGPU, whatever the card is today
+# What ZeroGPU supports (hf.co/docs/hub/spaces-zerogpu): Python 3.12, torch up to 2.11; torchvision goes with torch.
+ZERO_PYTHON = "3.12"
+ZERO_PINS = {"torch": "2.11.0", "torchvision": "0.26.0"}
+ZERO_EXTRA = "spaces==0.51.3           # lends the GPU\n"
+
+GITS = ".gitattributes"  # the Hub puts it into every repository
+UNTOUCHED = {GITS, "README.md"}  # all that a new Space holds
+SILENCE_SECONDS = 60.0  # the Hub may think about a commit for a while
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What sending would do. Sizes are in bytes."""
+
+    repo: str
+    kind: str
+    files: Mapping[str, Path | bytes]  # all that the Space should hold, by path
+    left_out: tuple[str, ...]  # what looks like a part of the project but is not in git
+    compared: str  # with what, in words; why not, where nothing could be asked
+    there: Mapping[str, int] | None  # sizes of what the Space holds now; None where it does not exist, or was not asked
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    deleted: tuple[str, ...]
+    private: bool | None = None  # who shall see it; None: everybody if it is new, else as it is
+    commit: str | None = None  # at which the Space was looked at
+    was_private: bool = False
+    was_sdk: str = ""
+
+    @property
+    def address(self) -> str:
+        return f"{client.endpoint()}/spaces/{self.repo}"
+
+    def lines(self) -> list[str]:
+        """The plan for people to read."""
+        seen = "private" if (self.was_private if self.private is None else self.private) else "public"
+        said = [f"The Space {self.repo} ({self.kind}, {seen}) at {self.address}", "", "Its README.md:", ""]
+        said += [f"    {line}".rstrip() for line in self.files["README.md"].decode().splitlines()]
+        return [*said, "", self.compared, *self.changes(), self.summary()]
+
+    def changes(self) -> list[str]:
+        """One line for every file that changes, for what was left out, and for what is left to the owner."""
+        lines = []
+        for verb in ("added", "changed", "deleted"):
+            for path in getattr(self, verb):
+                size = self.there[path] if verb == "deleted" else _size(self.files[path])
+                lines.append(f"  {verb:8} {_amount(size):>10}  {path}")
+        unknown = "(not in git; `git add` it if it belongs to the project)"
+        lines += [f"  left out             {path} {unknown}" for path in self.left_out]
+        if self.was_sdk not in ("", SDKS[self.kind]):
+            lines.append(f"It was another kind of Space; choose its hardware at {self.address}/settings.")
+        return lines
+
+    def summary(self) -> str:
+        sent = sum(_size(self.files[path]) for path in (*self.added, *self.changed))
+        whole = f"{len(self.files)} files, {_amount(sum(map(_size, self.files.values())))} in all"
+        if not (self.added or self.changed or self.deleted):
+            return f"{whole}; nothing changed, so nothing is sent."
+        parts = [f"{len(getattr(self, verb))} {verb}" for verb in ("added", "changed", "deleted")]
+        return f"{whole}: {', '.join(parts)}; {_amount(sent)} to send."
+
+
+def plan(
+    repo: str,
+    kind: str,
+    *,
+    private: bool | None = None,
+    token: str | None = None,
+    root: Path = ROOT,
+    offline_too: bool = False,
+) -> Plan:
+    """How the Space `repo` ("owner/name") would have to change to hold this project as a Space of this `kind`.
+
+    `private` says who shall see it: where it is None a new Space is public, and one that exists stays as it is. With
+    `offline_too` a Hub that cannot be asked is no error: then the plan says so, and that all would be added. Raises
+    `UserError` for a wrong name, a folder without the project, what the Hub refuses, and for a Space that holds
+    something else than Ganvas.
+    """
+    repo = repo.strip()
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repo):
+        raise UserError(f"{repo[:100]!r} is not the name of a Space; write it as owner/name.")
+    files, left_out = space_files(kind, root)
+    there, compared = None, "The Hub shows no such Space to this computer, so it would be made, and everything added:"
+    try:
+        there = _look(repo, _token(token))
+    except UserError as error:
+        if not offline_too:
+            raise
+        compared = f"Nothing to compare with, so everything counts as added: {str(error).split(';')[0].rstrip('.')}."
+    if there is None:
+        return Plan(repo, kind, files, left_out, compared, None, tuple(files), (), (), private)
+    holds = there.digests
+    foreign = holds.keys() - UNTOUCHED
+    if foreign and not {"core/__main__.py", "style_app.py"} <= foreign:
+        raise UserError(f"The Space {repo} exists and holds something else ({min(foreign)}); choose another name.")
+    added = tuple(path for path in files if path not in holds)
+    changed = tuple(path for path, what in files.items() if path in holds and not _same(what, holds[path]))
+    deleted = tuple(path for path in sorted(holds) if path not in files and path != GITS)
+    compared = f"Compared with what it holds now (commit {there.commit[:8]}):"
+    return Plan(
+        repo, kind, files, left_out, compared, there.sizes, added, changed, deleted, private,
+        there.commit, there.private, there.sdk,
+    )  # fmt: skip
+
+
+def send(planned: Plan, *, token: str | None = None, root: Path = ROOT) -> Plan:
+    """Make or update the Space as planned; returns the plan that was carried out: a new Space is looked at again.
+
+    Nothing is sent where nothing changed. The token is the environment's or that of `hf auth login` where none is
+    given; it has to allow writing, and gets into no message. `UserError` for all that the Hub or the token can have.
+    """
+    token = _token(token)
+    if not token:
+        raise UserError(
+            f"Deploying needs a token that may write: make one at {client.endpoint()}/settings/tokens and set "
+            "HF_TOKEN, or log in with `hf auth login`."
+        )
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+
+    repo, kind, private = planned.repo, planned.kind, planned.private
+    api = HfApi(client.endpoint(), token=token, library_name="ganvas", library_version=__version__)
+    if planned.there is None:
+        with _sending(repo):
+            hardware = ZERO_HARDWARE if kind == "zerogpu" else None
+            api.create_repo(
+                repo, repo_type="space", space_sdk=SDKS[kind], space_hardware=hardware, private=private, exist_ok=True
+            )
+        planned = plan(repo, kind, private=private, token=token, root=root)
+    operations: list[Any] = [CommitOperationAdd(path, planned.files[path]) for path in planned.added + planned.changed]
+    operations += [CommitOperationDelete(path) for path in planned.deleted]
+    with _sending(repo):
+        if private is not None and planned.was_private != private:
+            api.update_repo_settings(repo, repo_type="space", private=private)
+        if operations:
+            api.create_commit(
+                repo, operations, repo_type="space", commit_message=f"Ganvas {__version__}",
+                parent_commit=planned.commit,
+            )  # fmt: skip
+    return planned
+
+
+# ---------------------------------------------------------------- what a Space is made of
+
+
+def space_files(kind: str, root: Path = ROOT) -> tuple[dict[str, Path | bytes], tuple[str, ...]]:
+    """All that a Space of this kind holds, by path, and what was left out because git does not know it.
+
+    Where the project is no git checkout, whatever has its place in `ROOMS` belongs to it. Raises `UserError` when
+    `root` is not the project.
+    """
+    paths = [path for name in (*TOP, *KINDS[kind]) if (path := root / name).is_file()]
+    for room, kinds in ROOMS.items():
+        paths += [p for p in sorted((root / room).rglob("*")) if p.suffix in kinds and p.is_file()]
+    names = [path.relative_to(root).as_posix() for path in paths if not _hidden(path, root)]
+    known = _in_git(root)
+    left_out = tuple(name for name in names if known is not None and name not in known)
+    files: dict[str, Path | bytes] = {name: root / name for name in names if name not in left_out}
+    missing = sorted({*TOP, *KINDS[kind], "core/__main__.py"} - files.keys())
+    if missing or not (root / "requirements.txt").is_file():
+        raise UserError(f"{root} is not the whole project ({(missing or ['requirements.txt'])[0]} is missing).")
+    pinned = (root / "requirements.txt").read_text(encoding="utf-8")
+    files["requirements.txt"] = (_for_zerogpu(pinned) if kind == "zerogpu" else pinned).encode()
+    files["README.md"] = readme(kind, pinned).encode()
+    return dict(sorted(files.items())), left_out
+
+
+def _hidden(path: Path, root: Path) -> bool:
+    """Links may lead anywhere, and what is hidden is nobody's business; Streamlit's settings are hidden by custom."""
+    inside = path.relative_to(root)
+    links = (root.joinpath(*inside.parts[:n]).is_symlink() for n in range(1, len(inside.parts) + 1))
+    return any(links) or (str(inside.as_posix()) not in TOP and any(part.startswith(".") for part in inside.parts))
+
+
+def _in_git(root: Path) -> set[str] | None:
+    """What git keeps of the project; None where it is no checkout."""
+    if not (root / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(["git", "-C", str(root), "ls-files", "-z"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        words = getattr(error, "stderr", b"") or str(error).encode()
+        said = words.decode(errors="replace").strip().splitlines()[0]
+        raise UserError(f"git cannot tell which files of {root} belong to the project: {said}") from None
+    return set(done.stdout.decode(errors="surrogateescape").split("\0"))
+
+
+def _for_zerogpu(pinned: str) -> str:
+    """The project's requirements with the versions that ZeroGPU supports."""
+    for name, version in ZERO_PINS.items():
+        pinned = re.sub(rf"^{name}==\S+", f"{name}=={version}", pinned, flags=re.MULTILINE)
+    return pinned + ZERO_EXTRA
+
+
+def readme(kind: str, pinned: str) -> str:
+    """The Space's README.md: the front matter that Spaces reads, and a few words. The project's own stays as it is."""
+    settings = "\n".join(f"{name}: {_yaml(value)}" for name, value in front_matter(kind, pinned).items())
+    return f"---\n{settings}\n---\n{ABOUT}"
+
+
+def front_matter(kind: str, pinned: str) -> dict[str, Any]:
+    """What hf.co/docs/hub/spaces-config-reference asks for. `pinned` is the text of the project's requirements.
+
+    Left at their defaults: custom_headers (the studio works inside the Hub's frame, and isolating it would forbid
+    that), startup_duration_timeout (it starts within seconds), preload_from_hub (what is needed is in `weights/`).
+    """
+    if kind == "docker":
+        own = {"sdk": "docker", "app_port": 7860, "suggested_hardware": "cpu-basic"}
+    else:
+        gradio = re.search(r"^gradio==(\S+)", pinned, re.MULTILINE)
+        if gradio is None:
+            raise UserError(
+                "requirements.txt does not pin gradio, so no Gradio Space can be made; write gradio==VERSION."
+            )
+        own = {
+            "sdk": "gradio", "sdk_version": gradio[1], "python_version": ZERO_PYTHON, "app_file": "zerogpu.py",
+            # Only a page directly inside the Hub's frame is told who the visitor is, and so whose GPU time is used.
+            "base_path": "/style/", "suggested_hardware": ZERO_HARDWARE,
+        }  # fmt: skip
+    return {
+        "title": "Ganvas",
+        "emoji": "🎨",
+        "colorFrom": "red",
+        "colorTo": "yellow",
+        **own,
+        "short_description": "Paint photos, train GANs and play with them",
+        "license": "apache-2.0",
+        "models": ["timm/vgg19.tv_in1k"],  # on demand; without this line the Hub guesses from the code
+        "tags": ["style-transfer", "gan", "image-generation", "art"],
+    }
+
+
+def _yaml(value: Any) -> str:
+    """JSON is YAML; words that need no quotes look better without."""
+    plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z🎨/][\w ,./🎨-]*", value)
+    return value if plain else json.dumps(value, ensure_ascii=False)
+
+
+ABOUT = """
+# Ganvas
+
+A studio for generative images: paint a photo in another picture's style, train a GAN on pictures of your own, and play
+with generators. Every visitor sees only what is theirs, and what is old is cleaned away.
+
+Made by `python -m core deploy`, which writes these files anew: change the project, not the Space.
+The weights and the example pictures are listed with their licences in `weights/` and `examples/README.md`.
+"""
+
+
+# ---------------------------------------------------------------- what the Space holds
+
+
+@dataclass(frozen=True)
+class _There:
+    digests: dict[str, str]  # hex: sha256 (64) of what lies in large file storage, git's blob sha1 (40) of the rest
+    sizes: dict[str, int]
+    commit: str
+    private: bool
+    sdk: str
+
+
+def _look(repo: str, token: str | None) -> _There | None:
+    """The Space as it is; None where there is none that this token may see."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    where = client.endpoint()
+    api = HfApi(where, token=token, library_name="ganvas", library_version=__version__)
+    with client.in_words(where, repo, None):
+        try:
+            info = api.space_info(repo, files_metadata=True, timeout=client.SILENCE_SECONDS)
+        except GatedRepoError:
+            raise
+        except RepositoryNotFoundError:
+            return None
+        files = info.siblings or ()
+        digests = {f.rfilename: (f.lfs.sha256 if f.lfs else f.blob_id) or "" for f in files}
+        sizes = {f.rfilename: f.size or 0 for f in files}
+        return _There(digests, sizes, info.sha or "", bool(info.private), info.sdk or "")
+
+
+def _same(what: Path | bytes, digest: str) -> bool:
+    data = what if isinstance(what, bytes) else what.read_bytes()
+    if len(digest) == 64:
+        return hashlib.sha256(data).hexdigest() == digest
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == digest
+
+
+def _size(what: Path | bytes) -> int:
+    return len(what) if isinstance(what, bytes) else what.stat().st_size
+
+
+def _amount(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
+
+
+# ---------------------------------------------------------------- the token, and what the Hub says to it
+
+
+def _token(given: str | None) -> str | None:
+    """The one given, else the environment's, else that of `hf auth login`."""
+    if given or os.environ.get("HF_TOKEN"):
+        return (given or os.environ["HF_TOKEN"]).strip()
+    from huggingface_hub import get_token
+
+    return get_token()
+
+
+@contextlib.contextmanager
+def _sending(repo: str) -> Iterator[None]:
+    """Turns what the Hub answers to somebody who writes into a `UserError`, with the Hub's own reason."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    with client.in_words(client.endpoint(), repo, None), client.patience(SILENCE_SECONDS):
+        try:
+            yield
+        except HfHubHTTPError as error:
+            status = error.response.status_code
+            reason = " ".join((error.server_message or "").split())[:300]
+            reason = f" The Hub says: {reason}" if reason else ""
+            match status:
+                case 402:
+                    words = (
+                        "needs a paid plan: Docker Spaces are for PRO and Team accounts, while a free account may "
+                        "have two ZeroGPU Spaces (--kind zerogpu)."
+                    )
+                case 401 | 403 | 404:
+                    words = "is not allowed with this token: check the owner's name, and that the token may write."
+                case 409 | 412:
+                    words = "crossed another change; run it again."
+                case 400 | 413 | 422:
+                    words = "was refused."
+                case _:
+                    raise
+            raise UserError(f"Deploying to {repo} {words} (Error {status}.){reason}") from None

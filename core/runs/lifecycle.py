@@ -1,0 +1,518 @@
+"""Training runs as folders, and the processes that fill them.
+
+A run's folder is the only channel between a page and the worker that trains (`python -m core train FOLDER`): either
+may be closed, killed or restarted, and the other goes on. Each visitor has a folder of runs; those of all wait in one
+line. Plain: no torch, no UI; nothing of how training works. What a folder says is read by `core.runs.run_folder`.
+
+    config.json     name, request, where the images come from        written here
+    control         "pause" or "stop", until the worker obeys        written here
+    data/           images.u8, report.json, preview.png, uploads/    written by the worker (uploads: here)
+    budget.json     what twenty steps took                           written by the worker
+    state.json      status, process, step, seconds, message          written by both, whole or not at all
+    metrics.jsonl   losses and speed, one line now and then          written by the worker
+    samples/        step-00001234.png                                 "
+    checkpoints/    step-00001234.pt                                  "
+    result/         the generator: model.safetensors, config.json …   "
+    log.txt         what the worker printed
+    reserve         nothing: room for last words on a full disk       written here
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import psutil
+from filelock import FileLock, Timeout
+
+from core import files
+from core.errors import UserError
+from core.files import home
+from core.pictures.images import save_name
+from core.runs import stuck
+from core.runs.run_folder import (  # noqa: F401  # fmt: skip
+    ALIVE,
+    CHECKING,
+    DAMAGED,
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    MAX_NAME,
+    METRICS,
+    NEW,
+    PAUSED,
+    QUEUED,
+    READY,
+    RUNNING,
+    STARTING,
+    WRITTEN,
+    Run,
+    control,
+    lives,
+    named,
+    process,
+    write_state,
+)
+from core.settings import TrainRequest
+from core.visitors import identity, policy, secret
+
+ROOT = Path(__file__).resolve().parents[2]
+
+DELETED = ".deleted-"
+UPLOADS = "data/uploads"  # where uploaded files go, seen from the run's folder
+CLAIM_SECONDS = 5.0  # a killed worker may take a moment to be gone
+LOCK_SECONDS = 20.0  # what is done under the lock of all takes far less
+RESERVE = 16_384  # bytes
+NICENESS = 10  # of workers, below that of the pages and of paintings: nobody waits for them
+# What the networks are made of: a branch goes on with the same ones.
+FIXED = ("size", "method", "colour", "latent", "width_g", "width_d", "norm_g", "norm_d", "shape")
+
+_children: list[subprocess.Popen] = []  # kept to be reaped: a finished child nobody asks about stays a zombie
+
+
+# ---------------------------------------------------------------- found
+
+
+def folder() -> Path:
+    """Where the runs of whoever is asking are."""
+    return identity.place(home()) / "runs"
+
+
+def all_runs() -> list[Run]:
+    """All runs of whoever is asking, newest first; folders that are no runs are left out, damaged ones are not."""
+    return sorted(_in(folder()), key=lambda run: _time_of(run.path / "config.json"), reverse=True)
+
+
+def everyones() -> list[Run]:
+    """The runs of all visitors, for keeping order among them. Not to be shown."""
+    found = []
+    for place in identity.places(home()):
+        with contextlib.suppress(UserError):  # one who comes there is told; the others' go on
+            found += _in(place / "runs")
+    return found
+
+
+def _in(folder: Path) -> list[Run]:
+    with files.in_words("The runs", folder, "read in"):
+        return [Run(path) for path in folder.iterdir() if _is_run(path)] if folder.is_dir() else []
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / "config.json").is_file() and not path.is_symlink()
+    except OSError:  # another user's
+        return False
+
+
+def _time_of(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # deleted a moment ago
+        return 0.0
+
+
+def find(run_id: str) -> Run:
+    """The run with this id. `UserError` when there is none."""
+    for run in all_runs():
+        if run.id == run_id:
+            return run
+    raise UserError(f"There is no run {run_id!r}; choose one of the list.")
+
+
+# ---------------------------------------------------------------- made, named, branched, deleted
+
+
+def create(request: TrainRequest, source: Mapping[str, Any], name: str) -> Run:
+    """A new run that has not begun. `source` is what `core.gan.data.prepare.prepare` takes. `UserError` when it asks
+    for more than is allowed here, or when there is no room for another run."""
+    with _making(request, source, name) as run:
+        return run
+
+
+@contextlib.contextmanager
+def _making(request: TrainRequest, source: Mapping[str, Any], name: str, **more: Any) -> Iterator[Run]:
+    """A new run, to be filled; what fails on the way leaves nothing behind."""
+    _allow(request, source)
+    run = Run(_new_folder(name))
+    about = {"name": named(name), "created": time.time(), "request": request.recipe(), "source": dict(source)}
+    try:
+        _write_config(run, {**about, **more})
+        yield run
+    except BaseException:
+        with contextlib.suppress(UserError):
+            remove(run)
+        raise
+
+
+def create_with(uploads: Sequence[tuple[str, BinaryIO]], request: TrainRequest, name: str) -> Run:
+    """A new run on uploaded files, given as (name, file)."""
+    limits = policy.limits()
+    total = sum(file.seek(0, os.SEEK_END) for _, file in uploads)
+    if not policy.within(len(uploads), limits.upload_files) or not policy.within(total, limits.upload_bytes):
+        raise UserError(
+            f"These are {len(uploads)} files of {policy.megabytes(total)}; give up to {limits.upload_files} of up to "
+            f"{policy.megabytes(limits.upload_bytes)} in all ({policy.ELSEWHERE})."
+        )
+    with _making(request, {"kind": "folder", "path": UPLOADS}, name) as run:
+        for called, file in uploads:
+            file.seek(0)
+            add_upload(run, called, file)
+        return run
+
+
+def add_upload(run: Run, name: str, file: BinaryIO) -> None:
+    """Copy one uploaded file into the run; its source is then {"kind": "folder", "path": "data/uploads"}."""
+    folder = run.path / UPLOADS
+    files.make_folder(folder)
+    place = files.make_folder(folder / f"{len(list(folder.iterdir())):06d}")  # each its own: equal names do not meet
+    with files.writing(place / save_name(name), f"The file {name[:80]!r}") as copy:
+        shutil.copyfileobj(file, copy)
+
+
+def change(run: Run, request: TrainRequest) -> None:
+    """Other settings for a run that has not begun; its images have to be checked again."""
+    if run.status not in (NEW, READY, FAILED) or run.checkpoints():
+        raise UserError(f"{run.name} has begun; branch it to go on with other settings.")
+    policy.check(request)
+    _write_config(run, {**run.config, "request": request.recipe()})
+    write_state(run, status=NEW, seconds=run.state.get("seconds", 0.0))
+
+
+def rename(run: Run, name: str) -> None:
+    """Give it another name; its folder stays where it is."""
+    _write_config(run, {**run.config, "name": named(name)})
+
+
+def _write_config(run: Run, config: Mapping[str, Any]) -> None:
+    files.write_json(run.path / "config.json", config, "The settings of this run", sure=True)
+
+
+def branch(run: Run, step: int, changes: Mapping[str, Any], name: str) -> Run:
+    """A new, paused run that goes on from `run`'s checkpoint at `step` with other settings.
+
+    `UserError` when the checkpoint is gone or a setting is changed that the networks are made of.
+    """
+    checkpoint = run.checkpoints().get(step)
+    if checkpoint is None:
+        raise UserError(f"{run.name} has no checkpoint at step {step}; choose one that is still kept.")
+    request = replace(run.request, **changes)
+    for field in FIXED:
+        if getattr(request, field) != getattr(run.request, field):
+            raise UserError(f"A branch goes on with the same networks, so {field} cannot change; start a new run.")
+    if request.steps <= step:
+        raise UserError(f"The branch begins at step {step} and would end at {request.steps}; choose more steps.")
+    with _making(request, run.config["source"], name, branch_of=run.id, branched_at=step) as new:
+        for path in [checkpoint, *(run.path / "data" / part for part in ("images.u8", "report.json", "preview.png"))]:
+            target = new.path / path.relative_to(run.path)
+            files.make_folder(target.parent)
+            _linked(path, target)
+        write_state(new, status=PAUSED, step=step)
+        return new
+
+
+def delete(run: Run) -> None:
+    """Remove the run and all it made. `UserError` while it is being trained."""
+    if run.alive:
+        raise UserError(f"{run.name} is being trained; pause it before deleting it.")
+    if run.path.parent != folder() or run.path.is_symlink():
+        raise UserError(f"{run.name} is not in the folder of runs; delete it by hand.")
+    remove(run)
+
+
+def remove(run: Run) -> None:
+    """Take a run's folder away, whosever it is, and the folders it was the last in."""
+    # Renamed first: what a slow disk, or a killed process, leaves half deleted is not a run any more.
+    doomed = run.path.with_name(f"{DELETED}{time.time_ns()}")
+    with files.in_words(f"The folder {run.id}", run.path.parent, "deleted from"):
+        os.rename(run.path, doomed)
+    tidy(run.path.parent)
+
+
+def tidy(runs: Path) -> None:
+    """Take away what is renamed for it in a folder of runs; then it, and those above it that are ours alone, where
+    nothing is left in them."""
+    with contextlib.suppress(OSError):  # there is none; not empty
+        for doomed in runs.glob(f"{DELETED}*"):
+            shutil.rmtree(doomed, ignore_errors=True)
+        while runs != home():
+            runs.rmdir()
+            runs = runs.parent
+
+
+# ---------------------------------------------------------------- what is allowed here
+
+
+def _allow(request: TrainRequest, source: Mapping[str, Any]) -> None:
+    """Raises `UserError` where a new run is more than its visitor may have."""
+    policy.check(request)
+    limits = policy.limits()
+    if policy.public() and source.get("kind") == "folder" and source.get("path") != UPLOADS:
+        raise UserError("Folders of this computer cannot be used by visitors; upload pictures instead.")
+    if source.get("kind") == "drawn" and source.get("count", 0) > limits.images:
+        raise UserError(f"{source['count']:,} pictures are too many; choose up to {limits.images:,} here.")
+    if limits.runs is not None and len(all_runs()) >= limits.runs:
+        raise UserError(f"There are {limits.runs} runs of yours, as many as can be kept here; delete one first.")
+    _allow_disk()
+
+
+def _allow_start(run: Run) -> None:
+    limits = policy.limits()
+    if limits.train_minutes and run.state.get("seconds", 0) >= 60 * limits.train_minutes:
+        rest = "download its generator" if run.checkpoints() else "start a new one with fewer or smaller pictures"
+        raise UserError(
+            f"{run.name} has taken the {limits.train_minutes:g} minutes a run has here; {rest} ({policy.ELSEWHERE})."
+        )
+    if limits.trainings is not None:
+        theirs = sum(other.status in (QUEUED, STARTING, RUNNING) for other in _in(run.path.parent))
+        if theirs >= limits.trainings:
+            raise UserError(f"{theirs} runs of yours are waiting or at work; wait for one of them, or pause it.")
+    if limits.trainings_address is not None and (place := _place()):
+        nearby = sum(other.status in (QUEUED, STARTING, RUNNING) and other.state.get("place") == place
+                     for other in everyones())  # fmt: skip
+        if nearby >= limits.trainings_address:
+            raise UserError(f"{nearby} runs from your network are waiting or at work; please try again later.")
+    if limits.trainings_all is not None and len(_waiting()) >= limits.trainings_all:
+        raise UserError(f"{limits.trainings_all} runs are waiting already; please try again later.")
+    _allow_disk()
+
+
+def _place() -> str:
+    """The address of whoever asks, so that it can be counted by and not be read; "" where it is not known."""
+    address = identity.who().address
+    return address and secret.signature(home(), address)[:16]
+
+
+def _allow_disk() -> None:
+    limits = policy.limits()
+    if limits.disk is not None and (used := identity.size_of(identity.place(home()))) > limits.disk:
+        raise UserError(
+            f"Your runs take {policy.megabytes(used)} of the {policy.megabytes(limits.disk)} a visitor has here; "
+            "delete one first."
+        )
+    if limits.disk_all is not None and identity.size_of(home()) > limits.disk_all:
+        raise UserError("The disk of this server is full; please try again later.")
+
+
+# ---------------------------------------------------------------- started, paused, stopped
+
+
+def check(run: Run) -> None:
+    """Prepare the images and measure twenty steps, in a process of its own. Among strangers, one at a time."""
+    with _lock():
+        if run.alive:
+            return
+        if policy.public() and any(other.status == CHECKING for other in everyones()):
+            raise UserError("Someone else's images are being checked; try again in a minute, or press Start.")
+        _spawn(run, CHECKING, "--check")
+
+
+def start(run: Run) -> None:
+    """Start or resume training in a process of its own, or queue it while another run trains."""
+    with _lock():
+        if run.alive or run.status == DAMAGED:
+            return
+        _allow_start(run)
+        (run.path / "control").unlink(missing_ok=True)
+        _spawn_or_queue(run)
+
+
+def interrupt() -> list[Run]:
+    """Tell all workers to save and end, because the system does; -> their runs, which count as interrupted then."""
+    interrupted = [run for run in everyones() if run.alive]
+    for run in interrupted:
+        _signal(run, psutil.Process.terminate)
+    return interrupted
+
+
+def end(interrupted: Sequence[Run], seconds: float) -> None:
+    """Wait for workers that were told to end; one that does not is killed, and its last checkpoint counts."""
+    until = time.monotonic() + seconds
+    while any(run.alive for run in interrupted):
+        if time.monotonic() > until:
+            for run in interrupted:
+                _signal(run, psutil.Process.kill)
+            return
+        time.sleep(0.05)
+
+
+def _signal(run: Run, how: Callable[[psutil.Process], None]) -> None:
+    with contextlib.suppress(psutil.Error):
+        if lives(state := run.state):  # else its number may be another process's by now
+            how(psutil.Process(state["pid"]))
+
+
+def _spawn_or_queue(run: Run) -> None:
+    place = _place()
+    if any(other.status in (STARTING, RUNNING) for other in everyones()):
+        write_state(run, **{**run.state, "status": QUEUED, "queued": time.time(), "message": "", "place": place})
+    else:
+        _spawn(run, STARTING)
+
+
+def start_next() -> None:
+    """Start the run that has waited longest, if none trains. Called by workers at their end, and by pages and the
+    server now and then, so that no worker that was killed, or does nothing any more, holds up the queue."""
+    _children[:] = [child for child in _children if child.poll() is None]
+    found = {run: run.status for run in everyones()}
+    waited_for = policy.public() or QUEUED in found.values()
+    for run, status in found.items():
+        if status in ALIVE and (waited_for or control(run)):
+            stuck.give_up(run)
+    if QUEUED not in found.values():
+        return
+    with _lock():
+        waiting = _waiting()
+        if waiting and not any(run.status in (STARTING, RUNNING) for run in everyones()):
+            _spawn_first(waiting)
+
+
+def _spawn_first(waiting: Sequence[Run]) -> None:
+    """The first that can be started: one that cannot does not hold up the others."""
+    refused = None
+    for run in waiting:
+        try:
+            return _spawn(run, STARTING)
+        except UserError as error:
+            refused = refused or error
+            with contextlib.suppress(UserError):
+                write_state(run, **{**run.state, "status": FAILED, "message": str(error)})
+    raise refused
+
+
+def _waiting() -> list[Run]:
+    """Everybody's queued runs in the order they are trained: the first of each visitor and each address, then the
+    second. Among equals the one that came first goes first."""
+    waiting = sorted((run for run in everyones() if run.status == QUEUED), key=lambda run: run.state.get("queued", 0))
+    before, turns = Counter(), {}
+    for run in waiting:
+        owners = (str(run.path.parent), run.state.get("place", ""))
+        turns[run] = max(before[owner] for owner in owners if owner)
+        before.update(owner for owner in owners if owner)
+    return sorted(waiting, key=turns.get) if policy.public() else waiting
+
+
+def before(run: Run) -> int:
+    """How many runs are trained before a queued one, whosever they are."""
+    waiting = _waiting()
+    at_work = sum(other.status in (STARTING, RUNNING) for other in everyones())
+    return at_work + (waiting.index(run) if run in waiting else 0)
+
+
+def pause(run: Run) -> None:
+    """Ask the worker to save and end; a queued run leaves the queue."""
+    if run.status == QUEUED:
+        write_state(run, **{**run.state, "status": PAUSED if run.checkpoints() else NEW})
+    elif run.alive:
+        _tell(run, "pause")
+
+
+def stop(run: Run) -> None:
+    """Finish here: make the generator of what has been learned so far. Works for a paused run too."""
+    if run.alive:
+        _tell(run, "stop")
+    elif run.checkpoints():
+        with _lock():
+            _tell(run, "stop")
+            if policy.public():
+                _spawn_or_queue(run)
+            else:
+                _spawn(run, STARTING)
+
+
+def _tell(run: Run, what: str) -> None:
+    files.write_text(run.path / "control", what, f"The word to {what} this run")
+
+
+def _spawn(run: Run, status: str, *options: str) -> None:
+    """A worker that outlives this process. Its process is noted here at once, so that a worker which dies before its
+    first word is seen as dead."""
+    detached: dict[str, Any] = {"start_new_session": True}
+    if os.name == "nt":
+        detached = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
+    if not (run.path / "reserve").is_file():
+        files.write_bytes(run.path / "reserve", os.urandom(RESERVE), "What training needs first")
+    with files.in_words("The log of this run", run.path):
+        log = open(run.path / "log.txt", "ab")  # noqa: SIM115  (only its opening is a matter of the disk)
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "core", "train", *options, str(run.path)],
+            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True, **detached,
+        )  # fmt: skip
+    except OSError as error:
+        raise UserError(f"No process can be started for {run.name} ({error.strerror}); try again later.") from error
+    finally:
+        log.close()
+    if os.name == "posix":
+        os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
+    with contextlib.suppress(OSError):  # Linux shares the processor among sessions first, and this one has its own
+        Path(f"/proc/{child.pid}/autogroup").write_text(str(NICENESS))
+    _children.append(child)
+    try:
+        write_state(run, **{**run.state, "status": status, "message": "", **process(child.pid)})
+    except UserError:
+        child.kill()  # nobody would know of it
+        raise
+
+
+# ---------------------------------------------------------------- for the worker
+
+
+@contextlib.contextmanager
+def claimed(run: Run) -> Iterator[None]:
+    """By the one process that works on this run, and only one can."""
+    with contextlib.ExitStack() as held:
+        try:
+            with files.in_words("The lock of this run", run.path):
+                held.enter_context(run.lock.acquire(timeout=CLAIM_SECONDS))
+        except Timeout:
+            raise UserError(f"{run.name} is being trained by another process; wait for it or pause it there.") from None
+        yield
+
+
+# ---------------------------------------------------------------- files
+
+
+@contextlib.contextmanager
+def _lock() -> Iterator[None]:
+    """One for everybody."""
+    folder = files.make_folder(home() / "runs")
+    with contextlib.ExitStack() as held:
+        try:
+            with files.in_words("The lock of all runs", folder):
+                held.enter_context(FileLock(folder / ".lock", timeout=LOCK_SECONDS))
+        except Timeout:
+            raise UserError("Other runs are being started just now; try again in a minute.") from None
+        yield
+
+
+def _new_folder(name: str) -> Path:
+    place, stem = folder(), save_name(named(name).lower())
+    try:
+        files.make_folder(place)
+        with files.in_words("A folder for this run", place, "made in"):
+            for path in itertools.chain([place / stem], (place / f"{stem}-{n}" for n in itertools.count(2))):
+                with contextlib.suppress(FileExistsError):
+                    path.mkdir()
+                    return path
+    except UserError:
+        tidy(place)
+        raise
+
+
+def _linked(source: Path, target: Path) -> None:
+    """Neither of the two is ever changed in place, so they may share their bytes where the disk allows it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        with files.in_words("What the branch goes on from", target.parent):
+            shutil.copyfile(source, target)

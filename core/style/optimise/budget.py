@@ -1,0 +1,106 @@
+"""What a painting will take on this machine, told before it starts: seconds and memory.
+
+Figures come from `core.style.optimise.measure`, which paints a few steps once per network and machine; here they are
+kept in a file, read, and multiplied. Plain arithmetic: no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from core import device, files
+from core.errors import UserError
+from core.hub import weights
+from core.settings import StyleRequest
+from core.style.optimise.schedule import Scale, scales
+
+HISTORY = 15  # steps L-BFGS remembers: two pictures each
+SHARE = 0.8  # of the free memory may be taken: other things run here too
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one step was seen to cost with one network: a fixed part and a part for every pixel."""
+
+    seconds_a_step: float
+    seconds_a_pixel: float
+    bytes_a_pixel: float
+    bytes_in_all: float
+    device: str = "cpu"
+
+    def step(self, stage: Scale) -> float:
+        """Seconds for one step at this stage."""
+        return self.seconds_a_step + self.seconds_a_pixel * stage.width * stage.height
+
+
+@dataclass(frozen=True)
+class Estimate:
+    seconds: float
+    memory: int  # bytes at the largest scale
+    free: int  # bytes this process may still take
+
+    @property
+    def fits(self) -> bool:
+        return self.memory <= SHARE * self.free
+
+
+def estimate(request: StyleRequest, photo_size: tuple[int, int], measured: Measured) -> Estimate:
+    """Seconds and memory for painting a photo of this size (width, height)."""
+    stages = scales(request, photo_size)
+    seconds = sum(stage.steps * measured.step(stage) for stage in stages)
+    pixels = stages[-1].width * stages[-1].height
+    # The style picture is only looked at, without gradients: a quarter as much a pixel, and not at the same time.
+    looked_at = max(pixels, stages[-1].style_size ** 2 // 4)
+    memory = measured.bytes_in_all + measured.bytes_a_pixel * looked_at
+    if request.optimiser == "lbfgs":
+        memory += 2 * HISTORY * 3 * 4 * pixels
+    return Estimate(seconds, int(memory), device.free_memory(measured.device))
+
+
+def check(request: StyleRequest, photo_size: tuple[int, int], measured: Measured) -> Estimate:
+    """The estimate, or a `UserError` that names the largest size that fits."""
+    wanted = estimate(request, photo_size, measured)
+    if wanted.fits:
+        return wanted
+    smaller = (
+        size
+        for size in range(request.size - 32, 63, -32)
+        if estimate(replace(request, size=size), photo_size, measured).fits
+    )
+    best = next(smaller, None)
+    advice = f"up to {best} px fits" if best else "close other programs first"
+    raise UserError(
+        f"Painting at {request.size} px takes about {wanted.memory / 1e9:.1f} GB of memory and "
+        f"{wanted.free / 1e9:.1f} GB are free; {advice}."
+    )
+
+
+def known(network: str) -> Measured | None:
+    """What was measured on this machine for `network` before, if it was."""
+    path = _file(network)
+    try:
+        return Measured(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):  # never measured, or another version's file: measure again
+        return _unwritten.get(path)
+
+
+def remember(network: str, measured: Measured) -> None:
+    """Keep it for the next start; where nothing can be written, for as long as this process runs."""
+    path = _file(network)
+    try:
+        files.make_folder(path.parent)
+        files.write_json(path, asdict(measured))
+    except UserError:
+        _unwritten[path] = measured
+
+
+_unwritten: dict[Path, Measured] = {}
+
+
+def _file(network: str) -> Path:
+    machine = f"{platform.node()}-{platform.machine()}-{os.cpu_count()}"
+    return weights.cache_dir() / "measured" / f"{network}-{machine}.json"

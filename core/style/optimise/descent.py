@@ -1,0 +1,126 @@
+"""How the picture is changed: Adam, L-BFGS or plain gradient descent on its pixels, and a watch over them.
+
+Knows a loss of a picture and nothing else: no networks, no scales, no requests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.errors import UserError
+from core.style.optimise.lbfgs import WindowedLBFGS
+
+PATIENCE = 30  # steps without getting better by 0.1 % in all before a stage counts as settled
+ADAM = 0.03  # its usual step, in [0, 1]
+GRADIENT = 0.0005  # times the gradient: about the longest step of plain descent that photos and paintings stand
+ROLLBACKS = 6  # each halves the step, so after six it is a sixty-fourth
+TINY = 1e-6  # a loss this small is as good as none
+RUNAWAY = 10  # a loss this many times the best is no detour but a fall
+
+
+@dataclass(frozen=True)
+class Step:
+    """The picture after one step, in [0, 1], and the parts of the loss it had before that step."""
+
+    image: Tensor
+    parts: dict[str, float]
+    note: str = ""
+
+
+def descend(
+    image: Tensor,
+    loss_of: Callable[[Tensor, float], tuple[Tensor, dict[str, Tensor]]],
+    method: str,
+    rate: float,
+    steps: int,
+) -> Iterator[Step]:
+    """Lower `loss_of` from `image` ([1, 3, H, W] in [0, 1]) and yield every step.
+
+    `loss_of` is asked for the loss of a picture and its parts, and told how far along the descent is, 0 to 1. `rate` is
+    relative to what suits the method: 1 is the usual step. A step that makes the loss infinite, undefined or ten times
+    the best is taken back and the rate halved. When nothing gets better any more it ends early and says so.
+    Never ends on a picture that was taken back. When halving does not help it ends with the best picture so far, or
+    raises `UserError` if there was none.
+    """
+    x = image.detach().contiguous().clone().requires_grad_()
+    # Losses are means, so their gradient shrinks as the picture grows, and plain descent multiplies it: all methods are
+    # given the sum over pixels instead.
+    size = x.numel()
+    stepper = _stepper(x, method, rate)
+    best, best_image, best_parts = float("inf"), image.detach(), {}
+    rollbacks, returned = 0, False  # without a better picture in between; whether the last step was one
+    milestone, milestone_step = float("inf"), 0  # the last loss that was clearly better than the one before
+
+    for step in range(steps):
+        before = x.detach().clone()
+        x.grad = None
+        # The gradient passes the clamp: a pixel that went too far is called back, and does not stay as a bright dot.
+        inside = x + (x.clamp(0, 1) - x).detach()
+        inner, parts = loss_of(inside, step / steps)
+        whole = inner + (x - inside.detach()).square().mean()
+        (size * whole).backward()
+        loss = float(whole.detach())
+        _slow_down(stepper, method, rate, step, steps)
+        stepper.step()
+        if not _sound(loss, best, x):
+            rollbacks, returned = rollbacks + 1, True
+            if rollbacks > ROLLBACKS and best == float("inf"):
+                raise UserError(
+                    f"The painting fell apart {rollbacks} times in a row; choose a smaller Step size under Advanced."
+                )
+            if rollbacks > ROLLBACKS:
+                yield Step(best_image.clamp(0, 1), best_parts, f"Fell apart after {step + 1} of {steps} steps.")
+                return
+            rate /= 2
+            with torch.no_grad():
+                x.copy_(best_image)
+            stepper = _stepper(x, method, rate)
+            note = "A step went wrong; taken back, going on with half the step size."
+            yield Step(x.detach().clamp(0, 1), best_parts, note)
+            continue
+        if loss < 0.999 * milestone:
+            milestone, milestone_step = loss, step
+        parts = {name: float(part) for name, part in parts.items()}
+        if loss < best:
+            best, best_image, best_parts = loss, before, parts
+            rollbacks = rollbacks if returned else 0  # the same picture may count less by now: no progress
+        returned = False
+        # L-BFGS remembers where it has been, and being moved would mislead it: only what lies outside costs it.
+        if method != "lbfgs":
+            with torch.no_grad():
+                x.clamp_(0, 1)
+        yield Step(x.detach().clamp(0, 1), parts)
+        if step - milestone_step >= PATIENCE:
+            yield Step(best_image.clamp(0, 1), best_parts, f"Settled after {step + 1} of {steps} steps.")
+            return
+    # A loss belongs to the picture before its step, so the last picture has not been judged yet.
+    with torch.no_grad():
+        loss = float(loss_of(x.clamp(0, 1), 1.0)[0])
+    if not _sound(loss, best, x):
+        yield Step(best_image.clamp(0, 1), best_parts, "The last step went wrong and was taken back.")
+
+
+def _sound(loss: float, best: float, x: Tensor) -> bool:
+    return math.isfinite(loss) and loss <= RUNAWAY * best + TINY and math.isfinite(float(x.detach().sum()))
+
+
+def _slow_down(stepper: torch.optim.Optimizer | WindowedLBFGS, method: str, rate: float, step: int, steps: int) -> None:
+    """Adam's steps have a fixed length: let them grow in for a moment and shrink out, or noise stays in the picture."""
+    if method == "adam":
+        warm = min(1.0, (step + 1) / 5)
+        stepper.param_groups[0]["lr"] = ADAM * rate * warm * (0.1 + 0.9 * math.cos(math.pi / 2 * step / steps))
+
+
+def _stepper(x: Tensor, method: str, rate: float) -> torch.optim.Optimizer | WindowedLBFGS:
+    """What moves `x` by its gradient when its `step` is called."""
+    if method == "adam":
+        # A quick second moment (0.99) follows the changing gradients of a short run better than the usual 0.999.
+        return torch.optim.Adam([x], lr=ADAM * rate, betas=(0.9, 0.99))
+    if method == "lbfgs":
+        return WindowedLBFGS(x, rate)
+    return torch.optim.SGD([x], lr=GRADIENT * rate)

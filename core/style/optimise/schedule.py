@@ -1,0 +1,53 @@
+"""How large a painting is at each stage and how many steps it gets: coarse to fine.
+
+A network sees only so far, so large forms settle on a small picture and fine strokes on a large one; coarse steps are
+also cheap. (Gatys et al. 2017, "Controlling Perceptual Factors", section 6.) Plain arithmetic: no torch, no pictures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.pictures.images import WORKING_PIXELS, fit_size
+from core.settings import StyleRequest
+
+COARSEST = 128  # px, longer side: below it VGG's deepest layers have next to nothing left to see
+SHORTEST = 16  # px: four halvings leave one position for the deepest layer
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One stage: the painting's size, the longest side a style picture gets, and the steps taken."""
+
+    width: int
+    height: int
+    style_size: int
+    steps: int
+
+    def of_style(self, width: int, height: int) -> tuple[int, int]:
+        """What a style picture of this size is looked at as: enlarged twice at the most."""
+        return fit_size(width, height, min(self.style_size, 2 * max(width, height)), minimum=SHORTEST)
+
+
+def enough(request: StyleRequest) -> tuple[int, int]:
+    """How many pixels of the photo, and of a style picture, a painting can make use of: some more than it is going to
+    look at, so that reducing them twice does not show. Larger pictures only fill the memory."""
+    looked_at = request.size * max(1.0, request.stroke_size)
+    return min(4 * request.size**2, WORKING_PIXELS), min(round(2 * looked_at**2), WORKING_PIXELS)
+
+
+def scales(request: StyleRequest, photo_size: tuple[int, int]) -> list[Scale]:
+    """The stages for a photo of `photo_size` (width, height), smallest first.
+
+    Sizes double up to the one asked for. The last takes `request.steps`, the coarser ones a fifth as many each: they
+    only have to find the large forms.
+    """
+    longer = [request.size]
+    while longer[-1] >= 2 * COARSEST:
+        longer.append(longer[-1] // 2)
+    stages = []
+    for k, side in enumerate(longer):
+        width, height = fit_size(*photo_size, side, minimum=SHORTEST)
+        steps = request.steps if k == 0 else max(1, request.steps // 5)
+        stages.append(Scale(width, height, max(SHORTEST, round(side * request.stroke_size)), steps))
+    return stages[::-1]

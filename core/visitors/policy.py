@@ -1,0 +1,190 @@
+"""What may be asked for here, and by whom: private mode for one's own computer, public mode for strangers.
+
+On a Hugging Face Space (`SPACE_ID`), or with `GANVAS_PUBLIC=1`, the studio is public: everybody sees only what is
+theirs (`core.visitors.identity`), and the limits below hold. Else it is private: one owner, everything allowed. Every
+limit stands here and nowhere else; widgets take their bounds from it, and whatever takes a request in (`jobs.submit`,
+`lifecycle.create`, uploads, downloads) checks it. Engines know nothing of it. Plain: read anew at every call, no UI.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.errors import UserError
+from core.settings import Request, SampleRequest, Setting
+from core.settings import settings_of as all_settings_of
+
+ELSEWHERE = "on your own computer Ganvas has no such limits"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one visitor, one address and all together may use. None: as much as there is.
+
+    An address is shared by a household or a class, so it may have more than a visitor; it is also all that is known of
+    somebody who collects cookies, so it may never have everything.
+    """
+
+    settings: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # kind of request -> setting -> most
+    points: int | None = None  # pictures named one by one in a request to sample
+    picture_bytes: int = 200_000_000  # of one picture's file
+    picture_pixels: int = 100_000_000  # of one picture
+    decoders: int | None = None  # pictures decoded at once; else as many as there are processors
+    decoder_bytes: int | None = None  # of memory while one picture is decoded
+    decoder_seconds: float | None = None  # of processor time for one picture
+    decoder_line: int | None = None  # pictures waiting to be decoded
+    decoder_wait: float | None = None  # seconds a picture waits at most
+    upload_bytes: int | None = None  # in one file, and in all files of one run
+    upload_files: int | None = None  # in one upload
+    uploads_hourly: int | None = None  # bytes a visitor may send in an hour
+    uploads_hourly_address: int | None = None
+    uploads_hourly_all: int | None = None
+    uploads_disk: int | None = None  # bytes of Gradio's folder
+    uploads_memory: int | None = None  # bytes that Streamlit keeps for one open page
+    uploads_memory_address: int | None = None
+    uploads_memory_all: int | None = None
+    images: int = 200_000  # pictures a run learns from
+    images_pixels: int | None = None  # of all of them, as they were brought
+    train_minutes: float | None = None  # of one run
+    checkpoints: int = 8  # kept of one run
+    runs: int | None = None  # a visitor may keep
+    disk: int | None = None  # bytes of a visitor
+    disk_all: int | None = None  # bytes of all visitors together
+    jobs: int | None = None  # of a visitor, waiting or at work, in each line
+    jobs_address: int | None = None
+    jobs_all: int = 20  # waiting: a longer queue is no use to anybody in it
+    paintings: int = 2_000_000_000  # bytes of finished ones kept in memory for a visitor
+    paintings_all: int = 2_000_000_000
+    asked: int | None = None  # questions of a visitor that Gradio answers at a time
+    asked_address: int | None = None
+    busy_address: int | None = None  # requests with a body that are answered at a time
+    sockets_address: int | None = None  # open pages
+    messages: int | None = None  # a page sends in a second, after a burst of four times as many
+    messages_address: int | None = None
+    trainings: int | None = None  # runs of a visitor, waiting or at work
+    trainings_address: int | None = None
+    trainings_all: int | None = None  # runs waiting
+    download_bytes: int = 2**30  # of one file from the Hub, or the tensors taken out of one
+    cache_bytes: int | None = None  # all that was fetched from the Hub
+    fetches: int | None = None  # of a visitor at once
+    fetches_all: int = 8  # at once
+    generator_bytes: int | None = None  # of memory for a generator from the Hub and a block of its pictures
+    generator_sums: int = 10**12  # multiply-adds for one of its pictures
+    tray: int = 40  # pictures of a visitor on their way between pages
+    tray_address: int = 40
+    tray_all: int = 40
+    hours: float | None = None  # after which what nobody touched is cleaned away
+
+
+PRIVATE = Limits()
+PUBLIC = Limits(
+    settings={
+        "style": {"size": 1024, "steps": 200},
+        "train": {"size": 64, "steps": 20_000, "batch": 128, "latent": 128, "width_g": 64, "width_d": 64},
+        "sample": {"count": 100},
+    },
+    points=240,
+    picture_bytes=20_000_000,
+    picture_pixels=50_000_000,
+    decoders=2,
+    decoder_bytes=1_500_000_000,
+    decoder_seconds=10,
+    decoder_line=24,
+    decoder_wait=60,
+    upload_bytes=100_000_000,
+    upload_files=1000,
+    uploads_hourly=400_000_000,
+    uploads_hourly_address=2_000_000_000,
+    uploads_hourly_all=8_000_000_000,
+    uploads_disk=8_000_000_000,
+    uploads_memory=200_000_000,
+    uploads_memory_address=1_000_000_000,
+    uploads_memory_all=2_000_000_000,
+    images=5000,
+    images_pixels=4_000_000_000,
+    train_minutes=20,
+    checkpoints=4,
+    runs=5,
+    disk=600_000_000,
+    disk_all=20_000_000_000,
+    jobs=3,
+    jobs_address=12,
+    jobs_all=60,
+    paintings=100_000_000,
+    paintings_all=1_500_000_000,
+    asked=6,
+    asked_address=24,
+    busy_address=32,
+    sockets_address=60,
+    messages=5,
+    messages_address=30,
+    trainings=2,
+    trainings_address=6,
+    trainings_all=20,
+    download_bytes=200_000_000,
+    cache_bytes=5_000_000_000,
+    fetches=2,
+    fetches_all=4,
+    generator_bytes=600_000_000,
+    generator_sums=1_500_000_000,
+    tray=6,
+    tray_address=40,
+    tray_all=200,
+    hours=24,
+)
+
+
+def public() -> bool:
+    """Whether strangers come here."""
+    chosen = os.environ.get("GANVAS_PUBLIC", "")
+    return chosen == "1" if chosen in ("0", "1") else bool(os.environ.get("SPACE_ID"))
+
+
+def limits() -> Limits:
+    """Those that hold here."""
+    return PUBLIC if public() else PRIVATE
+
+
+def settings_of(request: type[Request]) -> dict[str, Setting]:
+    """The settings of a request as they may be chosen here: with lower bounds where strangers come."""
+    most = limits().settings.get(request.kind, {})
+    return {name: _at_most(about, most.get(name)) for name, about in all_settings_of(request).items()}
+
+
+def _at_most(about: Setting, most: int | None) -> Setting:
+    if most is None:
+        return about
+    if about.choices:
+        return dataclasses.replace(about, choices={c: words for c, words in about.choices.items() if c <= most})
+    return dataclasses.replace(about, hi=most)
+
+
+def check(request: Request) -> None:
+    """Raises `UserError` when the request asks for more than is allowed here."""
+    allowed = settings_of(type(request))
+    for name, most in limits().settings.get(request.kind, {}).items():
+        value = getattr(request, name)
+        if value > most:
+            about = allowed[name]
+            raise UserError(
+                f"{about.label} is {value}{about.unit}; on this shared computer choose at most {most}{about.unit} "
+                f"({ELSEWHERE})."
+            )
+    if isinstance(request, SampleRequest) and not within(len(request.points), limits().points):
+        raise UserError(
+            f"{len(request.points)} pictures are named; on this shared computer name at most {limits().points} "
+            f"({ELSEWHERE})."
+        )
+
+
+def within(amount: float, most: float | None) -> bool:
+    """Whether an amount is allowed by a limit, which None is not."""
+    return most is None or amount <= most
+
+
+def megabytes(size: float) -> str:
+    """A number of bytes in words."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

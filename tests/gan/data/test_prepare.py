@@ -1,0 +1,448 @@
+"""Images from wherever people bring them: what can be used is used, the rest is named, and nothing lands elsewhere."""
+
+import io
+import json
+import os
+import struct
+import tracemalloc
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from core.errors import UserError
+from core.gan.data import archives, dicebear
+from core.gan.data import prepare as data
+from core.settings import Progress, TrainRequest
+from core.visitors import policy
+
+REQUEST = TrainRequest(size=16)
+
+
+def picture(seed: int, size=(20, 20), mode="RGB") -> Image.Image:
+    shape = (size[1], size[0]) if mode == "L" else (size[1], size[0], len(mode))
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, np.uint8), mode=None)
+
+
+def png(seed: int, **more) -> bytes:
+    file = io.BytesIO()
+    picture(seed, **more).save(file, "PNG")
+    return file.getvalue()
+
+
+def prepare(run: Path, request: TrainRequest = REQUEST, **source) -> data.Report:
+    source = {"kind": "folder", "path": "uploads", **source}
+    *progress, report = data.prepare(source, request, run)
+    assert all(isinstance(event, Progress) for event in progress)
+    return report
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "run" / "uploads").mkdir(parents=True)
+    return tmp_path / "run"
+
+
+def fill(run: Path, count: int, **more) -> None:
+    for i in range(count):
+        (run / "uploads" / f"{i:03d}.png").write_bytes(png(i, **more))
+
+
+def zipped(run: Path, files: dict[str, bytes], name: str = "my.zip", **options) -> Path:
+    with zipfile.ZipFile(run / "uploads" / name, "w", **options) as archive:
+        for inner, content in files.items():
+            archive.writestr(inner, content)
+    return run / "uploads" / name
+
+
+def everything_below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+# ---------------------------------------------------------------- what is written
+
+
+def test_a_folder_of_pictures(run):
+    fill(run, 40)
+    report = prepare(run)
+    assert (report.found, report.usable, report.unusable, report.problems) == (40, 40, 0, ())
+    pictures = data.load(run)
+    assert pictures.shape == (40, 16, 16, 3)
+    assert isinstance(pictures, np.memmap)
+    assert data.read_report(run).usable == 40
+    with Image.open(run / "data" / "preview.png") as preview:
+        assert preview.width > 8 * 64
+
+
+@pytest.mark.parametrize(("colour", "channels"), [("grey", 1), ("rgb", 3), ("rgba", 4)])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("shape", ["crop", "fit"])
+def test_every_kind_of_picture_becomes_every_kind(run, colour, channels, mode, shape):
+    fill(run, 33, size=(40, 24), mode=mode)
+    report = prepare(run, replace(REQUEST, colour=colour, shape=shape))
+    assert data.load(run).shape == (33, 16, 16, channels)
+    assert report.grey == (33 if mode == "L" else 0)
+    assert report.transparent == (33 if mode == "RGBA" else 0)
+
+
+def test_cropping_keeps_the_middle_and_fitting_keeps_all():
+    wide = Image.new("RGB", (48, 16), "red")
+    wide.paste("blue", (16, 0, 32, 16))
+    cropped = data.prepared(wide, REQUEST)
+    assert (cropped.pixels == (0, 0, 255)).all()
+    assert cropped.odd_shape
+    fitted = data.prepared(wide, replace(REQUEST, shape="fit")).pixels
+    assert (fitted[0] == 255).all()
+    assert (fitted[8, 1] == (255, 0, 0)).all()
+    see_through = data.prepared(wide, replace(REQUEST, shape="fit", colour="rgba")).pixels
+    assert (see_through[0] == (255, 255, 255, 0)).all()
+
+
+def test_nothing_is_learned_from_behind_nothing():
+    hidden = Image.new("RGBA", (16, 16), (200, 10, 10, 0))
+    assert (data.prepared(hidden, replace(REQUEST, colour="rgba")).pixels == (255, 255, 255, 0)).all()
+    assert (data.prepared(hidden, REQUEST).pixels == 255).all()
+
+
+def test_what_is_seen_is_counted(run):
+    fill(run, 40)
+    for name, content in {
+        "copy.png": png(3), "small.png": png(100, size=(8, 8)), "wide.png": png(101, size=(60, 20)),
+        "grey.png": png(102, mode="L"), "glass.png": png(103, mode="RGBA"),
+    }.items():  # fmt: skip
+        (run / "uploads" / name).write_bytes(content)
+    report = prepare(run)
+    assert (report.found, report.usable, report.duplicates) == (45, 44, 1)
+    assert (report.too_small, report.odd_shapes, report.grey, report.transparent) == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(("count", "word"), [(50, "very few"), (500, "small set"), (3000, "good number")])
+def test_advice_depends_on_the_count(count, word):
+    assert word in data.advice(count, REQUEST)
+
+
+# ---------------------------------------------------------------- bad input
+
+
+def test_what_is_no_picture_is_named_and_the_rest_is_used(run):
+    fill(run, 35)
+    half = png(1)
+    for name, content in {
+        "video.jpg": b"\0\0\0\x20ftypisom\0\0\2\0isomiso2mp41" + b"\0" * 500, "notes.txt": b"only words\n" * 9,
+        "broken.png": half[: len(half) // 2], "empty.png": b"", "noise.jpg": os.urandom(999), ".hidden": b"x",
+    }.items():  # fmt: skip
+        (run / "uploads" / name).write_bytes(content)
+    report = prepare(run)
+    assert (report.found, report.usable, report.unusable) == (40, 35, 5)
+    for name in ("video.jpg", "notes.txt", "broken.png", "empty.png", "noise.jpg"):
+        assert sum(name in problem for problem in report.problems) == 1
+
+
+def test_zips_with_folders_inside(run):
+    zipped(run, {f"a/b{i % 3}/{i}.png": png(i) for i in range(40)} | {"__MACOSX/a/._0.png": b"x", "a/.DS_Store": b"x"})
+    assert prepare(run).found == 40
+
+
+def test_nothing_lands_outside_the_run(run, tmp_path):
+    names = ("../../out{}.png", "/tmp/ganvas-out{}.png", "..\\..\\out{}.png", "C:\\out{}.png", "ok{}.png")
+    zipped(run, {names[i % 5].format(i): png(i) for i in range(40)})
+    before = everything_below(tmp_path)
+    assert prepare(run).usable == 40
+    assert everything_below(tmp_path) - before == {f"run/data/{n}" for n in ("images.u8", "report.json", "preview.png")}
+    assert not list(Path("/tmp").glob("ganvas-out*"))
+
+
+def test_a_zip_in_a_zip_is_named(run):
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("x.png", png(99))
+    zipped(run, {f"{i}.png": png(i) for i in range(33)} | {"inner.zip": inner.getvalue()})
+    report = prepare(run)
+    assert report.usable == 33
+    assert "inner.zip" in report.problems[0]
+
+
+def test_a_zip_bomb_is_not_opened(run):
+    fill(run, 33)
+    zipped(run, {"bomb.png": b"\0" * 250_000_000}, compression=zipfile.ZIP_DEFLATED)
+    report = prepare(run)
+    assert report.usable == 33
+    assert "bomb.png" in report.problems[0]
+
+
+def test_many_small_bombs_exceed_a_budget_together(run, monkeypatch):
+    monkeypatch.setattr(archives, "UNPACKED", 10_000_000)
+    fill(run, 33)
+    zipped(run, {f"bomb{i}.png": b"\0" * 1_000_000 for i in range(11)}, compression=zipfile.ZIP_DEFLATED)
+    report = prepare(run)
+    assert report.unusable == 11
+    assert sum("unpacks to more" in problem for problem in report.problems) == 1
+
+
+def test_a_zip_that_lies_about_sizes(run):
+    path = zipped(run, {f"{i}.png": png(i) for i in range(40)})
+    content = bytearray(path.read_bytes())
+    central = content.index(b"PK\1\2")
+    struct.pack_into("<I", content, central + 24, 7)  # uncompressed size of the first entry
+    path.write_bytes(content)
+    report = prepare(run)
+    assert report.usable == 39
+
+
+def test_all_zips_of_a_set_share_one_budget(run, monkeypatch):
+    monkeypatch.setattr(archives, "UNPACKED", 10_000_000)
+    fill(run, 33)
+    for i in range(11):
+        zipped(run, {f"bomb{i}.png": b"\0" * 1_000_000}, f"{i}.zip", compression=zipfile.ZIP_DEFLATED)
+    assert sum("unpacks to more" in problem for problem in prepare(run).problems) == 1
+
+
+def with_first_entry(path: Path, place: int, kind: str, value: int) -> None:
+    """Another value in the first file's line of the zip's directory, and in its own header."""
+    content = bytearray(path.read_bytes())
+    for mark, at in ((b"PK\1\2", place), (b"PK\3\4", place - 2)):
+        struct.pack_into(kind, content, content.index(mark) + at, value)
+    path.write_bytes(content)
+
+
+def test_a_file_that_says_it_is_small_is_unpacked_no_further(run):
+    """Python's own `ZipFile.read` unpacks all of it and then cuts."""
+    path = zipped(run, {"bomb.png": b"\0" * 100_000_000}, compression=zipfile.ZIP_DEFLATED)
+    with_first_entry(path, 24, "<I", 1000)
+    (found,) = data.find(run / "uploads")
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"bomb.png is damaged inside its zip"):
+        found.open()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("method", "word"), [(9, "deflate64"), (12, "bzip2"), (14, "lzma"), (98, "ppmd"), (77, "unkn")]
+)
+def test_what_cannot_be_unpacked_within_limits_is_said(run, method, word):
+    fill(run, 33)
+    with_first_entry(zipped(run, {"a.png": png(50), "b.png": png(51)}), 10, "<H", method)
+    report = prepare(run)
+    assert report.usable == 34
+    assert "a.png" in report.problems[0]
+    assert word in report.problems[0]
+
+
+def overlapping(run: Path, count: int) -> Path:
+    """`count` files in the directory, all of them the one that is in the zip (as in quines, and Fifield's bombs)."""
+    path = zipped(run, {"a.png": png(50)})
+    content = path.read_bytes()
+    at, end = content.index(b"PK\1\2"), content.index(b"PK\5\6")
+    listed = content[at:end] * count
+    last = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count % 65536, count % 65536, len(listed), at, 0)
+    path.write_bytes(content[:at] + listed + last)
+    return path
+
+
+def test_files_that_lie_over_one_another_are_not_read(run):
+    fill(run, 33)
+    overlapping(run, 1000)
+    report = prepare(run)
+    assert (report.found, report.usable) == (34, 33)
+    assert "my.zip lists files that lie over one another" in report.problems[0]
+
+
+def test_a_directory_of_millions_is_not_read(run, monkeypatch):
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    path = overlapping(run, 60_000)
+    tracemalloc.start()
+    (found,) = data.find(run / "uploads")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < path.stat().st_size
+    with pytest.raises(UserError, match=r"my\.zip lists more files than the 5,000"):
+        found.open()
+
+
+def test_names_in_a_zip_are_made_fit_to_be_shown(run):
+    fill(run, 33)
+    names = ["x" * 60_000, "/etc/passwd", "../../up", "nul\0l", "two\nlines", "\x1b[31mred", "C:\\con", "\u202egnp.exe"]
+    zipped(run, dict.fromkeys(names, b"no picture at all"))
+    report = prepare(run)
+    assert report.unusable == len(names)
+    assert all(len(problem) < 250 and problem.isprintable() for problem in report.problems)
+    assert not [problem for problem in report.problems if "/" in problem or "\u202e" in problem]
+
+
+def test_a_zip_that_holds_itself_is_one_file_that_is_no_picture(run):
+    """Nothing looks into a zip in a zip, so there is no way down."""
+    fill(run, 33)
+    inner = zipped(run, {"x.png": png(99)})
+    for _ in range(5):
+        inner = zipped(run, {"my.zip": inner.read_bytes()})
+    report = prepare(run)
+    assert (report.found, report.unusable) == (34, 1)
+    assert "a ZIP archive" in report.problems[0]
+
+
+def test_many_zips_are_not_all_open_at_once(run):
+    for i in range(60):
+        zipped(run, {"a.png": png(i)}, f"{i}.zip")
+    before = psutil.Process().num_fds()
+    found = list(data.find(run / "uploads"))
+    assert psutil.Process().num_fds() < before + 20
+    assert len({one.open() for one in found}) == 60
+
+
+@pytest.mark.parametrize("harm", [0, 500])
+def test_the_pixels_of_a_set_are_capped(run, monkeypatch, harm):
+    """However small the files; one that is damaged at its end has been decoded as well."""
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    zipped(run, {f"{i}.png": flat(i, 1000)[: -harm or None] for i in range(40)})
+    monkeypatch.setattr(policy, "PUBLIC", replace(policy.PUBLIC, images_pixels=25_000_000))
+    with pytest.raises(UserError, match="more than 25 million pixels in all"):
+        prepare(run)
+    monkeypatch.setattr(policy, "PUBLIC", replace(policy.PUBLIC, images_pixels=40_000_000))
+    if harm:
+        with pytest.raises(UserError, match="0 of 40 files can be used"):
+            prepare(run)
+    else:
+        assert prepare(run).usable == 40
+
+
+def flat(seed: int, side: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (side, side), (seed, 2 * seed, 3)).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("harm", ["cut", "flipped", "locked"])
+def test_damaged_and_locked_zips(run, harm):
+    fill(run, 33)
+    path = zipped(run, {f"{i}.png": png(i + 50) for i in range(5)})
+    content = bytearray(path.read_bytes())
+    if harm == "cut":
+        content = content[:-100]
+    elif harm == "flipped":
+        content[200:220] = b"x" * 20
+    else:
+        for mark, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+            content[content.index(mark) + place] |= 1
+    path.write_bytes(content)
+    report = prepare(run)
+    assert report.usable >= 33
+    assert report.unusable >= 1
+    assert report.problems
+
+
+def test_a_decompression_bomb_in_a_picture(run):
+    fill(run, 33)
+    bomb = io.BytesIO()
+    Image.new("1", (30_000, 30_000)).save(bomb, "PNG")
+    (run / "uploads" / "bomb.png").write_bytes(bomb.getvalue())
+    assert "bomb.png" in prepare(run).problems[0]
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, data.MINIMUM - 1])
+def test_too_few_pictures_are_said_with_the_number_needed(run, count):
+    fill(run, count)
+    with pytest.raises(UserError, match=rf"{count} of {count} files.*at least {data.MINIMUM} "):
+        prepare(run)
+    assert not (run / "data" / "images.u8").exists()
+
+
+def test_one_picture_a_hundred_times_is_one_picture(run):
+    for i in range(100):
+        (run / "uploads" / f"{i}.png").write_bytes(png(0))
+    with pytest.raises(UserError, match=r"1 of 100 files can be used .99 are copies of others.*at least 32"):
+        prepare(run)
+
+
+def test_forty_thousand_files(run):
+    """All but a few are no pictures: their names are not all kept."""
+    zipped(run, {f"{i}.png": png(i) for i in range(40)} | {f"{i}.txt": b"no picture" for i in range(40_000)})
+    report = prepare(run)
+    assert (report.found, report.usable, report.unusable) == (40_040, 40, 40_000)
+    assert len(report.problems) == data.NAMED
+
+
+def test_a_folder_that_is_not_there(run):
+    with pytest.raises(UserError, match="no folder"):
+        prepare(run, path="/nowhere/at/all")
+
+
+def test_links_are_not_followed(run, tmp_path):
+    fill(run, 33)
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "secret.png").write_bytes(png(77))
+    (run / "uploads" / "link").symlink_to(tmp_path / "private")
+    (run / "uploads" / "link.png").symlink_to(tmp_path / "private" / "secret.png")
+    assert prepare(run).found == 33
+
+
+def test_a_full_disk_is_said(run, monkeypatch):
+    fill(run, 33)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match=r"The pictures could not be written to .*the disk is full"):
+        prepare(run)
+    assert list((run / "data").iterdir()) == [], "what is half written takes no room"
+
+
+def test_a_download_without_a_network_is_said(run, monkeypatch):
+    class Nothing:
+        def MNIST(self, *_, **__):
+            raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
+
+    monkeypatch.setattr(data, "importable_torchvision", lambda: type("torchvision", (), {"datasets": Nothing()}))
+    with pytest.raises(UserError, match="MNIST could not be downloaded"):
+        prepare(run, kind="download", name="mnist")
+
+
+@pytest.mark.parametrize("harm", ["cut", "gone", "report"])
+def test_damaged_preparations_are_noticed(run, harm):
+    fill(run, 33)
+    prepare(run)
+    path = run / "data" / "images.u8"
+    if harm == "cut":
+        path.write_bytes(path.read_bytes()[:-1])
+    elif harm == "gone":
+        path.unlink()
+    else:
+        (run / "data" / "report.json").write_text(json.dumps({"usable": "many"}))
+    with pytest.raises(UserError, match="check the images again"):
+        data.load(run)
+
+
+# ---------------------------------------------------------------- the embedded sets
+
+
+@pytest.mark.parametrize("name", dicebear.SETS)
+def test_embedded_sets_are_drawn_the_same_every_time_and_all_different(name):
+    first = [dicebear.draw(name, i, 32) for i in range(12)]
+    assert all(p.mode == "RGB" and p.size == (32, 32) for p in first)
+    assert len({p.tobytes() for p in first}) == 12
+    assert dicebear.draw(name, 7, 32).tobytes() == first[7].tobytes()
+
+
+def test_drawing_in_several_processes_gives_the_same_pictures():
+    many = list(dicebear.drawn("portraits", 210, 16))
+    assert len(many) == 210
+    assert all(many[i].tobytes() == dicebear.draw("portraits", i, 16).tobytes() for i in (0, 100, 209))
+
+
+def test_portraits_can_be_transparent(run):
+    report = prepare(run, replace(REQUEST, colour="rgba"), kind="drawn", name="portraits", count=40)
+    assert report.transparent == 40
+    assert report.licence == "CC0 1.0"
+    assert (data.load(run)[..., 3] == 0).any()
+
+
+def test_a_style_under_another_licence_is_refused(monkeypatch):
+    monkeypatch.setitem(dicebear.SETS, "others", dicebear.DrawnSet("Others", "adventurer"))
+    with pytest.raises(ValueError, match="CC BY"):
+        dicebear.draw("others", 0, 16)

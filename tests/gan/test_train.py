@@ -1,0 +1,373 @@
+"""Training: both phases against a plain reference, exact resume, and what a person can set."""
+
+import copy
+import itertools
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from core.errors import UserError
+from core.gan import checkpoint, worker
+from core.gan.networks import build
+from core.gan.train import Training, train
+from core.runs import lifecycle
+from core.settings import TrainRequest
+from core.visitors import policy
+
+ROOT = Path(__file__).parents[2]
+ONE_THREAD = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 20}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Networks this small gain nothing from threads, and threads that wait for each other lose on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def accelerator():
+    AcceleratorState._reset_state(True)
+    yield Accelerator(cpu=True, mixed_precision="no")
+    AcceleratorState._reset_state(True)
+
+
+@pytest.fixture
+def pictures() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+
+
+def weights(training: Training) -> torch.Tensor:
+    return torch.cat(
+        [p.detach().flatten() for net in (training.g, training.d, training.average) for p in net.parameters()]
+    )
+
+
+def same(a, b) -> bool:
+    """Equal bit for bit, through dictionaries and lists."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+# ---------------------------------------------------------------- the two phases
+
+
+def test_gradients_of_both_phases_are_the_lessons(accelerator, pictures):
+    """In float64, against the plainest possible writing of Goodfellow's algorithm with the paper's networks."""
+    request = TrainRequest(**TINY, norm_d="batch", translate=False, rate_d=0.003)
+    training = Training(request, pictures, accelerator)
+    for net in (training.g, training.d, training.average):
+        net.double()
+    g, d = copy.deepcopy(training.g), copy.deepcopy(training.d)
+    d_before = copy.deepcopy(training.d.state_dict())
+    real, latents = training._real_batch().double(), training._latents().double()
+    training._real_batch, training._latents = lambda: real, lambda: latents
+    found = {}
+    take = training.opt_d.step
+    training.opt_d.step = lambda: (found.update(d=[p.grad.clone() for p in training.d.parameters()]), take())
+    # `step` turns pictures and opinions into float32 for the losses; here everything stays double.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "float", torch.Tensor.double)
+        training.step()
+
+    fake = g(latents)
+    ones, zeros = torch.ones(8).double(), torch.zeros(8).double()
+    (
+        F.binary_cross_entropy(d(real).sigmoid(), ones) + F.binary_cross_entropy(d(fake.detach()).sigmoid(), zeros)
+    ).backward()
+    for mine, plain in zip(found["d"], d.parameters(), strict=True):
+        torch.testing.assert_close(mine, plain.grad, rtol=1e-9, atol=1e-12)
+    d.load_state_dict({**training.d.state_dict()})  # D after its step, as G meets it
+    F.binary_cross_entropy(d(fake).sigmoid(), ones).backward()
+    for mine, plain in zip(training.g.parameters(), g.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, plain.grad, rtol=1e-9, atol=1e-12)
+    assert not same(d_before, training.d.state_dict())
+
+
+def test_the_frozen_discriminator_takes_no_gradient(accelerator, pictures):
+    training = Training(TrainRequest(**TINY, norm_d="batch"), pictures, accelerator)
+    seen = []
+    take = training.opt_g.step
+    training.opt_g.step = lambda: (
+        seen.append([p.requires_grad for p in training.d.parameters()]), seen.append(training.d.training), take(),
+    )  # fmt: skip
+    before = [p.clone() for p in training.d.parameters()]
+    training.opt_d.step = lambda: None
+    training.step()
+    assert not any(seen[0])
+    assert seen[1], "batch norm has to see the batch's statistics"
+    assert all(torch.equal(a, b) for a, b in zip(before, training.d.parameters(), strict=True))
+
+
+def test_a_discriminator_that_is_ahead_waits(accelerator, pictures):
+    training = Training(TrainRequest(**TINY, skip_d_below=2.0, rate_d=0.01), pictures, accelerator)
+    d, g = ([p.clone() for p in net.parameters()] for net in (training.d, training.g))
+    assert training.step()["loss_d"] < 2
+    assert all(torch.equal(a, b) for a, b in zip(d, training.d.parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(g, training.g.parameters(), strict=True))
+
+
+def test_learning_rates_are_separate(accelerator, pictures):
+    training = Training(TrainRequest(**TINY, rate_d=0.0), pictures, accelerator)
+    d, g = ([p.clone() for p in net.parameters()] for net in (training.d, training.g))
+    training.step()
+    assert all(torch.equal(a, b) for a, b in zip(d, training.d.parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(g, training.g.parameters(), strict=True))
+
+
+def test_r1_comes_every_sixteenth_step(accelerator, pictures):
+    request = TrainRequest(**TINY, r1=10.0)
+    with_r1, without = Training(request, pictures, accelerator), Training(TrainRequest(**TINY), pictures, accelerator)
+    assert with_r1._r1(with_r1._real_batch()).item() > 0
+    for training in (with_r1, without):
+        training.step()
+    assert not torch.equal(weights(with_r1), weights(without))
+    assert with_r1._r1(with_r1._real_batch()) == 0
+
+
+def test_the_average_follows_and_is_the_generator_itself_when_off(accelerator, pictures):
+    off = Training(TrainRequest(**TINY, ema=0.0), pictures, accelerator)
+    for _ in range(3):
+        off.step()
+    assert same(off.average.state_dict()["layers.0.weight"], off.g.state_dict()["layers.0.weight"])
+    on = Training(TrainRequest(**TINY, ema=0.9, rate_g=0.01), pictures, accelerator)
+    mean = None
+    for step in range(3):
+        on.step()
+        now, decay = on.g.layers[0].weight.detach().double(), min(0.9, step / (step + 10))
+        mean = now.clone() if mean is None else mean * decay + now * (1 - decay)
+    torch.testing.assert_close(on.average.layers[0].weight.double(), mean, rtol=1e-4, atol=1e-6)
+
+
+def test_every_epoch_shows_every_picture_once(accelerator, pictures):
+    training = Training(TrainRequest(**TINY), pictures, accelerator)
+    known = {p.tobytes(): i for i, p in enumerate(pictures)}
+    shown = []
+    for training.steps in range(10):
+        batch = ((training._real_batch().permute(0, 2, 3, 1) + 1) * 127.5).round().byte().numpy()
+        shown += [known[picture.tobytes()] for picture in batch]
+    assert sorted(shown[:40]) == sorted(shown[40:]) == list(range(40))
+    assert shown[:40] != shown[40:]
+
+
+@pytest.mark.parametrize("method", ["dcgan", "connected"])
+@pytest.mark.parametrize("loss", ["original", "hinge"])
+def test_everything_at_once_stays_finite(accelerator, method, loss):
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 4), np.uint8)  # fewer than a batch
+    request = TrainRequest(
+        **{**TINY, "steps": 40}, method=method, loss=loss, colour="rgba", smoothing=0.1, r1=1.0, flip=True,
+        vary_colour=True, cut_out=True, norm_g="none",
+    )  # fmt: skip
+    training = Training(request, pictures, accelerator)
+    *_, last = train(training, report_every=0)
+    assert last.step == 40
+    assert last.seconds_left == 0
+    assert all(np.isfinite(v) for v in last.losses.values())
+    assert last.losses.keys() == {"loss_d", "loss_g", "real", "fake", "images_per_second"}
+    assert last.preview is not None
+
+
+def test_a_generator_learns_a_colour(accelerator):
+    """A set of one colour is learned within seconds: the whole loop works, not only its parts."""
+    pictures = np.empty((64, 16, 16, 3), np.uint8)
+    pictures[:] = (220, 60, 120)
+    training = Training(TrainRequest(**{**TINY, "steps": 150, "batch": 16}, rate_g=0.003), pictures, accelerator)
+    list(train(training, report_every=60))
+    middle = np.mean([np.asarray(p)[4:-4, 4:-4].mean((0, 1)) for p in training.sample(16)], 0)
+    assert np.abs(middle - (220, 60, 120)).max() < 40, middle
+
+
+def test_running_away_is_noticed(accelerator, pictures):
+    training = Training(TrainRequest(**TINY), pictures, accelerator)
+    with torch.no_grad():
+        training.g.layers[0].weight.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="step 1"):
+        list(train(training, report_every=0))
+
+
+# ---------------------------------------------------------------- exact resume
+
+
+@pytest.mark.parametrize("precision", ["no", "bf16"])
+def test_going_on_from_a_state_is_the_same_bit_for_bit(pictures, tmp_path, precision):
+    AcceleratorState._reset_state(True)
+    accelerator = Accelerator(cpu=True, mixed_precision=precision)
+    request = TrainRequest(**TINY, r1=1.0, flip=True, vary_colour=True)
+    whole = Training(request, pictures, accelerator)
+    run = lifecycle.Run(tmp_path)
+    cut = random.Random(precision).randrange(1, 19)
+    for _ in train(whole, report_every=0):
+        if whole.steps == cut:
+            checkpoint.save(run, whole.state(), 1.5)
+    torch.manual_seed(99)  # whatever else uses torch's generator must not matter
+    resumed = Training(request, pictures, accelerator)
+    state = checkpoint.newest(run, accelerator.device)
+    assert state.pop("seconds") == 1.5
+    resumed.restore(state)
+    assert resumed.steps == cut
+    list(train(resumed))
+    assert same(whole.state(), resumed.state())
+    AcceleratorState._reset_state(True)
+
+
+def worker_process(run: lifecycle.Run, *options: str) -> subprocess.Popen:
+    code = (
+        "import sys; from core.gan import worker; from core.runs.lifecycle import Run; from pathlib import Path;"
+        "worker.CHECKPOINT_SECONDS = 0.0; worker.work(Run(Path(sys.argv[1])))"
+    )
+    return subprocess.Popen([sys.executable, "-c", code, str(run.path), *options], cwd=ROOT, env=ONE_THREAD)
+
+
+def drawn(name: str, **changes) -> lifecycle.Run:
+    request = TrainRequest(**{**TINY, "steps": 200, **changes})
+    return lifecycle.create(request, {"kind": "drawn", "name": "portraits", "count": 60}, name)
+
+
+def test_killed_at_any_moment_and_resumed_the_weights_are_the_same():
+    """`kill -9` three times at random moments, also while checkpoints are written (they are, all the time)."""
+    undisturbed, killed = drawn("undisturbed"), drawn("killed")
+    moments, kills = random.Random(), 0
+    while True:
+        process = worker_process(killed)
+        while kills < 3 and process.poll() is None and killed.state.get("step", 0) <= 40 * kills + 5:
+            time.sleep(0.01)
+        if kills == 3 or process.poll() is not None:
+            assert process.wait(100) == 0
+            break
+        time.sleep(moments.random() * 0.2)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+        assert killed.status in (lifecycle.INTERRUPTED, lifecycle.FINISHED)
+    assert kills >= 2
+
+    AcceleratorState._reset_state(True)
+    worker.work(undisturbed)
+    AcceleratorState._reset_state(True)
+    assert undisturbed.status == killed.status == lifecycle.FINISHED
+    a, b = (checkpoint.newest(run, torch.device("cpu")) for run in (undisturbed, killed))
+    for state in (a, b):
+        state.pop("seconds")
+    assert a["steps"] == 200
+    assert same(a, b)
+    steps = [line["step"] for line in killed.metrics()]
+    assert steps == sorted(set(steps)), "the diary of the killed process was cut back to its checkpoint"
+
+
+def test_a_damaged_checkpoint_costs_only_itself(accelerator, pictures, tmp_path, capsys):
+    run, training = lifecycle.Run(tmp_path), Training(TrainRequest(**TINY), pictures, accelerator)
+    for _ in range(3):
+        training.step()
+        checkpoint.save(run, training.state(), 0.0)
+    paths = run.checkpoints()
+    paths[3].write_bytes(paths[3].read_bytes()[:5000])
+    (tmp_path / "checkpoints" / "step-00000009.part").write_bytes(b"half")
+    assert checkpoint.newest(run, accelerator.device)["steps"] == 2
+    paths[2].write_bytes(b"")
+    assert checkpoint.newest(run, accelerator.device)["steps"] == 1
+    assert "cannot be read" in capsys.readouterr().out
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(accelerator, pictures, tmp_path, monkeypatch):
+    run, training = lifecycle.Run(tmp_path), Training(TrainRequest(**TINY), pictures, accelerator)
+    checkpoint.save(run, training.state(), 0.0)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    training.step()
+    with pytest.raises(UserError, match=r"The checkpoint could not be written.*the disk is full"):
+        checkpoint.save(run, training.state(), 0.0)
+    assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-00000000.pt"]
+    assert checkpoint.newest(run, accelerator.device)["steps"] == 0
+
+
+def test_torchs_own_words_for_a_full_disk_are_understood(accelerator, pictures, tmp_path, monkeypatch):
+    run, training = lifecycle.Run(tmp_path), Training(TrainRequest(**TINY), pictures, accelerator)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(UserError, match=r"The checkpoint could not be written.*ulimit"):
+            checkpoint.save(run, training.state(), 0.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_checkpoints_are_thinned_but_first_and_newest_stay(accelerator, pictures, tmp_path):
+    run, training = lifecycle.Run(tmp_path), Training(TrainRequest(**TINY), pictures, accelerator)
+    for training.steps in range(0, 400, 10):
+        checkpoint.save(run, training.state(), 0.0)
+    kept = list(run.checkpoints())
+    assert len(kept) == policy.PRIVATE.checkpoints
+    assert kept[0] == 0
+    assert kept[-2:] == [380, 390]
+    assert max(b - a for a, b in itertools.pairwise(kept)) < 200
+
+
+# ---------------------------------------------------------------- several processes, budget
+
+
+TWO = """
+import sys, numpy as np, torch
+from accelerate import Accelerator
+from core.gan.train import Training
+from core.settings import TrainRequest
+torch.set_num_threads(1)
+accelerator = Accelerator(cpu=True, mixed_precision="no")
+pictures = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+request = TrainRequest(size=16, width_g=4, width_d=4, latent=8, batch=8, norm_g="none", norm_d=sys.argv[2],
+                       skip_d_below=0.2, r1=1.0, flip=True)
+training = Training(request, pictures, accelerator)
+for _ in range(5):
+    training.step()
+torch.save(training.state(), f"{sys.argv[1]}/{accelerator.num_processes}-{accelerator.process_index}.pt")
+"""
+
+
+def test_two_processes_follow_one(tmp_path):
+    """`accelerate launch` on two processes: both end with equal weights, bit for bit, and each with half of the batch
+    follows one with the whole. Without batch norm: its statistics are those of each process's half."""
+    script = tmp_path / "two.py"
+    script.write_text(TWO)
+    # `--multi_gpu` is accelerate's word for several processes on one machine, whatever they compute on.
+    launch = "accelerate.commands.launch --multi_gpu --num_machines 1 --mixed_precision no --dynamo_backend no"
+    launch = [sys.executable, "-m", *launch.split(), "--main_process_port", "0", "--num_processes", "2"]
+    subprocess.run([*launch, str(script), str(tmp_path), "none"], env=ONE_THREAD, check=True, timeout=120)
+    subprocess.run([sys.executable, str(script), str(tmp_path), "none"], env=ONE_THREAD, check=True, timeout=120)
+    first, second, alone = (torch.load(tmp_path / f"{n}.pt") for n in ("2-0", "2-1", "1-0"))
+    assert same(first, second)
+    for net in ("g", "d"):
+        for name, value in alone[net].items():
+            torch.testing.assert_close(first[net][name], value, rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def test_twenty_steps_say_what_a_run_will_take(accelerator, pictures):
+    training = Training(TrainRequest(**TINY), pictures, accelerator)
+    budget = worker.measure(training)
+    assert budget["steps"] == 20
+    assert budget["seconds"] == pytest.approx(budget["seconds_per_step"] * 20)
+    assert budget["seconds_per_thousand"] == pytest.approx(budget["seconds_per_step"] / 8 * 1000)
+    g, d = build(training.request, torch.Generator())
+    assert budget["parameters"] == sum(p.numel() for net in (g, d) for p in net.parameters())

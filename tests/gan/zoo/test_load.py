@@ -1,0 +1,413 @@
+"""The universal loader: layouts that exist on the Hub, built with random weights, must come out as the same network."""
+
+import io
+import json
+import os
+import pickle
+import time
+import zipfile
+
+import pytest
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from core.errors import UserError
+from core.gan.networks import Generator
+from core.gan.zoo import load, pickles, recognise
+from core.hub import client, weights
+
+
+def up(before, after, kernel, stride, padding, bias=False):
+    return nn.ConvTranspose2d(before, after, kernel, stride, padding, bias=bias)
+
+
+def named(**modules):
+    net = nn.Module()
+    for name, module in modules.items():
+        setattr(net, name, module)
+    return net
+
+
+class Cryptopunks(nn.Module):
+    """nateraw/cryptopunks-gan, narrower."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = nn.Sequential(
+            up(10, 16, 3, 1, 0), nn.BatchNorm2d(16), nn.ReLU(True),
+            up(16, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(True),
+            up(8, 6, 4, 2, 0), nn.BatchNorm2d(6), nn.ReLU(True), up(6, 4, 4, 2, 1), nn.Tanh(),
+        )  # fmt: skip
+
+    def forward(self, z):
+        return self.network(z[:, :, None, None])
+
+
+class Tutorial(nn.Module):
+    """huggan/dcgan-mnist: the PyTorch tutorial's DCGAN-64."""
+
+    def __init__(self, channels=1):
+        super().__init__()
+        widths, layers = [10, 32, 16, 8, 4], []
+        for i in range(4):
+            layers += [up(widths[i], widths[i + 1], 4, 2 if i else 1, 1 if i else 0), nn.BatchNorm2d(widths[i + 1])]
+            layers += [nn.ReLU(True)]
+        self.model = nn.Sequential(*layers, up(4, channels, 4, 2, 1), nn.Tanh())
+
+    def forward(self, z):
+        return self.model(z[:, :, None, None])
+
+
+class PreActivated(nn.Module):
+    """xyfJASON/GANs-Implementations: norm and activation come first in each block."""
+
+    def __init__(self):
+        super().__init__()
+        self.first_conv = up(12, 32, 4, 1, 0, bias=True)
+        block = lambda a, b: nn.Sequential(nn.BatchNorm2d(a), nn.ReLU(), up(a, b, 4, 2, 1, bias=True))  # noqa: E731
+        self.layers = nn.ModuleList([block(32, 16), block(16, 8)])
+        self.last_conv = block(8, 3)
+
+    def forward(self, z):
+        x = self.first_conv(z[:, :, None, None])
+        for layer in self.layers:
+            x = layer(x)
+        return self.last_conv(x).tanh()
+
+
+class StudioGan(nn.Module):
+    """PyTorch-StudioGAN's CIFAR10-DCGAN: linear, blocks, a convolution at the end."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear0 = nn.Linear(16, 32 * 16)
+        block = lambda a, b: nn.ModuleList([named(deconv0=up(a, b, 4, 2, 1, bias=True), bn0=nn.BatchNorm2d(b))])  # noqa: E731
+        self.blocks = nn.ModuleList([block(32, 16), block(16, 8), block(8, 4)])
+        self.conv4 = nn.Conv2d(4, 3, 3, 1, 1)
+
+    def forward(self, z):
+        x = self.linear0(z).view(-1, 32, 4, 4)
+        for (block,) in self.blocks:
+            x = block.bn0(block.deconv0(x)).relu()
+        return self.conv4(x).tanh()
+
+
+class Lesson(nn.Module):
+    """AI-For-Beginners, lesson 17: fully connected, MNIST."""
+
+    def __init__(self):
+        super().__init__()
+        layers = []
+        for a, b in ((10, 16), (16, 32), (32, 64)):
+            layers += [nn.Linear(a, b), nn.BatchNorm1d(b), nn.LeakyReLU(0.2)]
+        self.model = nn.Sequential(*layers, nn.Linear(64, 28 * 28), nn.Tanh())
+
+    def forward(self, z):
+        return self.model(z).view(-1, 1, 28, 28)
+
+
+LAYOUTS = {
+    "cryptopunks": (Cryptopunks, (4, 24)), "tutorial": (Tutorial, (1, 64)), "pre-activated": (PreActivated, (3, 32)),
+    "studiogan": (StudioGan, (3, 32)), "lesson": (Lesson, (1, 28)),
+}  # fmt: skip
+
+
+def lively(net: nn.Module) -> nn.Module:
+    """Random weights large enough, and batch norm with statistics, so that a wrong layer changes the picture."""
+    randomness = torch.Generator().manual_seed(3)
+    for name, value in net.state_dict().items():
+        if value.is_floating_point():
+            value.copy_(torch.randn(value.shape, generator=randomness) * 0.3 + ("running_var" in name) * 2)
+            if "running_var" in name:
+                value.abs_().add_(0.1)
+    return net.eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("order", ["as saved", "sorted by name", "data parallel"])
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_layout_is_understood_and_its_pictures_are_the_same(name, order):
+    build, (channels, size) = LAYOUTS[name]
+    net = lively(build())
+    state = net.state_dict()
+    if order == "sorted by name":
+        state = dict(sorted(state.items()))
+    if order == "data parallel":
+        state = {f"module.{key}": value for key, value in state.items()}
+    found, said = recognise.infer(state)
+    latents = torch.randn(3, found.config["latent"])
+    assert (found.config["channels"], found.config["size"]) == (channels, size)
+    assert f"{size} x {size} px" in said
+    torch.testing.assert_close(found(latents), net(latents), rtol=0, atol=0)
+    again = recognise.Inferred.from_config(json.loads(json.dumps(found.config)))
+    again.load_state_dict(found.state_dict())
+    torch.testing.assert_close(again.eval()(latents), net(latents), rtol=0, atol=0)
+
+
+def test_the_size_beside_the_file_settles_the_strides():
+    net = nn.Sequential(up(8, 12, 3, 1, 0), nn.ReLU(), up(12, 6, 4, 2, 1), nn.ReLU(), up(6, 3, 4, 2, 0), nn.Tanh())
+    found, _ = recognise.infer(lively(net).state_dict(), size=14)
+    latents = torch.randn(2, 8)
+    torch.testing.assert_close(found(latents), net(latents[:, :, None, None]), rtol=0, atol=0)
+    with pytest.raises(UserError, match="cannot make pictures of 15 px"):
+        recognise.infer(net.state_dict(), size=15)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"label_emb.weight": torch.zeros(10, 8), **Cryptopunks().state_dict()}, "label_emb.weight"),
+        ({"0.weight_orig": torch.zeros(4, 4)}, "weight_orig"),
+        ({"a.weight": torch.zeros(8, 5, 4, 4), "b.weight": torch.zeros(7, 3, 4, 4)}, "do not fit together"),
+        ({"a.weight": torch.zeros(8, 5, 4, 4)}, "1 layers"),
+        ({**Cryptopunks().state_dict(), "norm.weight": torch.zeros(9)}, "'norm'"),
+        ({k: v.to(torch.int8) for k, v in Cryptopunks().state_dict().items()}, "no plain numbers"),
+        ({f"l{i}.weight": torch.zeros(64, 64, 4, 4) for i in range(12)}, "do not fit together"),
+    ],
+)
+def test_what_is_not_understood_is_named(state, words):
+    with pytest.raises(UserError, match=words):
+        recognise.infer(state)
+
+
+# ---------------------------------------------------------------- files
+
+
+def saved(thing, **how) -> bytes:
+    file = io.BytesIO()
+    torch.save(thing, file, **how)
+    return file.getvalue()
+
+
+def read(data: bytes, tmp_path):
+    (tmp_path / "net.pth").write_bytes(data)
+    return pickles.dictionaries(pickles.read(tmp_path / "net.pth", "net.pth"), "net.pth")
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before 2020"])
+def test_a_file_of_tensors_is_read(tmp_path, zipped):
+    net = Cryptopunks()
+    whole = {
+        "G": net.state_dict(),
+        "D": {"x": torch.zeros(2)},
+        "epoch": 3,
+        "loss": 0.5,
+        "w": nn.Parameter(torch.ones(2)),
+    }
+    found = read(saved(whole, _use_new_zipfile_serialization=zipped), tmp_path)
+    assert list(found) == ["", "G", "D"]
+    torch.testing.assert_close(found["G"], dict(net.state_dict()))
+
+
+class Harm:
+    def __reduce__(self):
+        return os.system, ("touch harmed",)
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before 2020"])
+@pytest.mark.parametrize(
+    ("thing", "words"),
+    [
+        ({"G": Harm()}, r"wants to call (posix|nt)\.system"),
+        (Cryptopunks(), "wants to call .*Cryptopunks"),
+        ({"x": bytearray(9)}, r"wants to call .*bytearray"),
+        ([torch.zeros(2)], "holds a list"),
+        ({"x": torch.zeros(1).expand(10**9)}, "claims to be larger"),
+    ],
+)
+def test_a_pickle_that_wants_more_than_tensors_is_refused_by_name(tmp_path, monkeypatch, thing, words, zipped):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=words):
+        read(saved(thing, _use_new_zipfile_serialization=zipped), tmp_path)
+    assert not (tmp_path / "harmed").exists()
+
+
+def test_newer_kinds_of_calls_are_refused_too(tmp_path):
+    with pytest.raises(UserError, match="in a way weights never need"):
+        read(saved({"G": Harm()}, pickle_protocol=4), tmp_path)
+
+
+def test_bombs_and_broken_files_are_refused_in_words(tmp_path):
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({}, 2))
+        archive.writestr("archive/data/0", bytes(50_000_000))
+    other = io.BytesIO()
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    good = saved(Cryptopunks().state_dict())
+    for data, words in (
+        (bomb.getvalue(), "would unpack to 50 MB"), (other.getvalue(), "not a file of weights"),
+        (good[: len(good) // 2], "net.pth"), (b"", "net.pth"), (b"<html>log in</html>", "net.pth"),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=words):
+            read(data, tmp_path)
+
+
+def test_dictionaries_within_themselves_end(tmp_path):
+    inner = {"t": torch.zeros(1)}
+    for _ in range(6):
+        inner = {f"k{i}": inner for i in range(100)}
+    inner["self"] = inner
+    assert len(pickles.dictionaries(inner, "x")) <= 1
+
+
+# ---------------------------------------------------------------- from the Hub
+
+
+def test_any_repository_is_fetched_once_understood_and_sampled(local_hub):
+    net = lively(Cryptopunks())
+    commit = local_hub.add("someone/punks", {"generator.pth": saved(net.state_dict()), "discriminator.pth": b"x" * 99})
+    seen = []
+    ref = load.fetch("someone/punks", lambda done, total: seen.append((done, total)))
+    assert ref == f"hub:someone/punks@{commit}:generator.pth"
+    assert seen[-1][0] == seen[-1][1] > 1000
+    local_hub.close()  # from here on the Hub is gone
+    loaded = load.open_generator(ref)
+    assert loaded.said == (
+        "10 latent numbers, 4 up-convolutions (16, 8, 6 wide, no biases), batch norm: 24 x 24 px, colour with "
+        "transparency. The file does not tell, so assumed: strides 1, 2, 2, 2; ReLU, tanh."
+    )
+    latents = torch.randn(3, 10)
+    torch.testing.assert_close(loaded.network(latents), net(latents), rtol=0, atol=0)
+    assert [c.ref for c in load.catalogue.fetched()] == [ref]
+    kept = [item.path for item in weights.cache_entries()]
+    assert [path.suffix for path in kept] == [".safetensors"]  # no pickle stays
+
+
+def test_a_registered_generator_is_fetched_by_name(local_hub):
+    entry = weights.entry("cryptopunks")
+    local_hub.add(entry.repo, {entry.file: saved(lively(Cryptopunks()).state_dict())}, revision=entry.revision)
+    assert load.fetch("cryptopunks") == "cryptopunks"
+    assert weights.cached("cryptopunks")
+    assert load.open_generator("cryptopunks").title == "CryptoPunks"
+
+
+def test_a_checkpoint_of_many_parts_gives_its_averaged_generator(local_hub):
+    g, ema = lively(PreActivated()), lively(PreActivated())
+    for value in ema.parameters():
+        value.mul_(1.2)
+    parts = {"D": Tutorial().state_dict(), "G": g.state_dict(), "G_ema": ema.state_dict(), "step": 4}
+    local_hub.add("x/y", {"ckpt/model.pt": saved(parts)})
+    z = torch.randn(2, 12)
+    torch.testing.assert_close(load.open_generator(load.fetch("x/y")).network(z), ema(z), rtol=0, atol=0)
+
+
+def test_safetensors_and_a_configuration_with_the_size(local_hub):
+    net = lively(
+        nn.Sequential(up(8, 12, 3, 1, 0), nn.ReLU(), up(12, 6, 4, 2, 1), nn.ReLU(), up(6, 3, 4, 2, 0), nn.Tanh())
+    )
+    files = {"model.safetensors": save(net.state_dict()), "config.json": json.dumps({"image_size": 14}).encode()}
+    local_hub.add("x/y", files)
+    assert load.open_generator(load.fetch("https://huggingface.co/x/y")).config["size"] == 14
+
+
+def test_our_own_layout_is_read_with_its_configuration(local_hub):
+    net = lively(Generator(method="connected", size=16, channels=1, latent=5, width=4))
+    files = {"model.safetensors": save(net.state_dict()), "config.json": json.dumps(net.config).encode()}
+    local_hub.add("x/y", files)
+    z = torch.randn(2, 5)
+    torch.testing.assert_close(load.open_generator(load.fetch("x/y")).network(z), net(z), rtol=0, atol=0)
+    files["config.json"] = json.dumps({**net.config, "width": 8}).encode()
+    local_hub.add("x/z", files)
+    with pytest.raises(UserError, match=r"do not fit its config\.json"):
+        load.fetch("x/z")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"model.h5": b"x", "README.md": b"y"}, "no file of weights that Ganvas reads .*model.h5"),
+        ({}, "it has nothing"),
+        ({"generator.pth": saved({"G": Harm()})}, "wants to call"),
+        ({"generator.pth": saved({"x": torch.zeros(3)})}, "cannot be used"),
+        ({"model.safetensors": (2**60).to_bytes(8, "little") + b"{}" * 50}, "is not a sound safetensors file"),
+        ({"generator.pth": saved({k: v * 0 for k, v in Cryptopunks().state_dict().items()})}, "makes no pictures"),
+        ({"generator.pth": saved({k: v / 0 for k, v in Cryptopunks().state_dict().items()})}, "makes no pictures"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_said_plainly_and_not_kept(local_hub, files, words):
+    local_hub.add("x/y", files)
+    with pytest.raises(UserError, match=words):
+        load.fetch("x/y")
+    assert weights.cache_entries() == []
+
+
+def test_a_huge_repository_is_refused_before_anything_is_read(local_hub):
+    local_hub.add("x/y", {"generator.pth": b"x"})
+    local_hub.fail("x/y", "generator.pth", "huge", size=20e9)
+    with pytest.raises(UserError, match=r"20(\.0)? GB; Ganvas fetches at most"):
+        load.fetch("x/y")
+    assert not local_hub.reads()
+
+
+BAD_HEADER = (40).to_bytes(8, "little") + b'{"a":{"dtype":"F32","shape":[9],"data_of' + b"0" * 40
+
+
+@pytest.mark.parametrize(
+    ("what", "fault", "words"),
+    [
+        ("x/none", None, "shows no repository"),
+        ("x/gated", None, "is gated"),
+        ("x/private", None, "set HF_TOKEN if it is private"),
+        ("x/y:other.pth", None, r"has no file other\.pth"),
+        ("x/y@0123456789012345678901234567890123456789:generator.pth", None, "has no revision"),
+        ("x/header", None, "is not a sound safetensors file"),
+        ("x/bomb", None, r"wants to call (posix|nt)\.system"),
+        ("x/y", ("status", {"status": 429}), "fewer requests"),
+        ("x/y", ("status", {"status": 500}), "fault of its own"),
+        ("x/y", ("hang", {"seconds": 9}), "stopped answering"),
+        ("x/y", ("hang", {"seconds": 9}, ""), "stopped answering about x/y"),
+        ("x/y", ("hang", {"seconds": 9}, "config.json"), "stopped answering about config.json"),
+        ("x/y", ("status", {"status": 500}, ""), "fault of its own"),
+        ("x/y", ("stall", {"after": 500, "seconds": 9}), "stopped answering"),
+        ("x/y", ("cut", {"after": 500, "times": 9}), "broke off"),
+        ("x/y", ("length", {"by": 7}), "two lengths"),
+        ("x/y", ("flip", {}), "arrived damaged"),
+        ("x/y", ("huge", {"size": 20e9}), "at most"),
+        ("x/y", ("login page", {}), "does not answer like the Hub"),
+        ("x/y", "refused", "could not be reached"),
+        ("x/y", "disk", "no room"),
+    ],
+)  # fmt: skip
+def test_every_fault_is_one_sentence_soon_and_leaves_what_was_there(local_hub, monkeypatch, what, fault, words):
+    monkeypatch.setattr(client, "SILENCE_SECONDS", 0.4)
+    before = load.fetch(f"x/old@{local_hub.add('x/old', {'generator.pth': saved(lively(Cryptopunks()).state_dict())})}")
+    local_hub.add("x/y", {"generator.pth": saved(lively(Tutorial()).state_dict()), "config.json": b"{}"})
+    local_hub.add("x/gated", {"g.pth": b"x"}, gated=True)
+    local_hub.add("x/private", {"g.pth": b"x"}, private=True)
+    local_hub.add("x/header", {"model.safetensors": BAD_HEADER})
+    local_hub.add("x/bomb", {"generator.pth": saved({"G": Harm()})})
+    if isinstance(fault, tuple):
+        kind, how, *where = fault
+        local_hub.fail("x/y", *where or ["generator.pth"], kind, **how)
+    elif fault == "refused":
+        monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    elif fault == "disk":
+        full = weights.shutil.disk_usage("/")._replace(free=10)
+        monkeypatch.setattr(weights.shutil, "disk_usage", lambda _: full)
+    kept = [(item.name, item.path.read_bytes()) for item in weights.cache_entries()]
+    began = time.monotonic()
+    with pytest.raises(UserError, match=words) as refusal:
+        load.fetch(what)
+    assert time.monotonic() - began < 6
+    assert "\n" not in str(refusal.value)
+    assert [(item.name, item.path.read_bytes()) for item in weights.cache_entries()] == kept
+    assert load.open_generator(before).config["size"] == 24
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a/b", "hub:a/b"), ("hub:a/b@main", "hub:a/b@main"), (" https://huggingface.co/a/b/ ", "hub:a/b"),
+        ("https://huggingface.co/a/b/blob/main/x/g.pth", "hub:a/b@main:x/g.pth"), ("a/b:g=1.pth", "hub:a/b:g=1.pth"),
+    ],
+)  # fmt: skip
+def test_what_people_type_is_understood(text, expected):
+    assert str(load.catalogue.hub_ref(text)) == expected
+
+
+@pytest.mark.parametrize("text", ["", "a", "a/b/c", "../b", "a/b:../../c", "a b/c", "/etc/passwd"])
+def test_what_is_no_repository_is_refused(text):
+    with pytest.raises(UserError, match="owner/name"):
+        load.catalogue.hub_ref(text)

@@ -1,0 +1,220 @@
+"""The whole studio, in a real browser and through the API: two files in, a painting out."""
+
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from PIL import Image
+from playwright.sync_api import expect
+
+from core.pictures import images
+from core.settings import StyleRequest
+from core.style.optimise.paint import paint
+from support.chromium import upload_pictures
+from support.pictures import scene, texture
+from support.studio import ROOT, serving
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("studio")) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page.set_default_timeout(30_000)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def files(tmp_path):
+    scene(320, 240).save(tmp_path / "photo.jpg", quality=95)
+    texture(200, 200).save(tmp_path / "painting.png")
+    return tmp_path
+
+
+def setting(page, label: str):
+    return page.get_by_label(f"number input for {label}", exact=False)
+
+
+def set_size(page, size: int, steps: int) -> None:
+    setting(page, "Size").fill(str(size))
+    setting(page, "Steps").fill(str(steps))
+    setting(page, "Steps").press("Tab")
+
+
+def paint_in_browser(page) -> None:
+    page.get_by_role("button", name="Paint", exact=True).click()
+
+
+def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page, files):
+    page.goto(f"{studio}/style/")
+    upload_pictures(page, files)
+    expect(page.get_by_text("on this machine")).to_be_visible(timeout=60_000)  # told before it starts
+
+    # One painting is watched and stopped.
+    page.get_by_text("More settings").click()
+    set_size(page, 512, 200)
+    paint_in_browser(page)
+    expect(page.locator("#preview img")).to_be_visible(timeout=60_000)
+    previews = set()
+    until = time.monotonic() + 60
+    while len(previews) < 4 and time.monotonic() < until:  # the photo itself, then at least three of the painting
+        previews.add(page.locator("#preview img").get_attribute("src"))
+        page.wait_for_timeout(100)
+    assert len(previews) >= 4
+    expect(page.locator(".curves polyline").first).to_be_attached()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    pressed = time.monotonic()
+    expect(page.get_by_text("Stopped")).to_be_visible()
+    assert time.monotonic() - pressed < 3  # a second here, and patience for a busy test machine
+    expect(page.locator("#compare img").first).to_be_visible()  # the picture so far is kept
+
+    # Another is finished, downloaded, and its settings are restored from the file.
+    setting(page, "Stroke size").fill("0.5")
+    set_size(page, 96, 7)
+    paint_in_browser(page)
+    expect(page.get_by_text("Painted in")).to_be_visible(timeout=60_000)
+    with page.expect_download() as download:
+        page.get_by_text("Download PNG").click()
+    download.value.save_as(files / "painted.png")
+    recipe = images.read_recipe(files / "painted.png")
+    assert (recipe["size"], recipe["steps"], recipe["stroke_size"]) == (96, 7, 0.5)
+    pictures = [images.open_picture(files / name) for name in ("photo.jpg", "painting.png")]
+    *_, same = paint(StyleRequest.from_recipe(recipe), pictures[0], pictures[1:])
+    with Image.open(files / "painted.png") as got:
+        np.testing.assert_array_equal(np.asarray(got), np.asarray(same.images[0]))
+    with page.expect_download() as download:
+        page.get_by_text("Download time-lapse").click()
+    download.value.save_as(files / "time-lapse.webp")
+    with Image.open(files / "time-lapse.webp") as film:
+        assert film.n_frames >= 2
+
+    page.reload()
+    page.get_by_text("More settings").click()
+    expect(setting(page, "Steps")).not_to_have_value("7")
+    page.locator("#restore input[type=file]").set_input_files(files / "painted.png")
+    expect(setting(page, "Steps")).to_have_value("7")
+    expect(setting(page, "Stroke size")).to_have_value("0.5")
+
+
+def test_a_file_that_is_no_picture_is_named_where_it_was_dropped(studio, page, files):
+    page.goto(f"{studio}/style/")
+    upload_pictures(page, files)
+    (files / "notes.jpg").write_text("not a picture at all")
+    page.locator("#photo").get_by_label("Remove Image").click()
+    page.locator("#photo input[type=file]").set_input_files(files / "notes.jpg")
+    expect(page.locator(".notice")).to_contain_text("notes.jpg")
+    expect(page.locator("#photo input[type=file]")).to_be_attached()  # ready for another
+
+
+def test_strength_is_set_without_painting_again(studio, page, files):
+    page.goto(f"{studio}/style/")
+    upload_pictures(page, files)
+    page.get_by_text("More settings").click()
+    set_size(page, 96, 7)
+    paint_in_browser(page)
+    expect(page.get_by_text("Painted in")).to_be_visible(timeout=60_000)
+    before = page.locator("#compare img").nth(1).get_attribute("src")
+    page.get_by_label("Keep the photo's colours").check()
+    expect(page.locator("#compare img").nth(1)).not_to_have_attribute("src", before)
+
+
+def test_a_file_that_is_no_picture_is_refused_in_words_and_nothing_is_lost(studio, page, files):
+    (files / "photo-of-a-cat.jpg").write_text("this is not a cat")
+    page.goto(f"{studio}/style/")
+    upload_pictures(page, files)
+    page.locator("#photo").get_by_label("Remove Image").click()
+    page.locator("#photo input[type=file]").set_input_files(files / "photo-of-a-cat.jpg")
+    expect(page.get_by_text("is text, not a picture").first).to_be_visible()
+    expect(page.locator("#styles img").first).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_style_page_lives_in_the_studio_with_one_scroll_bar(studio, browser, width):
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.goto(f"{studio}/paint")
+    frame = page.frame_locator("iframe[src*='/style/']")
+    expect(frame.get_by_role("button", name="Paint", exact=True)).to_be_visible(timeout=30_000)
+    height = page.locator("iframe[src*='/style/']").evaluate(
+        "f => [f.clientHeight, f.contentDocument.body.scrollHeight]"
+    )
+    assert height[0] >= height[1] - 60
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+def test_the_api_samples_a_generator(studio):
+    answer = Client(f"{studio}/style/", verbose=False).predict(seed=3, count=2, api_name="/sample")
+    assert answer["recipe"]["seed"] == 3
+    assert len(answer["pictures"]) == 2
+
+
+def test_the_front_page_leads_to_the_style_page(studio, page):
+    page.goto(studio)
+    expect(page.get_by_role("heading", name="Ganvas")).to_be_visible(timeout=30_000)
+    page.get_by_role("link", name="Style").first.click()
+    expect(page.frame_locator("iframe").get_by_text("Paint a photo")).to_be_visible(timeout=30_000)
+
+
+def test_the_api_paints_the_same_picture_and_sends_previews(studio, files):
+    client = Client(f"{studio}/style/", verbose=False)
+    style = [{"image": handle_file(files / "painting.png"), "caption": None}]
+    job = client.submit(
+        photo=handle_file(files / "photo.jpg"), styles=style, size=128, steps=20, seed=3, api_name="/paint"
+    )
+    path, ended = job.result(timeout=120)
+    assert any(update[0] for update in job.outputs()[:-1])  # previews on the way
+    assert ended["recipe"]["seed"] == 3
+    photo, painting = images.open_picture(files / "photo.jpg"), images.open_picture(files / "painting.png")
+    *_, result = paint(StyleRequest(size=128, steps=20, seed=3), photo, [painting])
+    with Image.open(path) as got:
+        np.testing.assert_array_equal(np.asarray(got.convert("RGB")), np.asarray(result.images[0]))
+
+
+def test_visitors_wait_in_turn_and_are_told_their_place(studio, files):
+    painting = {"photo": handle_file(files / "photo.jpg"), "size": 128, "api_name": "/paint",
+                "styles": [{"image": handle_file(files / "painting.png"), "caption": None}]}  # fmt: skip
+    first, second = (Client(f"{studio}/style/", verbose=False) for _ in range(2))
+    one = first.submit(**painting, steps=150)
+    while not any(update[1]["state"] == "running" for update in one.outputs()):
+        time.sleep(0.1)
+    two = second.submit(**painting, steps=1)
+    assert two.result(timeout=120)[1]["state"] == "done"
+    assert one.result(timeout=30)[1]["state"] == "done"
+    assert "Waiting: 1 painting before yours." in {update[1].get("words") for update in two.outputs()}
+
+
+def test_the_api_explains_its_parameters(studio):
+    described = Client(f"{studio}/style/", verbose=False).view_api(return_format="dict")["named_endpoints"]
+    assert set(described) == {"/paint", "/sample"}
+    names = [parameter["parameter_name"] for parameter in described["/paint"]["parameters"]]
+    assert names[:4] == ["photo", "styles", "style_weights", "size"]
+    assert "The longer side" in described["/paint"]["description"]
+
+
+def test_a_taken_port_is_said_plainly(studio):
+    port = studio.rsplit(":", 1)[1]
+    done = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, "PORT": port},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert f"Port {port} cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_style_app_runs_alone(tmp_path):
+    with serving(tmp_path, script="style_app.py", ready="/config") as address:
+        assert "/paint" in Client(address, verbose=False).view_api(return_format="dict")["named_endpoints"]

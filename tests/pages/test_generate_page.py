@@ -1,0 +1,430 @@
+"""The Generate and Models pages: driven by AppTest piece by piece, and once in a browser from end to end."""
+
+import base64
+import io
+import zipfile
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+from streamlit.testing.v1 import AppTest
+
+from core.errors import UserError
+from core.gan import checkpoint, points, sample
+from core.gan.networks import Discriminator, Generator, build
+from core.gan.zoo import catalogue, model_folder
+from core.hub import weights
+from core.pictures import images
+from core.runs import lifecycle
+from core.settings import SampleRequest, TrainRequest
+from core.visitors import policy, tray
+from gan.zoo.test_load import Cryptopunks, Tutorial, lively, saved
+from support.chromium import launched
+from support.studio import serving
+from ui.generate import files
+
+STUDIO = Path(__file__).parents[2] / "pages" / "studio.py"
+
+
+def opened(page: str) -> AppTest:
+    return AppTest.from_file(str(STUDIO), default_timeout=60).run().switch_page(page).run()
+
+
+@pytest.fixture
+def page():
+    return opened("generate.py")
+
+
+def finished_run() -> lifecycle.Run:
+    """A run with a result, as the worker leaves it."""
+    request = TrainRequest(size=16, latent=8, width_g=4, steps=20)
+    made = lifecycle.create(request, {"kind": "drawn", "name": "portraits", "count": 100}, "My cats")
+    net = lively(Generator(method="dcgan", size=16, channels=3, latent=8, width=4))
+    with torch.no_grad():
+        shown = net(torch.from_numpy(points.latents(points.of_seed(0, 64), 8)))
+    about = {"name": "My cats", "steps_made": 20, "seconds": 1, "data": {"source": "x", "licence": "y", "count": 9}}
+    model_folder.save(net, made.path / "result", model_folder.to_pictures(shown), request.recipe(**about))
+    judge = Discriminator(method="dcgan", size=16, channels=3, width=4, norm="none")
+    model_folder.save_discriminator(judge, made.path / "result")
+    lifecycle.write_state(made, status=lifecycle.FINISHED, step=20)
+    return made
+
+
+def newest(page: AppTest) -> tuple[SampleRequest, object]:
+    return list(page.session_state["made"].items())[-1]
+
+
+# ---------------------------------------------------------------- generate
+
+
+@pytest.mark.parametrize("forged", [10**9, -1, float("nan"), float("inf")])
+def test_a_sliders_value_forged_on_the_socket_does_nothing(page, forged):
+    """What a program sends in place of a slider's value: neither the page nor what it calls believes it."""
+    page.session_state["kept"] = ["7:1", "7:2"]
+    page.session_state["selected"] = "7:1"
+    page.run()
+    page.toggle(key="way").set_value(True).run()
+    made = len(page.session_state["made"])
+    for label in ("Frames", "How different"):
+        (slider,) = [one for one in page.slider if one.label == label]
+        slider.set_value(forged)
+    page.run()
+    assert not page.exception
+    assert len(page.session_state["made"]) == made
+    for ask in (lambda: points.way(["7:1", "7:2"], forged), lambda: points.like("7:1", forged, 0.3)):
+        with pytest.raises(UserError, match="pictures are asked for"):
+            ask()
+    with pytest.raises(UserError, match="How different"):
+        points.like("7:1", 16, forged)
+
+
+def test_pictures_are_there_at_once_and_follow_the_settings(page):
+    assert not page.exception
+    assert not page.error
+    request, result = newest(page)
+    assert request == SampleRequest(next(iter(weights_bundled())))
+    assert len(result.images) == 36
+    page.number_input(key="seed").set_value(7).run()
+    page.slider(key="truncation").set_value(0.6).run()
+    page.toggle(key="sort").set_value(True).run()
+    request, result = newest(page)
+    assert (request.seed, request.truncation, request.sort) == (7, 0.6, True)
+    assert result.recipe["opinions"] == sorted(result.recipe["opinions"], reverse=True)
+    assert not page.exception
+
+
+def weights_bundled() -> list[str]:
+    return [name for name, entry in weights.registry().items() if entry.kind == "generator" and not entry.repo]
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    next(button for button in page.button if button.label == label).click()
+    return page.run()
+
+
+def test_one_picture_is_kept_varied_and_sent_to_style(page):
+    page.session_state["selected"] = "0:3"
+    press(page.run(), "Keep")
+    assert page.session_state["kept"] == ["0:3"]
+    press(page, "More like this")
+    assert page.session_state["start"] == points.like("0:3", 36, 0.35)
+    press(page, "Back to the seed")
+    assert page.session_state["start"] == ()
+    press(page, "Do not keep")
+    assert page.session_state["kept"] == []
+    before = set(tray._pictures)
+    press(page, "Send to Style")
+    (name,) = set(tray._pictures) - before
+    assert tray.take(name).size == (512, 512)
+    assert tray.take("no such name") is None
+
+
+def test_ways_and_sums_of_kept_pictures(page):
+    page.session_state["kept"] = ["0:1", "0:2", "0:5"]
+    page.run()
+    page.toggle(key="way").set_value(True)
+    page.toggle(key="sum").set_value(True)
+    page.run()
+    assert not page.exception
+    requests = list(page.session_state["made"])
+    assert any(len(request.points) == 60 for request in requests)
+    assert any(request.points == ("0:1", "0:2", "0:5", "0:1-0:2+0:5") for request in requests)
+
+
+def test_the_tray_keeps_only_the_newest():
+    names = [tray.put(Image.new("RGB", (2, 2))) for _ in range(policy.PRIVATE.tray + 3)]
+    assert tray.take(names[0]) is None
+    assert tray.take(names[-1]) is not None
+
+
+def test_downloads_are_what_they_say(page):
+    _, result = newest(page)
+    with zipfile.ZipFile(io.BytesIO(files.zipped(result))) as archive:
+        names = archive.namelist()
+        assert len(names) == 36
+        recipe = images.read_recipe(archive.read(names[5]))
+    assert recipe["points"] == ["0:5"]
+    assert images.read_recipe(files.one(result, 5)) == recipe
+    assert len(images.read_recipe(files.sheet(result))["points"]) == 36
+    for kind in ("webp", "gif"):
+        assert Image.open(io.BytesIO(files.animated(result, kind))).n_frames > 30
+    with av.open(io.BytesIO(files.animated(result, "mp4"))) as film:
+        assert film.streams.video[0].frames == 36
+
+
+def test_a_picture_made_here_brings_its_settings_back(page):
+    *_, (request, result) = list(page.session_state["made"].items())
+    recipe = {**request.recipe(points=["4:9"]), "truncation": 0.5, "seed": 4}
+    page.file_uploader[0].upload("kept.png", files.png(result.images[0], recipe), "image/png").run()
+    assert not page.exception
+    again, made = newest(page)
+    assert (again.truncation, again.seed) == (0.5, 4)
+    assert page.session_state["selected"] == "4:9"
+    assert page.session_state["start"] == ("4:9",)
+    page.file_uploader[0].upload("photo.png", files.png(made.images[0]), "image/png").run()
+    assert any("only recipes for 'sample'" in toast.value for toast in page.toast)
+
+
+def test_ones_own_runs_can_be_chosen():
+    run = finished_run()
+    page = opened("generate.py")
+    page.selectbox(key="generator").set_value("run:my-cats").run()
+    assert not page.error
+    assert newest(page)[0] == SampleRequest("run:my-cats")
+    assert not page.toggle(key="sort").disabled
+    page.toggle(key="sort").set_value(True).run()
+    assert newest(page)[1].recipe["opinions"]
+    (run.result / "discriminator.safetensors").unlink()
+    page.run()
+    assert page.toggle(key="sort").disabled
+    assert not page.error
+
+
+def test_a_picture_from_a_checkpoint_comes_back_from_it(page):
+    run = finished_run()
+    _, result = newest(page)
+    recipe = SampleRequest("run:my-cats@7", points=("3:1",)).recipe()
+    file = files.png(result.images[0], recipe)
+    page.file_uploader[0].upload("then.png", file, "image/png").run()
+    assert any("checkpoint is gone" in toast.value for toast in page.toast)
+    g, d = build(run.request, torch.Generator())
+    state = {"steps": 7, "g": g.state_dict(), "d": d.state_dict(), "average": lively(g).state_dict()}
+    checkpoint.save(run, state, 1.0)
+    page.file_uploader[0].upload("again.png", file, "image/png").run()
+    assert not page.error
+    assert newest(page)[0].generator == "run:my-cats@7"
+
+
+def test_the_shipped_pictures_are_those_of_the_engine():
+    for name in weights_bundled():
+        request = SampleRequest(name, count=10)
+        *_, made = sample.sample(request)
+        shown = catalogue.shipped(request)
+        assert shown.recipe == made.recipe
+        for one, other in zip(shown.images, made.images, strict=True):
+            # Another kind of processor may add in another order.
+            assert np.abs(np.asarray(one, int) - np.asarray(other, int)).max() <= 1
+    for request in (SampleRequest("portraits", seed=1), SampleRequest("portraits", count=100), SampleRequest("run:x")):
+        assert catalogue.shipped(request) is None
+
+
+def test_a_registered_generator_is_offered_and_fetched(local_hub):
+    entry = weights.entry("cryptopunks")
+    local_hub.add(entry.repo, {entry.file: saved(lively(Cryptopunks()).state_dict())}, revision=entry.revision)
+    page = opened("generate.py")
+    page.selectbox(key="generator").set_value("cryptopunks").run()
+    assert any("licence: not stated" in caption.value for caption in page.caption)
+    press(page, "Fetch it")
+    assert not page.error
+    assert newest(page)[0].generator == "cryptopunks"
+    assert any("24 x 24 px" in caption.value for caption in page.caption)
+
+
+def asked_for(page: AppTest, repo: str) -> AppTest:
+    page.text_input(key="repository-generate").set_value(repo)
+    return press(page, "Show its files")
+
+
+def test_any_repository_or_why_not(local_hub, page):
+    local_hub.add("x/no-weights", {"README.md": b"hi"})
+    for typed, words in (
+        ("nobody/nothing", "shows no repository"),
+        ("what is this", "owner/name"),
+        ("x/no-weights", "no file of weights"),
+    ):
+        assert words in asked_for(page, typed).error[0].value
+        assert bool(page.dataframe) == (typed == "x/no-weights")
+    commit = local_hub.add("someone/punks", {"generator.pth": saved(lively(Cryptopunks()).state_dict())})
+    asked_for(page, "someone/punks")
+    assert not page.error
+    page.button(key="fetch-generate").click().run()
+    assert newest(page)[0].generator == f"hub:someone/punks@{commit}:generator.pth"
+    assert not page.error
+    assert any("24 x 24 px, colour with transparency" in caption.value for caption in page.caption)
+
+
+def test_of_several_files_one_is_chosen(local_hub, page):
+    nets = {"epoch-1/generator.pth": Cryptopunks(), "epoch-2/generator.pth": Tutorial()}
+    files = {path: saved(lively(net).state_dict()) for path, net in nets.items()}
+    commit = local_hub.add("x/several", {**files, "netD.pth": b"x" * 3000, "notes.txt": b"n"})
+    asked_for(page, "https://huggingface.co/x/several")
+    table = page.dataframe[0].value
+    assert list(table["File"]) == [*files, "netD.pth", "notes.txt"]
+    assert list(table["Generator"]) == ["will be read", "may be one", "", ""]
+    assert table["Size"][2:].to_list() == ["3 kB", "1 bytes"]
+    page.selectbox(key="file-generate-x/several").set_value("epoch-2/generator.pth").run()
+    assert page.dataframe[0].value["Generator"][1] == "will be read"
+    page.button(key="fetch-generate").click().run()
+    assert newest(page)[0].generator == f"hub:x/several@{commit}:epoch-2/generator.pth"
+
+
+# ---------------------------------------------------------------- models
+
+
+def test_what_failed_stays_beside_its_name_and_what_is_fetched_can_be_deleted(local_hub):
+    page = opened("models.py")
+    assert not page.exception
+    page.button(key="fetch-cryptopunks").click().run()
+    assert "shows no repository" in page.error[0].value
+    page.button(key="fetch-mnist-dcgan").click().run()
+    assert len(page.error) == 2
+    entry = weights.entry("cryptopunks")
+    local_hub.add(entry.repo, {entry.file: saved(lively(Cryptopunks()).state_dict())}, revision=entry.revision)
+    page.button(key="fetch-cryptopunks").click().run()
+    assert len(page.error) == 1
+    assert any("used just now" in markdown.value.replace("\\", "") for markdown in page.markdown)
+    page.button(key="delete-cryptopunks").click().run()
+    assert weights.cache_entries() == []
+    assert page.button(key="fetch-cryptopunks")
+
+
+def test_what_was_fetched_from_any_repository_is_listed_and_deleted(local_hub):
+    page = opened("models.py")
+    local_hub.add("x/an_odd_name", {"generator.pth": saved(lively(Cryptopunks()).state_dict())})
+    page.text_input(key="repository-models").set_value("x/an_odd_name")
+    press(page, "Show its files")
+    page.button(key="fetch-models").click().run()
+    assert newest(page)[0].generator.startswith("hub:x/an_odd_name@")
+    page = opened("models.py")
+    assert any(r"**x/an\_odd\_name**" in markdown.value for markdown in page.markdown)
+    (item,) = weights.cache_entries()
+    page.button(key=f"delete-{item.name}").click().run()
+    assert weights.cache_entries() == []
+
+
+def test_ones_own_generator_is_published(local_hub):
+    finished_run()
+    page = opened("models.py")
+    page.text_input(key="repo-my-cats").set_value("me/cats")
+    page.text_input(key="token-my-cats").set_value("hf_local")
+    page.button(key="publish-my-cats").click().run()
+    assert "licence of the training images" in page.error[0].value
+    page.selectbox(key="licence-my-cats").set_value("mit")
+    page.button(key="publish-my-cats").click().run()
+    assert not page.error
+    assert page.success[0].value == f"Published: {local_hub.url}/me/cats"
+    assert local_hub.repos["me/cats"].private
+
+
+# ---------------------------------------------------------------- from end to end
+
+
+@pytest.fixture
+def page_of(local_hub, tmp_path, monkeypatch):
+    """A fresh server with a finished run and the local Hub, and a browser's page."""
+    monkeypatch.setenv("GANVAS_HOME", str(tmp_path / "runs"))
+    monkeypatch.setenv("HF_TOKEN", local_hub.token)  # what is private can be pulled back
+    finished_run()
+    with serving(tmp_path) as address, sync_playwright() as playwright:
+        browser = launched(playwright)
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, base_url=address)
+        page.set_default_timeout(40_000)
+        expect.set_options(timeout=40_000)
+        yield page
+        expect.set_options(timeout=5_000)
+        browser.close()
+
+
+def grid_of(page):
+    """The first picture of the grid; its background holds them all."""
+    return page.locator(".st-key-grid .pictures button").first
+
+
+def sheet_of(page) -> str:
+    """The pictures of the grid, as they arrived in the browser."""
+    expect(grid_of(page)).to_be_visible()
+    return grid_of(page).evaluate("button => getComputedStyle(button).backgroundImage")
+
+
+def downloaded(page, name: str) -> bytes:
+    with page.expect_download() as download:
+        page.get_by_role("button", name=name, exact=True).click()
+    return Path(download.value.path()).read_bytes()
+
+
+def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, local_hub):
+    page = page_of
+    page.goto("/generate")
+    page.locator(".st-key-first .pictures button").first.wait_for()  # before the engine is awake; see bench/sample.py
+    pictures = page.locator(".pictures").first.locator("button")
+    expect(pictures).to_have_count(36)
+    page.get_by_label("Seed", exact=True).fill("5")
+    page.get_by_label("Seed", exact=True).press("Enter")
+    expect(page.get_by_label("Picture 5:0", exact=True)).to_be_visible()
+    bold = sheet_of(page)
+    page.get_by_role("slider", name="Truncation").press("ArrowLeft")
+    expect(page.get_by_text("0.95", exact=True)).to_be_visible()
+    expect(grid_of(page)).not_to_have_css("background-image", bold)
+    for index in (1, 2):
+        page.get_by_label(f"Picture 5:{index}", exact=True).first.click()
+        expect(page.get_by_alt_text(f"Picture 5:{index}", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Keep", exact=True).click()
+        expect(page.get_by_role("button", name="Do not keep")).to_be_visible()
+    recipe = images.read_recipe(downloaded(page, "Download PNG"))
+    assert (recipe["points"], recipe["truncation"]) == (["5:2"], 0.95)
+    page.get_by_text("Show the way").click()
+    expect(page.get_by_alt_text("The way, animated")).to_be_visible()
+    film = base64.b64encode(downloaded(page, "MP4")).decode()
+    seen = page.evaluate(
+        """film => new Promise((done, failed) => {
+            const video = document.createElement('video');
+            video.onloadeddata = () => done([video.videoWidth, video.duration]);
+            video.onerror = () => failed(video.error.message);
+            video.src = 'data:video/mp4;base64,' + film;
+        })""",
+        film,
+    )
+    assert seen == [256, 3]  # 60 frames at 20 a second
+
+    local_hub.add("someone/punks", {"generator.pth": saved(lively(Cryptopunks()).state_dict()), "notes.txt": b"n"})
+    local_hub.fail("someone/punks", "", "hang", seconds=1)  # a slow Hub: the page says what it waits for
+    local_hub.fail("someone/punks", "generator.pth", "hang", seconds=1)
+    page.get_by_role("button", name="More generators").click()
+    page.get_by_placeholder("owner/name").fill("someone/punks")
+    page.get_by_placeholder("owner/name").press("Enter")
+    expect(page.get_by_text("Asking the Hub; it gets 6 seconds to answer.")).to_be_visible()
+    page.get_by_role("button", name="and open").click()
+    expect(page.get_by_text("Asking the Hub; it gets 6 seconds to answer.")).to_be_visible()
+    expect(page.get_by_text("24 x 24 px, colour with transparency")).to_be_visible()
+    expect(pictures).to_have_count(36)
+
+    page.goto("/models")
+    page.locator(".st-key-open-run-my-cats button").click()
+    own = sheet_of(page)
+    page.goto("/models")
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_placeholder("your-name/my-cats").fill("me/cats")
+    page.get_by_label("Licence of the training images").click()
+    page.get_by_role("option", name="MIT").click()
+    page.get_by_label("Token that may write", exact=True).fill(local_hub.token)
+    page.get_by_role("button", name="Publish").last.click()
+    expect(page.get_by_text("Published:")).to_be_visible()
+
+    page.goto("/models")
+    page.get_by_placeholder("owner/name").fill("me/cats")
+    page.get_by_placeholder("owner/name").press("Enter")
+    page.get_by_role("button", name="and open").click()
+    expect(page.get_by_text("Made with Ganvas")).to_be_visible()
+    expect(pictures).to_have_count(36)
+    assert sheet_of(page) == own
+    page.get_by_text("Best first").click()  # its discriminator came along
+    expect(grid_of(page)).not_to_have_css("background-image", own)
+
+
+def test_a_picture_is_sent_to_style(page_of):
+    page = page_of
+    page.goto("/generate")
+    page.locator(".st-key-grid").get_by_label("Picture 0:3", exact=True).click()
+    expect(page.get_by_alt_text("Picture 0:3", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Send to Style").click()
+    page.wait_for_url("**/paint?photo=*")
+    style = page.locator("iframe[src*='/style/']").element_handle().content_frame()
+    style.wait_for_function("() => document.querySelector('#photo img')?.naturalWidth == 512")  # not the usual photo
+    address = style.evaluate("() => document.querySelector('#photo img').src")
+    *_, made = sample.sample(SampleRequest("portraits", points=("0:3",)))
+    arrived = images.open_picture(page.request.get(address).body())
+    assert arrived.tobytes() == images.enlarged(made.images[0], 512).tobytes()

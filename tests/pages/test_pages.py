@@ -1,0 +1,67 @@
+"""The Streamlit pages, driven by AppTest, and the pieces the style app is made of."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import style_app
+from ui.style import look
+
+STUDIO = Path(__file__).parents[2] / "pages" / "studio.py"
+
+
+@pytest.fixture
+def studio():
+    return AppTest.from_file(str(STUDIO), default_timeout=30).run()
+
+
+def test_the_front_page_opens_and_shows_pictures(studio):
+    assert not studio.exception
+    assert studio.title[0].value == "Ganvas"
+    assert len(studio.get("image")) >= 3
+
+
+def test_every_page_opens(studio):
+    for page in sorted(STUDIO.parent.glob("*.py")):
+        if page.name not in ("studio.py", "home.py"):
+            studio.switch_page(f"pages/{page.name}" if page.parent != STUDIO.parent else page.name).run()
+            assert not studio.exception, page.name
+
+
+# ---------------------------------------------------------------- what the style app shows
+
+
+def test_curves_draw_what_they_are_given():
+    points = [(n, {"style": 1 / n, "content": 0.1, "variation": 0.0}) for n in range(1, 20)]
+    drawn = look.curves(points)
+    assert drawn.count("<polyline") == 3
+    assert "Style 0.0526" in drawn
+    assert look.curves([]) == ""
+    assert look.curves(points[:1]) == ""
+
+
+def test_words_are_escaped():
+    assert "<b>" not in look.status("<b>bold</b>") + look.notice("<b>bold</b>.jpg is no picture")
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (42, "42 s"), (240, "4 min"), (9000, "2.5 h")])
+def test_durations_are_words(seconds, words):
+    assert look.duration(seconds) == words
+
+
+def test_every_setting_has_a_widget_with_its_bounds():
+    for name, about in style_app.SETTINGS.items():
+        widget = style_app._widget(about)
+        assert widget.value == about.default
+        assert widget.label.startswith(about.label)
+        if about.hi is not None and name != "seed":
+            assert (widget.minimum, widget.maximum) == (about.lo, about.hi)
+
+
+def test_every_example_can_be_opened():
+    for kind in ("photo", "painting"):
+        assert len(look.examples(kind)) >= 5
+        for path, title in look.examples(kind):
+            assert path.exists()
+            assert title

@@ -1,0 +1,246 @@
+"""The Train page: driven by AppTest for what it says, and in a real browser from a zip to a generator."""
+
+import io
+import json
+import os
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+from streamlit.testing.v1 import AppTest
+
+from core.gan.data import dicebear
+from core.runs import lifecycle
+from core.settings import TRAIN_PRESETS, TrainRequest, settings_of
+from support.chromium import CHROMIUM, launched
+from support.studio import serving
+from ui.train import look
+
+PAGES = Path(__file__).parents[2] / "pages"
+DRAWN = {"kind": "drawn", "name": "portraits", "count": 500}
+
+
+def opened(run: lifecycle.Run | None = None) -> AppTest:
+    app = AppTest.from_file(str(PAGES / "train.py"), default_timeout=30)
+    if run is not None:
+        app.query_params["run"] = run.id
+    app.run()
+    assert not app.exception
+    return app
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click().run()
+    assert not app.exception
+    return app
+
+
+def labels(app: AppTest) -> set[str]:
+    return {button.label for button in app.button}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the page asks `core.runs` to do, instead of starting processes."""
+    done = []
+    for name in ("check", "start", "pause", "stop"):
+        monkeypatch.setattr(lifecycle, name, lambda run, name=name: done.append((name, run.id)))
+    return done
+
+
+def test_every_setting_has_a_widget_with_its_bounds():
+    app = opened()
+    for name, about in settings_of(TrainRequest).items():
+        widgets = [*app.number_input, *app.selectbox, *app.toggle]
+        (widget,) = (w for w in widgets if w.key == f"small-{name}")
+        assert widget.label == about.label
+        assert widget.value == about.default
+        if not about.choices and about.type is not bool:
+            assert (widget.min, widget.max) == (about.lo, about.hi)
+
+
+def test_a_preset_sets_the_widgets():
+    app = opened()
+    next(box for box in app.selectbox if box.label == "Preset").set_value("paper").run()
+    press_and_read = {
+        w.key.removeprefix("paper-"): w.value for w in [*app.number_input, *app.selectbox, *app.toggle] if w.key
+    }
+    for name, value in TRAIN_PRESETS["paper"].items():
+        assert press_and_read[name] == value
+
+
+@pytest.mark.parametrize(("button", "action"), [("Check the images", "check"), ("Start", "start")])
+def test_a_new_run_is_what_the_widgets_say(asked, button, action):
+    app = opened()
+    next(box for box in app.selectbox if box.key == "small-size").set_value(64)
+    next(box for box in app.number_input if box.key == "small-rate_d").set_value(0.0001)
+    app.run()
+    press(app, button)
+    (run,) = lifecycle.all_runs()
+    assert run.request == TrainRequest(size=64, rate_d=0.0001)
+    assert run.config["source"] == {"kind": "drawn", "name": "portraits", "count": 3000}
+    assert asked == [(action, run.id)]
+    assert app.query_params["run"] == run.id
+
+
+def test_images_have_to_be_there_first(asked):
+    app = opened()
+    app.segmented_control[0].set_value("upload").run()
+    press(app, "Start")
+    assert "no images yet" in app.error[0].value
+    assert not asked
+    assert not lifecycle.all_runs()
+
+
+@pytest.mark.parametrize(
+    ("status", "begun", "expected"),
+    [
+        (lifecycle.NEW, False, {"Start"}), (lifecycle.READY, False, {"Start"}), (lifecycle.QUEUED, False, {"Pause"}),
+        (lifecycle.PAUSED, True, {"Resume", "Finish here"}), (lifecycle.FAILED, True, {"Resume", "Finish here"}),
+        (lifecycle.RUNNING, True, {"Resume", "Finish here"}),  # its process is gone: interrupted
+        (lifecycle.FINISHED, True, {"Resume"}),
+    ],
+)  # fmt: skip
+def test_what_can_be_done_depends_on_the_status(asked, status, begun, expected):
+    run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
+    lifecycle.write_state(run, status=status, step=5, message="")
+    if begun:
+        (run.path / "checkpoints").mkdir()
+        (run.path / "checkpoints" / "step-00000005.pt").write_bytes(b"")
+    app = opened(run)
+    assert labels(app) & {"Start", "Resume", "Pause", "Finish here", "Cancel"} == expected
+    assert labels(app) & {"Delete for ever", "Rename"} == {"Delete for ever", "Rename"}
+    if "Resume" in expected:
+        press(app, "Resume")
+        assert asked == [("start", run.id)]
+
+
+def test_a_failure_is_told_in_its_own_words():
+    run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
+    lifecycle.write_state(run, status=lifecycle.FAILED, message="At least 32 different pictures are needed.")
+    assert opened(run).error[0].value == "At least 32 different pictures are needed."
+
+
+def test_renaming_branching_and_deleting(asked):
+    run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
+    lifecycle.write_state(run, status=lifecycle.PAUSED, step=5)
+    for folder, name in (("checkpoints", "step-00000005.pt"), ("data", "images.u8"), ("data", "report.json"),
+                         ("data", "preview.png")):  # fmt: skip
+        (run.path / folder).mkdir(exist_ok=True)
+        (run.path / folder / name).write_bytes(b"")
+    app = opened(run)
+    next(box for box in app.text_input if box.label == "New name").set_value("Heads").run()
+    press(app, "Rename")
+    assert run.name == "Heads"
+    next(box for box in app.number_input if box.key == f"branch-{run.id}-5-rate_g").set_value(0.001).run()
+    press(app, "Make the branch")
+    (twig,) = (r for r in lifecycle.all_runs() if r.id != run.id)
+    assert twig.request.rate_g == 0.001
+    assert twig.config["branch_of"] == run.id
+    press(opened(run), "Delete for ever")
+    assert lifecycle.all_runs() == [twig]
+    assert not asked
+
+
+def test_settings_can_be_changed_until_training_begins(asked):
+    run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
+    lifecycle.write_state(run, status=lifecycle.READY)
+    app = opened(run)
+    next(box for box in app.selectbox if box.key == f"change-{run.id}-shape").set_value("fit").run()
+    press(app, "Check again")
+    assert run.request == TrainRequest(shape="fit")
+    assert asked == [("check", run.id)]
+
+
+@pytest.mark.parametrize("poison", ["", "[]", '{"request": {}}'])
+def test_a_damaged_run_can_only_be_deleted(poison):
+    run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
+    (run.path / "config.json").write_text(poison)
+    app = opened(run)
+    assert "cannot be read" in app.error[0].value
+    assert labels(app) == {"Delete for ever"}
+    press(app, "Delete for ever")
+    assert not lifecycle.all_runs()
+
+
+def test_half_written_metrics_do_not_break_the_page():
+    run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
+    lifecycle.write_state(run, status=lifecycle.PAUSED, step=5, seconds=3.0)
+    (run.path / "samples").mkdir()
+    dicebear.draw("portraits", 0, 64).save(run.path / "samples" / "step-00000005.png")
+    (run.path / "metrics.jsonl").write_text(json.dumps({"step": 3}) + '\n{"step": 4, "loss_d": 1')
+    assert opened(run)
+
+
+def test_a_time_lapse_is_an_animation(tmp_path):
+    sheets = {n: tmp_path / f"{n}.png" for n in range(3)}
+    for number, path in sheets.items():
+        dicebear.draw("portraits", number, 64).save(path)
+    sheets[3] = tmp_path / "thinned out.png"
+    assert look.time_lapse(sheets)[8:12] == b"WEBP"
+
+
+# ---------------------------------------------------------------- in a browser
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (tests/install_chromium.sh)")
+def test_from_a_zip_to_a_generator_in_a_browser(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    archive = tmp_path / "faces.zip"
+    with zipfile.ZipFile(archive, "w") as files:
+        for number in range(48):
+            file = io.BytesIO()
+            dicebear.draw("portraits", number, 32).save(file, "PNG")
+            files.writestr(f"faces/{number}.png", file.getvalue())
+        files.writestr("faces/readme.txt", "not a picture")
+    with serving(tmp_path) as address, sync_playwright() as playwright:
+        browser = launched(playwright)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(90_000)
+        expect.set_options(timeout=90_000)
+        button = lambda name: page.get_by_role("button", name=name, exact=True)  # noqa: E731
+
+        page.goto(f"{address}/train")
+        page.get_by_text("My files").click()
+        page.locator("input[type=file]").set_input_files(archive)
+        expect(page.get_by_text("faces.zip")).to_be_visible()
+        page.get_by_role("spinbutton", name="Steps").fill("100000")
+        page.get_by_role("spinbutton", name="Steps").press("Enter")
+        button("Check the images").click()
+        expect(page.get_by_text("48 of 49")).to_be_visible()
+        expect(page.get_by_text("seconds per thousand images")).to_be_visible()
+        page.get_by_text("1 files cannot be used").click()
+        expect(page.get_by_text("readme.txt")).to_be_visible()
+
+        button("Start").click()
+        caption = page.get_by_text(re.compile(r"^Step [\d,]+$"))
+        expect(caption).to_be_visible()
+        seen = {caption.inner_text()}
+        sheets = {page.locator("[data-testid=stImage] img").first.get_attribute("src")}
+        for _ in range(2):  # the grid changes twice, by itself
+            expect(caption).not_to_have_text(sorted(seen, key=len)[-1] if len(seen) == 1 else caption.inner_text())
+            seen.add(caption.inner_text())
+            sheets.add(page.locator("[data-testid=stImage] img").first.get_attribute("src"))
+        assert len(sheets) >= 3
+
+        page.reload()
+        expect(caption).to_be_visible()
+        button("Pause").click()
+        expect(page.get_by_text("paused", exact=True)).to_be_visible()
+        button("Resume").click()
+        expect(page.get_by_text("training", exact=True)).to_be_visible()
+        button("Finish here").click()
+        expect(page.get_by_text("finished", exact=True)).to_be_visible()
+        with page.expect_download() as download:
+            button("Generator").click()
+        names = zipfile.ZipFile(download.value.path()).namelist()
+        assert {"model.safetensors", "config.json", "README.md", "samples.png"} <= set(names)
+        browser.close()
+    monkeypatch.setenv("GANVAS_HOME", str(tmp_path / "runs"))
+    (run,) = lifecycle.all_runs()
+    assert run.status == lifecycle.FINISHED
+    assert not [
+        p for p in tmp_path.rglob("readme.txt") if "runs" not in p.parts and os.path.basename(p) == "readme.txt"
+    ]

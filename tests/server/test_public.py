@@ -1,0 +1,127 @@
+"""Public mode in a real browser: one's own things stay one's own, also after a reload; limits stand beside controls."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from core.gan.zoo import catalogue
+from core.runs import lifecycle
+from core.settings import TrainRequest
+from core.visitors import identity, policy
+from support.studio import serving
+from ui.server import visitor
+
+DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("public")
+
+
+@pytest.fixture(scope="module")
+def server(home):
+    with serving(home, env={"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(home / "gradio")}) as address:
+        yield address
+
+
+@pytest.fixture
+def here(home, monkeypatch):
+    monkeypatch.setenv("GANVAS_HOME", str(home / "runs"))
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+
+
+def opened(context, address: str):
+    """A page, once its script has run."""
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto(address)
+    settled(page)
+    return page
+
+
+def settled(page) -> None:
+    expect(page.locator("h1").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=30_000)
+
+
+def name_of(context) -> str:
+    (secret,) = (cookie["value"] for cookie in context.cookies() if cookie["name"] == visitor.COOKIE)
+    return identity.name_of(visitor.secret_in({visitor.COOKIE: secret}))
+
+
+def finished_run(name: str) -> lifecycle.Run:
+    run = lifecycle.create(TrainRequest(size=16), DRAWN, name)
+    shutil.copytree(catalogue.bundled_folder("portraits"), run.path / "result")
+    lifecycle.write_state(run, status=lifecycle.FINISHED, step=20)
+    return run
+
+
+def test_two_visitors(server, browser, here):
+    anna, bert = browser.new_context(), browser.new_context()
+    page = opened(anna, f"{server}/train")
+    with identity.asking(name_of(anna)):
+        run = finished_run("Annas stars")
+        waiting, other = (lifecycle.create(TrainRequest(), DRAWN, name) for name in ("Annas moons", "At work"))
+    with identity.asking("c" * 64):
+        other = lifecycle.create(TrainRequest(), DRAWN, "Strangers")
+    lifecycle.write_state(other, status=lifecycle.QUEUED, queued=1)
+    lifecycle.write_state(waiting, status=lifecycle.QUEUED, queued=2)
+
+    page.goto(f"{server}/train?run={run.id}")
+    settled(page)
+    expect(page.get_by_text("finished").first).to_be_visible()
+    page.reload()
+    settled(page)
+    expect(page.get_by_text("finished").first).to_be_visible()
+    assert run.id in page.url
+    page.goto(f"{server}/generate")
+    settled(page)
+    page.get_by_role("combobox", name=re.compile("Generator")).click()
+    expect(page.get_by_text("Annas stars").first).to_be_visible()
+
+    theirs = opened(bert, f"{server}/train?run={run.id}")
+    expect(theirs.get_by_role("button", name="Start")).to_be_visible()
+    assert "run=" not in theirs.url
+    assert "Annas" not in theirs.content()
+    for address in ("models", "generate"):
+        theirs.goto(f"{server}/{address}")
+        settled(theirs)
+        assert "Annas" not in theirs.content()
+    for context in (anna, bert):
+        context.close()
+
+
+def test_limits_stand_beside_their_controls(server, browser, here):
+    context = browser.new_context()
+    page = opened(context, f"{server}/train")
+    limits = policy.PUBLIC
+    expect(page.get_by_text(f"{limits.images:,} pictures, {limits.train_minutes:g} minutes")).to_be_visible()
+    expect(page.get_by_text("A folder", exact=True)).to_have_count(0)
+    page.get_by_text("My files", exact=True).click()
+    expect(page.get_by_text(f"Up to {policy.megabytes(limits.upload_bytes)} in all.")).to_be_visible()
+    expect(page.get_by_text("keeps no cookies")).to_have_count(0)
+    page.goto(f"{server}/models")
+    settled(page)
+    expect(page.get_by_text(f"Up to {policy.megabytes(limits.download_bytes)}")).to_be_visible()
+    page.goto(f"{server}/style/")
+    expect(page.get_by_text(f"up to {policy.megabytes(limits.picture_bytes)}")).to_be_visible()
+    page.get_by_text("More settings").click()
+    assert page.get_by_label("number input for Size", exact=False).get_attribute("max") == "1024"
+    context.close()
+
+
+def test_without_cookies_the_page_says_so(server, browser):
+    """A browser that keeps none: the open page still works, and is its own visitor."""
+    context = browser.new_context()
+
+    # Nothing is set for whoever does not ask for a page.
+    context.route(f"{server}/train", lambda route: route.continue_(headers={**route.request.headers, "accept": "*/*"}))
+    page = opened(context, f"{server}/train")
+    assert not [cookie for cookie in context.cookies() if cookie["name"] == visitor.COOKIE]
+    expect(page.get_by_text("Your browser keeps no cookies")).to_be_visible()
+    expect(page.get_by_role("button", name="Start")).to_be_visible()
+    context.close()

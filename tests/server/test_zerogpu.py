@@ -1,0 +1,75 @@
+"""The studio as a ZeroGPU Space runs it, with a stand-in for the package that lends GPUs (tests/lent)."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from support.pictures import scene, texture
+from support.studio import serving
+
+LENT = Path(__file__).parents[1] / "lent"
+
+
+@pytest.fixture(scope="module")
+def zero(tmp_path_factory):
+    home = tmp_path_factory.mktemp("zero")
+    env = {"PYTHONPATH": str(LENT), "LENT_LOG": str(home / "lent.log"), "SPACES_ZERO_GPU": "true", "SPACE_ID": "me/x",
+           "HOST": "127.0.0.1"}  # fmt: skip
+    with serving(home, "zerogpu.py", env=env) as address:
+        yield address, home / "lent.log"
+
+
+@pytest.fixture
+def painting(tmp_path):
+    scene(120, 90).save(tmp_path / "photo.png")
+    texture(64, 64).save(tmp_path / "style.png")
+    return {"photo": handle_file(tmp_path / "photo.png"), "api_name": "/paint", "size": 64,
+            "styles": [{"image": handle_file(tmp_path / "style.png"), "caption": None}]}  # fmt: skip
+
+
+def visitor(address: str, token: str) -> Client:
+    return Client(f"{address}/style/", verbose=False, headers={"X-IP-Token": token})
+
+
+def test_a_painting_borrows_the_visitors_gpu_in_another_process(zero, painting):
+    address, log = zero
+    assert log.read_text() == "reported\n"  # the start, once, before anybody asked for anything
+    job = visitor(address, "rich").submit(**painting, steps=20)
+    assert job.result(timeout=120)[1]["recipe"]["steps"] == 20
+    lent, worked, back = log.read_text().splitlines()[1:]
+    assert lent == "lent to rich for 20 s"
+    assert back == "given back by rich"
+    assert int(worked.split()[-1]) != os.getpid()
+
+
+def test_stopping_crosses_to_the_other_process(zero, painting):
+    address, log = zero
+    job = visitor(address, "hasty").submit(**(painting | {"size": 512}), steps=200)
+    while not any(update[1].get("share", 0) > 0 for update in job.outputs()):
+        time.sleep(0.1)
+    job.cancel()
+    until = time.monotonic() + 30
+    while "given back by hasty" not in log.read_text():  # soon, and not after four hundred steps
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_who_has_no_gpu_time_left_is_told_so(zero, painting):
+    with pytest.raises(AppError, match="You have exceeded your ZeroGPU quota"):
+        visitor(zero[0], "poor").predict(**painting, steps=1)
+
+
+def test_an_error_for_the_visitor_keeps_its_words_on_the_way_back(zero, painting):
+    job = visitor(zero[0], "greedy").submit(**painting, steps=1, style_weights="1,2")
+    with pytest.raises(AppError, match="There are 1 style pictures but 2 weights"):
+        job.result(timeout=60)
+
+
+def test_samples_are_made_without_a_gpu(zero):
+    before = zero[1].read_text()
+    assert len(visitor(zero[0], "rich").predict(seed=3, count=2, api_name="/sample")["pictures"]) == 2
+    assert zero[1].read_text() == before

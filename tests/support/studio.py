@@ -1,0 +1,61 @@
+"""A real Ganvas server for tests: `python app.py` in its own process, with its own folders and port."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serving(
+    home: Path,
+    script: str = "app.py",
+    ready: str = "/_stcore/health",
+    *,
+    root: Path = ROOT,
+    python: str = sys.executable,
+    user: int | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """Start `script`, wait until `ready` answers, yield its address; stop it afterwards.
+
+    `root` is the project's folder, `user` the number of the user who runs it, `env` what is different for it.
+    """
+    port = free_port()
+    own = {"GANVAS_HOME": str(home / "runs"), "GANVAS_CACHE": str(home / "cache"), "PORT": str(port), **(env or {})}
+    log = (home / "server.log").open("w")
+    process = subprocess.Popen(
+        [python, script], cwd=root, env={**os.environ, **own}, stdout=log, stderr=log, user=user, group=user,
+        extra_groups=None if user is None else [],
+    )  # fmt: skip
+    try:
+        address = f"http://127.0.0.1:{port}"
+        until = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(address + ready, timeout=2).close()
+                break
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"{script} did not start:\n{(home / 'server.log').read_text()}")
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        log.close()

@@ -1,0 +1,69 @@
+"""Which paintings are kept, and which go when there is no room."""
+
+import pytest
+from PIL import Image
+
+from core import jobs
+from core.settings import Result, StyleRequest
+from core.visitors import identity, paintings, policy
+from core.visitors.paintings import Painting, reduced
+
+MB = 2_000_000  # bytes of one of these
+
+
+@pytest.fixture(autouse=True)
+def small_budget(monkeypatch):
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    monkeypatch.setattr(policy, "PUBLIC", policy.Limits(paintings=3 * MB, paintings_all=5 * MB))
+    monkeypatch.setattr(paintings, "_kept", [])
+
+
+def painting(name: str, address: str, tab: str, state: str = jobs.DONE) -> Painting:
+    job = jobs.Job(StyleRequest(), (), next(jobs._numbers), identity.Visitor(name, name, address), state=state)
+    job.result = Result((Image.new("L", (1000, 1000)),), {}, 0.0)
+    made = Painting(job, Image.new("L", (1000, 1000)), tab)
+    paintings.keep(made)
+    return made
+
+
+def there(*which: Painting) -> list[bool]:
+    return [paintings.of(one.job.asker.name, one.tab) is one for one in which]
+
+
+def test_ones_own_go_first_and_running_ones_never():
+    anna = painting("anna", "x", "a", jobs.RUNNING)
+    old = painting("anna", "x", "b")
+    berts = [painting("bert", "y", f"tab {n}") for n in range(20)]
+    assert there(anna, old) == [True, True]
+    assert not anna.job.cancelled
+    assert there(*berts) == [False] * 17 + [True] * 3
+    crowd = [painting(f"collected {n}", "z", "t") for n in range(20)]
+    assert there(anna, old) == [True, True]
+    assert sum(there(*berts, *crowd)) == 3
+
+
+def test_all_running_ones_stay_however_many():
+    running = [painting("anna", "x", f"{n}", jobs.WAITING) for n in range(10)]
+    painting("anna", "x", "finished")
+    assert all(there(*running))
+
+
+def test_a_page_has_one_and_nobody_elses():
+    first = painting("anna", "x", "tab", jobs.RUNNING)
+    folder = first.file("x").rpartition("/")[0]
+    stranger = painting("bert", "x", "tab", jobs.RUNNING)
+    assert there(first, stranger) == [True, True]
+    second = painting("anna", "x", "tab", jobs.RUNNING)
+    assert there(first, second, stranger) == [False, True, True]
+    assert first.job.cancelled
+    from pathlib import Path
+
+    assert not Path(folder).exists()
+    paintings.leave("bert", "elsewhere")
+    paintings.leave("bert", "tab")
+    assert there(second, stranger) == [True, False]
+
+
+def test_a_photo_is_kept_at_the_size_of_its_painting():
+    assert reduced(Image.new("RGB", (6000, 4000)), 512).size == (512, 341)
+    assert reduced(Image.new("RGBA", (300, 200)), 512).size == (300, 200)

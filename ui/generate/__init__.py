@@ -1,0 +1,1 @@
+"""The pieces of the Generate page, and sampling over the API. Knows no engine."""

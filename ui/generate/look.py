@@ -1,0 +1,167 @@
+"""What the Generate page is made of: pictures to click on, pictures to wait for, pictures brought back.
+
+Pieces for `pages/generate.py`: they turn requests into jobs and results into widgets. Nothing is computed here.
+"""
+
+from __future__ import annotations
+
+import base64
+import sys
+import time
+from collections.abc import Sequence
+
+import streamlit as st
+from PIL import Image
+
+from core import jobs
+from core.errors import UserError
+from core.gan.zoo import catalogue
+from core.pictures import images
+from core.settings import Result, SampleRequest
+from core.visitors import policy
+from ui.generate import files
+from ui.telling import plain, telling  # noqa: F401  (pages call them as look.plain, look.telling)
+
+REMEMBERED = 12  # results, so that a click does not make the same pictures again
+PATIENCE = 0.4  # seconds before a page says what it waits for
+HEAD_START = 0.6  # seconds a browser needs to draw the first page
+SIDE = 512  # px: what a picture is enlarged to for looking and for the style app
+
+COUNTS = [1, 4, 9, 16, 25, 36, 64, 100, 200, 400]
+LIKE = 16  # at least so many pictures like one
+
+CSS = """
+.pictures { display: grid; gap: 4px; grid-template-columns: repeat(auto-fill, minmax(min(var(--least), 14vw), 1fr)); }
+.pictures button {
+  aspect-ratio: 1; border: 0; padding: 0; border-radius: 6px; cursor: pointer; outline-offset: 1px; outline: 0 solid;
+  background-color: #fff; background-repeat: no-repeat;
+}
+.pictures button:hover, .pictures button:focus-visible { outline: 2px solid var(--st-text-color); }
+.pictures button[aria-pressed=true] { outline: 3px solid var(--st-primary-color); }
+"""
+SCRIPT = """
+export default function({ parentElement, data, setTriggerValue }) {
+  const root = parentElement.querySelector('.pictures');
+  root.style.setProperty('--least', data.least + 'px');
+  const share = (n, of) => (of > 1 ? (100 * n) / (of - 1) : 0) + '%';
+  root.replaceChildren(...data.names.map((name, i) => {
+    const button = document.createElement('button');
+    button.style.backgroundImage = `url(${data.sheet})`;
+    button.style.backgroundSize = `${100 * data.columns}% ${100 * data.rows}%`;
+    const row = Math.floor(i / data.columns);
+    button.style.backgroundPosition = `${share(i % data.columns, data.columns)} ${share(row, data.rows)}`;
+    button.style.imageRendering = data.pixels ? 'pixelated' : 'auto';
+    button.title = name;
+    button.setAttribute('aria-label', 'Picture ' + name);
+    button.setAttribute('aria-pressed', data.chosen.includes(name));
+    button.onclick = () => setTriggerValue('clicked', name);
+    return button;
+  }));
+}
+"""
+_grid = st.components.v2.component("ganvas_pictures", html='<div class="pictures"></div>', css=CSS, js=SCRIPT)
+
+
+def title(choice: catalogue.Choice) -> str:
+    """What the list of generators calls one."""
+    return choice.title + {"bundled": "", "run": " (your run)", "hub": " (Hub)"}[choice.where]
+
+
+def checkpoint_of(ref: str) -> str:
+    """The reference of a run's generator as one wants to see it: finished, or at one of its checkpoints."""
+    run, _ = catalogue.run_ref(ref)
+    steps = [*([None] if run.result else []), *reversed(run.checkpoints())]
+    step = st.selectbox("Checkpoint", steps, format_func=lambda s: f"Step {s:,}" if s else "Finished", key="step")
+    return f"{ref}@{step}" if step else ref
+
+
+def counts() -> list[int]:
+    """How many pictures may be asked for."""
+    most = policy.settings_of(SampleRequest)["count"].hi
+    return [count for count in COUNTS if count <= most]
+
+
+def name_of(point: str) -> str:
+    """A point in words."""
+    seed, _, index = point.partition(":")
+    return f"Seed **{plain(seed)}**, picture **{plain(index)}**" if index.isdigit() else f"Picture **{plain(point)}**"
+
+
+def pictures(result: Result, chosen: Sequence[str], key: str, least: int = 76) -> None:
+    """All pictures of a result, to be clicked on. The point clicked goes to `session_state.selected`."""
+    columns = min(10, len(result.images))
+    sprite = base64.b64encode(files.png(images.grid(result.images, columns, gap=0))).decode()
+    _grid(
+        key=key,
+        data={
+            "names": list(result.recipe["points"]), "chosen": list(chosen), "columns": columns, "least": least,
+            "rows": -(-len(result.images) // columns), "pixels": result.images[0].width <= 32,
+            "sheet": f"data:image/png;base64,{sprite}",
+        },
+        on_clicked_change=lambda: st.session_state.update(selected=st.session_state[key].clicked),
+    )  # fmt: skip
+
+
+def made(request: SampleRequest) -> Result:
+    """The result of a request: remembered, or waited for. What a visitor no longer wants is given up."""
+    known: dict[SampleRequest, Result] = st.session_state.setdefault("made", {})
+    if request not in known:
+        place = st.empty()
+        with place.container():
+            known[request] = _waited_for(request)
+        place.empty()
+        for old in list(known)[:-REMEMBERED]:
+            del known[old]
+    return known[request]
+
+
+def _waited_for(request: SampleRequest) -> Result:
+    said = st.empty()
+    if "torch" not in sys.modules and (first := catalogue.shipped(request)):
+        # A server that has just started has no engine yet; it comes with the first job. The browser draws these
+        # pictures first: with the engine beside it they came after 2.5 s instead of 1.4 (bench/sample.py).
+        pictures(first, [], "first")
+        time.sleep(HEAD_START)
+    job = jobs.submit(request)
+    try:
+        for number, now in enumerate(job.updates(PATIENCE)):
+            if number and not now.finished:
+                before = f"{now.position} before this one. " if now.position else ""
+                said.caption(f"{before}The first pictures take a moment.")
+    finally:
+        if not job.finished:
+            job.cancel()
+    return job.wait()
+
+
+def reopen() -> None:
+    """A PNG made here was opened: its settings go into the widgets, its picture into the grid."""
+    file = st.session_state.opened
+    if file is None:
+        return
+    try:
+        recipe = images.read_recipe(file.getvalue(), name=file.name)
+        if recipe is None:
+            raise UserError(f"{file.name} carries no recipe; choose a PNG that was downloaded from this page.")
+        request = SampleRequest.from_recipe(recipe)
+        ref, step = request.generator, None
+        if ref.startswith("run:"):
+            run, step = catalogue.run_ref(ref)
+            ref = f"run:{run.id}"
+            if step and step not in run.checkpoints():
+                raise UserError(f"{file.name} was made at step {step} of {run.name}, and that checkpoint is gone.")
+        if ref not in {choice.ref for choice in catalogue.choices()}:
+            raise UserError(f"{file.name} was made with {ref}, which is not here; fetch it first.")
+    except UserError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
+        return
+    st.session_state.update(
+        generator=ref, step=step, seed=request.seed, truncation=request.truncation, averaged=request.averaged,
+        sort=False, count=next((n for n in counts() if n >= len(request.points)), counts()[-1]), start=request.points,
+        selected=request.points[0] if request.points else None,
+    )  # fmt: skip
+
+
+def enlarged(picture: Image.Image) -> Image.Image:
+    """As large as it is looked at, and sent to Style."""
+    return images.enlarged(picture, SIDE)

@@ -1,0 +1,45 @@
+"""Sampling for programs: the function behind `/sample` of the API that Gradio publishes (`gr.api(sample)`).
+
+The same request, the same job and the same pictures as on the Generate page and the command line.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+from core import jobs
+from core.gan.points import recipe_of
+from core.gan.zoo import catalogue
+from core.pictures import images
+from core.settings import SampleRequest
+
+
+def sample(
+    generator: str = "portraits",
+    seed: int = 0,
+    count: int = 1,
+    truncation: float = 1.0,
+    averaged: bool = True,
+    sort: bool = False,
+    points: list[str] | None = None,
+) -> dict[str, Any]:
+    """Have a generator make pictures.
+
+    Returns {"recipe", "pictures", "seconds"}: pictures are PNGs in base64, each with its own recipe inside.
+    generator: a name (portraits), run:name, or hub:owner/name.
+    points: in place of seed and count, exactly these pictures, like "7:12" or "7:12-7:3+8:0".
+    """
+    if catalogue.on_hub(generator):  # here, not in the queue, where others would wait for the download
+        from core.gan.zoo.load import fetch
+
+        generator = fetch(generator)
+    request = SampleRequest(generator, seed, count, truncation, averaged, sort, tuple(points or ()))
+    result = jobs.submit(request).wait()
+    pictures = []
+    for index, picture in enumerate(result.images):
+        file = io.BytesIO()
+        images.write_png(picture, file, recipe_of(result.recipe, index))
+        pictures.append(base64.b64encode(file.getvalue()).decode())
+    return {"recipe": dict(result.recipe), "pictures": pictures, "seconds": result.seconds}

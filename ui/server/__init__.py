@@ -1,0 +1,1 @@
+"""What is served and how: the door, visitors' cookies, starting and stopping. Knows no page and no widget."""

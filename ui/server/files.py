@@ -1,0 +1,137 @@
+"""Whose files are whose in the style app, and which of them a request may name.
+
+Gradio's events carry files as paths on this computer, so a request can name any. What visitors bring, and what they
+are given, is kept in a folder of their own below Gradio's; every event's values pass `check` before a byte is read.
+Whoever shows no cookie shares one folder: the names in it are digests that nobody guesses. Gradio has a check of its
+own, which is off in a mounted app (`as_launched`), follows links and knows no visitors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio import route_utils
+from gradio.utils import get_upload_folder
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from core.visitors import identity, policy
+from ui.server import visitor
+
+ADDRESSES = ("http://", "https://")
+EVERYBODY = "everybody"  # what the page shows before anybody asks
+UNKNOWN = "unknown"  # visitors without a cookie
+
+_owner: ContextVar[str] = ContextVar("owner", default=EVERYBODY)
+
+
+def as_launched(blocks: gr.Blocks) -> gr.Blocks:
+    """Gradio checks paths, and serves no SVG as it is, in an app that was launched; mounted, it would never know."""
+    blocks.has_launched = blocks.is_running = True
+    return blocks
+
+
+# ---------------------------------------------------------------- whose they are
+
+
+@contextlib.contextmanager
+def of(cookies: Mapping[str, str]) -> Iterator[None]:
+    """Files are read and written inside for the visitor who shows these cookies."""
+    secret = visitor.secret_in(cookies)
+    before = _owner.set(identity.name_of(secret) if secret else UNKNOWN)
+    try:
+        yield
+    finally:
+        _owner.reset(before)
+
+
+def folder(owner: str | None = None) -> str:
+    """Where the files of whoever is asking, or of `owner`, are. In private mode there is one owner."""
+    every = get_upload_folder()
+    return os.path.join(every, owner or _owner.get()) if policy.public() else every
+
+
+# A widget's own folder for files. It tries to set one when it is made.
+FOLDER = property(lambda _: folder(), lambda _, __: None)
+
+
+def check(values: Any) -> None:
+    """Raises `gr.Error` when a file that may not be read is named anywhere in these values of an event."""
+    waiting = [values]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if "path" in value:
+                _check_path(value["path"])
+            waiting.extend(value.values())
+        elif isinstance(value, list | tuple):
+            waiting.extend(value)
+
+
+def _check_path(path: Any) -> None:
+    if path is None:
+        return
+    if isinstance(path, str) and path.lower().startswith(ADDRESSES):
+        if policy.public():  # however large it is, Gradio would fetch and keep it
+            raise gr.Error("Addresses are not fetched on this shared computer; upload the file.", print_exception=False)
+        return
+    if not _readable(path):
+        raise gr.Error("That file was not uploaded here; upload it.", print_exception=False)
+
+
+def _readable(path: Any) -> bool:
+    """Whether it leads, links followed, to an ordinary file of whoever is asking, or of everybody."""
+    try:
+        real = Path(os.path.realpath(path, strict=True))
+        homes = [os.path.realpath(home) for home in (folder(), folder(EVERYBODY))]
+        return any(real.is_relative_to(home) for home in homes) and stat.S_ISREG(real.stat().st_mode)
+    except (OSError, ValueError, TypeError):  # not there, a name that cannot be, no name at all
+        return False
+
+
+# ---------------------------------------------------------------- in and out, in place of Gradio's own ways
+
+
+async def _take_in(request: Request) -> Response:
+    from gradio.routes import file_upload_statuses
+
+    blocks, progress = request.app.get_blocks(), request.query_params.get("upload_id")
+    most = math.inf if blocks.max_file_size is None else blocks.max_file_size
+    with of(request.cookies):
+        try:
+            paths, _, _ = await route_utils.upload_fn(
+                request, folder(), most, progress, upload_progress=file_upload_statuses if progress else None
+            )
+        except MultiPartException as error:
+            return PlainTextResponse(error.message, 413 if "maximum allowed size" in error.message else 400)
+    blocks.upload_file_set.update(paths)  # Gradio deletes them after a day
+    return JSONResponse(paths)
+
+
+async def _hand_out(request: Request) -> Response:
+    path = request.path_params["path"]
+    with of(request.cookies):
+        if not _readable(path):
+            raise HTTPException(403, f"File not allowed: {path}.")
+    try:
+        return route_utils.file_fetch(path, request, request.app.get_blocks(), get_upload_folder())
+    except ValueError:  # of a header: Gradio reads one range only
+        raise HTTPException(416, "Ask for one range of bytes.") from None
+
+
+ROUTES = [
+    Route("/gradio_api/upload", _take_in, methods=["POST"]),
+    Route("/gradio_api/file={path:path}", _hand_out),
+    Route("/gradio_api/file/{path:path}", _hand_out),
+]

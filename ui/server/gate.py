@@ -1,0 +1,174 @@
+"""The door to everything that is served: who may come in, what may be carried in, and what goes out with each answer.
+
+An ASGI middleware in front of both UIs. In both modes it turns away what other sites make a browser send
+(`ui.server.origin`; Gradio would answer any of them, with credentials), and ends streams that are still open when the
+studio stops. In public mode it also gives every visitor their secret (`ui.server.visitor`), finds out where they are
+(`ui.server.network`), and has counted what is carried in (`ui.server.uploads`) and said (`ui.server.sockets`), and
+keeps answers apart (`ui.server.tabs`). Knows no page and no widget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.visitors import policy
+from ui.server import network, origin, sockets, tabs, uploads, visitor
+
+# What Gradio and Streamlit offer beside their pages: figures about the server, tools for developers, and fetching any
+# address on behalf of whoever asks. No page needs them.
+CLOSED = re.compile(
+    r"/_stcore/metrics|/gradio_api/(file=https?:|proxy=|deep_link|dev/|vibe|undo-vibe|process_recording|queue/status)"
+    r"|/style/monitoring",
+    re.IGNORECASE,
+)
+YEAR = 365 * 24 * 3600
+GRACE = 1.0  # seconds an answer may still take once the studio stops
+
+
+class Gate:
+    """`Gate(app)` is an ASGI app in front of `app`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        if policy.public():
+            scope["client"] = network.true_client(scope)
+        headers = Headers(scope=scope)
+        if refused := origin.unknown(headers):
+            words = f"This studio is not known by that name ({refused}); whoever runs it can set GANVAS_HOSTS."
+            await _refuse(scope, receive, send, 421, words)
+            return
+        if origin.foreign(headers) and (scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")):
+            await _refuse(scope, receive, send, 403, "This can only be used from its own page.")
+            return
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
+        if policy.public() and (CLOSED.search(scope["path"]) or tabs.anothers(scope)):
+            await _refuse(scope, receive, send, 404, "There is nothing here.")
+            return
+        sending = _Sending(scope, headers, send)
+        if not policy.public():
+            await _until_stopped(self.app(scope, receive, sending), sending)
+            return
+        carried = uploads.Carried(scope, receive)
+        try:
+            if carried.crowded:
+                await _refuse(scope, receive, send, 429, "Too much is asked from your network at once; wait a moment.")
+                return
+            if why := await carried.refused():
+                await _refuse(scope, receive, send, 413, why)
+                return
+            await _until_stopped(self.app(scope, carried.receive, sending), sending)
+        finally:
+            carried.over()
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not policy.public():
+            await self.app(scope, receive, send)
+            return
+        heard = sockets.Heard(scope, receive)
+        try:
+            if await heard.admitted():
+                await self.app(scope, heard.receive, send)
+            else:
+                await _refuse(scope, receive, send, 429, "Too many pages are open from your network.")
+        finally:
+            heard.over()
+
+
+# ---------------------------------------------------------------- who may come in
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, words: str) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": words})
+        return
+    await PlainTextResponse(words, status, {"connection": "close"})(scope, receive, send)
+
+
+# ---------------------------------------------------------------- what goes out with each answer
+
+
+class _Sending:
+    """Sends on, with our headers on top: nothing for foreign origins, no guessing of types, a secret where one is
+    missing."""
+
+    def __init__(self, scope: Scope, headers: Headers, send: Send) -> None:
+        self.scope, self.headers, self.send = scope, headers, send
+        self.begun = self.ended = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = True
+            own = MutableHeaders(scope=message)
+            for name in [name for name in own if name.startswith("access-control-")]:
+                if origin.foreign(self.headers) or name == "access-control-allow-credentials":
+                    del own[name]
+            own["x-content-type-options"] = "nosniff"
+            own.setdefault("referrer-policy", "same-origin")
+            if self._is_new():
+                own.append("set-cookie", self._cookie())
+        elif message["type"] == "http.response.body":
+            self.ended = not message.get("more_body", False)
+        await self.send(message)
+
+    def _is_new(self) -> bool:
+        """A browser that opens a page and has no secret yet. Only then, so that the many requests of one page, sent
+        at once, do not all bring another one home."""
+        opens = self.scope["method"] == "GET" and "text/html" in self.headers.get("accept", "")
+        return policy.public() and opens and visitor.better_cookie(_cookies(self.headers)) is not None
+
+    def _cookie(self) -> str:
+        """In a frame of huggingface.co only a cookie with `SameSite=None; Secure; Partitioned` is kept."""
+        secure = (self.headers.get("x-forwarded-proto") or self.scope["scheme"]).split(",")[0].strip() == "https"
+        where = "SameSite=None; Secure; Partitioned" if secure else "SameSite=Lax"
+        value = visitor.better_cookie(_cookies(self.headers))
+        return f"{visitor.COOKIE}={value}; Path=/; Max-Age={YEAR}; HttpOnly; {where}"
+
+
+def _cookies(headers: Headers) -> dict[str, str]:
+    """As both UIs read them: whatever other cookies are there, ours is found among them."""
+    return HTTPConnection({"type": "http", "headers": headers.raw}).cookies
+
+
+# ---------------------------------------------------------------- when the studio stops
+
+_answering: set[asyncio.Future] = set()  # one for each answer being given; set, it has to end
+
+
+def stop() -> None:
+    """End the answers that are still being given (Gradio's streams never end by themselves). From any thread."""
+    for stopped in list(_answering):
+        stopped.get_loop().call_soon_threadsafe(lambda one=stopped: one.done() or one.set_result(None))
+
+
+async def _until_stopped(answer: Awaitable[None], sending: _Sending) -> None:
+    answering, stopped = asyncio.ensure_future(answer), asyncio.get_running_loop().create_future()
+    _answering.add(stopped)
+    try:
+        await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            await asyncio.wait({answering}, timeout=GRACE)
+        if answering.done():
+            answering.result()
+            return
+    finally:
+        _answering.discard(stopped)
+        if not answering.done():
+            answering.cancel()
+    await asyncio.wait({answering}, timeout=GRACE)
+    if sending.begun and not sending.ended:
+        await sending({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,79 @@
+"""How often a page may speak. Streamlit draws a page anew for every message on its socket, so a program that sends
+thousands would have the server to itself: what comes too fast waits here, and the others are served meanwhile.
+
+A person who drags a slider never notices. Knows no page and no widget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+
+from starlette.requests import HTTPConnection
+from starlette.types import Message, Receive, Scope
+
+from core.visitors import policy
+from ui.server import network
+
+BURST = 4.0  # seconds' worth that may come at once
+LARGE = 100_000  # bytes: a message of so many counts as one more
+OPENING = 2  # messages that a new socket counts as
+MOST_PACES = 1000
+
+
+class _Pace:
+    """So many a second on average (the generic cell rate algorithm, ITU-T I.371)."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate, self._due = rate, 0.0
+
+    def delay(self, amount: float) -> float:
+        """Seconds that this one has to wait."""
+        now = time.monotonic()
+        self._due = max(self._due, now - BURST) + amount / self.rate
+        return self._due - now
+
+    @property
+    def idle(self) -> bool:
+        return self._due < time.monotonic() - BURST
+
+
+_open: Counter[str] = Counter()  # sockets, by address
+_paces: dict[str, _Pace] = {}  # by address
+
+
+def _pace_of(address: str) -> _Pace:
+    if len(_paces) > MOST_PACES:  # those who have not been heard for a while start anew anyway
+        for idle in [name for name, pace in _paces.items() if pace.idle]:
+            del _paces[idle]
+    return _paces.setdefault(address, _Pace(policy.limits().messages_address))
+
+
+class Heard:
+    """A socket's messages, at a pace that leaves room for others. `admitted` first; `over` at the end."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._receive = receive
+        self._address = network.place_of(network.host_of(HTTPConnection(scope).client))
+        self._mine, self._shared = _Pace(policy.limits().messages), _pace_of(self._address)
+        _open[self._address] += 1
+
+    async def admitted(self) -> bool:
+        """Whether there is room for one more from there. Opening one takes its time too."""
+        if _open[self._address] > policy.limits().sockets_address:
+            return False
+        await asyncio.sleep(max(0.0, self._shared.delay(OPENING)))
+        return True
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "websocket.receive":
+            amount = 1 + len(message.get("bytes") or message.get("text") or "") / LARGE
+            await asyncio.sleep(max(0.0, self._mine.delay(amount), self._shared.delay(amount)))
+        return message
+
+    def over(self) -> None:
+        _open[self._address] -= 1
+        if not _open[self._address]:
+            del _open[self._address]

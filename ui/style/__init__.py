@@ -1,0 +1,1 @@
+"""The pieces of the style app. Knows Gradio, no engine."""

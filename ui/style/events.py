@@ -1,0 +1,245 @@
+"""What the style app's widgets do: handlers of Gradio's events. Which widget calls which, `style_app.py` knows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from core import device, jobs
+from core.errors import UserError
+from core.pictures import images
+from core.settings import MeasureRequest, StyleRequest
+from core.style import choice
+from core.style.optimise import budget, schedule
+from core.visitors import identity, paintings, policy, tray
+from core.visitors.paintings import Painting
+from ui.server import visitor
+from ui.style import look
+from ui.style.painting import MOST_STYLES, SETTINGS, followed, outcome, painting_of, small, submit, told, words
+
+QUIET = 0.25  # seconds between news for each painting that is before one's own
+GLANCE = 65_536  # pixels of a picture that is only looked at
+SHOWABLE = {".jpg", ".jpeg", ".png", ".webp", ".gif"}  # by browsers; anything else is turned into PNG
+
+
+# ---------------------------------------------------------------- what the page's widgets do
+#
+# Handlers of a painting all fill the same widgets, in the order of `_Easel`'s fields.
+
+
+@dataclasses.dataclass
+class _Easel:
+    """What the right-hand side shows. A field left alone keeps what is on the page."""
+
+    go: Any = dataclasses.field(default_factory=gr.skip)
+    stop: Any = dataclasses.field(default_factory=gr.skip)
+    status: Any = dataclasses.field(default_factory=gr.skip)
+    preview: Any = dataclasses.field(default_factory=gr.skip)
+    compare: Any = dataclasses.field(default_factory=gr.skip)
+    curves: Any = dataclasses.field(default_factory=gr.skip)
+    finished: Any = dataclasses.field(default_factory=gr.skip)
+    png: Any = dataclasses.field(default_factory=gr.skip)
+    timelapse: Any = dataclasses.field(default_factory=gr.skip)
+
+    def __iter__(self):
+        return iter(getattr(self, field.name) for field in dataclasses.fields(self))
+
+
+async def start(request: gr.Request, photo: Any, styles: Any, style_weights: Any, *values: Any):
+    """Paint, and show how it goes."""
+    try:
+        painting = await asyncio.to_thread(submit, request, photo, styles, style_weights, *values)
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    paintings.keep(painting)
+    job = painting.job
+    yield tuple(
+        _Easel(
+            go=gr.update(visible=False),
+            stop=gr.update(visible=True),
+            preview=gr.update(visible=True, value=small(images.on_white(painting.photo))),
+            compare=gr.update(visible=False),
+            curves="",
+            finished=gr.update(visible=False),
+            timelapse=gr.update(visible=False),
+        )
+    )
+    drawn, said, quiet_until = None, None, 0.0
+    async with contextlib.aclosing(followed(job)) as ticks:
+        async for _ in ticks:
+            # For each answer Gradio makes all these widgets anew: who is far back in the line is told less often.
+            told_all = words(job) == said and job.preview is drawn
+            if told_all or (job.position and time.monotonic() < quiet_until):
+                continue
+            said, quiet_until = words(job), time.monotonic() + job.position * QUIET
+            now = _Easel(status=look.status(*said), curves=look.curves(job.curve))
+            if job.preview is not drawn:
+                drawn = job.preview
+                now.preview = small(drawn)
+            yield tuple(now)
+    ready = {"go": gr.update(visible=True), "stop": gr.update(visible=False)}
+    if job.error:
+        yield tuple(_Easel(**ready, status=look.status(told(job.error))))
+        if job.cancelled:
+            return
+    if painting_of(request) is not painting:  # the visitor has left, and the folder for files is gone
+        return
+    finished, _, recipe = await asyncio.to_thread(outcome, painting)
+    after, before, path = await asyncio.to_thread(_saved, painting, finished, recipe)
+    note = job.result.note if job.result else "Stopped."
+    took = "" if job.cancelled else f"Painted in {look.duration(job.result.seconds)}."
+    yield tuple(
+        _Easel(
+            **ready,
+            status=look.status(" ".join(part for part in (took, note, _painter(recipe)) if part)),
+            preview=gr.update(visible=False),
+            compare=gr.update(visible=True, value=(before, after)),
+            curves=look.curves(job.curve),
+            finished=gr.update(visible=True),
+            png=gr.update(value=path),
+        )
+    )
+
+
+def _painter(recipe: dict) -> str:
+    return f"Painted with {recipe['painted_with']}." if "painted_with" in recipe else ""
+
+
+def _saved(painting: Painting, finished: Any, recipe: dict) -> tuple[str, str, str]:
+    """The painting as a PNG with its recipe, and the photo at the same size for comparison, as files."""
+    after, before = painting.file("painting.png"), painting.file("photo.jpg")
+    images.write_png(finished, after, recipe)
+    images.on_white(painting.photo).resize(finished.size).save(before, quality=92)
+    return after, before, after
+
+
+def afterwards(request: gr.Request, strength: float, keep_colour: bool):
+    """Strength and colours of the finished painting, set anew without painting again."""
+    painting = painting_of(request)
+    job = painting and painting.job
+    if job is None or job.error or not (job.finished or (job.cancelled and job.preview)):
+        return gr.skip(), gr.skip()
+    _, easel, recipe = outcome(painting)
+    finished = images.finish(easel, painting.photo, strength=strength, keep_colour=keep_colour)
+    recipe.update(strength=strength, keep_colour=keep_colour)
+    after, before, path = _saved(painting, finished, recipe)
+    return gr.update(value=(before, after)), gr.update(value=path)
+
+
+def stop(request: gr.Request) -> None:
+    painting = painting_of(request)
+    if painting:
+        painting.job.cancel()
+
+
+def timelapse(request: gr.Request):
+    """The way to the painting as an animation, offered once there is one."""
+    painting = painting_of(request)
+    if painting is None or len(painting.job.frames) < 2:
+        return gr.skip()
+    path = painting.file("time-lapse.webp")
+    images.animation(painting.job.frames, path)
+    return gr.update(value=path, visible=True)
+
+
+def opened(path: str | None) -> tuple[Any, str]:
+    """A photo just uploaded: left as it is where browsers show such files, made showable else, or refused in words."""
+    if path is None:
+        return None, ""
+    try:
+        picture = _showable(path)
+    except UserError as error:
+        return None, look.notice(str(error))
+    return picture or gr.skip(), ""
+
+
+def _showable(path: str) -> Any:
+    """None for a picture that browsers show, and that can be opened; others as large as a painting can need them."""
+    if Path(path).suffix.lower() in SHOWABLE:
+        images.open_picture(path, max_pixels=GLANCE)
+        return None
+    largest = StyleRequest(size=policy.settings_of(StyleRequest)["size"].hi)
+    return images.open_picture(path, max_pixels=schedule.enough(largest)[0])
+
+
+def sent(request: gr.Request) -> Any:
+    """The picture another page sent here, if the address names one that is still there."""
+    picture = tray.take(request.query_params.get("photo", ""))
+    return gr.skip() if picture is None else picture
+
+
+def checked(styles: list | None) -> tuple[list, str]:
+    """Style pictures just uploaded: those that open stay, the others are named."""
+    usable, refused = [], []
+    for path, _ in (styles or [])[:MOST_STYLES]:
+        try:
+            usable.append((_showable(path) or path, None))
+        except UserError as error:
+            refused.append(str(error))
+    if styles and len(styles) > MOST_STYLES:
+        refused.append(f"There are {len(styles)} style pictures; up to {MOST_STYLES} can be mixed, the first are kept.")
+    return usable, look.notice(*refused)
+
+
+def picked(chosen: gr.SelectData) -> str:
+    return str(look.examples("photo")[chosen.index][0])
+
+
+def picked_style(styles: list | None, mix: bool, chosen: gr.SelectData) -> list:
+    path = str(look.examples("painting")[chosen.index][0])
+    return [*(styles or []), (path, None)] if mix else [(path, None)]
+
+
+def restored(path: str | None) -> list[Any]:
+    """The settings a painting was made with, back into the widgets."""
+    nothing = [gr.skip()] * (len(SETTINGS) + 2)
+    if path is None:
+        return ["", *nothing]
+    try:
+        recipe = images.read_recipe(path)
+        if recipe is None:
+            raise UserError("This picture carries no recipe; drop a PNG that was downloaded here.")
+        request = StyleRequest.from_recipe(recipe)
+        policy.check(request)
+    except UserError as error:
+        return [look.notice(str(error)), *nothing]
+    shares = ", ".join(f"{share:g}" for share in request.style_shares)
+    said = look.notice("The settings of that painting are back.")
+    return [said, None, shares, *(getattr(request, name) for name in SETTINGS)]
+
+
+async def forecast(request: gr.Request, photo: str | None, *values: Any) -> str:
+    """What this painting will take here, told before it starts. The first time, this machine is measured."""
+    if photo is None:
+        return ""
+    try:
+        wanted = StyleRequest(**dict(zip(SETTINGS, values, strict=True)))
+        policy.check(wanted)
+        name = choice.choose(wanted.network)
+        if not choice.available()[name]:
+            return look.forecast("VGG-19 is downloaded first (50 MB), once.")
+        if device.borrowed:
+            return look.forecast("Painted on a GPU that is lent for it, which counts as your GPU time.")
+        if budget.known(name) is None:
+            if not jobs.idle():
+                return look.forecast("What it takes will be measured when your turn comes.")
+            with identity.asking(visitor.of_request(request)):
+                job = jobs.submit(MeasureRequest(name))
+            async with contextlib.aclosing(followed(job)) as ticks:
+                async for _ in ticks:
+                    pass
+        picture = await asyncio.to_thread(images.open_picture, photo, max_pixels=GLANCE)  # for its shape
+        takes = budget.check(wanted, picture.size, budget.known(name))
+    except UserError as error:
+        return look.forecast(str(error))
+    memory = f"{takes.memory / 1e9:.1f} GB"
+    painter = SETTINGS["network"].choices[name]
+    return look.forecast(
+        f"About {look.duration(takes.seconds)} and {memory} of memory on this machine. Network: {painter}."
+    )

@@ -1,0 +1,177 @@
+"""How the style app looks: theme, small pieces of HTML, the loss curves. The colours are those of the Streamlit pages.
+
+Knows numbers and words, no requests and no jobs.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from core.visitors import policy
+
+_ROOT = Path(__file__).parents[2]
+_COLOURS = tomllib.loads((_ROOT / ".streamlit" / "config.toml").read_text())["theme"]
+EXAMPLES = _ROOT / "examples"
+LIGHT, DARK, ACCENT = _COLOURS["light"], _COLOURS["dark"], _COLOURS["primaryColor"]
+
+CURVES = {"style": "#c4472b", "content": "#3b82f6", "variation": "#8a8579"}
+CURVE_NAMES = {"style": "Style", "content": "Content", "variation": "Variation"}
+
+CSS = """
+.gradio-container { max-width: 1240px !important; margin: 0 auto; }
+.framed .gradio-container { padding: 0 !important; max-width: none !important; }
+.framed .alone { display: none; }
+.framed body, .framed gradio-app { min-height: 0 !important; background: transparent !important; }
+footer { opacity: .7; }
+#title h1 { font-size: 2rem; margin: 0; }
+.status { font-variant-numeric: tabular-nums; }
+.status .bar { height: 6px; border-radius: 3px; background: var(--border-color-primary); overflow: hidden; }
+.status .bar i { display: block; height: 100%; background: var(--color-accent); }
+.status p { margin: .5rem 0 0; color: var(--body-text-color); }
+.notice { border-left: 3px solid var(--color-accent); padding-left: .7rem; margin: .3rem 0; }
+.curves svg { width: 100%; height: 130px; display: block; }
+.curves .legend { display: flex; gap: 1.2rem; flex-wrap: wrap; font-size: .9rem; font-variant-numeric: tabular-nums; }
+.curves .legend b { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
+.block:has(> .html-container > .prose > .caption) { margin: -4px 0 -10px; }
+.block:has(> .html-container > .prose > .forecast) { margin: -8px 0 -2px; }
+.block:has(> .html-container > .prose:empty) { display: none; }  /* nothing to say leaves no gap */
+.html-container:has(.caption, .notice, .forecast, .status, .curves) { padding: 0 !important; }
+.caption, .forecast { color: var(--body-text-color-subdued); font-size: .85rem; margin: 0; }
+/* Coarse or fine, a preview is shown as large as the painting will be. */
+#preview .image-frame, #preview .image-frame img { width: 100%; }
+#preview .image-frame img { max-height: 640px; object-fit: contain; }
+.shelf, .shelf .grid-wrap { min-height: 0 !important; height: auto !important; }
+.shelf .grid-wrap { padding: 0 !important; max-height: none !important; }
+.shelf .grid-container { gap: 6px !important; align-content: start;
+  grid-template-columns: repeat(7, minmax(0, 1fr)) !important; grid-auto-rows: auto !important; }
+.shelf .gallery-item { height: auto !important; }
+.shelf .thumbnail-lg { aspect-ratio: 1; min-width: 0 !important; width: 100% !important;
+  height: auto !important; }
+.shelf .caption-label { display: none; }
+"""
+
+# In the studio's frame this page is as high as its content, so that there is one scroll bar, the studio's.
+FRAME_SCRIPT = """
+() => {
+  const frame = window.frameElement;
+  if (!frame) return;
+  document.documentElement.classList.add('framed');
+  const content = document.querySelector('.gradio-container .main') || document.body;
+  const fit = () => { frame.style.height = Math.ceil(content.getBoundingClientRect().height + 48) + 'px'; };
+  new ResizeObserver(fit).observe(content);
+  fit();
+}
+"""
+
+
+# Pressing Paint brings the painting into view: on a phone it may be below what is seen.
+SHOW_EASEL = """(...inputs) => {
+  document.querySelector('#easel').scrollIntoView({behavior: 'smooth', block: 'nearest'});
+  return inputs;
+}"""
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's default theme in the studio's colours; the font is the one Streamlit brings, from Gradio's own files."""
+    return gr.themes.Default(
+        primary_hue=gr.themes.Color(
+            *(_mixed(ACCENT, step) for step in (95, 88, 75, 58, 35, 0, -8, -20, -35, -50, -62))
+        ),
+        neutral_hue=gr.themes.colors.stone,
+        radius_size=gr.themes.sizes.radius_md,
+        # Gradio's own semi-bold (600) file lacks the small letters, so bold it is.
+        font=(gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif"),
+    ).set(
+        body_background_fill=LIGHT["backgroundColor"],
+        body_background_fill_dark=DARK["backgroundColor"],
+        body_text_color=LIGHT["textColor"],
+        body_text_color_dark=DARK["textColor"],
+        block_background_fill_dark=DARK["backgroundColor"],
+        background_fill_primary_dark=DARK["backgroundColor"],
+        background_fill_secondary=LIGHT["secondaryBackgroundColor"],
+        background_fill_secondary_dark=DARK["secondaryBackgroundColor"],
+        button_primary_background_fill=ACCENT,
+        button_primary_background_fill_dark=ACCENT,
+        button_primary_text_color="white",
+    )
+
+
+def status(words: str, share: float | None = None) -> str:
+    """A line of words under a progress bar (no bar when `share` is None)."""
+    bar = "" if share is None else f'<div class="bar"><i style="width:{100 * min(max(share, 0), 1):.1f}%"></i></div>'
+    return f'<div class="status" role="status">{bar}<p>{escape(words)}</p></div>'
+
+
+def forecast(words: str) -> str:
+    """A quiet line below the button: what pressing it will take."""
+    return f'<p class="forecast">{escape(words)}</p>'
+
+
+def shared() -> str:
+    """What is different where strangers come, said once on the page."""
+    limits = policy.limits()
+    return (
+        f"On this shared computer: paintings up to {limits.settings['style']['size']} px, pictures up to "
+        f"{policy.megabytes(limits.picture_bytes)}. What you make is gone when you leave."
+    )
+
+
+def notice(*sentences: str) -> str:
+    """What came of files just uploaded, where it must be said; empty when there is nothing to say."""
+    return "".join(f'<p class="notice" role="alert">{escape(sentence)}</p>' for sentence in sentences)
+
+
+def curves(points: Sequence[tuple[int, Mapping[str, float]]]) -> str:
+    """The three losses over the steps, as an SVG drawing with a logarithmic scale and the newest values below."""
+    drawn = {name: [(step, losses[name]) for step, losses in points if losses.get(name, 0) > 0] for name in CURVES}
+    values = [value for line in drawn.values() for _, value in line]
+    if len(points) < 2 or not values:
+        return ""
+    low, high = math.log(max(min(values), max(values) * 1e-4)), math.log(max(values))
+    first, last = points[0][0], max(points[-1][0], points[0][0] + 1)
+
+    def place(step: int, value: float) -> str:
+        x = 600 * (step - first) / (last - first)
+        y = 125 - 120 * (max(math.log(value), low) - low) / max(high - low, 1e-9)
+        return f"{x:.1f},{y:.1f}"
+
+    lines = "".join(
+        f'<polyline fill="none" stroke="{CURVES[name]}" stroke-width="1.6" vector-effect="non-scaling-stroke" '
+        f'points="{" ".join(place(*point) for point in line)}"/>'
+        for name, line in drawn.items()
+    )
+    legend = "".join(
+        f'<span><b style="background:{CURVES[name]}"></b>{CURVE_NAMES[name]} {line[-1][1]:.3g}</span>'
+        for name, line in drawn.items()
+        if line
+    )
+    return (
+        f'<div class="curves"><svg viewBox="0 0 600 130" preserveAspectRatio="none" role="img" '
+        f'aria-label="Losses over the steps">{lines}</svg><div class="legend">{legend}</div></div>'
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words a person would use."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _mixed(colour: str, percent: int) -> str:
+    """`colour` ("#rrggbb") mixed with that much white, or black where negative."""
+    target, share = (255, percent / 100) if percent >= 0 else (0, -percent / 100)
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(part + (target - part) * share):02x}" for part in parts)
+
+
+def examples(kind: str) -> list[tuple[Path, str]]:
+    """The pictures that come with Ganvas: (file, title)."""
+    index = tomllib.loads((EXAMPLES / "index.toml").read_text())
+    return [(EXAMPLES / item["file"], item["title"]) for item in index["picture"] if item["kind"] == kind]

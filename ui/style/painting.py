@@ -1,0 +1,166 @@
+"""One visitor's painting: queued, followed while it is painted, and what came of it; also as the API's functions.
+
+Knows Gradio's errors and requests, not the page. Nothing here knows how a painting is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from core import jobs
+from core.errors import UserError
+from core.pictures import images
+from core.settings import StyleRequest, settings_of
+from core.style.optimise import schedule
+from core.visitors import identity, paintings
+from core.visitors.paintings import Painting
+from ui.generate import sample_api
+from ui.server import visitor
+from ui.style import look
+
+SETTINGS = settings_of(StyleRequest)
+MOST_STYLES = 8
+PREVIEW_SIDE = 720  # px sent while painting; the finished painting is sent whole
+STOPPING = 0.7  # seconds a stopped painting gets to end by itself before its last preview is shown
+
+
+def painting_of(request: gr.Request) -> Painting | None:
+    """The newest painting of an open page, if it has one."""
+    return paintings.of(visitor.of_request(request).name, request.session_hash)
+
+
+def leave(request: gr.Request) -> None:
+    paintings.leave(visitor.of_request(request).name, request.session_hash)
+
+
+# ---------------------------------------------------------------- a job, from widgets and followed
+
+
+def submit(request: gr.Request, photo: str | None, styles: list | None, style_weights: str, *values: Any) -> Painting:
+    """Queue the painting the widgets describe. `values` are those of `SETTINGS`, in its order."""
+    if not photo:
+        raise UserError("There is no photo yet; upload one or pick an example.")
+    if not styles:
+        raise UserError("There is no style picture yet; upload one or pick an example.")
+    if len(styles) > MOST_STYLES:
+        raise UserError(f"There are {len(styles)} style pictures; up to {MOST_STYLES} can be mixed.")
+    try:
+        shares = tuple(float(part) for part in style_weights.split(",") if part.strip())
+    except ValueError:
+        raise UserError(f"Style weights are {style_weights!r}; write a number for each picture, like 2, 1.") from None
+    wanted = StyleRequest(**dict(zip(SETTINGS, values, strict=True)), style_shares=shares)
+    of_photo, of_style = schedule.enough(wanted)
+    with identity.asking(visitor.of_request(request)):
+        jobs.require_room(wanted)  # before anything is decoded
+        opened = images.open_picture(photo, max_pixels=of_photo)
+        job = jobs.submit(wanted, opened, [images.open_picture(path, max_pixels=of_style) for path, _ in styles])
+    return Painting(job, paintings.reduced(opened, wanted.size), request.session_hash or "")
+
+
+async def followed(job: jobs.Job) -> AsyncIterator[None]:
+    """Ticks whenever `job` has news and at least every second, holding no thread; ends when it is over.
+
+    Also ends soon after the visitor pressed stop, even when a large step is still on its way. If the visitor goes away,
+    the job is cancelled.
+    """
+    seen, quiet, stopping = -1, 0.0, 0.0
+    try:
+        while not job.finished and stopping < STOPPING:
+            if job.version != seen or quiet >= 1:
+                seen, quiet = job.version, 0.0
+                yield
+            await asyncio.sleep(0.1)
+            quiet += 0.1
+            stopping += 0.1 if job.cancelled and job.preview else 0
+    except (GeneratorExit, asyncio.CancelledError):
+        job.cancel()
+        raise
+
+
+def words(job: jobs.Job) -> tuple[str, float]:
+    """What is going on, in words, and how much of it is done."""
+    if job.position:
+        others = "1 painting" if job.position == 1 else f"{job.position} paintings"
+        return f"Waiting: {others} before yours.", 0.0
+    if job.latest is None:
+        return "Getting ready.", 0.0
+    at = job.latest
+    parts = [at.note or f"Step {at.step} of {at.total}"]
+    if at.seconds_left is not None:
+        parts.append(f"about {look.duration(at.seconds_left)} left")
+    return " · ".join(parts), at.step / at.total
+
+
+def outcome(painting: Painting) -> tuple[Any, Any, dict]:
+    """The finished picture, the one off the easel, and the recipe; raises for the visitor what went wrong."""
+    job, photo = painting.job, painting.photo
+    if job.result:
+        finished, easel = job.result.images
+        return finished, easel, dict(job.result.recipe)
+    if job.error:
+        raise gr.Error(told(job.error), print_exception=False)
+    # Stopped, and a large step is still being finished: the last preview is what there is.
+    easel = images.with_alpha_of(job.preview, photo)
+    finished = images.finish(easel, photo, strength=job.request.strength, keep_colour=job.request.keep_colour)
+    return finished, easel, job.request.recipe(stopped_at=job.latest.step)
+
+
+def told(error: Exception) -> str:
+    """An error in words: a defect is for the log, not for the visitor."""
+    return str(error) if isinstance(error, UserError) else "Something broke while painting; the server's log says what."
+
+
+def small(picture: Any) -> Any:
+    preview = picture.copy()
+    preview.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    return preview
+
+
+# ---------------------------------------------------------------- what the API answers
+
+
+async def paint(
+    request: gr.Request, photo: Any, styles: Any, style_weights: Any, *values: Any
+) -> AsyncIterator[tuple[Any, dict]]:
+    """Paint `photo` in the style of `styles`. Streams (preview, progress) and ends with (painting, recipe)."""
+    try:
+        painting = await asyncio.to_thread(submit, request, photo, styles, style_weights, *values)
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    job, shown = painting.job, None
+    async with contextlib.aclosing(followed(job)) as ticks:
+        async for _ in ticks:
+            said, share = words(job)
+            news = {"state": job.state, "position": job.position, "words": said, "share": round(share, 3)}
+            preview, shown = (gr.skip() if job.preview is shown else small(job.preview)), job.preview
+            yield preview, news
+    finished, _, recipe = outcome(painting)
+    with tempfile.TemporaryDirectory(prefix="ganvas-") as folder:  # Gradio copies the file before it goes on here
+        path = Path(folder) / "painting.png"
+        await asyncio.to_thread(images.write_png, finished, path, recipe)
+        yield str(path), {"state": "done", "recipe": recipe}
+
+
+@functools.wraps(sample_api.sample)
+def sample(request: gr.Request, *values: Any, **named: Any) -> dict[str, Any]:
+    try:
+        with identity.asking(visitor.of_request(request)):
+            return sample_api.sample(*values, **named)
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+
+
+# Gradio looks here for what to pass: the request too, which a caller does not see.
+_visible = inspect.signature(sample_api.sample)
+_request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+sample.__signature__ = _visible.replace(parameters=[_request, *_visible.parameters.values()])
+sample.__annotations__ = {"request": gr.Request, **sample_api.sample.__annotations__}

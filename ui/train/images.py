@@ -1,0 +1,45 @@
+"""Where a training's images come from, chosen with widgets. Reads no image and knows nothing of networks."""
+
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image
+
+from core.gan.data import dicebear, prepare
+from core.pictures import images
+from core.runs import lifecycle
+from core.visitors import policy
+
+SOURCES = {"drawn": "Drawn here", "upload": "My files", "path": "A folder", "download": "MNIST"}
+
+
+def choose() -> tuple[dict | None, list, str]:
+    """-> where the images come from, the files to be copied into the run, and a name for the run."""
+    limits, sources = policy.limits(), dict(SOURCES)
+    if policy.public():  # a visitor's folders are elsewhere, and the server's own are nobody's business
+        del sources["path"]
+    kind = st.segmented_control("Where from", sources, default="drawn", format_func=sources.get, required=True)
+    if kind == "upload":
+        most = f" Up to {policy.megabytes(limits.upload_bytes)} in all." if limits.upload_bytes else ""
+        st.caption(f"Pictures, or zips of pictures, with folders inside if you like.{most}")
+        files = st.file_uploader("Files", accept_multiple_files=True, label_visibility="collapsed")
+        uploads = [(file.name, file) for file in files]
+        return ({"kind": "folder", "path": lifecycle.UPLOADS} if files else None), uploads, "My pictures"
+    if kind == "path":
+        path = st.text_input("Path", placeholder=str(Path.home() / "Pictures"), help="On this computer.")
+        folder = Path(path).expanduser()
+        return ({"kind": "folder", "path": str(folder.absolute())} if path else None), [], folder.name or "My pictures"
+    if kind == "download":
+        name = st.radio("Set", prepare.DOWNLOADS, format_func=prepare.DOWNLOADS.get, horizontal=True)
+        st.caption("Downloaded once, so it needs a network. Choose grey and 32 px.")
+        return {"kind": "download", "name": name}, [], prepare.DOWNLOADS[name]
+    name = st.radio("Set", dicebear.SETS, format_func=lambda n: dicebear.SETS[n].label, horizontal=True)
+    count = st.slider("How many", 500, min(20_000, limits.images), 3000, 500)
+    st.image(_examples(name), alt=f"Examples of the set {name}")
+    st.caption("Drawn with DiceBear; free of rights (CC0).")
+    return {"kind": "drawn", "name": name, "count": count}, [], dicebear.SETS[name].label
+
+
+@st.cache_data
+def _examples(name: str) -> Image.Image:
+    return images.grid([dicebear.draw(name, number, 64) for number in range(18)], columns=6, gap=4)

@@ -1,0 +1,238 @@
+"""What a training run looks like on its page: widgets of settings, the check-up, the progress, its management.
+
+Pieces for `pages/train.py`. They read run folders and call `core.runs`; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import UserError
+from core.gan.data import prepare
+from core.pictures import images
+from core.runs import lifecycle
+from core.settings import TrainRequest, settings_of
+from core.visitors import policy
+from ui.telling import plain, telling
+
+SETTINGS = settings_of(TrainRequest)
+WORDS = {
+    lifecycle.NEW: "not begun", lifecycle.CHECKING: "looking at the images", lifecycle.READY: "ready to start",
+    lifecycle.QUEUED: "waiting for another run", lifecycle.STARTING: "starting", lifecycle.RUNNING: "training",
+    lifecycle.PAUSED: "paused", lifecycle.FINISHED: "finished", lifecycle.FAILED: "failed",
+    lifecycle.INTERRUPTED: "interrupted: its process is gone", lifecycle.DAMAGED: "damaged",
+}  # fmt: skip
+COLOURS = {
+    lifecycle.RUNNING: "green",
+    lifecycle.FINISHED: "blue",
+    lifecycle.FAILED: "red",
+    lifecycle.INTERRUPTED: "orange",
+    lifecycle.QUEUED: "violet",
+}
+LINE_COLOURS = ["#c4472b", "#3b82f6"]
+LINES = {"Losses": {"loss_d": "Discriminator", "loss_g": "Generator"},
+         "The discriminator believes": {"real": "real pictures", "fake": "generated ones"}}  # fmt: skip
+HELP = {"Finish here": "Makes the generator of what has been learned so far.", "Pause": "Saves; it can go on any time."}
+
+
+def show(run_id: str | None) -> None:
+    """In the address, so that a reload, a bookmark and another tab find the run again."""
+    if run_id:
+        st.query_params["run"] = run_id
+    else:
+        st.query_params.pop("run", None)
+
+
+# ---------------------------------------------------------------- before
+
+
+def widgets(names: list[str], values: dict, key: str) -> dict:
+    """A widget for each of these settings, made of what the setting says of itself; their values."""
+    chosen, settings = {}, policy.settings_of(TrainRequest)
+    for name in names:
+        about, common = settings[name], {"help": settings[name].help, "key": f"{key}-{name}"}
+        if about.choices:
+            options = list(about.choices)
+            place = options.index(values[name]) if values[name] in options else len(options) - 1
+            chosen[name] = st.selectbox(about.label, options, place, about.choices.get, **common)
+        elif about.type is bool:
+            chosen[name] = st.toggle(about.label, values[name], **common)
+        else:
+            numbers = (about.lo, about.hi, about.step, min(values[name], about.hi))
+            lo, hi, step, value = (about.type(number) for number in numbers)
+            shown = "%d" if about.type is int else "%g"
+            chosen[name] = st.number_input(about.label, lo, hi, value, step, shown, **common)
+    return chosen
+
+
+def shared() -> str:
+    """What a run may take where strangers come, said beside its settings."""
+    limits = policy.limits()
+    sizes = policy.settings_of(TrainRequest)["size"].choices
+    return (
+        f"On this shared computer: up to {max(sizes)} px, {limits.images:,} pictures, {limits.train_minutes:g} minutes "
+        f"and {limits.runs} runs, kept for {limits.hours:g} hours. {policy.ELSEWHERE[0].upper()}{policy.ELSEWHERE[1:]}."
+    )
+
+
+def waiting(before: int) -> str:
+    """How long the line is."""
+    return f"{before} {'run is' if before == 1 else 'runs are'} trained before this one."
+
+
+# ---------------------------------------------------------------- a run
+
+
+def buttons(run: lifecycle.Run, status: str) -> None:
+    begun = bool(run.checkpoints())
+    offered = {}
+    if status == lifecycle.CHECKING:
+        offered["Cancel"] = (lifecycle.pause, ":material/close:")
+    elif status in (lifecycle.RUNNING, lifecycle.STARTING, lifecycle.QUEUED):
+        offered["Pause"] = (lifecycle.pause, ":material/pause:")
+    elif status != lifecycle.FINISHED or run.state.get("step", 0) < run.request.steps:
+        offered["Resume" if begun else "Start"] = (lifecycle.start, ":material/play_arrow:")
+    if status == lifecycle.RUNNING or (begun and status != lifecycle.FINISHED and not run.alive):
+        offered["Finish here"] = (lifecycle.stop, ":material/stop:")
+    for column, (label, (action, icon)) in zip(st.columns(4), offered.items(), strict=False):
+        kind = "primary" if label in ("Start", "Resume") else "secondary"
+        if column.button(label, icon=icon, type=kind, width="stretch", help=HELP.get(label)):
+            with telling():
+                action(run)
+                st.rerun()
+
+
+def check_up(run: lifecycle.Run) -> None:
+    """What was found among the images, and what the run will take."""
+    report, budget = prepare.read_report(run.path), run.budget
+    if budget:
+        st.markdown(
+            f"**{duration(budget['seconds'])}** for {run.request.steps:,} steps on this computer; "
+            f"{budget['seconds_per_thousand']:.1f} seconds per thousand images, from {budget['steps']} measured steps."
+        )
+    if report is None:
+        return
+    st.markdown(f"**{report.usable:,} of {report.found:,}** images can be used. {plain(report.advice)}")
+    noticed = {
+        "Copies, left out": report.duplicates, "Smaller than needed, enlarged": report.too_small,
+        "Of an odd shape": report.odd_shapes, "Grey": report.grey, "Transparent": report.transparent,
+        "Unusable": report.unusable,
+    }  # fmt: skip
+    st.caption(" · ".join(f"{what}: {count:,}" for what, count in noticed.items() if count))
+    st.image(str(run.path / "data" / "preview.png"), caption="As the network sees them")
+    if report.problems:
+        with st.expander(f"{report.unusable:,} files cannot be used"):
+            st.text("\n".join(report.problems))
+
+
+def progress(run: lifecycle.Run, state: dict) -> None:
+    step, total = state.get("step", 0), run.request.steps
+    left = state.get("seconds_left") if run.alive else None
+    st.progress(min(step / total, 1.0), f"Step {step:,} of {total:,}" + (f" · {duration(left)} left" if left else ""))
+    pictures, curves = st.columns(2, gap="large")
+    with pictures:
+        sheets = run.samples()
+        at = looked_at(run.id, list(sheets))
+        with contextlib.suppress(OSError):  # thinned out a moment ago
+            st.image(sheets[at].read_bytes(), width="stretch", caption=f"Step {at:,}", alt=f"Samples at step {at}")
+        if len(sheets) > 1:
+            st.download_button(
+                "Time-lapse", lambda: time_lapse(sheets), f"{run.id}.webp", "image/webp", icon=":material/movie:",
+                on_click="ignore",
+            )  # fmt: skip
+    with curves:
+        metrics = run.metrics()
+        seen, speed, lasted = st.columns(3)
+        seen.metric("Images seen", f"{step * run.request.batch:,}")
+        speed.metric("Images per second", f"{metrics[-1]['images_per_second']:,.0f}" if metrics else "–")
+        lasted.metric("Trained for", duration(state.get("seconds", 0)))
+        for title, lines in LINES.items():
+            table = {"step": [m["step"] for m in metrics]}
+            table |= {label: [m[name] for m in metrics] for name, label in lines.items()}
+            st.caption(title)
+            st.line_chart(table, x="step", y=list(lines.values()), x_label="step", color=LINE_COLOURS, height=220)
+
+
+def looked_at(run_id: str, steps: list[int]) -> int:
+    """The sheet the slider is at: the newest, until it is moved back, then where it was left."""
+    key, newest = f"look-{run_id}", f"newest-{run_id}"
+    if st.session_state.get(key) not in steps or st.session_state[key] == st.session_state.get(newest):
+        st.session_state[key] = steps[-1]
+    st.session_state[newest] = steps[-1]
+    return st.select_slider("Look back", steps, key=key) if len(steps) > 1 else steps[-1]
+
+
+def time_lapse(sheets: dict[int, Path]) -> bytes:
+    file, frames = io.BytesIO(), []
+    for path in sheets.values():
+        with contextlib.suppress(UserError):
+            frames.append(images.open_picture(path))
+    images.animation(frames, file)
+    return file.getvalue()
+
+
+def duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+# ---------------------------------------------------------------- name, branch, delete
+
+
+def manage(run: lifecycle.Run) -> None:
+    st.divider()
+    kept, twig, name, gone = st.columns(4)
+    if run.status == lifecycle.FINISHED and run.result:
+        kept.download_button(
+            "Generator", lambda: zipped(run.result), f"{run.id}.zip", "application/zip", icon=":material/download:",
+            type="primary", width="stretch", on_click="ignore",
+        )  # fmt: skip
+    if run.status != lifecycle.DAMAGED and run.checkpoints():
+        with twig.popover("Branch", icon=":material/fork_right:", width="stretch"), telling():
+            branch(run)
+    elif run.status in (lifecycle.NEW, lifecycle.READY, lifecycle.FAILED):
+        with twig.popover("Settings", icon=":material/tune:", width="stretch"), telling():
+            values = widgets(list(SETTINGS), asdict(run.request), f"change-{run.id}")
+            if st.button("Check again", type="primary"):
+                lifecycle.change(run, TrainRequest(**values))
+                lifecycle.check(run)
+                st.rerun()
+    if run.status != lifecycle.DAMAGED:
+        with name.popover("Rename", icon=":material/edit:", width="stretch"), telling():
+            wanted = st.text_input("New name", run.name, max_chars=lifecycle.MAX_NAME)
+            if st.button("Rename"):
+                lifecycle.rename(run, wanted)
+                st.rerun()
+    with gone.popover("Delete", icon=":material/delete:", width="stretch"), telling():
+        st.markdown(f"Delete **{plain(run.name)}** with all its pictures and checkpoints? It cannot be brought back.")
+        if st.button("Delete for ever", type="primary"):
+            lifecycle.delete(run)
+            show(None)
+            st.rerun()
+
+
+def branch(run: lifecycle.Run) -> None:
+    st.caption("Go on from an earlier checkpoint with other settings, as a new run.")
+    step = st.selectbox("From step", list(run.checkpoints())[::-1])
+    start_from = {**asdict(run.request), "steps": max(run.request.steps, 2 * step)}
+    values = widgets([n for n in SETTINGS if n not in lifecycle.FIXED], start_from, f"branch-{run.id}-{step}")
+    if st.button("Make the branch", type="primary"):
+        new = lifecycle.branch(run, step, values, f"{run.name[:60]} from {step}")
+        show(new.id)
+        st.rerun()
+
+
+def zipped(folder: Path) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for path in sorted(folder.iterdir()):
+            if path.is_file() and not path.is_symlink():
+                archive.write(path, path.name)
+    return file.getvalue()
