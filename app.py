@@ -18,7 +18,7 @@ from starlette.routing import Mount
 
 import style_app
 from core import faults
-from core.runs import lifecycle, stuck
+from core.runs import processes, stuck
 from core.visitors import identity, policy, sweep
 from ui.server import network, serving, stopping, visitor
 from ui.server.gate import Gate
@@ -36,7 +36,7 @@ async def _lifespan(_: st.App) -> AsyncIterator[None]:
 
             def look_after_runs() -> None:
                 if not ending:
-                    lifecycle.start_next()
+                    processes.start_next()
 
             with (
                 faults.again(sweep.sweep, sweep.EVERY_SECONDS),

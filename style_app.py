@@ -14,7 +14,8 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from core.settings import STYLE_PRESETS, Setting, StyleRequest
+from core.settings import Setting
+from core.style.request import STYLE_PRESETS, StyleRequest
 from core.visitors import policy
 from ui.server import files, network, serving, tabs, turns
 from ui.server.gate import Gate

@@ -23,7 +23,8 @@ from spaces.reloading import reload_server_ports
 import app
 from core import device, jobs
 from core.errors import UserError
-from core.settings import Progress, Result, StyleRequest
+from core.settings import Progress, Result
+from core.style.request import StyleRequest
 from ui.server import serving
 
 

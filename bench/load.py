@@ -44,8 +44,11 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 
-from core.runs import lifecycle
-from core.settings import StyleRequest, TrainRequest, settings_of
+from core.gan.request import TrainRequest
+from core.runs import lifecycle, processes, states
+from core.runs.run_folder import Run
+from core.settings import settings_of
+from core.style.request import StyleRequest
 from core.visitors import identity
 from support.studio import serving
 from ui.server import visitor
@@ -262,10 +265,10 @@ class Visitor:
 # ---------------------------------------------------------------- what goes on meanwhile
 
 
-def trained(who: Visitor) -> lifecycle.Run:
+def trained(who: Visitor) -> Run:
     with identity.asking(identity.name_of(who.secret)):
         run = lifecycle.create(TRAINED, {"kind": "drawn", "name": "planets", "count": 500}, SECRET_NAME)
-        lifecycle.start(run)
+        processes.start(run)
     return run
 
 
@@ -330,10 +333,10 @@ async def load(address: str, number: int, seconds: float, rounds: int, rest: flo
         await asyncio.gather(large, *(one.visit(until, fn) for one in crowd))
         watching.cancel()
         taken[f"most, round {turn}"] = memory.peak
-        if run.status != lifecycle.RUNNING or not run.state.get("step"):
+        if run.status != states.RUNNING or not run.state.get("step"):
             seen.errors.append(f"the run is {run.status} at step {run.state.get('step')}")
         taken[f"steps trained, round {turn}"] = run.state.get("step", 0)
-        lifecycle.pause(run)
+        processes.pause(run)
         await asyncio.sleep(rest)
         taken[f"{rest:.0f} s after everybody left, round {turn}"] = memory.now()
     seen.pages["(alone)"] = [time for times in alone.pages.values() for time in times][len(PAGES) :]

@@ -35,9 +35,10 @@ from train_perceptual import Teacher
 from core import device, perceptual
 from core.perceptual import VGG19, FeatureNet
 from core.pictures import images
-from core.settings import Result, StyleRequest
+from core.settings import Result
 from core.style import choice
 from core.style.optimise import paint as engine
+from core.style.request import StyleRequest
 
 STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT = ("relu3_1", "relu4_1", "relu5_1")

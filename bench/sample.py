@@ -27,17 +27,18 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import torch
 
 from core.gan import points
+from core.gan.request import SampleRequest
 from core.gan.sample import sample
 from core.gan.zoo.load import open_generator
 from core.gan.zoo.model_folder import to_pictures
 from core.pictures import images
-from core.settings import Result, SampleRequest
+from core.settings import Result
 
 REPEATS = 15
 COLD = """
 import time; began = time.perf_counter()
 from core import jobs
-from core.settings import SampleRequest
+from core.gan.request import SampleRequest
 jobs.submit(SampleRequest({ref!r}, count=1)).wait()
 print(time.perf_counter() - began)
 """

@@ -27,8 +27,9 @@ import attacks  # noqa: F401  (they enter themselves in ALL)
 from gradio_client import Client, handle_file
 from strangers import ALL, PATIENCE, SAMPLE, Attack, Fell, Page, Stranger, Studio, picture
 
-from core.runs import lifecycle
-from core.settings import TrainRequest
+from core.gan.request import TrainRequest
+from core.runs import lifecycle, processes, states
+from core.runs.run_folder import Run
 from core.visitors import identity
 
 RETURNED = 300e6  # bytes of memory that may stay
@@ -52,13 +53,13 @@ class Honest:
     def __post_init__(self) -> None:
         self._over, self._resting = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
-        self.run: lifecycle.Run | None = None
+        self.run: Run | None = None
 
     def come(self) -> None:
         self.me = Stranger(self.studio, 1, cookie=True)
         with identity.asking(self.me.name):
             self.run = lifecycle.create(TRAINED, {"kind": "drawn", "name": "planets", "count": 64}, "Honest planets")
-            lifecycle.start(self.run)
+            processes.start(self.run)
         self._over.clear()
         self._threads = [
             threading.Thread(target=self._go_on, args=(what, way), daemon=True)
@@ -74,7 +75,7 @@ class Honest:
         for thread in self._threads:
             thread.join(PATIENCE)
         if self.run and self.run.alive:
-            lifecycle.pause(self.run)
+            processes.pause(self.run)
 
     @contextlib.contextmanager
     def resting(self) -> Iterator[None]:
@@ -133,7 +134,7 @@ class Honest:
         """Steps go on being made, or the run waits for its turn."""
         before = self.run.state.get("step", 0)
         while self.run.state.get("step", 0) <= before and not self._over.is_set():
-            if self.run.status not in {*lifecycle.ALIVE, lifecycle.QUEUED}:
+            if self.run.status not in {*states.ALIVE, states.QUEUED}:
                 raise Fell(f"the run is {self.run.status} at step {before}: {self.run.state.get('message', '')}")
             time.sleep(0.2)
 

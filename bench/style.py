@@ -31,13 +31,14 @@ sys.path.insert(0, str(ROOT))
 
 from core import device as devices
 from core import perceptual
-from core.gan.data.prepare import importable_torchvision
+from core.gan.data.torchvision_shim import importable_torchvision
 from core.pictures import images
-from core.settings import Progress, StyleRequest
+from core.settings import Progress
 from core.style import choice
 from core.style.optimise.objective import CONTENT_LAYER, PALETTE, Moments, Objective, Weights, variation
 from core.style.optimise.paint import paint, to_picture, to_tensor
 from core.style.optimise.schedule import scales
+from core.style.request import StyleRequest
 
 CPU = torch.device("cpu")
 Timed = list[tuple[float, Image.Image]]  # seconds since the start, and the picture there was
@@ -208,7 +209,7 @@ def peak_memory(arguments: argparse.Namespace, size: int) -> None:
     code = f"""
 import resource, sys
 from core.pictures import images
-from core.settings import StyleRequest
+from core.style.request import StyleRequest
 from core.style.optimise import budget
 from core.style.optimise.paint import paint
 photo, painting = images.open_picture(sys.argv[1]), images.open_picture(sys.argv[2])

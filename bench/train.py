@@ -33,8 +33,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core.runs import lifecycle
-from core.settings import TRAIN_PRESETS, Progress, TrainRequest
+from core.gan.request import TRAIN_PRESETS, TrainRequest
+from core.runs import lifecycle, processes, run_folder
+from core.runs.run_folder import Run
+from core.settings import Progress
 
 BATCH = 64
 PAPER = {**TRAIN_PRESETS["paper"], "batch": BATCH}
@@ -47,7 +49,7 @@ def theirs(folder: Path, steps: int) -> list[tuple[float, float]]:
     """(wall, processor) seconds of each step of examples/dcgan, by the line it prints after each."""
     import torch
 
-    from core.gan.data.prepare import importable_torchvision
+    from core.gan.data.torchvision_shim import importable_torchvision
 
     torchvision = importable_torchvision()
     pictures = torch.rand(steps * BATCH, 3, 64, 64) * 2 - 1
@@ -150,7 +152,7 @@ def _overhead(name: str) -> dict:
     from core.gan.zoo import model_folder
 
     training = a_training(PAPER if name == "paper" else {})
-    run = lifecycle.Run(Path(tempfile.mkdtemp()))
+    run = Run(Path(tempfile.mkdtemp()))
 
     def seconds(work, times: int) -> float:
         work()
@@ -164,7 +166,7 @@ def _overhead(name: str) -> dict:
     sheet = seconds(
         lambda: model_folder.sheet(training.sample()).save(run.path / "sheet.png"), 3
     )  # every 4 seconds; state and metrics every half second
-    state = seconds(lambda: lifecycle.write_state(run, status="running", losses=[0.1] * 5), 20)
+    state = seconds(lambda: run_folder.write_state(run, status="running", losses=[0.1] * 5), 20)
     began = time.perf_counter()
     checkpoint.save(run, training.state(), 0.0)
     saved = time.perf_counter() - began  # waiting for the disk counts
@@ -220,7 +222,7 @@ def portraits(options: argparse.Namespace) -> dict:
     options.out.mkdir(parents=True, exist_ok=True)
     run = lifecycle.create(TrainRequest(), {"kind": "drawn", "name": "portraits", "count": 3000}, "Portraits")
     began = time.monotonic()
-    lifecycle.start(run)
+    processes.start(run)
     found = {}
     for seconds in options.after:
         while time.monotonic() - began < seconds:
@@ -229,7 +231,7 @@ def portraits(options: argparse.Namespace) -> dict:
         if sheet is not None:
             shutil.copy(sheet, options.out / f"portraits-{seconds}s.png")
         found[seconds] = step
-    lifecycle.pause(run)
+    processes.pause(run)
     while run.alive:
         time.sleep(0.2)
     shutil.rmtree(os.environ["GANVAS_HOME"])

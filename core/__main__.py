@@ -20,12 +20,14 @@ from core import __version__
 from core.errors import UserError
 from core.gan import points
 from core.gan.cli import add_train
+from core.gan.request import SampleRequest
 from core.gan.zoo import catalogue
 from core.hub import deploy
 from core.hub.publish import LICENCES, publish
 from core.pictures import images
-from core.settings import STYLE_PRESETS, Progress, Request, Result, SampleRequest, StyleRequest, settings_of
+from core.settings import Progress, Request, Result, settings_of
 from core.style.optimise import schedule
+from core.style.request import STYLE_PRESETS, StyleRequest
 
 FRAME_SIDE = 256  # px, of animations
 

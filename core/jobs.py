@@ -26,7 +26,9 @@ from PIL import Image
 
 from core import device, faults
 from core.errors import UserError
-from core.settings import MeasureRequest, Progress, Request, Result, SampleRequest, StyleRequest
+from core.gan.request import SampleRequest
+from core.settings import Progress, Request, Result
+from core.style.request import MeasureRequest, StyleRequest
 from core.visitors import identity, policy
 
 FRAMES = 60  # kept for the time-lapse: when there are twice as many, every other one goes

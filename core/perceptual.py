@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.errors import UserError
-from core.hub import fetches, weights
+from core.hub import cache, download, fetches, registry
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -159,9 +159,9 @@ def load(name: str, *, device: str | torch.device = "cpu", dtype: torch.dtype | 
     Raises `UserError` if VGG-19 is not in the cache. Loading takes a moment: the caller keeps what it got.
     """
     if name == "bundled":
-        net = read(weights.bundled("perceptual"), name)
+        net = read(registry.bundled("perceptual"), name)
     elif name == "vgg19":
-        stored = weights.load_stored("vgg19")
+        stored = cache.load_stored("vgg19")
         if stored is None:
             raise UserError("VGG-19 is not on this computer yet; download it first, or use the bundled network.")
         tensors = {key: torch.from_numpy(value) for key, value in stored[0].items()}
@@ -181,9 +181,9 @@ def fetch_vgg19(progress: fetches.OnBytes | None = None) -> None:
 
 def _bring_vgg19(progress: fetches.OnBytes) -> None:
     keys = [f"features.{n}.{part}" for n in VGG19_FEATURES for part in ("weight", "bias")]
-    net = vgg19_from(weights.fetch_tensors("vgg19", keys, progress))
+    net = vgg19_from(download.fetch_tensors("vgg19", keys, progress))
     scale_to_one(net, dead_leaves(8, 256).split(2))
-    weights.store_tensors("vgg19", {key: value.half().numpy() for key, value in net.state_dict().items()})
+    cache.store_tensors("vgg19", {key: value.half().numpy() for key, value in net.state_dict().items()})
 
 
 def vgg19_from(tensors: Mapping[str, np.ndarray]) -> FeatureNet:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core import jobs
 from core.pictures import images
-from core.settings import StyleRequest
+from core.style.request import StyleRequest
 
 HERE = Path(__file__).parent
 PAIRS = (

@@ -8,8 +8,8 @@ import secrets
 import streamlit as st
 
 from core.gan import points
+from core.gan.request import SampleRequest
 from core.gan.zoo import catalogue
-from core.settings import SampleRequest
 from core.visitors import policy, tray
 from ui.generate import files, look, mix
 from ui.models import hub_box

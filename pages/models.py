@@ -7,7 +7,8 @@ import streamlit as st
 
 from core.errors import UserError
 from core.gan.zoo import catalogue
-from core.hub import weights
+from core.hub import cache, registry
+from core.hub.registry import Entry
 from core.runs import lifecycle
 from core.visitors import policy
 from ui.models import hub_box, look
@@ -21,9 +22,9 @@ def main() -> None:
     st.title("Models")
     made_here()
     st.subheader("Came with Ganvas", divider="grey")
-    for entry in sorted(weights.registry().values(), key=lambda entry: entry.kind == "features"):
+    for entry in sorted(registry.entries().values(), key=lambda entry: entry.kind == "features"):
         if not entry.repo:
-            path = weights.BUNDLE / entry.file
+            path = registry.BUNDLE / entry.file
             sheet = path.parent / "samples.png" if entry.kind == "generator" else None
             with look.line(entry.title, [look.size_of(path), *look.facts(entry)], sheet):
                 if entry.kind == "generator":
@@ -49,11 +50,11 @@ def made_here() -> None:
 
 def from_the_hub() -> None:
     st.subheader("From the Hub", divider="grey")
-    here = {item.name: item for item in weights.cache_entries()}
-    for entry in sorted(weights.registry().values(), key=lambda entry: entry.kind == "features"):
+    here = {item.name: item for item in cache.entries()}
+    for entry in sorted(registry.entries().values(), key=lambda entry: entry.kind == "features"):
         if entry.repo:
             registered(entry, here.get(entry.name))
-    others = {name: item for name, item in here.items() if name not in weights.registry()}
+    others = {name: item for name, item in here.items() if name not in registry.entries()}
     for choice in catalogue.fetched():
         where = catalogue.hub_ref(choice.ref) if choice.ref.startswith("hub:") else None
         if where and (item := others.pop(where.stored, None)):
@@ -67,7 +68,7 @@ def from_the_hub() -> None:
                 if look.deleter(item.name):
                     delete(item.name)
         if here:
-            st.caption(f"{hub_box.size(sum(item.size for item in here.values()))} in {weights.cache_dir()}")
+            st.caption(f"{hub_box.size(sum(item.size for item in here.values()))} in {cache.folder()}")
     else:
         st.caption(f"Up to {policy.megabytes(policy.limits().download_bytes)} can be fetched from a repository here.")
     with telling():
@@ -75,7 +76,7 @@ def from_the_hub() -> None:
             look.open_generator(ref)
 
 
-def registered(entry: weights.Entry, there: weights.Cached | None) -> None:
+def registered(entry: Entry, there: cache.Cached | None) -> None:
     """A line for what the registry knows: fetched, to be fetched, or why that failed."""
     facts = look.facts(entry)
     with look.line(entry.title, [entry.repo, *facts, *(look.cached(there) if there else [entry.size])]):
@@ -97,7 +98,7 @@ def registered(entry: weights.Entry, there: weights.Cached | None) -> None:
 
 def delete(name: str) -> None:
     with telling():
-        weights.delete_cached(name)
+        cache.delete(name)
         st.rerun()
 
 

@@ -9,8 +9,9 @@ from dataclasses import asdict
 import streamlit as st
 
 from core.errors import UserError
-from core.runs import lifecycle
-from core.settings import TRAIN_PRESETS, TrainRequest
+from core.gan.request import TRAIN_PRESETS, TrainRequest
+from core.runs import lifecycle, processes, run_folder, states
+from core.runs.run_folder import Run
 from core.visitors import policy
 from ui.telling import plain
 from ui.train import images
@@ -23,7 +24,7 @@ PRESETS = {"small": "Small sets, on a processor", "paper": "As in the DCGAN pape
 def main() -> None:
     st.title("Train")
     with train_look.telling():
-        lifecycle.start_next()
+        processes.start_next()
     everything = {run.id: run for run in lifecycle.all_runs()}
     names = Counter(run.name for run in everything.values())
     ids = [None, *everything]
@@ -38,14 +39,14 @@ def main() -> None:
     train_look.show(chosen)
     if chosen is None:
         new_run()
-    elif everything[chosen].status == lifecycle.DAMAGED:
+    elif everything[chosen].status == states.DAMAGED:
         st.error("The folder of this run cannot be read. It can only be deleted.")
         train_look.manage(everything[chosen])
     else:
         one_run(everything[chosen])
 
 
-def named(run: lifecycle.Run, names: Counter) -> str:
+def named(run: Run, names: Counter) -> str:
     return run.name if names[run.name] == 1 else f"{run.name} ({run.id})"
 
 
@@ -66,7 +67,7 @@ def new_run() -> None:
             values |= train_look.widgets([n for n, s in SETTINGS.items() if s.advanced], start_from, preset)
         if policy.limits().train_minutes:
             st.caption(train_look.shared())
-    name = st.text_input("Name", label, max_chars=lifecycle.MAX_NAME)
+    name = st.text_input("Name", label, max_chars=run_folder.MAX_NAME)
     look, start, _ = st.columns([1, 1, 2])
     check = look.button(
         "Check the images", icon=":material/search:", width="stretch", help="And measure how long it takes."
@@ -79,7 +80,7 @@ def new_run() -> None:
             raise UserError("There are no images yet; add some first.")
         request = TrainRequest(**values)
         run = lifecycle.create_with(uploads, request, name) if uploads else lifecycle.create(request, source, name)
-        (lifecycle.check if check else lifecycle.start)(run)
+        (processes.check if check else processes.start)(run)
         train_look.show(run.id)
         st.rerun()
 
@@ -87,24 +88,24 @@ def new_run() -> None:
 # ---------------------------------------------------------------- one run
 
 
-def one_run(run: lifecycle.Run) -> None:
-    st.fragment(watched, run_every=2 if run.alive or run.status == lifecycle.QUEUED else None)(run, run.status)
+def one_run(run: Run) -> None:
+    st.fragment(watched, run_every=2 if run.alive or run.status == states.QUEUED else None)(run, run.status)
     train_look.manage(run)
 
 
-def watched(run: lifecycle.Run, status: str) -> None:
+def watched(run: Run, status: str) -> None:
     """What changes while a run is worked on. When its status changes, the whole page is drawn anew."""
     with train_look.telling():
-        lifecycle.start_next()
+        processes.start_next()
     if run.status != status:
         st.rerun()
     st.badge(train_look.WORDS[status], color=train_look.COLOURS.get(status, "grey"))
     state = run.state
-    if status == lifecycle.QUEUED:
-        st.caption(train_look.waiting(lifecycle.before(run)))
+    if status == states.QUEUED:
+        st.caption(train_look.waiting(processes.before(run)))
     if state.get("message"):
-        (st.error if status == lifecycle.FAILED else st.info)(plain(state["message"]))
-    if status == lifecycle.INTERRUPTED:
+        (st.error if status == states.FAILED else st.info)(plain(state["message"]))
+    if status == states.INTERRUPTED:
         st.warning("The process that trained this run is gone. Resume, and it goes on from its last checkpoint.")
     train_look.buttons(run, status)
     if not run.samples():

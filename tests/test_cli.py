@@ -8,8 +8,9 @@ from PIL import Image
 
 from core.__main__ import main
 from core.pictures import images
-from core.settings import StyleRequest, settings_of
+from core.settings import settings_of
 from core.style.optimise.paint import paint
+from core.style.request import StyleRequest
 from support.pictures import scene, texture
 
 pytestmark = pytest.mark.usefixtures("measured_machine")

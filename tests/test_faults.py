@@ -6,7 +6,8 @@ import pytest
 
 from core import device, faults, jobs
 from core.errors import UserError
-from core.settings import Progress, SampleRequest
+from core.gan.request import SampleRequest
+from core.settings import Progress
 
 
 def test_what_is_done_again_and_again_outlives_its_faults(capsys):

@@ -6,7 +6,9 @@ import pytest
 
 from core import jobs
 from core.errors import UserError
-from core.settings import MeasureRequest, Progress, Result, SampleRequest, StyleRequest
+from core.gan.request import SampleRequest
+from core.settings import Progress, Result
+from core.style.request import MeasureRequest, StyleRequest
 from core.visitors import identity, policy
 from support.pictures import scene, texture
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from core import perceptual
 from core.errors import UserError
-from core.hub import weights
+from core.hub import download, registry
 from core.perceptual import FeatureNet
 from core.style import choice
 
@@ -54,7 +54,7 @@ def test_bundled_has_the_literature_s_layers(bundled):
     assert bundled.layer_names[:2] == ("relu1_1", "relu1_2")
     assert bundled.layer_names[-1] == "relu5_1"
     assert 2e6 <= sum(p.numel() for p in bundled.parameters()) <= 4e6
-    assert weights.bundled("perceptual").stat().st_size <= 10e6
+    assert registry.bundled("perceptual").stat().st_size <= 10e6
     found = bundled(torch.rand(2, 3, 70, 48), bundled.layer_names)
     for layer, features in found.items():
         shrink = 2 ** (int(layer[4]) - 1)
@@ -163,7 +163,7 @@ def test_fetched_vgg19_is_normalised_kept_and_preferred(tmp_path, monkeypatch):
         asked.extend(keys)
         return random_vgg()
 
-    monkeypatch.setattr(weights, "fetch_tensors", fetch)
+    monkeypatch.setattr(download, "fetch_tensors", fetch)
     assert choice.choose("auto") == "bundled"
     assert not choice.available()["vgg19"]
     with pytest.raises(UserError, match="download"):
@@ -187,7 +187,7 @@ def test_broken_vgg19_is_not_kept(spoil, tmp_path, monkeypatch):
         tensors["features.5.weight"] = tensors["features.5.weight"][:, :32]
     else:
         tensors["features.5.weight"][0, 0, 0, 0] = np.nan
-    monkeypatch.setattr(weights, "fetch_tensors", lambda *_: tensors)
+    monkeypatch.setattr(download, "fetch_tensors", lambda *_: tensors)
     with pytest.raises(UserError, match=r"features\.5\.weight"):
         perceptual.fetch_vgg19()
     assert not choice.available()["vgg19"]

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from core.errors import UserError
-from core.settings import STYLE_PRESETS, StyleRequest, settings_of
+from core.settings import settings_of
+from core.style.request import STYLE_PRESETS, StyleRequest
 
 
 def test_every_default_is_allowed_and_survives_the_recipe():

@@ -30,9 +30,9 @@ from core.gan import points  # noqa: E402
 from core.gan.data import dicebear  # noqa: E402
 from core.gan.metrics import Judge  # noqa: E402
 from core.gan.networks import Generator, build  # noqa: E402
+from core.gan.request import TrainRequest  # noqa: E402
 from core.gan.train import Training, train  # noqa: E402
 from core.gan.zoo import model_folder  # noqa: E402
-from core.settings import TrainRequest  # noqa: E402
 
 # Narrow nets, because all of this was trained on a processor. 64 px where the pictures have round edges to lose.
 RECIPES: dict[str, dict[str, Any]] = {

@@ -19,8 +19,9 @@ import psutil
 from strangers import ROOT, Fell, Page, Stranger, attack, picture
 
 from attacks.pictures import flat
-from core.runs import lifecycle
-from core.settings import TrainRequest
+from core import files
+from core.gan.request import TrainRequest
+from core.runs import lifecycle, processes, states
 from core.visitors import identity
 
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
@@ -52,8 +53,8 @@ def long_names_of_runs(me: Stranger) -> str:
 def the_sweep_goes_on(_: Stranger) -> str:
     """A run that cannot be removed lies among old runs: within some minutes the others are swept away. (Left in the
     folder by hand: a name that is too long to be renamed, as could be made before.)"""
-    place = lifecycle.home() / identity.FOLDER / ("a" * 64) / "runs"
-    stubborn, old = place / ("素" * 78), lifecycle.home() / identity.FOLDER / ("f" * 64) / "runs" / "old"
+    place = files.home() / identity.FOLDER / ("a" * 64) / "runs"
+    stubborn, old = place / ("素" * 78), files.home() / identity.FOLDER / ("f" * 64) / "runs" / "old"
     for folder in (stubborn, old):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text('{"name": "old", "request": {}, "source": {}}')
@@ -96,7 +97,7 @@ def _prepared(me: Stranger, archive: io.BytesIO, seconds: float) -> tuple[str, f
     began = time.monotonic()
     with identity.asking(me.name):
         run = lifecycle.create_with([("set.zip", archive)], TrainRequest(size=16, steps=20), "Set")
-        lifecycle.check(run)
+        processes.check(run)
         while run.alive and time.monotonic() - began < seconds:
             time.sleep(0.2)
         took = time.monotonic() - began
@@ -151,17 +152,17 @@ def a_clock_that_steps(_: Stranger) -> str:
     with identity.asking("c" * 64):
         run = lifecycle.create(TrainRequest(size=16, steps=20_000), DRAWN, "Clock")
         try:
-            lifecycle.check(run)
+            processes.check(run)
             until = time.monotonic() + 30
-            while run.status != lifecycle.CHECKING and time.monotonic() < until:
+            while run.status != states.CHECKING and time.monotonic() < until:
                 time.sleep(0.02)
             program = (
                 "import psutil, psutil._pslinux as linux, sys, pathlib\n"
                 "real = psutil.Process.create_time\n"
                 "psutil.Process.create_time = lambda self: real(self) + 3\n"
                 "psutil.boot_time = lambda real=psutil.boot_time: real() + 3\n"
-                "from core.runs import lifecycle\n"
-                "print(lifecycle.Run(pathlib.Path(sys.argv[1])).status)"
+                "from core.runs import run_folder\n"
+                "print(run_folder.Run(pathlib.Path(sys.argv[1])).status)"
             )
             now = run.status
             told = subprocess.run([sys.executable, "-c", program, str(run.path)], cwd=ROOT, capture_output=True,
@@ -171,7 +172,7 @@ def a_clock_that_steps(_: Stranger) -> str:
             while run.alive and time.monotonic() < until:
                 time.sleep(0.1)
             lifecycle.delete(run)
-    if now == lifecycle.CHECKING and told == lifecycle.INTERRUPTED:
+    if now == states.CHECKING and told == states.INTERRUPTED:
         raise Fell(f"a living worker counts as {told}")
     return f"{now}, and after the step {told}"
 
@@ -182,7 +183,7 @@ def a_stopped_worker(_: Stranger) -> str:
     run; it waits behind the honest one's, so what is looked at is whether a stopped one counts as alive for ever.)"""
     with identity.asking("d" * 64):
         run = lifecycle.create(TrainRequest(size=16, steps=20_000), {**DRAWN, "count": 2000}, "Stopped")
-        lifecycle.check(run)
+        processes.check(run)
         until = time.monotonic() + 30
         while not run.state.get("pid") and time.monotonic() < until:
             time.sleep(0.05)
@@ -190,7 +191,7 @@ def a_stopped_worker(_: Stranger) -> str:
         began = time.monotonic()
         try:
             while run.alive and time.monotonic() - began < 150:
-                lifecycle.start_next()
+                processes.start_next()
                 time.sleep(1)
             took, alive = time.monotonic() - began, run.alive
         finally:

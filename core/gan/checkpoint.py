@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from core import files
-from core.runs.lifecycle import Run
+from core.runs.run_folder import Run
 from core.visitors import policy
 
 

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from core.errors import UserError
-from core.runs import lifecycle
+from core.runs import states
+from core.runs.run_folder import Run
 
 
 def add_train(commands: argparse._SubParsersAction) -> None:
@@ -22,8 +23,8 @@ def add_train(commands: argparse._SubParsersAction) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    run = lifecycle.Run(Path(options.folder).resolve())
-    if run.status == lifecycle.DAMAGED:
+    run = Run(Path(options.folder).resolve())
+    if run.status == states.DAMAGED:
         raise UserError(f"{options.folder} is not the folder of a run; give one with the config.json of a run.")
 
     from core.gan.worker import work

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from core.settings import TrainRequest
+from core.gan.request import TrainRequest
 
 CHANNELS = {"grey": 1, "rgb": 3, "rgba": 4}
 

@@ -22,10 +22,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from core import device as devices
 from core.errors import UserError
 from core.gan.points import latents, of_seed
+from core.gan.request import SampleRequest
 from core.gan.zoo.cost import BLOCK
 from core.gan.zoo.load import Loaded, open_generator
 from core.gan.zoo.model_folder import to_pictures
-from core.settings import Progress, Result, SampleRequest
+from core.settings import Progress, Result
 
 
 def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Progress | Result]:

@@ -24,8 +24,9 @@ from torch import Tensor, nn
 from core.gan.augment import DRAWS, augment, flip
 from core.gan.losses import discriminator_loss, generator_loss, r1_penalty
 from core.gan.networks import Generator, build
+from core.gan.request import TrainRequest
 from core.gan.zoo.model_folder import sheet, to_pictures
-from core.settings import Progress, TrainRequest
+from core.settings import Progress
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

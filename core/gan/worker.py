@@ -33,12 +33,13 @@ from core.gan import checkpoint
 from core.gan.data import prepare
 from core.gan.metrics import COMPARED, Judge
 from core.gan.networks import Discriminator, Generator
+from core.gan.request import TrainRequest
 from core.gan.train import Training, train
 from core.gan.zoo import model_folder
 from core.pictures import images
-from core.runs import lifecycle
-from core.runs.lifecycle import Run
-from core.settings import Progress, TrainRequest
+from core.runs import processes, run_folder, states
+from core.runs.run_folder import Run
+from core.settings import Progress
 from core.visitors import policy
 
 MEASURED_STEPS = 20
@@ -56,25 +57,25 @@ def work(run: Run, check_only: bool = False) -> None:
         accelerator.wait_for_everyone()
         _train(run, accelerator)
         return
-    with lifecycle.claimed(run):
+    with processes.claimed(run):
         _forget_halves(run)
         told = _Told(run)
         before = run.state
         kept = {name: before[name] for name in ("step", "seconds") if name in before}
         try:
-            _say(run, lifecycle.CHECKING if check_only else lifecycle.RUNNING, **kept, message="Preparing")
+            _say(run, states.CHECKING if check_only else states.RUNNING, **kept, message="Preparing")
             _prepare(run, told, kept)
             alone = accelerator.num_processes == 1
             if alone and (check_only or "threads" not in run.budget):
                 _measure(run, accelerator, told)
             if check_only:
-                _say(run, lifecycle.READY, **kept)
+                _say(run, states.READY, **kept)
             else:
                 accelerator.wait_for_everyone()
                 _train(run, accelerator, told, kept["seconds"])
         except _Ended:
             if not told.shutdown:
-                _say(run, lifecycle.PAUSED if run.checkpoints() else lifecycle.NEW, **kept)
+                _say(run, states.PAUSED if run.checkpoints() else states.NEW, **kept)
         except UserError as error:
             _fail(run, kept, str(error))
             raise
@@ -122,7 +123,7 @@ class _Told:
     def __call__(self) -> str:
         now = time.perf_counter()
         if now - self.looked > 0.2:
-            self.looked, self.last = now, lifecycle.control(self.run)
+            self.looked, self.last = now, run_folder.control(self.run)
         return "pause" if self.signalled else self.last
 
     def forget(self) -> None:
@@ -141,20 +142,20 @@ def _forget_halves(run: Run) -> None:
 
 
 def _say(run: Run, status: str, **more: Any) -> None:
-    lifecycle.write_state(run, status=status, **lifecycle.process(os.getpid()), **more)
+    run_folder.write_state(run, status=status, **run_folder.process(os.getpid()), **more)
 
 
 def _fail(run: Run, kept: Mapping[str, Any], message: str) -> None:
     """The last words, in the room that was kept for them; `step` is where a failed run can go on."""
     with contextlib.suppress(OSError, UserError):
         (run.path / "reserve").unlink(missing_ok=True)
-        _say(run, lifecycle.FAILED, **{**kept, "step": max(run.checkpoints(), default=0)}, message=message)
+        _say(run, states.FAILED, **{**kept, "step": max(run.checkpoints(), default=0)}, message=message)
 
 
 def _start_next() -> None:
     """What another run cannot have is no fault of this one."""
     try:
-        lifecycle.start_next()
+        processes.start_next()
     except UserError as error:
         with contextlib.suppress(OSError):  # a full disk, where the log is too
             print(f"The next run was not started: {error}", flush=True)
@@ -301,7 +302,7 @@ class _Diary:
         lines = [json.dumps(line) + "\n" for line in self.run.metrics() if line["step"] <= step]
         files.make_folder(self.run.path / "samples")
         files.write_text(self.run.path / "metrics.jsonl", "".join(lines), "The curves of this run")
-        self._say(lifecycle.RUNNING, None)
+        self._say(states.RUNNING, None)
 
     def write(self, progress: Progress) -> None:
         if progress.preview is not None:
@@ -310,7 +311,7 @@ class _Diary:
             self.noted = self.seconds
             line = json.dumps({"step": progress.step, "seconds": self.seconds, **progress.losses})
             files.append(self.run.path / "metrics.jsonl", f"{line}\n", "The curves of this run")
-        self._say(lifecycle.RUNNING, progress)
+        self._say(states.RUNNING, progress)
         if time.perf_counter() - self.saved > self.every:
             self.save()
 
@@ -339,7 +340,7 @@ class _Diary:
         if self.training.steps and self.training.steps not in self.run.samples():
             self._sheet(self.training.steps, model_folder.sheet(self.training.sample()))
         if told == "pause":
-            self._say(lifecycle.PAUSED, None)
+            self._say(states.PAUSED, None)
             return
         chosen, judge, step = self._best()
         report = prepare.read_report(self.run.path)
@@ -354,7 +355,7 @@ class _Diary:
             model_folder.save_discriminator(judge.eval(), folder)
         minutes = policy.limits().train_minutes
         early = self.time_is_up and f"Finished after {minutes:g} minutes, as long as a run may train here."
-        self._say(lifecycle.FINISHED, None, early or "")
+        self._say(states.FINISHED, None, early or "")
 
     def _best(self) -> tuple[Generator, Discriminator, int]:
         """The average of the checkpoint that was judged best, as GANs get worse again as often as not, or else of the

@@ -21,15 +21,8 @@ from filelock import FileLock, Timeout
 
 from core import files
 from core.errors import UserError
-from core.settings import TrainRequest
-
-# What a run can be. Those marked * have a living process.
-NEW, CHECKING, READY = "new", "checking", "ready"  # CHECKING*: images are prepared and twenty steps measured
-QUEUED, STARTING, RUNNING = "queued", "starting", "running"  # STARTING*, RUNNING*
-PAUSED, FINISHED, FAILED = "paused", "finished", "failed"
-INTERRUPTED, DAMAGED = "interrupted", "damaged"  # never written: its process is gone; its folder cannot be read
-ALIVE = {CHECKING, STARTING, RUNNING}
-WRITTEN = [NEW, CHECKING, READY, QUEUED, STARTING, RUNNING, PAUSED, FINISHED, FAILED]
+from core.gan.request import TrainRequest
+from core.runs import states
 
 METRICS = ("step", "seconds", "loss_d", "loss_g", "real", "fake", "images_per_second")
 BUDGET = ("steps", "seconds_per_step", "seconds_per_thousand", "seconds", "threads")
@@ -77,18 +70,18 @@ class Run:
         try:
             _ = self.request
         except (UserError, TypeError, ValueError):
-            return DAMAGED
+            return states.DAMAGED
         state = self.state
         status = state.get("status")
-        if status not in WRITTEN:
-            return NEW
-        if status in ALIVE and not lives(state) and not self.claimed:
-            return INTERRUPTED
+        if status not in states.WRITTEN:
+            return states.NEW
+        if status in states.ALIVE and not lives(state) and not self.claimed:
+            return states.INTERRUPTED
         return status
 
     @property
     def alive(self) -> bool:
-        return self.status in ALIVE
+        return self.status in states.ALIVE
 
     @property
     def lock(self) -> FileLock:

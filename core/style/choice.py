@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from core.hub import weights
+from core.hub import cache
 
 
 def available() -> dict[str, bool]:
     """Each feature network's name -> whether it can be used now, without a download."""
-    return {"bundled": True, "vgg19": weights.cached("vgg19") is not None}
+    return {"bundled": True, "vgg19": cache.find("vgg19") is not None}
 
 
 def choose(name: str) -> str:

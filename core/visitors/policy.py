@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.errors import UserError
-from core.settings import Request, SampleRequest, Setting
+from core.gan.request import SampleRequest
+from core.settings import Request, Setting
 from core.settings import settings_of as all_settings_of
 
 ELSEWHERE = "on your own computer Ganvas has no such limits"

@@ -12,9 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from core import device, faults
-from core.hub import weights
+from core import device, faults, files
+from core.hub import cache, registry
 from core.runs import lifecycle
+from core.runs.run_folder import Run
 from core.visitors import identity, policy, tray
 
 EVERY_SECONDS = 120
@@ -49,7 +50,7 @@ def _runs(oldest: float, most: int) -> None:
         resting.remove(run)
         with faults.logged():
             lifecycle.remove(run)
-    used = identity.size_of(lifecycle.home())
+    used = identity.size_of(files.home())
     if used <= most:
         return
     taken = {run.path.parent: identity.size_of(run.path.parent) for run in resting}
@@ -64,11 +65,11 @@ def _runs(oldest: float, most: int) -> None:
 
 
 def _empty_places() -> None:
-    for place in identity.places(lifecycle.home()):
+    for place in identity.places(files.home()):
         lifecycle.tidy(place / "runs")
 
 
-def touched(run: lifecycle.Run) -> float:
+def touched(run: Run) -> float:
     """When something last happened to a run."""
     times = [0.0]
     for name in ("config.json", "state.json"):
@@ -78,10 +79,10 @@ def touched(run: lifecycle.Run) -> float:
 
 
 def _cache(oldest: float, most: int) -> None:
-    entries = weights.cache_entries()  # the last used first
+    entries = cache.entries()  # the last used first
     used = sum(entry.size for entry in entries)
     for entry in reversed(entries):
-        if entry.name not in weights.registry() and (entry.used < oldest or used > SHARE * most):
+        if entry.name not in registry.entries() and (entry.used < oldest or used > SHARE * most):
             with faults.logged():
                 entry.path.unlink(missing_ok=True)
                 used -= entry.size

@@ -7,7 +7,7 @@ from torch import nn
 from core.gan.augment import DRAWS, augment, cut_out, flip, translate, vary_colour
 from core.gan.losses import discriminator_loss, generator_loss, r1_penalty
 from core.gan.networks import Discriminator, Generator, SpectralNorm, build
-from core.settings import TRAIN_PRESETS, TrainRequest
+from core.gan.request import TRAIN_PRESETS, TrainRequest
 
 
 def seeded(seed: int = 0) -> torch.Generator:

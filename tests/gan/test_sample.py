@@ -18,11 +18,12 @@ from core.__main__ import main
 from core.errors import UserError
 from core.gan import checkpoint, points, sample
 from core.gan.networks import Discriminator, Generator, build
+from core.gan.request import SampleRequest, TrainRequest
 from core.gan.zoo import load, model_folder
-from core.hub import weights
+from core.hub import registry
 from core.pictures import images
 from core.runs import lifecycle
-from core.settings import Progress, Result, SampleRequest, TrainRequest
+from core.settings import Progress, Result
 from ui.generate import sample_api
 
 SMALL = {"size": 16, "latent": 8, "width_g": 4, "width_d": 4, "steps": 20}
@@ -232,10 +233,10 @@ def test_requests_out_of_bounds_are_refused(settings):
         SampleRequest(**settings)
 
 
-@pytest.mark.parametrize("name", [n for n, e in weights.registry().items() if e.kind == "generator" and not e.repo])
+@pytest.mark.parametrize("name", [n for n, e in registry.entries().items() if e.kind == "generator" and not e.repo])
 def test_every_bundled_generator_makes_the_pictures_of_its_card(name):
-    folder = weights.bundled(name).parent
-    assert weights.bundled(name).stat().st_size < 10_000_000
+    folder = registry.bundled(name).parent
+    assert registry.bundled(name).stat().st_size < 10_000_000
     result = ask(generator=name, count=64, sort=True)
     sheet = Image.open(folder / "samples.png")
     ordered = ask(generator=name, count=64)

@@ -21,9 +21,10 @@ from accelerate.state import AcceleratorState
 from core.errors import UserError
 from core.gan import checkpoint, worker
 from core.gan.networks import build
+from core.gan.request import TrainRequest
 from core.gan.train import Training, train
-from core.runs import lifecycle
-from core.settings import TrainRequest
+from core.runs import lifecycle, states
+from core.runs.run_folder import Run
 from core.visitors import policy
 
 ROOT = Path(__file__).parents[2]
@@ -214,7 +215,7 @@ def test_going_on_from_a_state_is_the_same_bit_for_bit(pictures, tmp_path, preci
     accelerator = Accelerator(cpu=True, mixed_precision=precision)
     request = TrainRequest(**TINY, r1=1.0, flip=True, vary_colour=True)
     whole = Training(request, pictures, accelerator)
-    run = lifecycle.Run(tmp_path)
+    run = Run(tmp_path)
     cut = random.Random(precision).randrange(1, 19)
     for _ in train(whole, report_every=0):
         if whole.steps == cut:
@@ -230,15 +231,15 @@ def test_going_on_from_a_state_is_the_same_bit_for_bit(pictures, tmp_path, preci
     AcceleratorState._reset_state(True)
 
 
-def worker_process(run: lifecycle.Run, *options: str) -> subprocess.Popen:
+def worker_process(run: Run, *options: str) -> subprocess.Popen:
     code = (
-        "import sys; from core.gan import worker; from core.runs.lifecycle import Run; from pathlib import Path;"
+        "import sys; from core.gan import worker; from core.runs.run_folder import Run; from pathlib import Path;"
         "worker.CHECKPOINT_SECONDS = 0.0; worker.work(Run(Path(sys.argv[1])))"
     )
     return subprocess.Popen([sys.executable, "-c", code, str(run.path), *options], cwd=ROOT, env=ONE_THREAD)
 
 
-def drawn(name: str, **changes) -> lifecycle.Run:
+def drawn(name: str, **changes) -> Run:
     request = TrainRequest(**{**TINY, "steps": 200, **changes})
     return lifecycle.create(request, {"kind": "drawn", "name": "portraits", "count": 60}, name)
 
@@ -258,13 +259,13 @@ def test_killed_at_any_moment_and_resumed_the_weights_are_the_same():
         process.send_signal(signal.SIGKILL)
         process.wait()
         kills += 1
-        assert killed.status in (lifecycle.INTERRUPTED, lifecycle.FINISHED)
+        assert killed.status in (states.INTERRUPTED, states.FINISHED)
     assert kills >= 2
 
     AcceleratorState._reset_state(True)
     worker.work(undisturbed)
     AcceleratorState._reset_state(True)
-    assert undisturbed.status == killed.status == lifecycle.FINISHED
+    assert undisturbed.status == killed.status == states.FINISHED
     a, b = (checkpoint.newest(run, torch.device("cpu")) for run in (undisturbed, killed))
     for state in (a, b):
         state.pop("seconds")
@@ -275,7 +276,7 @@ def test_killed_at_any_moment_and_resumed_the_weights_are_the_same():
 
 
 def test_a_damaged_checkpoint_costs_only_itself(accelerator, pictures, tmp_path, capsys):
-    run, training = lifecycle.Run(tmp_path), Training(TrainRequest(**TINY), pictures, accelerator)
+    run, training = Run(tmp_path), Training(TrainRequest(**TINY), pictures, accelerator)
     for _ in range(3):
         training.step()
         checkpoint.save(run, training.state(), 0.0)
@@ -289,7 +290,7 @@ def test_a_damaged_checkpoint_costs_only_itself(accelerator, pictures, tmp_path,
 
 
 def test_a_full_disk_keeps_the_checkpoint_before(accelerator, pictures, tmp_path, monkeypatch):
-    run, training = lifecycle.Run(tmp_path), Training(TrainRequest(**TINY), pictures, accelerator)
+    run, training = Run(tmp_path), Training(TrainRequest(**TINY), pictures, accelerator)
     checkpoint.save(run, training.state(), 0.0)
 
     def full(*_):
@@ -304,7 +305,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(accelerator, pictures, tmp_path
 
 
 def test_torchs_own_words_for_a_full_disk_are_understood(accelerator, pictures, tmp_path, monkeypatch):
-    run, training = lifecycle.Run(tmp_path), Training(TrainRequest(**TINY), pictures, accelerator)
+    run, training = Run(tmp_path), Training(TrainRequest(**TINY), pictures, accelerator)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:
@@ -316,7 +317,7 @@ def test_torchs_own_words_for_a_full_disk_are_understood(accelerator, pictures, 
 
 
 def test_checkpoints_are_thinned_but_first_and_newest_stay(accelerator, pictures, tmp_path):
-    run, training = lifecycle.Run(tmp_path), Training(TrainRequest(**TINY), pictures, accelerator)
+    run, training = Run(tmp_path), Training(TrainRequest(**TINY), pictures, accelerator)
     for training.steps in range(0, 400, 10):
         checkpoint.save(run, training.state(), 0.0)
     kept = list(run.checkpoints())
@@ -333,7 +334,7 @@ TWO = """
 import sys, numpy as np, torch
 from accelerate import Accelerator
 from core.gan.train import Training
-from core.settings import TrainRequest
+from core.gan.request import TrainRequest
 torch.set_num_threads(1)
 accelerator = Accelerator(cpu=True, mixed_precision="no")
 pictures = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)

@@ -16,9 +16,10 @@ from PIL import Image
 from core.errors import UserError
 from core.gan import checkpoint, worker
 from core.gan.data import prepare
+from core.gan.request import TrainRequest
 from core.gan.zoo import model_folder
-from core.runs import lifecycle
-from core.settings import TrainRequest
+from core.runs import lifecycle, processes, run_folder, states
+from core.runs.run_folder import Run
 from core.visitors import identity, policy
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +36,7 @@ def _alone():
     torch.set_num_threads(threads)
 
 
-def new(name="portraits", count=60, **settings) -> lifecycle.Run:
+def new(name="portraits", count=60, **settings) -> Run:
     return lifecycle.create(
         TrainRequest(**{**TINY, **settings}), {"kind": "drawn", "name": "portraits", "count": count}, name
     )
@@ -44,12 +45,12 @@ def new(name="portraits", count=60, **settings) -> lifecycle.Run:
 def test_from_pictures_to_a_generator():
     run = new()
     worker.work(run, check_only=True)
-    assert run.status == lifecycle.READY
+    assert run.status == states.READY
     assert prepare.read_report(run.path).usable == 60
     assert run.budget["steps"] == 20
     assert not run.checkpoints()
     worker.work(run)
-    assert run.status == lifecycle.FINISHED
+    assert run.status == states.FINISHED
     assert run.state["step"] == 30
     assert list(run.checkpoints()) == [30]
     assert list(run.samples())[-1] == 30
@@ -64,7 +65,7 @@ def test_too_few_pictures_fail_in_words():
     run = new(count=10)
     with pytest.raises(UserError, match="at least 32"):
         worker.work(run)
-    assert run.status == lifecycle.FAILED
+    assert run.status == states.FAILED
     assert "at least 32" in run.state["message"]
 
 
@@ -81,11 +82,11 @@ def test_paused_before_the_first_step_and_resumed():
     worker.work(run, check_only=True)
     (run.path / "control").write_text("pause")
     worker.work(run)
-    assert run.status == lifecycle.PAUSED
+    assert run.status == states.PAUSED
     assert run.state["step"] == 0
-    assert lifecycle.control(run) == ""
+    assert run_folder.control(run) == ""
     worker.work(run)
-    assert run.status == lifecycle.FINISHED
+    assert run.status == states.FINISHED
 
 
 def test_a_paused_run_can_be_finished_as_it_is():
@@ -93,7 +94,7 @@ def test_a_paused_run_can_be_finished_as_it_is():
     worker.work(run, check_only=True)
     (run.path / "control").write_text("stop")
     worker.work(run)
-    assert run.status == lifecycle.FINISHED
+    assert run.status == states.FINISHED
     assert run.result is not None
 
 
@@ -103,7 +104,7 @@ def test_a_branch_goes_on_from_where_it_was_made():
     twig = lifecycle.branch(run, 30, {"steps": 40, "rate_d": 0.001}, "twig")
     lifecycle.delete(run)
     worker.work(twig)
-    assert twig.status == lifecycle.FINISHED
+    assert twig.status == states.FINISHED
     assert twig.state["step"] == 40
     assert checkpoint.newest(twig, torch.device("cpu"))["opt_d"]["param_groups"][0]["lr"] == 0.001
 
@@ -123,7 +124,7 @@ def test_running_away_is_told_and_the_checkpoint_before_is_kept(monkeypatch):
     monkeypatch.setattr(worker, "train", runs_away)
     with pytest.raises(UserError, match="ran away"):
         worker.work(run)
-    assert run.status == lifecycle.FAILED
+    assert run.status == states.FAILED
     assert "lower learning rates" in run.state["message"]
     assert all(torch.isfinite(v).all() for v in checkpoint.newest(run, torch.device("cpu"))["g"].values())
 
@@ -139,9 +140,9 @@ def test_a_full_disk_is_told_and_the_run_can_go_on(monkeypatch):
         full.setattr(torch, "save", save)
         with pytest.raises(UserError, match=r"The checkpoint could not be written.*GANVAS_HOME"):
             worker.work(run)
-    assert run.status == lifecycle.FAILED
+    assert run.status == states.FAILED
     worker.work(run)
-    assert run.status == lifecycle.FINISHED
+    assert run.status == states.FINISHED
 
 
 def test_the_generator_is_the_best_moment_of_the_run(monkeypatch):
@@ -200,15 +201,15 @@ def test_uploads_go_once_training_has_begun():
 
 def test_the_command_line_runs_a_folder_and_the_queue_goes_on(monkeypatch):
     """As pages start it: a process of its own that outlives nobody's attention, then the next in the queue."""
-    monkeypatch.setattr(lifecycle, "NICENESS", 0)  # here somebody waits for the workers
+    monkeypatch.setattr(processes, "NICENESS", 0)  # here somebody waits for the workers
     first, second = new("first", steps=60), new("second", steps=20)
-    lifecycle.start(first)
-    lifecycle.start(second)
-    assert second.status == lifecycle.QUEUED
+    processes.start(first)
+    processes.start(second)
+    assert second.status == states.QUEUED
     until = time.monotonic() + 120
-    while second.status != lifecycle.FINISHED and time.monotonic() < until:
+    while second.status != states.FINISHED and time.monotonic() < until:
         time.sleep(0.1)
-    assert (first.status, second.status) == (lifecycle.FINISHED, lifecycle.FINISHED), first.log() + second.log()
+    assert (first.status, second.status) == (states.FINISHED, states.FINISHED), first.log() + second.log()
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
@@ -224,12 +225,13 @@ SHORT = """
 import dataclasses, sys
 from pathlib import Path
 from core.visitors import policy
-from core.runs import lifecycle
+from core.runs.run_folder import Run
+from core import errors
 policy.PUBLIC = dataclasses.replace(policy.PUBLIC, train_minutes=0.05)
 from core.gan import worker
 try:
-    worker.work(lifecycle.Run(Path(sys.argv[1])), check_only=len(sys.argv) > 2)
-except lifecycle.UserError as error:
+    worker.work(Run(Path(sys.argv[1])), check_only=len(sys.argv) > 2)
+except errors.UserError as error:
     print(error)
 """
 
@@ -251,14 +253,14 @@ def test_preparing_counts_as_time_of_the_run_and_ends(monkeypatch):
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert "Preparing the pictures took the 0.05 minutes a run may take here" in told.stdout, told.stderr
     assert time.monotonic() - began < 60
-    assert run.status == lifecycle.FAILED
+    assert run.status == states.FAILED
     assert run.state["message"] == told.stdout.strip()
     assert 3 <= run.state["seconds"] < 20
     lifecycle.change(run, TrainRequest(**{**TINY, "size": 32}))
     assert run.state["seconds"] >= 3, "other settings give no time back"
     monkeypatch.setattr(policy, "PUBLIC", dataclasses.replace(policy.PUBLIC, train_minutes=0.05))
     with identity.asking("a" * 64), pytest.raises(UserError, match=r"has taken the 0\.05 minutes"):
-        lifecycle.start(run)
+        processes.start(run)
 
 
 def test_a_run_goes_on_counting_where_preparing_ended():

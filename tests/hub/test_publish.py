@@ -8,9 +8,9 @@ import torch
 from core.errors import UserError
 from core.gan import points, sample
 from core.gan.networks import Discriminator, Generator
+from core.gan.request import SampleRequest
 from core.gan.zoo import load, model_folder
 from core.hub import client, publish
-from core.settings import SampleRequest
 
 RECIPE = {
     "kind": "train", "name": "Cats", "steps_made": 1200, "batch": 64, "seconds": 95,

@@ -12,8 +12,8 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from core.pictures import images
-from core.settings import StyleRequest
 from core.style.optimise.paint import paint
+from core.style.request import StyleRequest
 from support.chromium import upload_pictures
 from support.pictures import scene, texture
 from support.studio import ROOT, serving

@@ -16,11 +16,12 @@ from streamlit.testing.v1 import AppTest
 from core.errors import UserError
 from core.gan import checkpoint, points, sample
 from core.gan.networks import Discriminator, Generator, build
+from core.gan.request import SampleRequest, TrainRequest
 from core.gan.zoo import catalogue, model_folder
-from core.hub import weights
+from core.hub import cache, registry
 from core.pictures import images
-from core.runs import lifecycle
-from core.settings import SampleRequest, TrainRequest
+from core.runs import lifecycle, run_folder, states
+from core.runs.run_folder import Run
 from core.visitors import policy, tray
 from gan.zoo.test_load import Cryptopunks, Tutorial, lively, saved
 from support.chromium import launched
@@ -39,7 +40,7 @@ def page():
     return opened("generate.py")
 
 
-def finished_run() -> lifecycle.Run:
+def finished_run() -> Run:
     """A run with a result, as the worker leaves it."""
     request = TrainRequest(size=16, latent=8, width_g=4, steps=20)
     made = lifecycle.create(request, {"kind": "drawn", "name": "portraits", "count": 100}, "My cats")
@@ -50,7 +51,7 @@ def finished_run() -> lifecycle.Run:
     model_folder.save(net, made.path / "result", model_folder.to_pictures(shown), request.recipe(**about))
     judge = Discriminator(method="dcgan", size=16, channels=3, width=4, norm="none")
     model_folder.save_discriminator(judge, made.path / "result")
-    lifecycle.write_state(made, status=lifecycle.FINISHED, step=20)
+    run_folder.write_state(made, status=states.FINISHED, step=20)
     return made
 
 
@@ -98,7 +99,7 @@ def test_pictures_are_there_at_once_and_follow_the_settings(page):
 
 
 def weights_bundled() -> list[str]:
-    return [name for name, entry in weights.registry().items() if entry.kind == "generator" and not entry.repo]
+    return [name for name, entry in registry.entries().items() if entry.kind == "generator" and not entry.repo]
 
 
 def press(page: AppTest, label: str) -> AppTest:
@@ -213,7 +214,7 @@ def test_the_shipped_pictures_are_those_of_the_engine():
 
 
 def test_a_registered_generator_is_offered_and_fetched(local_hub):
-    entry = weights.entry("cryptopunks")
+    entry = registry.entry("cryptopunks")
     local_hub.add(entry.repo, {entry.file: saved(lively(Cryptopunks()).state_dict())}, revision=entry.revision)
     page = opened("generate.py")
     page.selectbox(key="generator").set_value("cryptopunks").run()
@@ -272,13 +273,13 @@ def test_what_failed_stays_beside_its_name_and_what_is_fetched_can_be_deleted(lo
     assert "shows no repository" in page.error[0].value
     page.button(key="fetch-mnist-dcgan").click().run()
     assert len(page.error) == 2
-    entry = weights.entry("cryptopunks")
+    entry = registry.entry("cryptopunks")
     local_hub.add(entry.repo, {entry.file: saved(lively(Cryptopunks()).state_dict())}, revision=entry.revision)
     page.button(key="fetch-cryptopunks").click().run()
     assert len(page.error) == 1
     assert any("used just now" in markdown.value.replace("\\", "") for markdown in page.markdown)
     page.button(key="delete-cryptopunks").click().run()
-    assert weights.cache_entries() == []
+    assert cache.entries() == []
     assert page.button(key="fetch-cryptopunks")
 
 
@@ -291,9 +292,9 @@ def test_what_was_fetched_from_any_repository_is_listed_and_deleted(local_hub):
     assert newest(page)[0].generator.startswith("hub:x/an_odd_name@")
     page = opened("models.py")
     assert any(r"**x/an\_odd\_name**" in markdown.value for markdown in page.markdown)
-    (item,) = weights.cache_entries()
+    (item,) = cache.entries()
     page.button(key=f"delete-{item.name}").click().run()
-    assert weights.cache_entries() == []
+    assert cache.entries() == []
 
 
 def test_ones_own_generator_is_published(local_hub):

@@ -12,8 +12,10 @@ from playwright.sync_api import expect, sync_playwright
 from streamlit.testing.v1 import AppTest
 
 from core.gan.data import dicebear
-from core.runs import lifecycle
-from core.settings import TRAIN_PRESETS, TrainRequest, settings_of
+from core.gan.request import TRAIN_PRESETS, TrainRequest
+from core.runs import lifecycle, processes, run_folder, states
+from core.runs.run_folder import Run
+from core.settings import settings_of
 from support.chromium import CHROMIUM, launched
 from support.studio import serving
 from ui.train import look
@@ -22,7 +24,7 @@ PAGES = Path(__file__).parents[2] / "pages"
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 500}
 
 
-def opened(run: lifecycle.Run | None = None) -> AppTest:
+def opened(run: Run | None = None) -> AppTest:
     app = AppTest.from_file(str(PAGES / "train.py"), default_timeout=30)
     if run is not None:
         app.query_params["run"] = run.id
@@ -46,7 +48,7 @@ def asked(monkeypatch):
     """What the page asks `core.runs` to do, instead of starting processes."""
     done = []
     for name in ("check", "start", "pause", "stop"):
-        monkeypatch.setattr(lifecycle, name, lambda run, name=name: done.append((name, run.id)))
+        monkeypatch.setattr(processes, name, lambda run, name=name: done.append((name, run.id)))
     return done
 
 
@@ -97,15 +99,15 @@ def test_images_have_to_be_there_first(asked):
 @pytest.mark.parametrize(
     ("status", "begun", "expected"),
     [
-        (lifecycle.NEW, False, {"Start"}), (lifecycle.READY, False, {"Start"}), (lifecycle.QUEUED, False, {"Pause"}),
-        (lifecycle.PAUSED, True, {"Resume", "Finish here"}), (lifecycle.FAILED, True, {"Resume", "Finish here"}),
-        (lifecycle.RUNNING, True, {"Resume", "Finish here"}),  # its process is gone: interrupted
-        (lifecycle.FINISHED, True, {"Resume"}),
+        (states.NEW, False, {"Start"}), (states.READY, False, {"Start"}), (states.QUEUED, False, {"Pause"}),
+        (states.PAUSED, True, {"Resume", "Finish here"}), (states.FAILED, True, {"Resume", "Finish here"}),
+        (states.RUNNING, True, {"Resume", "Finish here"}),  # its process is gone: interrupted
+        (states.FINISHED, True, {"Resume"}),
     ],
 )  # fmt: skip
 def test_what_can_be_done_depends_on_the_status(asked, status, begun, expected):
     run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
-    lifecycle.write_state(run, status=status, step=5, message="")
+    run_folder.write_state(run, status=status, step=5, message="")
     if begun:
         (run.path / "checkpoints").mkdir()
         (run.path / "checkpoints" / "step-00000005.pt").write_bytes(b"")
@@ -119,13 +121,13 @@ def test_what_can_be_done_depends_on_the_status(asked, status, begun, expected):
 
 def test_a_failure_is_told_in_its_own_words():
     run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
-    lifecycle.write_state(run, status=lifecycle.FAILED, message="At least 32 different pictures are needed.")
+    run_folder.write_state(run, status=states.FAILED, message="At least 32 different pictures are needed.")
     assert opened(run).error[0].value == "At least 32 different pictures are needed."
 
 
 def test_renaming_branching_and_deleting(asked):
     run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
-    lifecycle.write_state(run, status=lifecycle.PAUSED, step=5)
+    run_folder.write_state(run, status=states.PAUSED, step=5)
     for folder, name in (("checkpoints", "step-00000005.pt"), ("data", "images.u8"), ("data", "report.json"),
                          ("data", "preview.png")):  # fmt: skip
         (run.path / folder).mkdir(exist_ok=True)
@@ -146,7 +148,7 @@ def test_renaming_branching_and_deleting(asked):
 
 def test_settings_can_be_changed_until_training_begins(asked):
     run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
-    lifecycle.write_state(run, status=lifecycle.READY)
+    run_folder.write_state(run, status=states.READY)
     app = opened(run)
     next(box for box in app.selectbox if box.key == f"change-{run.id}-shape").set_value("fit").run()
     press(app, "Check again")
@@ -167,7 +169,7 @@ def test_a_damaged_run_can_only_be_deleted(poison):
 
 def test_half_written_metrics_do_not_break_the_page():
     run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
-    lifecycle.write_state(run, status=lifecycle.PAUSED, step=5, seconds=3.0)
+    run_folder.write_state(run, status=states.PAUSED, step=5, seconds=3.0)
     (run.path / "samples").mkdir()
     dicebear.draw("portraits", 0, 64).save(run.path / "samples" / "step-00000005.png")
     (run.path / "metrics.jsonl").write_text(json.dumps({"step": 3}) + '\n{"step": 4, "loss_d": 1')
@@ -240,7 +242,7 @@ def test_from_a_zip_to_a_generator_in_a_browser(tmp_path, monkeypatch):
         browser.close()
     monkeypatch.setenv("GANVAS_HOME", str(tmp_path / "runs"))
     (run,) = lifecycle.all_runs()
-    assert run.status == lifecycle.FINISHED
+    assert run.status == states.FINISHED
     assert not [
         p for p in tmp_path.rglob("readme.txt") if "runs" not in p.parts and os.path.basename(p) == "readme.txt"
     ]

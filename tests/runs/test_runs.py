@@ -10,10 +10,11 @@ import time
 import psutil
 import pytest
 
+from core import files
 from core.errors import UserError
-from core.runs import lifecycle, stuck
+from core.gan.request import TrainRequest
+from core.runs import lifecycle, processes, run_folder, states, stuck
 from core.runs.run_folder import Run
-from core.settings import TrainRequest
 
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
 
@@ -21,35 +22,35 @@ DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
 @pytest.fixture
 def spawned(monkeypatch):
     """Instead of workers, processes that do nothing until they are told to end. -> the runs they were started for."""
-    started, processes = [], []
+    started, children = [], []
 
     def spawn(run, status, *_):
         process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-        processes.append(process)
+        children.append(process)
         started.append(run.name)
-        lifecycle.write_state(run, **{**run.state, "status": status, **lifecycle.process(process.pid)})
+        run_folder.write_state(run, **{**run.state, "status": status, **run_folder.process(process.pid)})
 
-    monkeypatch.setattr(lifecycle, "_spawn", spawn)
+    monkeypatch.setattr(processes, "_spawn", spawn)
     yield started
-    for process in processes:
+    for process in children:
         process.kill()
         process.communicate()
 
 
-def end(run: lifecycle.Run, status: str) -> None:
+def end(run: run_folder.Run, status: str) -> None:
     """As a worker does it."""
-    lifecycle.write_state(run, status=status, step=5)
+    run_folder.write_state(run, status=status, step=5)
     (run.path / "checkpoints").mkdir(exist_ok=True)
     (run.path / "checkpoints" / "step-00000005.pt").write_bytes(b"weights")
 
 
-def new(name: str = "Cats", **settings) -> lifecycle.Run:
+def new(name: str = "Cats", **settings) -> run_folder.Run:
     return lifecycle.create(TrainRequest(**settings), DRAWN, name)
 
 
 def test_a_new_run():
     run = new("Cats & dogs", size=64)
-    assert run.status == lifecycle.NEW
+    assert run.status == states.NEW
     assert run.name == "Cats & dogs"
     assert run.request == TrainRequest(size=64)
     assert run.metrics() == []
@@ -69,7 +70,7 @@ def test_no_name_leaves_the_folder(name):
         run = new(name)
     except UserError:
         return
-    assert run.path.parent == lifecycle.home() / "runs"
+    assert run.path.parent == files.home() / "runs"
 
 
 @pytest.mark.parametrize("name", ["猫" * 78, "🐈a" * 40, "ﷺ" * 80, "İ" * 80, "x" * 80, "ä" * 80])
@@ -77,16 +78,16 @@ def test_a_run_of_any_name_can_be_made_and_removed(name):
     """File systems take 255 bytes; letters have up to four, and what is written beside or deleted is called longer."""
     several = [new(name) for _ in range(3)]
     assert several[0].name == name
-    assert {run.path.parent for run in several} == {lifecycle.home() / "runs"}
+    assert {run.path.parent for run in several} == {files.home() / "runs"}
     assert all(len(run.id.encode()) < 200 for run in several)
     for run in several:
         lifecycle.delete(run)
-    assert list(lifecycle.home().iterdir()) == [], "no empty folder is left"
+    assert list(files.home().iterdir()) == [], "no empty folder is left"
 
 
 def test_a_run_whose_folder_has_the_longest_name_can_be_removed():
     """Made by an earlier version, or by hand."""
-    old = Run(new().path.rename(lifecycle.home() / "runs" / ("あ" * 85)))
+    old = Run(new().path.rename(files.home() / "runs" / ("あ" * 85)))
     lifecycle.rename(old, "Cats")
     lifecycle.delete(old)
     assert lifecycle.all_runs() == []
@@ -94,12 +95,12 @@ def test_a_run_whose_folder_has_the_longest_name_can_be_removed():
 
 def test_nothing_is_made_by_looking():
     assert lifecycle.all_runs() == []
-    assert not lifecycle.home().exists()
+    assert not files.home().exists()
 
 
 def test_no_id_leads_out_of_the_folder():
     new()
-    (lifecycle.home() / "config.json").write_text("{}")
+    (files.home() / "config.json").write_text("{}")
     for wrong in ("..", "../runs/cats", "nothing", "", ".", "/"):
         with pytest.raises(UserError, match="no run"):
             lifecycle.find(wrong)
@@ -108,97 +109,97 @@ def test_no_id_leads_out_of_the_folder():
 def test_a_second_run_waits_and_is_started_when_the_first_ends(spawned):
     first, second, third = (new(name) for name in ("first", "second", "third"))
     for run in (first, second, third):
-        lifecycle.start(run)
-    assert [run.status for run in (first, second, third)] == [lifecycle.STARTING, lifecycle.QUEUED, lifecycle.QUEUED]
-    lifecycle.start_next()
+        processes.start(run)
+    assert [run.status for run in (first, second, third)] == [states.STARTING, states.QUEUED, states.QUEUED]
+    processes.start_next()
     assert spawned == ["first"]
-    end(first, lifecycle.FINISHED)
-    lifecycle.start_next()
+    end(first, states.FINISHED)
+    processes.start_next()
     assert spawned == ["first", "second"]
-    assert third.status == lifecycle.QUEUED
-    lifecycle.pause(third)
-    assert third.status == lifecycle.NEW
+    assert third.status == states.QUEUED
+    processes.pause(third)
+    assert third.status == states.NEW
 
 
 def test_a_killed_worker_does_not_hold_up_the_queue(spawned):
     first, second = new("first"), new("second")
-    lifecycle.start(first)
-    lifecycle.start(second)
+    processes.start(first)
+    processes.start(second)
     os.kill(first.state["pid"], 9)
     deadline = time.monotonic() + 5
     while first.alive and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert first.status == lifecycle.INTERRUPTED
-    lifecycle.start_next()
+    assert first.status == states.INTERRUPTED
+    processes.start_next()
     assert spawned == ["first", "second"]
-    lifecycle.start(first)
-    assert first.status == lifecycle.QUEUED
+    processes.start(first)
+    assert first.status == states.QUEUED
 
 
 def test_another_process_with_the_same_number_is_not_the_worker():
     run = new()
-    mine = lifecycle.process(os.getpid())
-    lifecycle.write_state(run, status=lifecycle.RUNNING, **mine)
-    assert run.status == lifecycle.RUNNING
+    mine = run_folder.process(os.getpid())
+    run_folder.write_state(run, status=states.RUNNING, **mine)
+    assert run.status == states.RUNNING
     for other in ({"born": f"{mine['born']}0"}, {"born": ""}, {"started": psutil.Process().create_time() - 1000}, {}):
-        lifecycle.write_state(run, status=lifecycle.RUNNING, pid=mine["pid"], **other)
-        assert run.status == lifecycle.INTERRUPTED
+        run_folder.write_state(run, status=states.RUNNING, pid=mine["pid"], **other)
+        assert run.status == states.INTERRUPTED
 
 
 def test_a_clock_that_is_set_ends_no_worker(monkeypatch, spawned):
     """What psutil says of a process's beginning moves with the clock; a second training would start."""
     first, second = new("first"), new("second")
-    lifecycle.start(first)
+    processes.start(first)
     before = psutil.Process.create_time
     for step in (-7, 7, 86_400):
         monkeypatch.setattr(psutil.Process, "create_time", lambda self, step=step: before(self) + step)
-        assert first.status == lifecycle.STARTING
-        lifecycle.start(second)
-        assert (second.status, spawned) == (lifecycle.QUEUED, ["first"])
+        assert first.status == states.STARTING
+        processes.start(second)
+        assert (second.status, spawned) == (states.QUEUED, ["first"])
 
 
 def test_a_state_of_an_earlier_version_is_read(monkeypatch):
     run = new()
-    lifecycle.write_state(run, status=lifecycle.RUNNING, pid=os.getpid(), started=psutil.Process().create_time() - 8)
-    assert run.status == lifecycle.RUNNING
+    run_folder.write_state(run, status=states.RUNNING, pid=os.getpid(), started=psutil.Process().create_time() - 8)
+    assert run.status == states.RUNNING
 
 
 def test_while_a_worker_holds_its_lock_no_other_training_starts(spawned):
     """Whatever became of what is known of it: an earlier version's clock, another container's numbers."""
     first, second = new("first"), new("second")
     code = (
-        "import sys, pathlib; from core.runs import lifecycle\n"
-        "with lifecycle.claimed(lifecycle.Run(pathlib.Path(sys.argv[1]))): print(1, flush=True); input()"
+        "import sys, pathlib; from core.runs import processes, run_folder\n"
+        "with processes.claimed(run_folder.Run(pathlib.Path(sys.argv[1]))): print(1, flush=True); input()"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(first.path)], stdin=-1, stdout=-1, text=True) as worker:
         worker.stdout.readline()
-        lifecycle.write_state(first, status=lifecycle.RUNNING, pid=2**22, started=1.0)
+        run_folder.write_state(first, status=states.RUNNING, pid=2**22, started=1.0)
         assert first.alive
-        lifecycle.start(first)
-        lifecycle.start(second)
-        lifecycle.start_next()
-        assert (second.status, spawned) == (lifecycle.QUEUED, [])
-        lifecycle.end(lifecycle.interrupt(), 0)  # it cannot be told apart from others by its number: nobody is hurt
+        processes.start(first)
+        processes.start(second)
+        processes.start_next()
+        assert (second.status, spawned) == (states.QUEUED, [])
+        processes.end(processes.interrupt(), 0)  # it cannot be told apart from others by its number: nobody is hurt
         worker.kill()
-    assert first.status == lifecycle.INTERRUPTED
-    lifecycle.start_next()
+    assert first.status == states.INTERRUPTED
+    processes.start_next()
     assert spawned == ["second"]
 
 
 def test_pause_and_stop_are_said_in_the_folder(spawned):
     run = new()
-    lifecycle.start(run)
-    lifecycle.pause(run)
-    assert lifecycle.control(run) == "pause"
-    lifecycle.stop(run)
-    assert lifecycle.control(run) == "stop"
-    end(run, lifecycle.PAUSED)
-    lifecycle.start(run)
-    assert lifecycle.control(run) == "", "what was said to the process before does not concern the next one"
-    end(run, lifecycle.PAUSED)
-    lifecycle.stop(run)
+    processes.start(run)
+    processes.pause(run)
+    assert run_folder.control(run) == "pause"
+    processes.stop(run)
+    assert run_folder.control(run) == "stop"
+    end(run, states.PAUSED)
+    processes.start(run)
+    assert run_folder.control(run) == "", "what was said to the process before does not concern the next one"
+    end(run, states.PAUSED)
+    processes.stop(run)
     assert spawned == ["Cats"] * 3, "a paused run needs a process to finish it"
-    assert lifecycle.control(run) == "stop"
+    assert run_folder.control(run) == "stop"
 
 
 def test_renaming_and_changing():
@@ -207,7 +208,7 @@ def test_renaming_and_changing():
     assert (run.name, run.id) == ("Dogs", "cats")
     lifecycle.change(run, TrainRequest(size=16))
     assert run.request.size == 16
-    end(run, lifecycle.PAUSED)
+    end(run, states.PAUSED)
     with pytest.raises(UserError, match="branch"):
         lifecycle.change(run, TrainRequest(size=32))
     with pytest.raises(UserError, match="name"):
@@ -216,13 +217,13 @@ def test_renaming_and_changing():
 
 def test_a_branch_goes_on_with_other_settings():
     run = new(seed=3)
-    end(run, lifecycle.PAUSED)
+    end(run, states.PAUSED)
     (run.path / "data").mkdir()
     for name in ("images.u8", "report.json", "preview.png"):
         (run.path / "data" / name).write_text(name)
     twig = lifecycle.branch(run, 5, {"rate_d": 0.0001}, "Calmer")
     assert twig.request == TrainRequest(seed=3, rate_d=0.0001)
-    assert (twig.status, list(twig.checkpoints())) == (lifecycle.PAUSED, [5])
+    assert (twig.status, list(twig.checkpoints())) == (states.PAUSED, [5])
     assert twig.config["branch_of"] == run.id
     lifecycle.delete(run)
     assert (twig.path / "data" / "images.u8").read_text() == "images.u8"
@@ -238,10 +239,10 @@ def test_a_branch_goes_on_with_other_settings():
 
 def test_only_a_resting_run_can_be_deleted(spawned):
     run = new()
-    lifecycle.start(run)
+    processes.start(run)
     with pytest.raises(UserError, match="pause"):
         lifecycle.delete(run)
-    end(run, lifecycle.PAUSED)
+    end(run, states.PAUSED)
     lifecycle.delete(run)
     assert lifecycle.all_runs() == []
     assert not run.path.exists()
@@ -251,10 +252,10 @@ def test_a_run_elsewhere_is_not_deleted(tmp_path):
     run = new()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "config.json").write_text((run.path / "config.json").read_text())
-    link = lifecycle.home() / "runs" / "link"
+    link = files.home() / "runs" / "link"
     link.symlink_to(tmp_path / "mine", target_is_directory=True)
     assert lifecycle.all_runs() == [run]
-    for elsewhere in (lifecycle.Run(tmp_path / "mine"), lifecycle.Run(link)):
+    for elsewhere in (run_folder.Run(tmp_path / "mine"), run_folder.Run(link)):
         with pytest.raises(UserError, match="by hand"):
             lifecycle.delete(elsewhere)
     assert (tmp_path / "mine" / "config.json").exists()
@@ -268,10 +269,10 @@ def test_a_run_elsewhere_is_not_deleted(tmp_path):
 def test_poisoned_folders_are_shown_as_damaged_and_can_be_deleted(content):
     good, bad = new("good"), new("bad")
     (bad.path / "config.json").write_text(content, errors="surrogateescape")
-    assert {run.status for run in lifecycle.all_runs()} == {lifecycle.NEW, lifecycle.DAMAGED}
+    assert {run.status for run in lifecycle.all_runs()} == {states.NEW, states.DAMAGED}
     assert isinstance(bad.name, str)
-    lifecycle.start(bad)
-    assert bad.status == lifecycle.DAMAGED
+    processes.start(bad)
+    assert bad.status == states.DAMAGED
     lifecycle.delete(bad)
     assert lifecycle.all_runs() == [good]
 
@@ -282,13 +283,13 @@ def test_poisoned_folders_are_shown_as_damaged_and_can_be_deleted(content):
 def test_a_poisoned_state_is_no_running_worker(content):
     run = new()
     (run.path / "state.json").write_text(content)
-    assert run.status in (lifecycle.NEW, lifecycle.INTERRUPTED)
+    assert run.status in (states.NEW, states.INTERRUPTED)
     assert not run.alive
 
 
 def test_torn_metrics_are_read_as_far_as_they_go():
     run = new()
-    lines = [json.dumps(dict.fromkeys(lifecycle.METRICS, 0.5) | {"step": step}) for step in (1, 2, 3)]
+    lines = [json.dumps(dict.fromkeys(run_folder.METRICS, 0.5) | {"step": step}) for step in (1, 2, 3)]
     torn = [lines[0], "nonsense", "[1]", '{"step": 5}', lines[1], lines[2][:-9]]
     (run.path / "metrics.jsonl").write_text("\n".join(torn))
     assert [line["step"] for line in run.metrics()] == [1, 2]
@@ -307,8 +308,8 @@ def test_uploads_with_equal_and_dangerous_names_all_arrive():
 def test_states_are_whole_or_not_there_for_a_reader():
     run = new()
     code = (
-        "import sys; from pathlib import Path; from core.runs import lifecycle\n"
-        "for i in range(2000): lifecycle.write_state(lifecycle.Run(Path(sys.argv[1])), "
+        "import sys; from pathlib import Path; from core.runs import run_folder\n"
+        "for i in range(2000): run_folder.write_state(run_folder.Run(Path(sys.argv[1])), "
         "status='paused', fill='x' * (i % 50) * 99)"
     )
     writer = subprocess.Popen([sys.executable, "-c", code, str(run.path)])
@@ -323,15 +324,15 @@ def test_states_are_whole_or_not_there_for_a_reader():
 
 def test_only_one_process_works_on_a_run(monkeypatch):
     run = new()
-    monkeypatch.setattr(lifecycle, "CLAIM_SECONDS", 0.1)
-    with lifecycle.claimed(run), pytest.raises(UserError, match="another process"), lifecycle.claimed(run):
+    monkeypatch.setattr(processes, "CLAIM_SECONDS", 0.1)
+    with processes.claimed(run), pytest.raises(UserError, match="another process"), processes.claimed(run):
         pass
 
 
 def test_home_is_this_systems_place(monkeypatch):
     monkeypatch.delenv("GANVAS_HOME")
     monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
-    assert str(lifecycle.home()) == "/somewhere/ganvas"
+    assert str(files.home()) == "/somewhere/ganvas"
 
 
 def test_looking_after_runs_needs_no_torch():
@@ -350,7 +351,7 @@ def looks(monkeypatch):
 
     def look(times):
         for _ in range(times):
-            lifecycle.start_next()
+            processes.start_next()
             clock[0] += stuck.LOOK_SECONDS
 
     return look
@@ -365,56 +366,56 @@ def until(true):
 
 def test_a_stopped_worker_gives_up_its_place(spawned, looks):
     first, second = new("first"), new("second")
-    lifecycle.start(first)
+    processes.start(first)
     worker = psutil.Process(first.state["pid"])
     until(lambda: worker.status() == psutil.STATUS_SLEEPING and worker.num_threads() == 1)
     worker.suspend()
-    end(paused := new("paused"), lifecycle.PAUSED)
+    end(paused := new("paused"), states.PAUSED)
     looks(3 * stuck.LOOKS)
     assert first.alive, "nobody waits for its place"
-    lifecycle.start(second)
+    processes.start(second)
     looks(stuck.LOOKS)
     assert first.alive
     looks(1)
-    assert (first.status, second.status, spawned) == (lifecycle.INTERRUPTED, lifecycle.STARTING, ["first", "second"])
+    assert (first.status, second.status, spawned) == (states.INTERRUPTED, states.STARTING, ["first", "second"])
     assert "did nothing for 5 minutes" in first.state["message"]
-    assert paused.status == lifecycle.PAUSED
+    assert paused.status == states.PAUSED
 
 
 def test_a_stopped_worker_that_is_told_to_pause_is_ended(spawned, looks):
     run = new()
-    lifecycle.start(run)
+    processes.start(run)
     worker = psutil.Process(run.state["pid"])
     until(lambda: worker.status() == psutil.STATUS_SLEEPING and worker.num_threads() == 1)
     worker.suspend()
-    lifecycle.pause(run)
+    processes.pause(run)
     looks(stuck.LOOKS + 1)
-    assert run.status == lifecycle.INTERRUPTED
+    assert run.status == states.INTERRUPTED
 
 
 def test_a_run_that_cannot_be_started_does_not_hold_up_the_others(spawned, monkeypatch):
     first, bad, good = new("first"), new("bad"), new("good")
     for run in (first, bad, good):
-        lifecycle.start(run)
-    end(first, lifecycle.FINISHED)
-    real = lifecycle._spawn
+        processes.start(run)
+    end(first, states.FINISHED)
+    real = processes._spawn
 
     def spawn(run, *more):
         if run == bad:
             raise UserError("The log of this run could not be written.")
         real(run, *more)
 
-    monkeypatch.setattr(lifecycle, "_spawn", spawn)
-    lifecycle.start_next()
-    assert (bad.status, good.status) == (lifecycle.FAILED, lifecycle.STARTING)
+    monkeypatch.setattr(processes, "_spawn", spawn)
+    processes.start_next()
+    assert (bad.status, good.status) == (states.FAILED, states.STARTING)
     assert "could not be written" in bad.state["message"]
 
 
 def test_an_honest_slow_worker_keeps_its_place(spawned, looks, monkeypatch):
     """It uses a little of a processor between any two looks, whatever it is at; and a look too many counts for none."""
     first, second = new("first"), new("second")
-    lifecycle.start(first)
-    lifecycle.start(second)
+    processes.start(first)
+    processes.start(second)
     used = [5.0]
     monkeypatch.setattr(psutil.Process, "cpu_times", lambda self: (used[0], 0.0, 0.0, 0.0))
     for _ in range(3):
@@ -422,5 +423,5 @@ def test_an_honest_slow_worker_keeps_its_place(spawned, looks, monkeypatch):
         used[0] += 0.5
         looks(1)
     for _ in range(3 * stuck.LOOKS):
-        lifecycle.start_next()
-    assert (first.status, second.status) == (lifecycle.STARTING, lifecycle.QUEUED)
+        processes.start_next()
+    assert (first.status, second.status) == (states.STARTING, states.QUEUED)

@@ -19,7 +19,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from core.settings import StyleRequest
+from core.style.request import StyleRequest
 from support.studio import serving
 from ui.server import visitor
 

@@ -16,10 +16,11 @@ from streamlit.testing.v1 import AppTest
 from core import files, jobs
 from core.errors import UserError
 from core.gan import worker
+from core.gan.request import SampleRequest, TrainRequest
 from core.gan.zoo import model_folder
 from core.hub import publish
-from core.runs import lifecycle
-from core.settings import SampleRequest, TrainRequest
+from core.runs import lifecycle, processes, states
+from core.runs.run_folder import Run
 
 ROOT = Path(__file__).parents[2]
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
@@ -34,9 +35,9 @@ def disk(tmp_path, monkeypatch):
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place], capture_output=True).returncode:
         pytest.skip("file systems cannot be mounted here")
     monkeypatch.setenv("GANVAS_HOME", str(place / "ganvas"))
-    monkeypatch.setattr(lifecycle, "NICENESS", 0)  # here somebody waits for the workers
+    monkeypatch.setattr(processes, "NICENESS", 0)  # here somebody waits for the workers
     yield place
-    lifecycle.end(lifecycle.interrupt(), 0)
+    processes.end(processes.interrupt(), 0)
     subprocess.run(["umount", "-l", place], check=True)
 
 
@@ -80,7 +81,7 @@ def refusal(call, *values) -> str:
     return said
 
 
-def page(run: lifecycle.Run | None = None) -> AppTest:
+def page(run: Run | None = None) -> AppTest:
     test = AppTest.from_file(str(ROOT / "pages" / "train.py"), default_timeout=60)
     if run:
         test.query_params["run"] = run.id
@@ -110,24 +111,24 @@ def test_what_is_new_is_there_wholly_or_not_at_all(disk):
         for call in (
             lambda: lifecycle.rename(run, "Other"),
             lambda: lifecycle.branch(run, 5, {}, "Twig"),
-            lambda: lifecycle.stop(run),
+            lambda: processes.stop(run),
         ):
             refusal(call)
         (said,) = press(page(run), "Resume")
         assert "could not be written to" in said
         assert sorted(left(disk)) == before
-        assert (run.name, run.status) == ("Mine", lifecycle.NEW)
+        assert (run.name, run.status) == ("Mine", states.NEW)
 
 
 def test_training_fills_the_disk_and_goes_on_when_there_is_room(disk, local_hub, alone):
     short = lifecycle.create(replace(TRAINED, steps=20), DRAWN, "Short")
     worker.work(short)
     run, kept = lifecycle.branch(short, 20, {"steps": 1_000_000}, "Stars"), 20
-    lifecycle.start(run)
-    until(lambda: run.status == lifecycle.RUNNING and run.state.get("step", 0) > kept + 10)
+    processes.start(run)
+    until(lambda: run.status == states.RUNNING and run.state.get("step", 0) > kept + 10)
     with full(disk):
         until(lambda: not run.alive)
-        assert run.status == lifecycle.FAILED
+        assert run.status == states.FAILED
         assert "could not be written to" in run.state["message"]
         assert "the disk is full; make room there, or let GANVAS_HOME name another folder" in run.state["message"]
         assert (list(run.checkpoints()), run.state["step"]) == ([kept], kept)
@@ -142,7 +143,7 @@ def test_training_fills_the_disk_and_goes_on_when_there_is_room(disk, local_hub,
 
     (run.path / "control").write_text("stop")
     worker.work(run)
-    assert run.status == lifecycle.FINISHED
+    assert run.status == states.FINISHED
     whole = {path.name: path.read_bytes() for path in run.result.iterdir()}
     assert set(publish.FILES) == set(whole)
     with full(disk):

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from core.gan.request import TrainRequest
 from core.gan.zoo import catalogue
-from core.runs import lifecycle
-from core.settings import TrainRequest
+from core.runs import lifecycle, run_folder, states
+from core.runs.run_folder import Run
 from core.visitors import identity, policy
 from support.studio import serving
 from ui.server import visitor
@@ -53,10 +54,10 @@ def name_of(context) -> str:
     return identity.name_of(visitor.secret_in({visitor.COOKIE: secret}))
 
 
-def finished_run(name: str) -> lifecycle.Run:
+def finished_run(name: str) -> Run:
     run = lifecycle.create(TrainRequest(size=16), DRAWN, name)
     shutil.copytree(catalogue.bundled_folder("portraits"), run.path / "result")
-    lifecycle.write_state(run, status=lifecycle.FINISHED, step=20)
+    run_folder.write_state(run, status=states.FINISHED, step=20)
     return run
 
 
@@ -68,8 +69,8 @@ def test_two_visitors(server, browser, here):
         waiting, other = (lifecycle.create(TrainRequest(), DRAWN, name) for name in ("Annas moons", "At work"))
     with identity.asking("c" * 64):
         other = lifecycle.create(TrainRequest(), DRAWN, "Strangers")
-    lifecycle.write_state(other, status=lifecycle.QUEUED, queued=1)
-    lifecycle.write_state(waiting, status=lifecycle.QUEUED, queued=2)
+    run_folder.write_state(other, status=states.QUEUED, queued=1)
+    run_folder.write_state(waiting, status=states.QUEUED, queued=2)
 
     page.goto(f"{server}/train?run={run.id}")
     settled(page)

@@ -26,12 +26,15 @@ from playwright.sync_api import expect, sync_playwright
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from core import files
 from core.errors import UserError
 from core.gan.data import prepare
+from core.gan.request import SampleRequest, TrainRequest
 from core.gan.zoo import catalogue, load
 from core.pictures import images
-from core.runs import lifecycle
-from core.settings import SampleRequest, StyleRequest, TrainRequest
+from core.runs import lifecycle, processes, run_folder, states
+from core.runs.run_folder import Run
+from core.style.request import StyleRequest
 from core.visitors import identity, policy, tray
 from support.chromium import launched
 from support.studio import serving
@@ -92,11 +95,11 @@ def called(client: httpx.Client, endpoint: str, *values) -> str:
     return client.get(f"/style/gradio_api/call/{endpoint}/{begun.json()['event_id']}").text
 
 
-def finished_run(name: str = "Secret") -> lifecycle.Run:
+def finished_run(name: str = "Secret") -> Run:
     """A run with a generator, made without training."""
     run = lifecycle.create(TrainRequest(size=16), DRAWN, name)
     shutil.copytree(catalogue.bundled_folder("portraits"), run.path / "result")
-    lifecycle.write_state(run, status=lifecycle.FINISHED, step=20)
+    run_folder.write_state(run, status=states.FINISHED, step=20)
     return run
 
 
@@ -135,7 +138,7 @@ def test_anothers_run_cannot_be_sampled(visitors_here):
         answer = called(bert, "sample", f"run:{guess}", *ONE)
         assert '"pictures"' not in answer
         assert "event: error" in answer
-        assert guess.startswith("/") or str(lifecycle.home()) not in answer  # what one sent oneself may be quoted
+        assert guess.startswith("/") or str(files.home()) not in answer  # what one sent oneself may be quoted
 
 
 def test_a_tab_belongs_to_whoever_opened_it(visitors_here):
@@ -217,7 +220,7 @@ def test_nobodys_files_are_listed(visitors_here, home):
         assert bert.get(f"/style/gradio_api/file={folder}").status_code == 403
     for page in ("/style/config", "/style/gradio_api/info", "/style/gradio_api/startup-events", "/style/"):
         assert path.parent.name not in bert.get(page).text
-        assert str(lifecycle.home()) not in bert.get(page).text
+        assert str(files.home()) not in bert.get(page).text
 
 
 # ---------------------------------------------------------------- what is carried in
@@ -370,8 +373,8 @@ def test_no_name_becomes_a_script(visitors_here, server):
     anna, _ = visitors_here
     evil = f"{SCRIPT}[x](javascript:alert(1))"
     with identity.asking(name_of(anna)):
-        run = finished_run(evil[: lifecycle.MAX_NAME])
-        lifecycle.write_state(run, status=lifecycle.FAILED, step=20, message=evil)
+        run = finished_run(evil[: run_folder.MAX_NAME])
+        run_folder.write_state(run, status=states.FAILED, step=20, message=evil)
     with sync_playwright() as playwright:
         browser = launched(playwright)
         context = browser.new_context()
@@ -385,7 +388,7 @@ def test_no_name_becomes_a_script(visitors_here, server):
             page.wait_for_timeout(500)
             assert page.evaluate("window.stolen") is None
             assert not page.locator("a[href^=javascript]").count()
-            assert str(lifecycle.home()) not in page.content()
+            assert str(files.home()) not in page.content()
         browser.close()
 
 
@@ -409,13 +412,13 @@ POISON = {
         {"source": 1}, {"source": "a", "licence": "b", "found": "x", "usable": [], "size": 1, "channels": 1},
         {"source": "a", "licence": "b", "found": 1, "usable": 1, "size": 1, "channels": 1, "problems": [{}]},
     ],
-    "metrics.jsonl": [{"step": "x"}, {name: float("nan") for name in lifecycle.METRICS}],
+    "metrics.jsonl": [{"step": "x"}, {name: float("nan") for name in run_folder.METRICS}],
 }  # fmt: skip
 
 
-def looked_at(run: lifecycle.Run) -> None:
+def looked_at(run: Run) -> None:
     """All that pages ask of a run."""
-    assert run.status in {*lifecycle.WRITTEN, lifecycle.INTERRUPTED, lifecycle.DAMAGED}
+    assert run.status in {*states.WRITTEN, states.INTERRUPTED, states.DAMAGED}
     assert isinstance(run.name, str)
     assert f"{run.state.get('step', 0):,} {run.state.get('seconds', 0):.0f} {run.state.get('message', '')}"
     assert all(isinstance(value, int | float) for line in run.metrics() for value in line.values())
@@ -424,14 +427,14 @@ def looked_at(run: lifecycle.Run) -> None:
     assert report is None or f"{report.usable:,}"
     for path in (*run.samples().values(), *run.checkpoints().values(), *([run.result] if run.result else [])):
         assert not path.is_symlink()
-    assert lifecycle.before(run) >= 0
-    lifecycle.start_next()
+    assert processes.before(run) >= 0
+    processes.start_next()
 
 
 @pytest.mark.parametrize(("file", "value"), [(file, value) for file, values in POISON.items() for value in values])
 def test_a_poisoned_folder_is_looked_at_without_harm(monkeypatch, file, value):
     monkeypatch.setattr(
-        lifecycle, "_spawn", lambda run, status, *options: lifecycle.write_state(run, status=lifecycle.FAILED)
+        processes, "_spawn", lambda run, status, *options: run_folder.write_state(run, status=states.FAILED)
     )
     run = lifecycle.create(TrainRequest(), DRAWN, "Poisoned")
     (run.path / file).parent.mkdir(exist_ok=True)
@@ -479,7 +482,7 @@ def test_a_checkpoint_is_data(kind):
     with pytest.raises(UserError):
         load.open_generator(f"run:{run.id}@5")
     assert checkpoint.newest(run, torch.device("cpu")) is None
-    assert not (lifecycle.home() / "attacked").exists()
+    assert not (files.home() / "attacked").exists()
 
 
 # ---------------------------------------------------------------- a recipe with hostile metadata

@@ -15,8 +15,9 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core.runs import lifecycle
-from core.settings import TrainRequest
+from core.gan.request import TrainRequest
+from core.runs import lifecycle, processes, run_folder, states
+from core.runs.run_folder import Run
 from support.studio import serving
 from ui.server import stopping
 
@@ -65,21 +66,21 @@ def ended(process: psutil.Process, number: int) -> float:
     return time.monotonic() - began
 
 
-def workers(run: lifecycle.Run) -> list[psutil.Process]:
+def workers(run: Run) -> list[psutil.Process]:
     return [p for p in psutil.process_iter(["cmdline", "status"])
             if str(run.path) in (p.info["cmdline"] or []) and p.info["status"] != psutil.STATUS_ZOMBIE]  # fmt: skip
 
 
 def test_the_server_ends_and_begins_again(tmp_path, monkeypatch, photo, measured_machine):
     monkeypatch.setenv("GANVAS_HOME", str(tmp_path / "runs"))
-    monkeypatch.setattr(lifecycle, "NICENESS", 0)  # here somebody waits for the workers
+    monkeypatch.setattr(processes, "NICENESS", 0)  # here somebody waits for the workers
     run, next_one = lifecycle.create(TRAINED, DRAWN, "Stars"), lifecycle.create(TRAINED, DRAWN, "Moons")
 
     # SIGTERM, as a Space or `docker stop` sends it, while it paints, trains, and streams to an open page.
     with studio(tmp_path) as (address, process):
-        lifecycle.start(run)
-        lifecycle.start(next_one)
-        until(lambda: run.status == lifecycle.RUNNING and run.state.get("step", 0) > 10)
+        processes.start(run)
+        processes.start(next_one)
+        until(lambda: run.status == states.RUNNING and run.state.get("step", 0) > 10)
         painting = paint(address, photo)
         with httpx.stream("GET", f"{address}/style/gradio_api/heartbeat/abc", timeout=20) as stream:
             stream = stream.iter_text()
@@ -94,8 +95,8 @@ def test_the_server_ends_and_begins_again(tmp_path, monkeypatch, photo, measured
     assert not workers(run)
     step = max(run.checkpoints())
     assert step >= run.state["step"] > 10
-    assert (run.status, next_one.status) == (lifecycle.INTERRUPTED, lifecycle.QUEUED), "the worker began no other"
-    lifecycle.pause(next_one)
+    assert (run.status, next_one.status) == (states.INTERRUPTED, states.QUEUED), "the worker began no other"
+    processes.pause(next_one)
 
     # Begun again, one click resumes. Ctrl-C is the owner's, at the keyboard: training goes on without the server.
     with studio(tmp_path) as (_, process):
@@ -104,14 +105,14 @@ def test_the_server_ends_and_begins_again(tmp_path, monkeypatch, photo, measured
         page.run()
         assert any("Resume" in warning.value for warning in page.warning)
         next(button for button in page.button if button.label == "Resume").click().run()
-        until(lambda: run.status == lifecycle.RUNNING and run.state["step"] > step)
+        until(lambda: run.status == states.RUNNING and run.state["step"] > step)
         assert ended(process, signal.SIGINT) < 10
     step = run.state["step"]
     until(lambda: run.state["step"] > step)
     steps = [line["step"] for line in run.metrics()]
     assert steps == sorted(set(steps))
-    lifecycle.pause(run)
-    until(lambda: run.status == lifecycle.PAUSED and not workers(run))
+    processes.pause(run)
+    until(lambda: run.status == states.PAUSED and not workers(run))
 
 
 @pytest.mark.parametrize(("public", "number", "goes_on"), [
@@ -121,7 +122,7 @@ def test_which_signals_end_trainings(monkeypatch, public, number, goes_on):
     """Among strangers, whoever ends the server ends all."""
     monkeypatch.setenv("GANVAS_PUBLIC", public)
     told = []
-    monkeypatch.setattr(stopping.lifecycle, "interrupt", lambda: told.append(number) or [])
+    monkeypatch.setattr(stopping.processes, "interrupt", lambda: told.append(number) or [])
     monkeypatch.setattr(stopping.jobs, "close", lambda seconds: None)
     stopping._end(number)
     assert told == ([] if goes_on else [number])
@@ -132,7 +133,7 @@ def test_a_worker_that_does_not_end_is_killed(monkeypatch, tmp_path):
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        lifecycle.write_state(run, status=lifecycle.RUNNING, **lifecycle.process(process.pid))
-        lifecycle.end(lifecycle.interrupt(), 0.3)
+        run_folder.write_state(run, status=states.RUNNING, **run_folder.process(process.pid))
+        processes.end(processes.interrupt(), 0.3)
         assert process.wait(5) == -signal.SIGKILL
-    assert run.status == lifecycle.INTERRUPTED
+    assert run.status == states.INTERRUPTED

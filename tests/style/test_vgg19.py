@@ -8,10 +8,11 @@ from safetensors.numpy import save
 
 from core import perceptual
 from core.errors import UserError
-from core.hub import weights
-from core.settings import Progress, StyleRequest
+from core.hub import registry
+from core.settings import Progress
 from core.style import choice
 from core.style.optimise.paint import paint
+from core.style.request import StyleRequest
 from support.pictures import scene, texture
 
 REQUEST = StyleRequest(size=64, steps=2, network="vgg19")
@@ -20,7 +21,7 @@ REQUEST = StyleRequest(size=64, steps=2, network="vgg19")
 @pytest.fixture
 def vgg19_on_the_hub(local_hub):
     """A file with VGG-19's names and shapes and random numbers, at the pinned revision."""
-    entry = weights.entry("vgg19")
+    entry = registry.entry("vgg19")
     rng = np.random.default_rng(0)
     tensors, before = {"head.fc.bias": np.zeros(1000, np.float32)}, 3
     for n, width in zip(perceptual.VGG19_FEATURES, (w for scale in perceptual.VGG19 for w in scale), strict=True):
@@ -34,8 +35,8 @@ def vgg19_on_the_hub(local_hub):
 
 def test_vgg19_is_fetched_once_and_paints(vgg19_on_the_hub, monkeypatch):
     # The registry knows the digest of the real file; this one is ours.
-    real = weights.entry("vgg19")
-    monkeypatch.setattr(weights, "entry", lambda name: dataclasses.replace(real, sha256=""))
+    real = registry.entry("vgg19")
+    monkeypatch.setattr(registry, "entry", lambda name: dataclasses.replace(real, sha256=""))
     events = list(paint(REQUEST, scene(), [texture()]))
     assert any("Downloading" in event.note or "Asking" in event.note for event in events if isinstance(event, Progress))
     assert events[-1].recipe["painted_with"] == "VGG-19"

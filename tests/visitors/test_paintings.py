@@ -4,7 +4,8 @@ import pytest
 from PIL import Image
 
 from core import jobs
-from core.settings import Result, StyleRequest
+from core.settings import Result
+from core.style.request import StyleRequest
 from core.visitors import identity, paintings, policy
 from core.visitors.paintings import Painting, reduced
 

@@ -7,13 +7,15 @@ import time
 import pytest
 from PIL import Image
 
-from core import jobs
+from core import files, jobs
 from core.errors import UserError
+from core.gan.request import SampleRequest, TrainRequest
 from core.gan.zoo import catalogue
-from core.hub import client, publish, weights
+from core.hub import cache, client, download, publish
 from core.pictures import decode, images
-from core.runs import lifecycle
-from core.settings import Request, SampleRequest, StyleRequest, TrainRequest, settings_of
+from core.runs import lifecycle, processes, run_folder, states
+from core.settings import Request, settings_of
+from core.style.request import StyleRequest
 from core.visitors import identity, policy, sweep, tray
 from ui.style import events
 
@@ -44,10 +46,10 @@ def anna(public):
 def no_processes(monkeypatch):
     """Workers are not started; their runs count as training, by this process."""
     monkeypatch.setattr(
-        lifecycle,
+        processes,
         "_spawn",
-        lambda run, status, *_: lifecycle.write_state(
-            run, **{**run.state, "status": status, **lifecycle.process(os.getpid())}
+        lambda run, status, *_: run_folder.write_state(
+            run, **{**run.state, "status": status, **run_folder.process(os.getpid())}
         ),
     )
 
@@ -110,7 +112,7 @@ def test_each_sees_their_own(public):
     with identity.asking(ANNA):
         run = lifecycle.create(TrainRequest(), DRAWN, "Secret")
         assert lifecycle.all_runs() == [run]
-        assert lifecycle.folder() == lifecycle.home() / "visitors" / ANNA / "runs"
+        assert lifecycle.folder() == files.home() / "visitors" / ANNA / "runs"
     with identity.asking(BERT):
         assert lifecycle.all_runs() == []
         assert "no run" in refusal(lifecycle.find, run.id)
@@ -138,7 +140,7 @@ def test_what_one_fetched_is_not_shown_to_others(public, tmp_path):
     import numpy as np
 
     ref = f"hub:someone/odd@{'1' * 40}:g.pth"
-    weights.store_tensors(catalogue.hub_ref(ref).stored, {"g.x": np.zeros(1)}, {"generator": ref, "title": "Odd"})
+    cache.store_tensors(catalogue.hub_ref(ref).stored, {"g.x": np.zeros(1)}, {"generator": ref, "title": "Odd"})
     with identity.asking(ANNA):
         assert catalogue.fetched() == []
         catalogue.note(ref)
@@ -170,7 +172,7 @@ def test_runs_and_disk_of_a_visitor(limited):
         run = lifecycle.create(TrainRequest(), DRAWN, "One")
         (run.path / "big").write_bytes(b"x" * 2000)
         assert "delete one first" in refusal(lifecycle.create, TrainRequest(), DRAWN, "Two")
-        assert "delete one first" in refusal(lifecycle.start, run)
+        assert "delete one first" in refusal(processes.start, run)
         (run.path / "big").unlink()
         lifecycle.create(TrainRequest(), DRAWN, "Two")
         assert "2 runs" in refusal(lifecycle.create, TrainRequest(), DRAWN, "Three")
@@ -205,45 +207,45 @@ def test_one_trains_and_all_wait_in_one_line(limited, no_processes):
     limited(trainings=2, trainings_all=2)
     with identity.asking(ANNA):
         first, second, third = (lifecycle.create(TrainRequest(), DRAWN, name) for name in ("1", "2", "3"))
-        lifecycle.start(first)
-        lifecycle.start(second)
-        assert "2 runs of yours" in refusal(lifecycle.start, third)
+        processes.start(first)
+        processes.start(second)
+        assert "2 runs of yours" in refusal(processes.start, third)
     with identity.asking(BERT):
         other, last = (lifecycle.create(TrainRequest(), DRAWN, name) for name in ("4", "5"))
-        lifecycle.start(other)
-        assert "2 runs are waiting" in refusal(lifecycle.start, last)
-    assert [run.status for run in (first, second, other)] == [lifecycle.STARTING, lifecycle.QUEUED, lifecycle.QUEUED]
-    assert [lifecycle.before(run) for run in (second, other)] == [1, 2]
-    lifecycle.write_state(first, status=lifecycle.PAUSED)
-    lifecycle.start_next()  # as a worker does, which asks for nobody
-    assert (second.status, other.status) == (lifecycle.STARTING, lifecycle.QUEUED)
+        processes.start(other)
+        assert "2 runs are waiting" in refusal(processes.start, last)
+    assert [run.status for run in (first, second, other)] == [states.STARTING, states.QUEUED, states.QUEUED]
+    assert [processes.before(run) for run in (second, other)] == [1, 2]
+    run_folder.write_state(first, status=states.PAUSED)
+    processes.start_next()  # as a worker does, which asks for nobody
+    assert (second.status, other.status) == (states.STARTING, states.QUEUED)
     with identity.asking(BERT):
-        assert lifecycle.before(other) == 1
+        assert processes.before(other) == 1
 
 
 def test_finishing_a_paused_run_waits_too(public, no_processes):
     with identity.asking(ANNA):
         busy, paused = (lifecycle.create(TrainRequest(), DRAWN, name) for name in ("1", "2"))
-        lifecycle.start(busy)
+        processes.start(busy)
         (paused.path / "checkpoints").mkdir()
         (paused.path / "checkpoints" / "step-00000005.pt").write_bytes(b"x")
-        lifecycle.stop(paused)
-        assert (paused.status, lifecycle.control(paused)) == (lifecycle.QUEUED, "stop")
+        processes.stop(paused)
+        assert (paused.status, run_folder.control(paused)) == (states.QUEUED, "stop")
 
 
 def test_images_are_checked_one_run_at_a_time(public, no_processes):
     with identity.asking(ANNA):
-        lifecycle.check(lifecycle.create(TrainRequest(), DRAWN, "1"))
+        processes.check(lifecycle.create(TrainRequest(), DRAWN, "1"))
     with identity.asking(BERT):
-        assert "press Start" in refusal(lifecycle.check, lifecycle.create(TrainRequest(), DRAWN, "2"))
+        assert "press Start" in refusal(processes.check, lifecycle.create(TrainRequest(), DRAWN, "2"))
 
 
 def test_the_minutes_of_a_run(limited, no_processes):
     limited(train_minutes=2)
     with identity.asking(ANNA):
         run = lifecycle.create(TrainRequest(), DRAWN, "Long")
-        lifecycle.write_state(run, status=lifecycle.FINISHED, seconds=121.0)
-        assert "2 minutes" in refusal(lifecycle.start, run)
+        run_folder.write_state(run, status=states.FINISHED, seconds=121.0)
+        assert "2 minutes" in refusal(processes.start, run)
 
 
 def test_a_run_ends_when_its_minutes_are_over(limited):
@@ -254,7 +256,7 @@ def test_a_run_ends_when_its_minutes_are_over(limited):
     worker.work(run, check_only=True)
     limited(train_minutes=run.state["seconds"] / 60 + 0.02)  # preparing counts
     worker.work(run)
-    assert run.status == lifecycle.FINISHED
+    assert run.status == states.FINISHED
     assert "as long as a run may train here" in run.state["message"]
     assert run.result
     assert 1 < run.state["step"] < 20_000
@@ -280,8 +282,8 @@ def test_what_comes_from_the_hub(limited):
     limited(cache_bytes=100)
     import numpy as np
 
-    assert "full" in refusal(weights.store_tensors, "someone", {"x": np.zeros(100)})
-    assert "200 MB" in refusal(weights._not_too_large, "huge.pth", 10**9)
+    assert "full" in refusal(cache.store_tensors, "someone", {"x": np.zeros(100)})
+    assert "200 MB" in refusal(download._not_too_large, "huge.pth", 10**9)
 
 
 def test_one_does_not_crowd_out_anothers_pictures_on_their_way(limited):
@@ -313,7 +315,7 @@ def test_what_is_old_goes(public, no_processes, monkeypatch, tmp_path):
     old(upload.parent, 25)
     with identity.asking(ANNA):
         stale, training, recent = (lifecycle.create(TrainRequest(), DRAWN, name) for name in ("old", "training", "new"))
-        lifecycle.start(training)
+        processes.start(training)
         picture = tray.put(Image.new("RGB", (2, 2)))
     with identity.asking(BERT):
         gone = lifecycle.create(TrainRequest(), DRAWN, "old")
@@ -321,7 +323,7 @@ def test_what_is_old_goes(public, no_processes, monkeypatch, tmp_path):
         old(run.path / "config.json", 25)
     sweep.sweep()
     assert set(lifecycle.everyones()) == {training, recent}
-    assert not (lifecycle.home() / "visitors" / BERT).exists()
+    assert not (files.home() / "visitors" / BERT).exists()
     assert tray.take(picture)
     assert not upload.parent.exists()
     assert fresh.exists()

@@ -15,9 +15,10 @@ from PIL import Image
 
 from core import jobs
 from core.errors import UserError
+from core.gan.request import SampleRequest
 from core.gan.zoo import catalogue
 from core.pictures import images
-from core.settings import Result, SampleRequest
+from core.settings import Result
 from core.visitors import policy
 from ui.generate import files
 from ui.telling import plain, telling  # noqa: F401  (pages call them as look.plain, look.telling)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.gan import points
-from core.settings import SampleRequest
+from core.gan.request import SampleRequest
 from ui.generate import files, look
 
 FRAMES = (20, 240, 60, 10)  # least, most, usual, step

@@ -11,9 +11,9 @@ from typing import Any
 
 from core import jobs
 from core.gan.points import recipe_of
+from core.gan.request import SampleRequest
 from core.gan.zoo import catalogue
 from core.pictures import images
-from core.settings import SampleRequest
 
 
 def sample(

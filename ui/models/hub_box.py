@@ -9,8 +9,8 @@ import streamlit as st
 
 from core.errors import UserError
 from core.gan.zoo import catalogue
-from core.hub import client, publish, weights
-from core.runs import lifecycle
+from core.hub import client, publish, registry
+from core.runs.run_folder import Run
 from core.visitors import policy
 from ui.telling import telling
 
@@ -74,7 +74,7 @@ def fetch(what: str) -> str:
         bar.progress(done / total, f"{size(done)} of {size(total)}")
 
     try:
-        if what in weights.registry() and weights.entry(what).kind == "features":
+        if what in registry.entries() and registry.entry(what).kind == "features":
             from core.perceptual import fetch_vgg19
 
             fetch_vgg19(show)
@@ -88,14 +88,14 @@ def fetch(what: str) -> str:
 
 def offer(ref: str) -> None:
     """A generator of the registry that is not here yet: what is known of it, and the button that brings it."""
-    entry = weights.entry(ref)
+    entry = registry.entry(ref)
     st.caption(f"{entry.repo}: {entry.size}, licence: {entry.licence}.")
     if st.button("Fetch it", type="primary", width="stretch"):
         fetch(ref)
         st.rerun()
 
 
-def give(run: lifecycle.Run) -> None:
+def give(run: Run) -> None:
     """To the Hub. The token is a widget's value for as long as it takes, and nowhere else."""
     repo = st.text_input("Repository", placeholder=f"your-name/{run.id}", key=f"repo-{run.id}")
     licence = st.selectbox("Licence of the training images", publish.LICENCES, format_func=publish.LICENCES.get,

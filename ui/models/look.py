@@ -11,7 +11,8 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from core.gan.zoo import catalogue
-from core.hub.weights import Cached, Entry
+from core.hub.cache import Cached
+from core.hub.registry import Entry
 from core.pictures import images
 from ui.models import hub_box
 from ui.telling import plain

@@ -18,7 +18,8 @@ from types import FrameType
 from typing import Any
 
 from core import faults, jobs
-from core.runs import lifecycle
+from core.runs import processes
+from core.runs.run_folder import Run
 from core.visitors import policy
 from ui.server import gate
 
@@ -53,11 +54,11 @@ def tidy() -> Iterator[Sequence[Any]]:
 
 def _end(number: int) -> None:
     until = time.monotonic() + SECONDS
-    workers: Sequence[lifecycle.Run] = ()
+    workers: Sequence[Run] = ()
     with faults.logged():
         gate.stop()
     with faults.logged():
-        workers = lifecycle.interrupt() if number == signal.SIGTERM or policy.public() else ()
+        workers = processes.interrupt() if number == signal.SIGTERM or policy.public() else ()
     with faults.logged():
         jobs.close(JOB_SECONDS)
-    lifecycle.end(workers, until - time.monotonic())
+    processes.end(workers, until - time.monotonic())

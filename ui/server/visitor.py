@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from starlette.requests import HTTPConnection
 
-from core.runs import lifecycle
+from core import files
 from core.visitors import identity, policy, secret
 from core.visitors.identity import Visitor
 from ui.server import network
@@ -36,8 +36,8 @@ def secret_in(cookies: Mapping[str, str]) -> str:
         return ""
     given, signature = found.groups()
     if signature is None:
-        return given if (lifecycle.home() / identity.FOLDER / identity.name_of(given)).is_dir() else ""
-    return given if hmac.compare_digest(signature, secret.signature(lifecycle.home(), given)) else ""
+        return given if (files.home() / identity.FOLDER / identity.name_of(given)).is_dir() else ""
+    return given if hmac.compare_digest(signature, secret.signature(files.home(), given)) else ""
 
 
 def better_cookie(cookies: Mapping[str, str]) -> str | None:
@@ -49,7 +49,7 @@ def better_cookie(cookies: Mapping[str, str]) -> str | None:
 
 
 def _signed(given: str) -> str:
-    return f"{given}.{secret.signature(lifecycle.home(), given)}"
+    return f"{given}.{secret.signature(files.home(), given)}"
 
 
 # ---------------------------------------------------------------- who is asking

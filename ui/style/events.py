@@ -14,9 +14,9 @@ import gradio as gr
 from core import device, jobs
 from core.errors import UserError
 from core.pictures import images
-from core.settings import MeasureRequest, StyleRequest
 from core.style import choice
 from core.style.optimise import budget, schedule
+from core.style.request import MeasureRequest, StyleRequest
 from core.visitors import identity, paintings, policy, tray
 from core.visitors.paintings import Painting
 from ui.server import visitor

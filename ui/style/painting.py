@@ -19,8 +19,9 @@ import gradio as gr
 from core import jobs
 from core.errors import UserError
 from core.pictures import images
-from core.settings import StyleRequest, settings_of
+from core.settings import settings_of
 from core.style.optimise import schedule
+from core.style.request import StyleRequest
 from core.visitors import identity, paintings
 from core.visitors.paintings import Painting
 from ui.generate import sample_api

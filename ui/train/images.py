@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image
 
-from core.gan.data import dicebear, prepare
+from core.gan.data import dicebear, sources
 from core.pictures import images
 from core.runs import lifecycle
 from core.visitors import policy
@@ -15,10 +15,10 @@ SOURCES = {"drawn": "Drawn here", "upload": "My files", "path": "A folder", "dow
 
 def choose() -> tuple[dict | None, list, str]:
     """-> where the images come from, the files to be copied into the run, and a name for the run."""
-    limits, sources = policy.limits(), dict(SOURCES)
+    limits, offered = policy.limits(), dict(SOURCES)
     if policy.public():  # a visitor's folders are elsewhere, and the server's own are nobody's business
-        del sources["path"]
-    kind = st.segmented_control("Where from", sources, default="drawn", format_func=sources.get, required=True)
+        del offered["path"]
+    kind = st.segmented_control("Where from", offered, default="drawn", format_func=offered.get, required=True)
     if kind == "upload":
         most = f" Up to {policy.megabytes(limits.upload_bytes)} in all." if limits.upload_bytes else ""
         st.caption(f"Pictures, or zips of pictures, with folders inside if you like.{most}")
@@ -30,9 +30,9 @@ def choose() -> tuple[dict | None, list, str]:
         folder = Path(path).expanduser()
         return ({"kind": "folder", "path": str(folder.absolute())} if path else None), [], folder.name or "My pictures"
     if kind == "download":
-        name = st.radio("Set", prepare.DOWNLOADS, format_func=prepare.DOWNLOADS.get, horizontal=True)
+        name = st.radio("Set", sources.DOWNLOADS, format_func=sources.DOWNLOADS.get, horizontal=True)
         st.caption("Downloaded once, so it needs a network. Choose grey and 32 px.")
-        return {"kind": "download", "name": name}, [], prepare.DOWNLOADS[name]
+        return {"kind": "download", "name": name}, [], sources.DOWNLOADS[name]
     name = st.radio("Set", dicebear.SETS, format_func=lambda n: dicebear.SETS[n].label, horizontal=True)
     count = st.slider("How many", 500, min(20_000, limits.images), 3000, 500)
     st.image(_examples(name), alt=f"Examples of the set {name}")

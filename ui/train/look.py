@@ -15,25 +15,27 @@ import streamlit as st
 
 from core.errors import UserError
 from core.gan.data import prepare
+from core.gan.request import TrainRequest
 from core.pictures import images
-from core.runs import lifecycle
-from core.settings import TrainRequest, settings_of
+from core.runs import lifecycle, processes, run_folder, states
+from core.runs.run_folder import Run
+from core.settings import settings_of
 from core.visitors import policy
 from ui.telling import plain, telling
 
 SETTINGS = settings_of(TrainRequest)
 WORDS = {
-    lifecycle.NEW: "not begun", lifecycle.CHECKING: "looking at the images", lifecycle.READY: "ready to start",
-    lifecycle.QUEUED: "waiting for another run", lifecycle.STARTING: "starting", lifecycle.RUNNING: "training",
-    lifecycle.PAUSED: "paused", lifecycle.FINISHED: "finished", lifecycle.FAILED: "failed",
-    lifecycle.INTERRUPTED: "interrupted: its process is gone", lifecycle.DAMAGED: "damaged",
+    states.NEW: "not begun", states.CHECKING: "looking at the images", states.READY: "ready to start",
+    states.QUEUED: "waiting for another run", states.STARTING: "starting", states.RUNNING: "training",
+    states.PAUSED: "paused", states.FINISHED: "finished", states.FAILED: "failed",
+    states.INTERRUPTED: "interrupted: its process is gone", states.DAMAGED: "damaged",
 }  # fmt: skip
 COLOURS = {
-    lifecycle.RUNNING: "green",
-    lifecycle.FINISHED: "blue",
-    lifecycle.FAILED: "red",
-    lifecycle.INTERRUPTED: "orange",
-    lifecycle.QUEUED: "violet",
+    states.RUNNING: "green",
+    states.FINISHED: "blue",
+    states.FAILED: "red",
+    states.INTERRUPTED: "orange",
+    states.QUEUED: "violet",
 }
 LINE_COLOURS = ["#c4472b", "#3b82f6"]
 LINES = {"Losses": {"loss_d": "Discriminator", "loss_g": "Generator"},
@@ -89,17 +91,17 @@ def waiting(before: int) -> str:
 # ---------------------------------------------------------------- a run
 
 
-def buttons(run: lifecycle.Run, status: str) -> None:
+def buttons(run: Run, status: str) -> None:
     begun = bool(run.checkpoints())
     offered = {}
-    if status == lifecycle.CHECKING:
-        offered["Cancel"] = (lifecycle.pause, ":material/close:")
-    elif status in (lifecycle.RUNNING, lifecycle.STARTING, lifecycle.QUEUED):
-        offered["Pause"] = (lifecycle.pause, ":material/pause:")
-    elif status != lifecycle.FINISHED or run.state.get("step", 0) < run.request.steps:
-        offered["Resume" if begun else "Start"] = (lifecycle.start, ":material/play_arrow:")
-    if status == lifecycle.RUNNING or (begun and status != lifecycle.FINISHED and not run.alive):
-        offered["Finish here"] = (lifecycle.stop, ":material/stop:")
+    if status == states.CHECKING:
+        offered["Cancel"] = (processes.pause, ":material/close:")
+    elif status in (states.RUNNING, states.STARTING, states.QUEUED):
+        offered["Pause"] = (processes.pause, ":material/pause:")
+    elif status != states.FINISHED or run.state.get("step", 0) < run.request.steps:
+        offered["Resume" if begun else "Start"] = (processes.start, ":material/play_arrow:")
+    if status == states.RUNNING or (begun and status != states.FINISHED and not run.alive):
+        offered["Finish here"] = (processes.stop, ":material/stop:")
     for column, (label, (action, icon)) in zip(st.columns(4), offered.items(), strict=False):
         kind = "primary" if label in ("Start", "Resume") else "secondary"
         if column.button(label, icon=icon, type=kind, width="stretch", help=HELP.get(label)):
@@ -108,7 +110,7 @@ def buttons(run: lifecycle.Run, status: str) -> None:
                 st.rerun()
 
 
-def check_up(run: lifecycle.Run) -> None:
+def check_up(run: Run) -> None:
     """What was found among the images, and what the run will take."""
     report, budget = prepare.read_report(run.path), run.budget
     if budget:
@@ -131,7 +133,7 @@ def check_up(run: lifecycle.Run) -> None:
             st.text("\n".join(report.problems))
 
 
-def progress(run: lifecycle.Run, state: dict) -> None:
+def progress(run: Run, state: dict) -> None:
     step, total = state.get("step", 0), run.request.steps
     left = state.get("seconds_left") if run.alive else None
     st.progress(min(step / total, 1.0), f"Step {step:,} of {total:,}" + (f" · {duration(left)} left" if left else ""))
@@ -186,27 +188,27 @@ def duration(seconds: float) -> str:
 # ---------------------------------------------------------------- name, branch, delete
 
 
-def manage(run: lifecycle.Run) -> None:
+def manage(run: Run) -> None:
     st.divider()
     kept, twig, name, gone = st.columns(4)
-    if run.status == lifecycle.FINISHED and run.result:
+    if run.status == states.FINISHED and run.result:
         kept.download_button(
             "Generator", lambda: zipped(run.result), f"{run.id}.zip", "application/zip", icon=":material/download:",
             type="primary", width="stretch", on_click="ignore",
         )  # fmt: skip
-    if run.status != lifecycle.DAMAGED and run.checkpoints():
+    if run.status != states.DAMAGED and run.checkpoints():
         with twig.popover("Branch", icon=":material/fork_right:", width="stretch"), telling():
             branch(run)
-    elif run.status in (lifecycle.NEW, lifecycle.READY, lifecycle.FAILED):
+    elif run.status in (states.NEW, states.READY, states.FAILED):
         with twig.popover("Settings", icon=":material/tune:", width="stretch"), telling():
             values = widgets(list(SETTINGS), asdict(run.request), f"change-{run.id}")
             if st.button("Check again", type="primary"):
                 lifecycle.change(run, TrainRequest(**values))
-                lifecycle.check(run)
+                processes.check(run)
                 st.rerun()
-    if run.status != lifecycle.DAMAGED:
+    if run.status != states.DAMAGED:
         with name.popover("Rename", icon=":material/edit:", width="stretch"), telling():
-            wanted = st.text_input("New name", run.name, max_chars=lifecycle.MAX_NAME)
+            wanted = st.text_input("New name", run.name, max_chars=run_folder.MAX_NAME)
             if st.button("Rename"):
                 lifecycle.rename(run, wanted)
                 st.rerun()
@@ -218,7 +220,7 @@ def manage(run: lifecycle.Run) -> None:
             st.rerun()
 
 
-def branch(run: lifecycle.Run) -> None:
+def branch(run: Run) -> None:
     st.caption("Go on from an earlier checkpoint with other settings, as a new run.")
     step = st.selectbox("From step", list(run.checkpoints())[::-1])
     start_from = {**asdict(run.request), "steps": max(run.request.steps, 2 * step)}

@@ -1,9 +1,7 @@
-"""From a person's files to the one array that training reads: check-up, crop, uint8 on disk.
+"""From a person's pictures to the one array that training reads: check-up, crop, uint8 on disk.
 
-Plain: numpy and PIL, no torch. A source is a folder (zips in it are looked into), an embedded set, or MNIST. Nothing
-is ever unpacked to disk, so no name inside an archive can lead anywhere; files are read one by one, within limits,
-and what cannot be used is named. All that is written are three files in the folder given. How long it may take is for
-the caller to say, who is told twice a second how far it is.
+Plain: numpy and PIL, no torch. A source is a folder, a drawn set, or MNIST; what cannot be used is named. All that is
+written are three files in the folder given.
 """
 
 from __future__ import annotations
@@ -12,12 +10,9 @@ import contextlib
 import hashlib
 import itertools
 import json
-import os
-import sys
 import time
-import zipfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -28,12 +23,11 @@ from PIL import Image, ImageOps
 
 from core import files
 from core.errors import UserError
-from core.gan.data import dicebear
-from core.gan.data.archives import Archives
+from core.gan.data import dicebear, sources
+from core.gan.data.sources import Found
+from core.gan.request import TrainRequest
 from core.pictures import decoders, images
-from core.pictures.decode import called
-from core.runs import lifecycle
-from core.settings import Progress, TrainRequest
+from core.settings import Progress
 from core.visitors import policy
 
 MINIMUM = 32  # different pictures: fewer are copied rather than learned from
@@ -43,7 +37,6 @@ ODD = 2.0  # a side more than twice the other
 PREVIEWS = 24
 
 CHANNELS = {"grey": "L", "rgb": "RGB", "rgba": "RGBA"}
-DOWNLOADS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
 
 
 @dataclass(frozen=True)
@@ -64,61 +57,6 @@ class Report:
     unusable: int = 0
     problems: tuple[str, ...] = ()  # one sentence for each unusable file, the first `NAMED`
     advice: str = ""
-
-
-# ---------------------------------------------------------------- what there is
-
-
-@dataclass(frozen=True)
-class Found:
-    """One candidate: its name, fit to be shown, and how to get its bytes (or path). Opening may raise `UserError`."""
-
-    name: str
-    open: Callable[[], Path | bytes]
-
-
-def find(folder: Path) -> Iterator[Found]:
-    """All files below a folder (or the one file), and all in its zips; hidden ones and links are passed over. A zip in
-    a zip is a file like others, and no picture."""
-    if not folder.exists():
-        raise UserError(f"There is no folder {folder}; give the path of a folder of pictures on this computer.")
-    archives = Archives()
-    for path in [folder] if folder.is_file() else _walk(folder):
-        if zipfile.is_zipfile(path):
-            yield from _in_zip(path, archives)
-        else:
-            yield Found(called(path.name), lambda path=path: path)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for where, folders, names in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in sorted(names):
-            path = Path(where, name)
-            if not name.startswith(".") and path.is_file() and not path.is_symlink():
-                yield path
-
-
-def _in_zip(path: Path, archives: Archives) -> Iterator[Found]:
-    shown = called(path.name)
-    try:
-        entries = archives.entries(path)
-    except UserError as problem:
-        yield Found(shown, _refusal(str(problem)))
-        return
-    for entry in entries:
-        name = entry.filename.replace("\\", "/").rsplit("/", 1)[-1]
-        if entry.is_dir() or name.startswith(".") or entry.filename.startswith("__MACOSX"):
-            continue
-        name = called(name)
-        yield Found(name, lambda entry=entry, name=name: archives.read(path, entry, name))
-
-
-def _refusal(sentence: str) -> Callable[[], bytes]:
-    def refuse() -> bytes:
-        raise UserError(sentence)
-
-    return refuse
 
 
 # ---------------------------------------------------------------- one picture
@@ -178,11 +116,13 @@ def _candidates(source: Mapping[str, Any], request: TrainRequest, run: Path) -> 
             pictures = dicebear.drawn(source["name"], count, request.size, request.colour == "rgba")
             return count, (prepared(picture, request) for picture in pictures)
         case "download":
-            pictures = _downloaded(DOWNLOADS[source["name"]])[: policy.limits().images]
+            pictures = sources.downloaded(sources.DOWNLOADS[source["name"]])[: policy.limits().images]
             return len(pictures), (prepared(Image.fromarray(pixels), request) for pixels in pictures)
         case "folder":
             most = policy.limits().images
-            found = list(itertools.islice(find(run / source["path"]), most + 1))  # an absolute path replaces `run`
+            found = list(
+                itertools.islice(sources.find(run / source["path"]), most + 1)
+            )  # an absolute path replaces `run`
             if len(found) > most:
                 raise UserError(f"There are more than {most:,} files; a run takes up to {most:,} here, so give fewer.")
             return len(found), _in_threads(found, request)
@@ -214,31 +154,6 @@ def _in_threads(found: list[Found], request: TrainRequest) -> Iterator[Candidate
         threads.shutdown(wait=False, cancel_futures=True)
         if ahead:  # nobody waits for what is still being decoded
             decoders.end()
-
-
-def _downloaded(name: str) -> np.ndarray:
-    """MNIST and its like through torchvision, kept beside the runs. Needs a network the first time."""
-    try:
-        sets, folder = importable_torchvision().datasets, lifecycle.home() / "runs" / ".downloads"
-        return getattr(sets, name)(folder, download=True).data.numpy()
-    except (ImportError, OSError, RuntimeError) as error:
-        raise UserError(f"{name} could not be downloaded ({error}); choose a set that is drawn here.") from error
-
-
-def importable_torchvision():
-    """torchvision, also where its compiled operators cannot be loaded beside a CPU build of torch. Its import then
-    fails for want of two operators that nothing here uses; declaring them is enough."""
-    try:
-        import torchvision
-    except RuntimeError:
-        import torch
-
-        for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-            del sys.modules[module]
-        for operator in ("nms", "qnms"):
-            torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou) -> Tensor")
-        import torchvision
-    return torchvision
 
 
 # ---------------------------------------------------------------- all of them
@@ -346,7 +261,7 @@ def _label(source: Mapping[str, Any]) -> str:
         case "drawn":
             return f"{dicebear.SETS[source['name']].label}, drawn with DiceBear"
         case "download":
-            return DOWNLOADS[source["name"]]
+            return sources.DOWNLOADS[source["name"]]
     return "own pictures"
 
 

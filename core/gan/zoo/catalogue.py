@@ -20,10 +20,12 @@ from PIL import Image
 from core import files
 from core.errors import UserError
 from core.gan import points
-from core.hub import client, weights
+from core.gan.request import SampleRequest
+from core.hub import cache, client, registry
 from core.pictures import images
 from core.runs import lifecycle
-from core.settings import Result, SampleRequest
+from core.runs.run_folder import Run
+from core.settings import Result
 from core.visitors import identity, policy
 
 JUDGE = "discriminator.safetensors"
@@ -84,10 +86,10 @@ def hub_ref(text: str) -> HubRef:
 
 def on_hub(ref: str) -> bool:
     """Whether it may have to be fetched. `UserError` for a name that is not known."""
-    return not ref.startswith("run:") and (ref.startswith("hub:") or "/" in ref or bool(weights.entry(ref).repo))
+    return not ref.startswith("run:") and (ref.startswith("hub:") or "/" in ref or bool(registry.entry(ref).repo))
 
 
-def run_ref(ref: str) -> tuple[lifecycle.Run, int | None]:
+def run_ref(ref: str) -> tuple[Run, int | None]:
     """The run of run:id@step, and the step, if one is named."""
     found = re.fullmatch(r"run:([^@/\\]+)(?:@(\d{1,9}))?", ref)
     if not found:
@@ -105,13 +107,13 @@ def choices() -> list[Choice]:
 
 def bundled() -> list[Choice]:
     """Those that come with Ganvas."""
-    entries = [e for e in weights.registry().values() if e.kind == "generator" and not e.repo]
+    entries = [e for e in registry.entries().values() if e.kind == "generator" and not e.repo]
     return [Choice(e.name, e.title, "bundled", judged=_judged(bundled_folder(e.name))) for e in entries]
 
 
 def bundled_folder(name: str) -> Path:
     """The folder of a bundled generator: model.safetensors, config.json, samples.png, README.md."""
-    return weights.bundled(name).parent
+    return registry.bundled(name).parent
 
 
 def shipped(request: SampleRequest) -> Result | None:
@@ -144,14 +146,14 @@ def own() -> list[Choice]:
 
 def known() -> list[Choice]:
     """Those of the registry that are on the Hub."""
-    entries = [e for e in weights.registry().values() if e.kind == "generator" and e.repo]
-    return [Choice(e.name, e.title, "hub", here=weights.cached(e.name) is not None) for e in entries]
+    entries = [e for e in registry.entries().values() if e.kind == "generator" and e.repo]
+    return [Choice(e.name, e.title, "hub", here=cache.find(e.name) is not None) for e in entries]
 
 
 def fetched() -> list[Choice]:
     """What was fetched from the Hub and understood, the last used first; of strangers, what they themselves fetched."""
     found = []
-    for item in weights.cache_entries():
+    for item in cache.entries():
         about = _metadata(item.path) if item.path.parent.name == "tensors" else {}
         if "generator" in about:
             found.append(Choice(about["generator"], about["title"], "hub", judged="discriminator" in about))
@@ -168,7 +170,7 @@ def note(ref: str) -> None:
 
 
 def _noted() -> Path:
-    return identity.place(lifecycle.home()) / "fetched.txt"
+    return identity.place(files.home()) / "fetched.txt"
 
 
 def _metadata(path: Path) -> dict[str, str]:

@@ -23,10 +23,11 @@ from core.errors import UserError
 from core.gan.networks import Discriminator, Generator, build
 from core.gan.zoo import catalogue, cost, model_folder, pickles, recognise
 from core.gan.zoo.catalogue import HubRef
-from core.hub import client, fetches, weights
+from core.hub import cache, client, download, fetches, registry
+from core.hub.fetches import OnBytes
+from core.hub.registry import Entry
 from core.hub.safetensors_header import Slot
-from core.hub.weights import Entry, OnBytes
-from core.runs.lifecycle import Run
+from core.runs.run_folder import Run
 
 SIZES = ("size", "image_size", "img_size", "imsize", "resolution")  # what configurations call a picture's side
 OURS = {"method", "size", "channels", "latent", "width", "norm"}
@@ -61,8 +62,8 @@ def open_generator(ref: str, averaged: bool = True) -> Loaded:
     if catalogue.on_hub(ref):
         name, found = _known(ref)
         pinned = ref if name or found.pinned else fetch(ref)
-        return _fetched(pinned, weights.cache_dir())
-    return _bundled(ref, _stamp(weights.bundled(ref)))
+        return _fetched(pinned, cache.folder())
+    return _bundled(ref, _stamp(registry.bundled(ref)))
 
 
 def _stamp(*paths: Path) -> float:
@@ -76,7 +77,7 @@ def _stamp(*paths: Path) -> float:
 @functools.lru_cache(8)
 def _bundled(name: str, _stamp: float) -> Loaded:
     folder = catalogue.bundled_folder(name)
-    return Loaded(name, weights.entry(name).title, model_folder.load(folder), model_folder.load_discriminator(folder))
+    return Loaded(name, registry.entry(name).title, model_folder.load(folder), model_folder.load_discriminator(folder))
 
 
 @functools.lru_cache(4)
@@ -114,12 +115,12 @@ def fetch(what: str, progress: OnBytes | None = None) -> str:
     """
     name, found = _known(what)
     beside: set[str] = set()  # what a foreign repository holds beside the file
-    if not name and not (found.pinned and weights.load_stored(found.stored)):
+    if not name and not (found.pinned and cache.load_stored(found.stored)):
         listing = client.list_repo(found.repo, found.revision or None)
         found = HubRef(found.repo, listing.revision, found.file or catalogue.candidates(listing)[0].path)
         beside = {file.path for file in listing.files}
     ref = name or str(found)
-    if not weights.load_stored(name or found.stored):
+    if not cache.load_stored(name or found.stored):
         fetches.shared(ref, lambda progress: _bring(name, found, beside, progress), progress)
     catalogue.note(ref)
     return ref
@@ -129,18 +130,18 @@ def _bring(name: str, found: HubRef, beside: set[str], progress: OnBytes) -> Non
     network, said, judge = _understood(name, found, beside, progress)
     _try(network, found)
     tensors = {f"g.{key}": value.numpy() for key, value in network.state_dict().items()}
-    title = weights.entry(name).title if name else f"{found.repo}"
+    title = registry.entry(name).title if name else f"{found.repo}"
     about = {"generator": name or str(found), "title": title, "said": said, "config": json.dumps(network.config)}
     if judge is not None:
         tensors |= {f"d.{key}": value.numpy() for key, value in judge.state_dict().items()}
         about["discriminator"] = json.dumps(judge.config)
-    weights.store_tensors(name or found.stored, tensors, about)
+    cache.store_tensors(name or found.stored, tensors, about)
 
 
 def _known(what: str) -> tuple[str, HubRef]:
     """The registry's name, if it is one, and where it is."""
-    if what in weights.registry():
-        entry = weights.entry(what)
+    if what in registry.entries():
+        entry = registry.entry(what)
         return what, HubRef(entry.repo, entry.revision, entry.file)
     return "", catalogue.hub_ref(what)
 
@@ -149,7 +150,7 @@ def _known(what: str) -> tuple[str, HubRef]:
 def _fetched(ref: str, _cache: Path) -> Loaded:
     """What is pinned never changes, so it can be kept in memory; of another cache it is another."""
     name, found = _known(fetch(ref))
-    stored = weights.load_stored(name or found.stored)
+    stored = cache.load_stored(name or found.stored)
     if stored is None:  # removed in between
         raise UserError(f"{found.repo} is no longer in the cache; fetch it again.")
     tensors, about = _torch(stored[0]), stored[1]
@@ -175,21 +176,21 @@ def _torch(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
 def _understood(
     name: str, found: HubRef, beside: set[str], progress: OnBytes | None
 ) -> tuple[Generator | recognise.Inferred, str, Discriminator | None]:
-    entry = weights.entry(name) if name else _entry(found, found.file)
+    entry = registry.entry(name) if name else _entry(found, found.file)
     config = _config(found) if "config.json" in beside else {}
     if config.keys() == OURS and found.file.endswith(".safetensors"):
         network = _published(Generator, entry, lambda _: config, progress)
         judge = _their_judge(found, config) if catalogue.JUDGE in beside else None
         return network, "Made with Ganvas: its config.json says all there is to know.", judge
     if found.file.endswith(".safetensors"):
-        arrays = weights.fetch_tensors(entry, progress=progress)
+        arrays = download.fetch_tensors(entry, progress=progress)
         tensors = {"": _torch(arrays)}
     else:
-        path = weights.fetch_file(entry, progress)
+        path = download.fetch_file(entry, progress)
         try:
             tensors = pickles.dictionaries(pickles.read(path, found.file), found.file)
         finally:
-            if path.is_relative_to(weights.cache_dir()):
+            if path.is_relative_to(cache.folder()):
                 path.unlink(missing_ok=True)  # what is needed of it is kept as safetensors
     size = next((config[key] for key in SIZES if type(config.get(key)) is int and config[key] in range(1, 10**4)), None)
     return (*_first_understood(tensors, size, found), None)
@@ -221,7 +222,7 @@ def _published(
             raise unfit
         planned.append(network)
 
-    arrays = weights.fetch_tensors(entry, progress=progress, first=first)
+    arrays = download.fetch_tensors(entry, progress=progress, first=first)
     return cost.filled(planned[0], _torch(arrays))
 
 

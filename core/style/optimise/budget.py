@@ -14,9 +14,9 @@ from pathlib import Path
 
 from core import device, files
 from core.errors import UserError
-from core.hub import weights
-from core.settings import StyleRequest
+from core.hub import cache
 from core.style.optimise.schedule import Scale, scales
+from core.style.request import StyleRequest
 
 HISTORY = 15  # steps L-BFGS remembers: two pictures each
 SHARE = 0.8  # of the free memory may be taken: other things run here too
@@ -103,4 +103,4 @@ _unwritten: dict[Path, Measured] = {}
 
 def _file(network: str) -> Path:
     machine = f"{platform.node()}-{platform.machine()}-{os.cpu_count()}"
-    return weights.cache_dir() / "measured" / f"{network}-{machine}.json"
+    return cache.folder() / "measured" / f"{network}-{machine}.json"

@@ -12,11 +12,12 @@ import torch
 
 from core import device as devices
 from core.errors import UserError
-from core.settings import MeasureRequest, Progress, Result, StyleRequest
+from core.settings import Progress, Result
 from core.style.networks import network
 from core.style.optimise import budget
 from core.style.optimise.descent import descend
 from core.style.optimise.objective import Objective, Weights
+from core.style.request import MeasureRequest, StyleRequest
 
 SIDES = (128, 384)  # px of the two square test pictures
 STEPS = 4

@@ -19,7 +19,7 @@ from torch import Tensor
 from core import device as devices
 from core.errors import UserError
 from core.pictures import images
-from core.settings import MeasureRequest, Progress, Result, StyleRequest
+from core.settings import Progress, Result
 from core.style import choice
 from core.style.networks import brought, network
 from core.style.optimise import budget
@@ -27,6 +27,7 @@ from core.style.optimise.descent import descend
 from core.style.optimise.measure import measure
 from core.style.optimise.objective import Objective, Weights
 from core.style.optimise.schedule import Scale, scales
+from core.style.request import MeasureRequest, StyleRequest
 
 PREVIEW_EVERY = 0.5  # seconds
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.pictures.images import WORKING_PIXELS, fit_size
-from core.settings import StyleRequest
+from core.style.request import StyleRequest
 
 COARSEST = 128  # px, longer side: below it VGG's deepest layers have next to nothing left to see
 SHORTEST = 16  # px: four halvings leave one position for the deepest layer

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from core.errors import UserError
-from core.gan.data import archives, dicebear
-from core.gan.data import prepare as data
-from core.settings import Progress, TrainRequest
+from core.gan.data import archives, dicebear, prepare, sources, torchvision_shim
+from core.gan.request import TrainRequest
+from core.settings import Progress
 from core.visitors import policy
 
 REQUEST = TrainRequest(size=16)
@@ -34,9 +34,9 @@ def png(seed: int, **more) -> bytes:
     return file.getvalue()
 
 
-def prepare(run: Path, request: TrainRequest = REQUEST, **source) -> data.Report:
+def report_of(run: Path, request: TrainRequest = REQUEST, **source) -> prepare.Report:
     source = {"kind": "folder", "path": "uploads", **source}
-    *progress, report = data.prepare(source, request, run)
+    *progress, report = prepare.prepare(source, request, run)
     assert all(isinstance(event, Progress) for event in progress)
     return report
 
@@ -68,12 +68,12 @@ def everything_below(folder: Path) -> set[str]:
 
 def test_a_folder_of_pictures(run):
     fill(run, 40)
-    report = prepare(run)
+    report = report_of(run)
     assert (report.found, report.usable, report.unusable, report.problems) == (40, 40, 0, ())
-    pictures = data.load(run)
+    pictures = prepare.load(run)
     assert pictures.shape == (40, 16, 16, 3)
     assert isinstance(pictures, np.memmap)
-    assert data.read_report(run).usable == 40
+    assert prepare.read_report(run).usable == 40
     with Image.open(run / "data" / "preview.png") as preview:
         assert preview.width > 8 * 64
 
@@ -83,8 +83,8 @@ def test_a_folder_of_pictures(run):
 @pytest.mark.parametrize("shape", ["crop", "fit"])
 def test_every_kind_of_picture_becomes_every_kind(run, colour, channels, mode, shape):
     fill(run, 33, size=(40, 24), mode=mode)
-    report = prepare(run, replace(REQUEST, colour=colour, shape=shape))
-    assert data.load(run).shape == (33, 16, 16, channels)
+    report = report_of(run, replace(REQUEST, colour=colour, shape=shape))
+    assert prepare.load(run).shape == (33, 16, 16, channels)
     assert report.grey == (33 if mode == "L" else 0)
     assert report.transparent == (33 if mode == "RGBA" else 0)
 
@@ -92,20 +92,20 @@ def test_every_kind_of_picture_becomes_every_kind(run, colour, channels, mode, s
 def test_cropping_keeps_the_middle_and_fitting_keeps_all():
     wide = Image.new("RGB", (48, 16), "red")
     wide.paste("blue", (16, 0, 32, 16))
-    cropped = data.prepared(wide, REQUEST)
+    cropped = prepare.prepared(wide, REQUEST)
     assert (cropped.pixels == (0, 0, 255)).all()
     assert cropped.odd_shape
-    fitted = data.prepared(wide, replace(REQUEST, shape="fit")).pixels
+    fitted = prepare.prepared(wide, replace(REQUEST, shape="fit")).pixels
     assert (fitted[0] == 255).all()
     assert (fitted[8, 1] == (255, 0, 0)).all()
-    see_through = data.prepared(wide, replace(REQUEST, shape="fit", colour="rgba")).pixels
+    see_through = prepare.prepared(wide, replace(REQUEST, shape="fit", colour="rgba")).pixels
     assert (see_through[0] == (255, 255, 255, 0)).all()
 
 
 def test_nothing_is_learned_from_behind_nothing():
     hidden = Image.new("RGBA", (16, 16), (200, 10, 10, 0))
-    assert (data.prepared(hidden, replace(REQUEST, colour="rgba")).pixels == (255, 255, 255, 0)).all()
-    assert (data.prepared(hidden, REQUEST).pixels == 255).all()
+    assert (prepare.prepared(hidden, replace(REQUEST, colour="rgba")).pixels == (255, 255, 255, 0)).all()
+    assert (prepare.prepared(hidden, REQUEST).pixels == 255).all()
 
 
 def test_what_is_seen_is_counted(run):
@@ -115,14 +115,14 @@ def test_what_is_seen_is_counted(run):
         "grey.png": png(102, mode="L"), "glass.png": png(103, mode="RGBA"),
     }.items():  # fmt: skip
         (run / "uploads" / name).write_bytes(content)
-    report = prepare(run)
+    report = report_of(run)
     assert (report.found, report.usable, report.duplicates) == (45, 44, 1)
     assert (report.too_small, report.odd_shapes, report.grey, report.transparent) == (1, 1, 1, 1)
 
 
 @pytest.mark.parametrize(("count", "word"), [(50, "very few"), (500, "small set"), (3000, "good number")])
 def test_advice_depends_on_the_count(count, word):
-    assert word in data.advice(count, REQUEST)
+    assert word in prepare.advice(count, REQUEST)
 
 
 # ---------------------------------------------------------------- bad input
@@ -136,7 +136,7 @@ def test_what_is_no_picture_is_named_and_the_rest_is_used(run):
         "broken.png": half[: len(half) // 2], "empty.png": b"", "noise.jpg": os.urandom(999), ".hidden": b"x",
     }.items():  # fmt: skip
         (run / "uploads" / name).write_bytes(content)
-    report = prepare(run)
+    report = report_of(run)
     assert (report.found, report.usable, report.unusable) == (40, 35, 5)
     for name in ("video.jpg", "notes.txt", "broken.png", "empty.png", "noise.jpg"):
         assert sum(name in problem for problem in report.problems) == 1
@@ -144,14 +144,14 @@ def test_what_is_no_picture_is_named_and_the_rest_is_used(run):
 
 def test_zips_with_folders_inside(run):
     zipped(run, {f"a/b{i % 3}/{i}.png": png(i) for i in range(40)} | {"__MACOSX/a/._0.png": b"x", "a/.DS_Store": b"x"})
-    assert prepare(run).found == 40
+    assert report_of(run).found == 40
 
 
 def test_nothing_lands_outside_the_run(run, tmp_path):
     names = ("../../out{}.png", "/tmp/ganvas-out{}.png", "..\\..\\out{}.png", "C:\\out{}.png", "ok{}.png")
     zipped(run, {names[i % 5].format(i): png(i) for i in range(40)})
     before = everything_below(tmp_path)
-    assert prepare(run).usable == 40
+    assert report_of(run).usable == 40
     assert everything_below(tmp_path) - before == {f"run/data/{n}" for n in ("images.u8", "report.json", "preview.png")}
     assert not list(Path("/tmp").glob("ganvas-out*"))
 
@@ -161,7 +161,7 @@ def test_a_zip_in_a_zip_is_named(run):
     with zipfile.ZipFile(inner, "w") as archive:
         archive.writestr("x.png", png(99))
     zipped(run, {f"{i}.png": png(i) for i in range(33)} | {"inner.zip": inner.getvalue()})
-    report = prepare(run)
+    report = report_of(run)
     assert report.usable == 33
     assert "inner.zip" in report.problems[0]
 
@@ -169,7 +169,7 @@ def test_a_zip_in_a_zip_is_named(run):
 def test_a_zip_bomb_is_not_opened(run):
     fill(run, 33)
     zipped(run, {"bomb.png": b"\0" * 250_000_000}, compression=zipfile.ZIP_DEFLATED)
-    report = prepare(run)
+    report = report_of(run)
     assert report.usable == 33
     assert "bomb.png" in report.problems[0]
 
@@ -178,7 +178,7 @@ def test_many_small_bombs_exceed_a_budget_together(run, monkeypatch):
     monkeypatch.setattr(archives, "UNPACKED", 10_000_000)
     fill(run, 33)
     zipped(run, {f"bomb{i}.png": b"\0" * 1_000_000 for i in range(11)}, compression=zipfile.ZIP_DEFLATED)
-    report = prepare(run)
+    report = report_of(run)
     assert report.unusable == 11
     assert sum("unpacks to more" in problem for problem in report.problems) == 1
 
@@ -189,7 +189,7 @@ def test_a_zip_that_lies_about_sizes(run):
     central = content.index(b"PK\1\2")
     struct.pack_into("<I", content, central + 24, 7)  # uncompressed size of the first entry
     path.write_bytes(content)
-    report = prepare(run)
+    report = report_of(run)
     assert report.usable == 39
 
 
@@ -198,7 +198,7 @@ def test_all_zips_of_a_set_share_one_budget(run, monkeypatch):
     fill(run, 33)
     for i in range(11):
         zipped(run, {f"bomb{i}.png": b"\0" * 1_000_000}, f"{i}.zip", compression=zipfile.ZIP_DEFLATED)
-    assert sum("unpacks to more" in problem for problem in prepare(run).problems) == 1
+    assert sum("unpacks to more" in problem for problem in report_of(run).problems) == 1
 
 
 def with_first_entry(path: Path, place: int, kind: str, value: int) -> None:
@@ -213,7 +213,7 @@ def test_a_file_that_says_it_is_small_is_unpacked_no_further(run):
     """Python's own `ZipFile.read` unpacks all of it and then cuts."""
     path = zipped(run, {"bomb.png": b"\0" * 100_000_000}, compression=zipfile.ZIP_DEFLATED)
     with_first_entry(path, 24, "<I", 1000)
-    (found,) = data.find(run / "uploads")
+    (found,) = sources.find(run / "uploads")
     tracemalloc.start()
     with pytest.raises(UserError, match=r"bomb.png is damaged inside its zip"):
         found.open()
@@ -228,7 +228,7 @@ def test_a_file_that_says_it_is_small_is_unpacked_no_further(run):
 def test_what_cannot_be_unpacked_within_limits_is_said(run, method, word):
     fill(run, 33)
     with_first_entry(zipped(run, {"a.png": png(50), "b.png": png(51)}), 10, "<H", method)
-    report = prepare(run)
+    report = report_of(run)
     assert report.usable == 34
     assert "a.png" in report.problems[0]
     assert word in report.problems[0]
@@ -248,7 +248,7 @@ def overlapping(run: Path, count: int) -> Path:
 def test_files_that_lie_over_one_another_are_not_read(run):
     fill(run, 33)
     overlapping(run, 1000)
-    report = prepare(run)
+    report = report_of(run)
     assert (report.found, report.usable) == (34, 33)
     assert "my.zip lists files that lie over one another" in report.problems[0]
 
@@ -257,7 +257,7 @@ def test_a_directory_of_millions_is_not_read(run, monkeypatch):
     monkeypatch.setenv("GANVAS_PUBLIC", "1")
     path = overlapping(run, 60_000)
     tracemalloc.start()
-    (found,) = data.find(run / "uploads")
+    (found,) = sources.find(run / "uploads")
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < path.stat().st_size
@@ -269,7 +269,7 @@ def test_names_in_a_zip_are_made_fit_to_be_shown(run):
     fill(run, 33)
     names = ["x" * 60_000, "/etc/passwd", "../../up", "nul\0l", "two\nlines", "\x1b[31mred", "C:\\con", "\u202egnp.exe"]
     zipped(run, dict.fromkeys(names, b"no picture at all"))
-    report = prepare(run)
+    report = report_of(run)
     assert report.unusable == len(names)
     assert all(len(problem) < 250 and problem.isprintable() for problem in report.problems)
     assert not [problem for problem in report.problems if "/" in problem or "\u202e" in problem]
@@ -281,7 +281,7 @@ def test_a_zip_that_holds_itself_is_one_file_that_is_no_picture(run):
     inner = zipped(run, {"x.png": png(99)})
     for _ in range(5):
         inner = zipped(run, {"my.zip": inner.read_bytes()})
-    report = prepare(run)
+    report = report_of(run)
     assert (report.found, report.unusable) == (34, 1)
     assert "a ZIP archive" in report.problems[0]
 
@@ -290,7 +290,7 @@ def test_many_zips_are_not_all_open_at_once(run):
     for i in range(60):
         zipped(run, {"a.png": png(i)}, f"{i}.zip")
     before = psutil.Process().num_fds()
-    found = list(data.find(run / "uploads"))
+    found = list(sources.find(run / "uploads"))
     assert psutil.Process().num_fds() < before + 20
     assert len({one.open() for one in found}) == 60
 
@@ -302,13 +302,13 @@ def test_the_pixels_of_a_set_are_capped(run, monkeypatch, harm):
     zipped(run, {f"{i}.png": flat(i, 1000)[: -harm or None] for i in range(40)})
     monkeypatch.setattr(policy, "PUBLIC", replace(policy.PUBLIC, images_pixels=25_000_000))
     with pytest.raises(UserError, match="more than 25 million pixels in all"):
-        prepare(run)
+        report_of(run)
     monkeypatch.setattr(policy, "PUBLIC", replace(policy.PUBLIC, images_pixels=40_000_000))
     if harm:
         with pytest.raises(UserError, match="0 of 40 files can be used"):
-            prepare(run)
+            report_of(run)
     else:
-        assert prepare(run).usable == 40
+        assert report_of(run).usable == 40
 
 
 def flat(seed: int, side: int) -> bytes:
@@ -330,7 +330,7 @@ def test_damaged_and_locked_zips(run, harm):
         for mark, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
             content[content.index(mark) + place] |= 1
     path.write_bytes(content)
-    report = prepare(run)
+    report = report_of(run)
     assert report.usable >= 33
     assert report.unusable >= 1
     assert report.problems
@@ -341,14 +341,14 @@ def test_a_decompression_bomb_in_a_picture(run):
     bomb = io.BytesIO()
     Image.new("1", (30_000, 30_000)).save(bomb, "PNG")
     (run / "uploads" / "bomb.png").write_bytes(bomb.getvalue())
-    assert "bomb.png" in prepare(run).problems[0]
+    assert "bomb.png" in report_of(run).problems[0]
 
 
-@pytest.mark.parametrize("count", [0, 1, 10, data.MINIMUM - 1])
+@pytest.mark.parametrize("count", [0, 1, 10, prepare.MINIMUM - 1])
 def test_too_few_pictures_are_said_with_the_number_needed(run, count):
     fill(run, count)
-    with pytest.raises(UserError, match=rf"{count} of {count} files.*at least {data.MINIMUM} "):
-        prepare(run)
+    with pytest.raises(UserError, match=rf"{count} of {count} files.*at least {prepare.MINIMUM} "):
+        report_of(run)
     assert not (run / "data" / "images.u8").exists()
 
 
@@ -356,20 +356,20 @@ def test_one_picture_a_hundred_times_is_one_picture(run):
     for i in range(100):
         (run / "uploads" / f"{i}.png").write_bytes(png(0))
     with pytest.raises(UserError, match=r"1 of 100 files can be used .99 are copies of others.*at least 32"):
-        prepare(run)
+        report_of(run)
 
 
 def test_forty_thousand_files(run):
     """All but a few are no pictures: their names are not all kept."""
     zipped(run, {f"{i}.png": png(i) for i in range(40)} | {f"{i}.txt": b"no picture" for i in range(40_000)})
-    report = prepare(run)
+    report = report_of(run)
     assert (report.found, report.usable, report.unusable) == (40_040, 40, 40_000)
-    assert len(report.problems) == data.NAMED
+    assert len(report.problems) == prepare.NAMED
 
 
 def test_a_folder_that_is_not_there(run):
     with pytest.raises(UserError, match="no folder"):
-        prepare(run, path="/nowhere/at/all")
+        report_of(run, path="/nowhere/at/all")
 
 
 def test_links_are_not_followed(run, tmp_path):
@@ -378,7 +378,7 @@ def test_links_are_not_followed(run, tmp_path):
     (tmp_path / "private" / "secret.png").write_bytes(png(77))
     (run / "uploads" / "link").symlink_to(tmp_path / "private")
     (run / "uploads" / "link.png").symlink_to(tmp_path / "private" / "secret.png")
-    assert prepare(run).found == 33
+    assert report_of(run).found == 33
 
 
 def test_a_full_disk_is_said(run, monkeypatch):
@@ -389,7 +389,7 @@ def test_a_full_disk_is_said(run, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UserError, match=r"The pictures could not be written to .*the disk is full"):
-        prepare(run)
+        report_of(run)
     assert list((run / "data").iterdir()) == [], "what is half written takes no room"
 
 
@@ -398,15 +398,17 @@ def test_a_download_without_a_network_is_said(run, monkeypatch):
         def MNIST(self, *_, **__):
             raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
 
-    monkeypatch.setattr(data, "importable_torchvision", lambda: type("torchvision", (), {"datasets": Nothing()}))
+    monkeypatch.setattr(
+        torchvision_shim, "importable_torchvision", lambda: type("torchvision", (), {"datasets": Nothing()})
+    )
     with pytest.raises(UserError, match="MNIST could not be downloaded"):
-        prepare(run, kind="download", name="mnist")
+        report_of(run, kind="download", name="mnist")
 
 
 @pytest.mark.parametrize("harm", ["cut", "gone", "report"])
 def test_damaged_preparations_are_noticed(run, harm):
     fill(run, 33)
-    prepare(run)
+    report_of(run)
     path = run / "data" / "images.u8"
     if harm == "cut":
         path.write_bytes(path.read_bytes()[:-1])
@@ -415,7 +417,7 @@ def test_damaged_preparations_are_noticed(run, harm):
     else:
         (run / "data" / "report.json").write_text(json.dumps({"usable": "many"}))
     with pytest.raises(UserError, match="check the images again"):
-        data.load(run)
+        prepare.load(run)
 
 
 # ---------------------------------------------------------------- the embedded sets
@@ -436,10 +438,10 @@ def test_drawing_in_several_processes_gives_the_same_pictures():
 
 
 def test_portraits_can_be_transparent(run):
-    report = prepare(run, replace(REQUEST, colour="rgba"), kind="drawn", name="portraits", count=40)
+    report = report_of(run, replace(REQUEST, colour="rgba"), kind="drawn", name="portraits", count=40)
     assert report.transparent == 40
     assert report.licence == "CC0 1.0"
-    assert (data.load(run)[..., 3] == 0).any()
+    assert (prepare.load(run)[..., 3] == 0).any()
 
 
 def test_a_style_under_another_licence_is_refused(monkeypatch):

@@ -22,11 +22,12 @@ from safetensors.torch import save
 from test_generate_page import finished_run
 from torch import nn
 
+from core import files
 from core.errors import UserError
 from core.gan.networks import Discriminator, Generator
 from core.gan.zoo import catalogue, cost, load, model_folder
-from core.hub import client, fetches, weights
-from core.runs import lifecycle
+from core.hub import cache, client, fetches
+from core.runs import lifecycle, run_folder, states
 from core.visitors import identity, policy
 from gan.zoo.test_load import Cryptopunks, lively, saved
 from support.local_hub import LocalHub
@@ -148,18 +149,18 @@ SOUND = {
 FETCHING = """
 import json, resource, sys, time
 from core.visitors import identity
-from core.hub import weights
+from core.hub import cache
 from core.errors import UserError
 from core.gan.zoo import load
 with identity.asking("a" * 64):
     for repo in sys.argv[1:]:
-        began, words, before = time.process_time(), "", len(weights.cache_entries())
+        began, words, before = time.process_time(), "", len(cache.entries())
         try:
             load.open_generator(load.fetch(repo))
         except UserError as error:
             words = str(error)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        more = len(weights.cache_entries()) - before
+        more = len(cache.entries()) - before
         print(json.dumps([words, time.process_time() - began, peak, more]), flush=True)
 """
 
@@ -282,13 +283,13 @@ def test_an_endless_list_of_files_is_not_taken_in(local_hub, monkeypatch):
 def test_words_stay_words_in_a_browser(browser, tmp_path):
     """Names of files and tensors, of runs and what is said of them, on every page that shows them."""
     run = finished_run()
-    lifecycle.rename(run, EVIL[: lifecycle.MAX_NAME])
-    lifecycle.write_state(run, status=lifecycle.FAILED, step=20, message=EVIL)
+    lifecycle.rename(run, EVIL[: run_folder.MAX_NAME])
+    run_folder.write_state(run, status=states.FAILED, step=20, message=EVIL)
     with LocalHub() as local:
         local.add("x/odd", {f"{EVIL}.pth": b"x"})
         tensors = save({f"{EVIL[:31]}.weight": torch.zeros(4), f"{EVIL[-16:]}.x": torch.zeros(1)})
         local.add("x/tensors", {"a ![x](http)<b> www.evil.example.safetensors".replace(":", ""): tensors})
-        with serving(tmp_path, env={"HF_ENDPOINT": local.url, "GANVAS_HOME": str(lifecycle.home())}) as address:
+        with serving(tmp_path, env={"HF_ENDPOINT": local.url, "GANVAS_HOME": str(files.home())}) as address:
             page = browser.new_page()
             asked, said = [], []
             page.on("request", lambda request: asked.append(request.url))
@@ -473,30 +474,30 @@ def test_the_cache_keeps_its_limit_however_many_write(limited):
 
     def keep(number):
         try:
-            weights.store_tensors(f"net{number}", {"x": np.zeros(2000)})
+            cache.store_tensors(f"net{number}", {"x": np.zeros(2000)})
         except UserError as error:
             assert "are full" in str(error)  # noqa: PT017
             return 0
         finally:
-            most.append(identity.size_of(weights.cache_dir()))
+            most.append(identity.size_of(cache.folder()))
         return 1
 
     with ThreadPoolExecutor(16) as pool:
         kept = sum(pool.map(keep, range(64)))
     assert max(most) <= 50_000
-    assert kept == len(weights.cache_entries()) == 3
-    assert not weights._growing
+    assert kept == len(cache.entries()) == 3
+    assert not cache._growing
 
 
 def test_what_nobody_used_for_long_makes_room(limited):
     limited(cache_bytes=50_000)
     for number in range(3):
-        os.utime(weights.store_tensors(f"old{number}", {"x": np.zeros(2000)}), (number + 1, number + 1))
-    weights.store_tensors("new", {"x": np.zeros(2000)})
-    assert {entry.name for entry in weights.cache_entries()} == {"old1", "old2", "new"}
+        os.utime(cache.store_tensors(f"old{number}", {"x": np.zeros(2000)}), (number + 1, number + 1))
+    cache.store_tensors("new", {"x": np.zeros(2000)})
+    assert {entry.name for entry in cache.entries()} == {"old1", "old2", "new"}
     with pytest.raises(UserError, match="are full"):
-        weights.store_tensors("huge", {"x": np.zeros(9000)})
-    assert {entry.name for entry in weights.cache_entries()} == {"old1", "old2", "new"}
+        cache.store_tensors("huge", {"x": np.zeros(9000)})
+    assert {entry.name for entry in cache.entries()} == {"old1", "old2", "new"}
 
 
 # ---------------------------------------------------------------- through the server

@@ -15,7 +15,7 @@ from torch import nn
 from core.errors import UserError
 from core.gan.networks import Generator
 from core.gan.zoo import load, pickles, recognise
-from core.hub import client, weights
+from core.hub import cache, client, registry
 
 
 def up(before, after, kernel, stride, padding, bias=False):
@@ -271,15 +271,15 @@ def test_any_repository_is_fetched_once_understood_and_sampled(local_hub):
     latents = torch.randn(3, 10)
     torch.testing.assert_close(loaded.network(latents), net(latents), rtol=0, atol=0)
     assert [c.ref for c in load.catalogue.fetched()] == [ref]
-    kept = [item.path for item in weights.cache_entries()]
+    kept = [item.path for item in cache.entries()]
     assert [path.suffix for path in kept] == [".safetensors"]  # no pickle stays
 
 
 def test_a_registered_generator_is_fetched_by_name(local_hub):
-    entry = weights.entry("cryptopunks")
+    entry = registry.entry("cryptopunks")
     local_hub.add(entry.repo, {entry.file: saved(lively(Cryptopunks()).state_dict())}, revision=entry.revision)
     assert load.fetch("cryptopunks") == "cryptopunks"
-    assert weights.cached("cryptopunks")
+    assert cache.find("cryptopunks")
     assert load.open_generator("cryptopunks").title == "CryptoPunks"
 
 
@@ -330,7 +330,7 @@ def test_what_cannot_be_used_is_said_plainly_and_not_kept(local_hub, files, word
     local_hub.add("x/y", files)
     with pytest.raises(UserError, match=words):
         load.fetch("x/y")
-    assert weights.cache_entries() == []
+    assert cache.entries() == []
 
 
 def test_a_huge_repository_is_refused_before_anything_is_read(local_hub):
@@ -384,15 +384,15 @@ def test_every_fault_is_one_sentence_soon_and_leaves_what_was_there(local_hub, m
     elif fault == "refused":
         monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     elif fault == "disk":
-        full = weights.shutil.disk_usage("/")._replace(free=10)
-        monkeypatch.setattr(weights.shutil, "disk_usage", lambda _: full)
-    kept = [(item.name, item.path.read_bytes()) for item in weights.cache_entries()]
+        full = cache.shutil.disk_usage("/")._replace(free=10)
+        monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: full)
+    kept = [(item.name, item.path.read_bytes()) for item in cache.entries()]
     began = time.monotonic()
     with pytest.raises(UserError, match=words) as refusal:
         load.fetch(what)
     assert time.monotonic() - began < 6
     assert "\n" not in str(refusal.value)
-    assert [(item.name, item.path.read_bytes()) for item in weights.cache_entries()] == kept
+    assert [(item.name, item.path.read_bytes()) for item in cache.entries()] == kept
     assert load.open_generator(before).config["size"] == 24
 
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageColor
 from core import perceptual
 from core.errors import UserError
 from core.pictures import images
-from core.settings import Progress, Result, StyleRequest
+from core.settings import Progress, Result
 from core.style.optimise import budget
 from core.style.optimise import objective as objectives
 from core.style.optimise.descent import ROLLBACKS, descend
@@ -19,6 +19,7 @@ from core.style.optimise.lbfgs import WindowedLBFGS
 from core.style.optimise.objective import Moments, Objective, StyleDistance, StyleTarget, Weights, gram, variation
 from core.style.optimise.paint import paint, to_tensor
 from core.style.optimise.schedule import scales
+from core.style.request import StyleRequest
 from support.pictures import scene, texture
 
 SMALL = StyleRequest(size=64, steps=6)

@@ -1,0 +1,139 @@
+"""What may be asked of a GAN: training and sampling, their settings, and presets. Plain: no torch, no UI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from core.errors import UserError
+from core.settings import Request, setting
+
+
+@dataclass(frozen=True)
+class TrainRequest(Request):
+    """Train a GAN on a set of images. The defaults are for small sets on a processor."""
+
+    kind: ClassVar[str] = "train"
+
+    size: int = setting(
+        32, "Size", "Side of the pictures. Twice the side takes about four times as long.",
+        choices={16: "16 px", 32: "32 px", 64: "64 px", 128: "128 px"},
+    )  # fmt: skip
+    method: str = setting(
+        "dcgan", "Method", "DCGAN sees shapes; fully connected is where the lesson begins.",
+        choices={"dcgan": "DCGAN", "connected": "Fully connected"},
+    )  # fmt: skip
+    colour: str = setting(
+        "rgb", "Colours", "What the pictures are made of.",
+        choices={"rgb": "Colour", "grey": "Grey", "rgba": "Colour with transparency"},
+    )  # fmt: skip
+    shape: str = setting(
+        "crop", "Odd shapes", "Pictures that are not square are cropped to the middle, or shrunk to fit, with edges.",
+        choices={"crop": "Crop", "fit": "Fit"},
+    )  # fmt: skip
+    steps: int = setting(
+        3000, "Steps", "How many times both networks learn from one batch.", lo=20, hi=1_000_000, step=100
+    )
+    flip: bool = setting(False, "Mirror", "Also show every picture mirrored. Not for text or faces with a parting.")
+    batch: int = setting(64, "Batch", "Pictures per step.", lo=2, hi=512, step=2, advanced=True)
+    loss: str = setting(
+        "original", "Loss", "What the networks want.",
+        choices={"original": "Original (2014)", "hinge": "Hinge"}, advanced=True,
+    )  # fmt: skip
+    latent: int = setting(
+        64, "Latent numbers", "How many numbers describe one picture.", lo=2, hi=512, step=2, advanced=True
+    )
+    width_g: int = setting(
+        32, "Generator's width", "Channels before its last layer.", lo=4, hi=128, step=4, advanced=True
+    )
+    width_d: int = setting(
+        32, "Discriminator's width", "Channels after its first layer.", lo=4, hi=128, step=4, advanced=True
+    )
+    norm_g: str = setting(
+        "batch", "Generator's normalisation", "Batch norm is the paper's.",
+        choices={"batch": "Batch norm", "none": "None"}, advanced=True,
+    )  # fmt: skip
+    norm_d: str = setting(
+        "spectral", "Discriminator's normalisation", "Spectral norm keeps it from winning; batch norm is the paper's.",
+        choices={"spectral": "Spectral norm", "batch": "Batch norm", "none": "None"}, advanced=True,
+    )  # fmt: skip
+    rate_g: float = setting(
+        0.0004, "Generator's learning rate", "Too high: pictures jump about.",
+        lo=0.0, hi=0.1, step=0.0001, advanced=True,
+    )  # fmt: skip
+    rate_d: float = setting(
+        0.0004, "Discriminator's learning rate", "Too high: it wins and nothing more is learned.",
+        lo=0.0, hi=0.1, step=0.0001, advanced=True,
+    )  # fmt: skip
+    beta1: float = setting(0.5, "Momentum", "Adam's first beta; the paper's is 0.5.", lo=0.0, hi=0.99, step=0.05,
+                           advanced=True)  # fmt: skip
+    smoothing: float = setting(
+        0.0, "Label smoothing", "Real pictures count as 1 minus this. Original loss only.",
+        lo=0.0, hi=0.5, step=0.05, advanced=True,
+    )  # fmt: skip
+    skip_d_below: float = setting(
+        0.0, "Let the discriminator wait below", "It skips its step while its loss is below this; 0: never.",
+        lo=0.0, hi=2.0, step=0.05, advanced=True,
+    )  # fmt: skip
+    r1: float = setting(
+        0.0, "R1", "Punishes a discriminator that reacts strongly to small changes; 0: off.",
+        lo=0.0, hi=100.0, step=0.1, advanced=True,
+    )  # fmt: skip
+    vary_colour: bool = setting(
+        False, "Vary colours", "DiffAugment: for sets of less than a few hundred.", advanced=True
+    )
+    translate: bool = setting(True, "Shift", "DiffAugment: for sets of less than some thousands.", advanced=True)
+    cut_out: bool = setting(False, "Cut holes", "DiffAugment: for sets of less than a few hundred.", advanced=True)
+    ema: float = setting(
+        0.995, "Averaging", "The final generator is a moving average over about 1 / (1 - this) steps; 0: off.",
+        lo=0.0, hi=0.9999, step=0.001, advanced=True,
+    )  # fmt: skip
+    seed: int = setting(
+        0, "Seed", "The same seed, settings, images and machine give the same networks.",
+        lo=0, hi=2**32 - 1, step=1, advanced=True,
+    )  # fmt: skip
+
+
+TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "small": {},
+    # Radford et al. 2015, section 4, with the widths of the usual code.
+    "paper": {
+        "size": 64, "batch": 128, "latent": 100, "width_g": 64, "width_d": 64, "norm_d": "batch", "rate_g": 0.0002,
+        "rate_d": 0.0002, "translate": False, "ema": 0.0,
+    },
+    # AI-For-Beginners, lesson 17.
+    "lesson": {
+        "size": 32, "method": "connected", "colour": "grey", "batch": 256, "latent": 100, "width_g": 64, "width_d": 64,
+        "norm_d": "none", "rate_g": 0.0002, "rate_d": 0.0002, "translate": False, "ema": 0.0,
+    },
+}  # fmt: skip
+
+MAX_POINTS = 400
+
+
+@dataclass(frozen=True)
+class SampleRequest(Request):
+    """Have a generator make pictures: `count` of a seed, or those that `points` name (see `core.gan.points`)."""
+
+    kind: ClassVar[str] = "sample"
+
+    generator: str = "portraits"  # what `core.gan.zoo.load` can open: a name, run:..., hub:...
+    seed: int = setting(
+        0, "Seed", "Another seed, other pictures; the same seed, the same pictures.", lo=0, hi=2**32 - 1, step=1
+    )  # fmt: skip
+    count: int = setting(36, "Pictures", "How many.", lo=1, hi=MAX_POINTS, step=1)
+    truncation: float = setting(
+        1.0, "Truncation", "Less makes pictures surer and more alike; more makes them bolder.",
+        lo=0.0, hi=2.0, step=0.05,
+    )  # fmt: skip
+    averaged: bool = setting(True, "Averaged", "The average of the last training steps; usually better.", advanced=True)
+    sort: bool = setting(False, "Best first", "Sorted by the discriminator's opinion.")
+    points: tuple[str, ...] = ()  # in place of seed and count: exactly these pictures
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.generator or not isinstance(self.generator, str) or len(self.generator) > 400:
+            raise UserError(f"The generator is {str(self.generator)[:40]!r}; it has to be the name of one.")
+        if len(self.points) > MAX_POINTS or any(not isinstance(p, str) for p in self.points):
+            raise UserError(f"{len(self.points)} pictures are named; give at most {MAX_POINTS}, like 7:12.")
