@@ -25,7 +25,7 @@ from ui.server.gate import Gate
 
 ROOT = Path(__file__).parent
 _style = style_app.mounted()
-identity.known_by(visitor.of_page)
+identity.identify_with(visitor.of_page)
 
 
 @contextlib.asynccontextmanager

@@ -20,14 +20,14 @@ from core.visitors import policy
 from ui.server import files, network, serving, tabs, turns
 from ui.server.gate import Gate
 from ui.style import events as do
-from ui.style import look, painting
+from ui.style import painting, view
 from ui.style.painting import MOST_STYLES, SETTINGS
 
 SAMPLES = 48  # calls of /sample at a time, so that those that fetch hold up no others; twice what one address may ask
 AFTERWARDS = ("strength", "keep_colour")  # these need no new painting
 PRESETS = {"draft": "Draft", "good": "Good", "fine": "Fine"}
 # The before and after an empty easel shows: what painting the first photo in the first style comes to.
-SHOWN = (look.EXAMPLES / "photos" / "pagoda.jpg", look.EXAMPLES / "gallery" / "pagoda-swirls.jpg")
+SHOWN = (view.EXAMPLES / "photos" / "pagoda.jpg", view.EXAMPLES / "gallery" / "pagoda-swirls.jpg")
 
 
 def _variant(kind: type, **changes: Any) -> type:
@@ -40,7 +40,7 @@ def _variant(kind: type, **changes: Any) -> type:
 async def _on_behalf(self: gr.Blocks, **event: Any) -> dict:
     """An event, with the files of its sender: no other is read, and what comes of it goes to theirs."""
     with files.of(event["request"].cookies):
-        files.check(event["inputs"])
+        files.require_named(event["inputs"])
         return await gr.Blocks.process_api(self, **event)
 
 
@@ -87,12 +87,12 @@ def build() -> gr.Blocks:
         with gr.Row(equal_height=False):
             with gr.Column(scale=2, min_width=320):
                 photo = Picture(
-                    look.examples("photo")[0][0], label="Your photo", format="png", height=230,
+                    view.examples("photo")[0][0], label="Your photo", format="png", height=230,
                     sources=["upload", "clipboard"], elem_id="photo",
                 )  # fmt: skip
                 photo_shelf = _shelf("Photos to try", "photo")
                 styles = Pictures(
-                    [look.examples("painting")[0][0]],
+                    [view.examples("painting")[0][0]],
                     label="Style pictures",
                     format="png",
                     interactive=True,
@@ -106,7 +106,7 @@ def build() -> gr.Blocks:
                 preset = gr.Radio([(label, name) for name, label in PRESETS.items()], value="good", label="Quality")
                 notice = gr.HTML(padding=False)
                 if policy.public():
-                    gr.HTML(f'<p class="caption">{look.shared()}</p>', padding=False)
+                    gr.HTML(f'<p class="caption">{view.public_limits()}</p>', padding=False)
                 with gr.Accordion("More settings", open=False):
                     for name in ("stroke_size", "start", "size", "steps"):
                         widgets[name] = _widget(settings[name])
@@ -136,7 +136,7 @@ def build() -> gr.Blocks:
                     SHOWN, label="Before and after", interactive=False, format="png", max_height=640,
                     buttons=["fullscreen"], slider_position=20, elem_id="compare",
                 )  # fmt: skip
-                status = gr.HTML(look.status("Press Paint, or choose your own photo and style first."), padding=False)
+                status = gr.HTML(view.status("Press Paint, or choose your own photo and style first."), padding=False)
                 with gr.Group(visible=False) as finished:
                     with gr.Row():
                         for name in AFTERWARDS:
@@ -153,7 +153,7 @@ def build() -> gr.Blocks:
         # Answered at once, past Gradio's queue: its stream closes when the last queued event of a tab is over, and one
         # that is sent at that moment would never be answered (seen with gradio 6.31: a size is changed, Paint pressed).
         at_once = {**private, "queue": False}
-        go.click(do.start, [*pictures, *values], easel, js=look.SHOW_EASEL, concurrency_limit=None, **private).then(
+        go.click(do.start, [*pictures, *values], easel, js=view.SHOW_EASEL, concurrency_limit=None, **private).then(
             do.timelapse, None, timelapse, **at_once
         )
         stop.click(do.stop, None, None, **at_once)
@@ -161,7 +161,7 @@ def build() -> gr.Blocks:
             event = widgets[name].release if name == "strength" else widgets[name].input
             event(do.afterwards, [widgets[name] for name in AFTERWARDS], [compare, png], **at_once)
         photo.upload(do.opened, photo, [photo, notice], **at_once)
-        styles.upload(do.checked, styles, [styles, notice], **at_once)
+        styles.upload(do.usable_styles, styles, [styles, notice], **at_once)
         photo_shelf.select(do.picked, None, photo, **at_once)
         style_shelf.select(do.picked_style, [styles, mix], styles, **at_once)
         preset.input(
@@ -183,7 +183,7 @@ def build() -> gr.Blocks:
 
 
 def _shelf(label: str, kind: str) -> gr.Gallery:
-    pictures = [(str(path), title) for path, title in look.examples(kind)]
+    pictures = [(str(path), title) for path, title in view.examples(kind)]
     gr.HTML(f'<p class="caption">{label}</p>', padding=False)
     return Pictures(
         pictures, show_label=False, label=label, interactive=False, allow_preview=False, columns=7, height="auto",
@@ -216,9 +216,9 @@ OURS = {"routes": [*files.ROUTES, *tabs.ROUTES], "openapi_url": None}
 
 def _serving() -> dict[str, Any]:
     return {
-        "theme": look.theme(), "css": look.CSS, "js": look.FRAME_SCRIPT, "footer_links": ["api"], "run_history": False,
+        "theme": view.theme(), "css": view.CSS, "js": view.FRAME_SCRIPT, "footer_links": ["api"], "run_history": False,
         "max_file_size": policy.limits().picture_bytes, "show_error": False, "ssr_mode": False,
-        "enable_monitoring": False, "allowed_paths": [str(look.EXAMPLES)],
+        "enable_monitoring": False, "allowed_paths": [str(view.EXAMPLES)],
     }  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def plain(network: torch.nn.Module, latents: torch.Tensor, batch: int) -> list:
 
 def animated(ref: str, kind: str) -> None:
     """As the page makes them."""
-    way = points.way(points.of_seed(0, 4), 120, closed=True)
+    way = points.interpolate(points.of_seed(0, 4), 120, closed=True)
     frames = [images.enlarged(picture, 256) for picture in asked(SampleRequest(ref, points=way)).images]
     images.animation(frames, io.BytesIO(), seconds_per_frame=0.05, hold_last=0.05, format=kind)
 

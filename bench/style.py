@@ -35,7 +35,7 @@ from core.gan.data.torchvision_shim import importable_torchvision
 from core.pictures import images
 from core.settings import Progress
 from core.style import choice
-from core.style.optimise.objective import CONTENT_LAYER, PALETTE, Moments, Objective, Weights, variation
+from core.style.optimise.objective import CONTENT_LAYER, PALETTE, Moments, Objective, Weights, total_variation
 from core.style.optimise.paint import paint, to_picture, to_tensor
 from core.style.optimise.schedule import scales
 from core.style.request import StyleRequest
@@ -131,7 +131,7 @@ class judging:
             found, target = Moments.of(features.get(name, image)), o.styles[name]
             loss = loss + share * (found.mean[0] - target.mean).square().sum() / target.mean_size
             loss = loss + share * (found.covariance[0] - target.covariance).square().sum() / target.covariance_size
-        return loss + w.variation * variation(image)
+        return loss + w.variation * total_variation(image)
 
 
 def classic(judge: judging) -> Timed:
@@ -218,10 +218,10 @@ for event in paint(request, photo, [painting]):
     if not hasattr(event, "images") and event.step == 1:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 from core.style import choice
-told = budget.estimate(request, photo.size, budget.known(choice.choose({arguments.network!r}))).memory
+forecast = budget.estimate(request, photo.size, budget.recall(choice.choose({arguments.network!r}))).memory
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(f"{size} px: peak {{peak / 1e6:.2f}} GB, {{before / 1e6:.2f}} of it before the first step;", end=" ")
-print(f"told beforehand: {{told / 1e9:.2f}} GB")
+print(f"told beforehand: {{forecast / 1e9:.2f}} GB")
 """
     pictures = [picture.resolve() for picture in arguments.pictures]
     subprocess.run([sys.executable, "-c", code, *pictures], check=True, cwd=ROOT)

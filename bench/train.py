@@ -147,8 +147,8 @@ def overhead(options: argparse.Namespace) -> dict:
 def _overhead(name: str) -> dict:
     """Processor seconds of every part, times how often it happens, over those of the steps."""
     from core.gan import checkpoint
-    from core.gan.metrics import COMPARED, Judge
-    from core.gan.worker import CHECKPOINT_SECONDS, JUDGE_SECONDS
+    from core.gan.metrics import COMPARED, KidScorer
+    from core.gan.worker import CHECKPOINT_SECONDS, KID_SECONDS
     from core.gan.zoo import model_folder
 
     training = a_training(PAPER if name == "paper" else {})
@@ -171,14 +171,14 @@ def _overhead(name: str) -> dict:
     checkpoint.save(run, training.state(), 0.0)
     saved = time.perf_counter() - began  # waiting for the disk counts
     shutil.rmtree(run.path)
-    judge = Judge(training.images)
-    judged = seconds(lambda: judge(training.sample(COMPARED)), 1)
+    scorer = KidScorer(training.images)
+    scored = seconds(lambda: scorer(training.sample(COMPARED)), 1)
     shares = {
         "data": data / step,
         "samples": sheet / 4,
         "diary": 2 * state * 2,
         "checkpoints": saved / max(CHECKPOINT_SECONDS, 100 * saved),
-        "judging": judged / max(JUDGE_SECONDS, 50 * judged),
+        "judging": scored / max(KID_SECONDS, 50 * scored),
     }
     return {**shares, "all": sum(shares.values()), "step_seconds": step}
 

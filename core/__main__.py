@@ -184,7 +184,7 @@ def _sample(options: argparse.Namespace) -> None:
     if options.points:
         values["points"] = tuple(options.points)
     if options.frames is not None:
-        values["points"] = points.way(values.get("points", ()), options.frames)
+        values["points"] = points.interpolate(values.get("points", ()), options.frames)
     request = SampleRequest.from_recipe({"kind": SampleRequest.kind, **values})
 
     from core.gan.sample import sample

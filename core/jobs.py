@@ -129,13 +129,13 @@ def submit(request: Request, *pictures: Any) -> Job:
 
     Raises `UserError` when it asks for more than is allowed here, and when too many jobs wait already.
     """
-    policy.check(request)
+    policy.require_allowed(request)
     return _line(request).add(Job(request, pictures, next(_numbers), identity.who()))
 
 
 def require_room(request: Request) -> None:
     """Raises `UserError` when `request` would not be taken now; before its pictures are opened, which costs much."""
-    policy.check(request)
+    policy.require_allowed(request)
     _line(request).require_room(identity.who())
 
 

@@ -45,7 +45,7 @@ class Setting:
     choices: Mapping[str, str]  # value -> what the page calls it; empty when the setting is a number or a switch
     advanced: bool
 
-    def check(self, value: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         """The value in this setting's type, or a `UserError` that says what is allowed."""
         if self.choices:
             named = {str(choice): choice for choice in self.choices}
@@ -122,7 +122,7 @@ class Request:
         for name, about in settings_of(self).items():
             value = getattr(self, name)
             if value is not None or about.default is not None:  # None: not set, where that is the default
-                object.__setattr__(self, name, about.check(value))
+                object.__setattr__(self, name, about.convert(value))
 
     def recipe(self, **more: Any) -> dict[str, Any]:
         """This request as plain JSON, with the version that wrote it. `more` adds what the result knows."""
@@ -139,8 +139,8 @@ class Request:
             raise UserError(
                 f"This is a recipe for {recipe.get('kind')!r}; here only recipes for {cls.kind!r} can be used."
             )
-        known = {f.name for f in dataclasses.fields(cls)}
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items() if k in known}
+        fields = {f.name for f in dataclasses.fields(cls)}
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items() if k in fields}
         return cls(**values)
 
 

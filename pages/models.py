@@ -1,6 +1,6 @@
 """The Models page: what was made here, what is bundled, what came from the Hub; fetch, delete, publish.
 
-Nothing is computed here; how a line looks is `ui/models/look.py`'s business.
+Nothing is computed here; how a line looks is `ui/models/view.py`'s business.
 """
 
 import streamlit as st
@@ -11,7 +11,7 @@ from core.hub import cache, registry
 from core.hub.registry import Entry
 from core.runs import lifecycle
 from core.visitors import policy
-from ui.models import hub_box, look
+from ui.models import hub_box, view
 from ui.telling import plain, telling
 
 OWNER = not policy.public()
@@ -26,9 +26,9 @@ def main() -> None:
         if not entry.repo:
             path = registry.BUNDLE / entry.file
             sheet = path.parent / "samples.png" if entry.kind == "generator" else None
-            with look.line(entry.title, [look.size_of(path), *look.facts(entry)], sheet):
+            with view.line(entry.title, [view.size_of(path), *view.facts(entry)], sheet):
                 if entry.kind == "generator":
-                    look.opener(entry.name)
+                    view.opener(entry.name)
     from_the_hub()
 
 
@@ -38,9 +38,9 @@ def made_here() -> None:
     for run in own:
         file = run.result / "model.safetensors"
         steps = f"{run.state.get('step', 0):,} steps"
-        facts = [steps, look.size_of(file), f"made {look.ago(file.stat().st_mtime)}"]
-        with look.line(run.name, facts, run.result / "samples.png"):
-            look.opener(f"run:{run.id}")
+        facts = [steps, view.size_of(file), f"made {view.ago(file.stat().st_mtime)}"]
+        with view.line(run.name, facts, run.result / "samples.png"):
+            view.opener(f"run:{run.id}")
             with st.popover("Publish"):
                 hub_box.give(run)
     if not own:
@@ -58,14 +58,14 @@ def from_the_hub() -> None:
     for choice in catalogue.fetched():
         where = catalogue.hub_ref(choice.ref) if choice.ref.startswith("hub:") else None
         if where and (item := others.pop(where.stored, None)):
-            with look.line(choice.title, [where.file, *look.cached(item)]):
-                look.opener(choice.ref)
-                if OWNER and look.deleter(item.name):
+            with view.line(choice.title, [where.file, *view.cached(item)]):
+                view.opener(choice.ref)
+                if OWNER and view.deleter(item.name):
                     delete(item.name)
     if OWNER:  # strangers see what they themselves fetched, and the cache is everybody's
         for item in others.values():
-            with look.line(item.title, look.cached(item)):
-                if look.deleter(item.name):
+            with view.line(item.title, view.cached(item)):
+                if view.deleter(item.name):
                     delete(item.name)
         if here:
             st.caption(f"{hub_box.size(sum(item.size for item in here.values()))} in {cache.folder()}")
@@ -73,16 +73,16 @@ def from_the_hub() -> None:
         st.caption(f"Up to {policy.megabytes(policy.limits().download_bytes)} can be fetched from a repository here.")
     with telling():
         if ref := hub_box.any_repository("models"):
-            look.open_generator(ref)
+            view.open_generator(ref)
 
 
 def registered(entry: Entry, there: cache.Cached | None) -> None:
     """A line for what the registry knows: fetched, to be fetched, or why that failed."""
-    facts = look.facts(entry)
-    with look.line(entry.title, [entry.repo, *facts, *(look.cached(there) if there else [entry.size])]):
+    facts = view.facts(entry)
+    with view.line(entry.title, [entry.repo, *facts, *(view.cached(there) if there else [entry.size])]):
         if there and entry.kind == "generator":
-            look.opener(entry.name)
-        pressed = (OWNER and look.deleter(entry.name)) if there else look.fetcher(entry.name)
+            view.opener(entry.name)
+        pressed = (OWNER and view.deleter(entry.name)) if there else view.fetcher(entry.name)
     if pressed and there:
         delete(entry.name)
     elif pressed:

@@ -13,17 +13,17 @@ from core.gan.request import TRAIN_PRESETS, TrainRequest
 from core.runs import lifecycle, processes, run_folder, states
 from core.runs.run_folder import Run
 from core.visitors import policy
+from ui import telling
 from ui.telling import plain
-from ui.train import images
-from ui.train import look as train_look
-from ui.train.look import SETTINGS
+from ui.train import images, view
+from ui.train.view import SETTINGS
 
 PRESETS = {"small": "Small sets, on a processor", "paper": "As in the DCGAN paper", "lesson": "As in the lesson"}
 
 
 def main() -> None:
     st.title("Train")
-    with train_look.telling():
+    with telling.telling():
         processes.start_next()
     everything = {run.id: run for run in lifecycle.all_runs()}
     names = Counter(run.name for run in everything.values())
@@ -36,12 +36,12 @@ def main() -> None:
         lambda i: "A new run" if i is None else named(everything[i], names),
         label_visibility="collapsed",
     )
-    train_look.show(chosen)
+    view.show(chosen)
     if chosen is None:
         new_run()
     elif everything[chosen].status == states.DAMAGED:
         st.error("The folder of this run cannot be read. It can only be deleted.")
-        train_look.manage(everything[chosen])
+        view.manage(everything[chosen])
     else:
         one_run(everything[chosen])
 
@@ -62,26 +62,26 @@ def new_run() -> None:
         st.subheader("Network", divider="grey")
         preset = st.selectbox("Preset", PRESETS, format_func=PRESETS.get)
         start_from = {**asdict(TrainRequest()), **TRAIN_PRESETS[preset]}
-        values = train_look.widgets([n for n, s in SETTINGS.items() if not s.advanced], start_from, preset)
+        values = view.widgets([n for n, s in SETTINGS.items() if not s.advanced], start_from, preset)
         with st.expander("Advanced"):
-            values |= train_look.widgets([n for n, s in SETTINGS.items() if s.advanced], start_from, preset)
+            values |= view.widgets([n for n, s in SETTINGS.items() if s.advanced], start_from, preset)
         if policy.limits().train_minutes:
-            st.caption(train_look.shared())
+            st.caption(view.public_limits())
     name = st.text_input("Name", label, max_chars=run_folder.MAX_NAME)
-    look, start, _ = st.columns([1, 1, 2])
-    check = look.button(
+    check_column, start_column, _ = st.columns([1, 1, 2])
+    only_check = check_column.button(
         "Check the images", icon=":material/search:", width="stretch", help="And measure how long it takes."
     )
-    begin = start.button("Start", type="primary", icon=":material/play_arrow:", width="stretch")
-    if not (check or begin):
+    begin = start_column.button("Start", type="primary", icon=":material/play_arrow:", width="stretch")
+    if not (only_check or begin):
         return
-    with train_look.telling():
+    with telling.telling():
         if source is None:
             raise UserError("There are no images yet; add some first.")
         request = TrainRequest(**values)
         run = lifecycle.create_with(uploads, request, name) if uploads else lifecycle.create(request, source, name)
-        (processes.check if check else processes.start)(run)
-        train_look.show(run.id)
+        (processes.start_check if only_check else processes.start)(run)
+        view.show(run.id)
         st.rerun()
 
 
@@ -90,30 +90,30 @@ def new_run() -> None:
 
 def one_run(run: Run) -> None:
     st.fragment(watched, run_every=2 if run.alive or run.status == states.QUEUED else None)(run, run.status)
-    train_look.manage(run)
+    view.manage(run)
 
 
 def watched(run: Run, status: str) -> None:
     """What changes while a run is worked on. When its status changes, the whole page is drawn anew."""
-    with train_look.telling():
+    with telling.telling():
         processes.start_next()
     if run.status != status:
         st.rerun()
-    st.badge(train_look.WORDS[status], color=train_look.COLOURS.get(status, "grey"))
+    st.badge(view.WORDS[status], color=view.COLOURS.get(status, "grey"))
     state = run.state
     if status == states.QUEUED:
-        st.caption(train_look.waiting(processes.before(run)))
+        st.caption(view.waiting(processes.queue_position(run)))
     if state.get("message"):
         (st.error if status == states.FAILED else st.info)(plain(state["message"]))
     if status == states.INTERRUPTED:
         st.warning("The process that trained this run is gone. Resume, and it goes on from its last checkpoint.")
-    train_look.buttons(run, status)
+    view.buttons(run, status)
     if not run.samples():
-        train_look.check_up(run)
+        view.check_up(run)
     else:
-        train_look.progress(run, state)
+        view.progress(run, state)
         with st.expander("The images"):
-            train_look.check_up(run)
+            view.check_up(run)
 
 
 main()

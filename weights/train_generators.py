@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from core.gan import points  # noqa: E402
 from core.gan.data import dicebear  # noqa: E402
-from core.gan.metrics import Judge  # noqa: E402
+from core.gan.metrics import KidScorer  # noqa: E402
 from core.gan.networks import Generator, build  # noqa: E402
 from core.gan.request import TrainRequest  # noqa: E402
 from core.gan.train import Training, train  # noqa: E402
@@ -96,7 +96,7 @@ def run(name: str, work: Path, steps: int) -> None:
         spent = seconds + time.process_time() - began
         torch.save({**training.state(), "seconds": spent}, kept / "state.part")
         os.replace(kept / "state.part", state)
-        torch.save({"net": training.average.state_dict(), "seconds": spent}, kept / f"step-{progress.step:06d}.pt")
+        torch.save({"net": training.ema.state_dict(), "seconds": spent}, kept / f"step-{progress.step:06d}.pt")
         model_folder.sheet(training.sample(64)).save(kept / f"step-{progress.step:06d}.png")
 
 
@@ -105,9 +105,9 @@ def choose(name: str, work: Path) -> None:
     that can be hoped for."""
     measured = work / name / "kid.json"
     found = {int(step): value for step, value in json.loads(measured.read_text()).items()} if measured.exists() else {}
-    judge = Judge(pictures(name, work, RECIPES[name]["count"], COMPARED))
+    scorer = KidScorer(pictures(name, work, RECIPES[name]["count"], COMPARED))
     drawn = [Image.fromarray(pixels) for pixels in pictures(name, work, 0, COMPARED)]
-    found[0] = round(judge(drawn), 2)
+    found[0] = round(scorer(drawn), 2)
     print("drawn", found[0])
     for path in sorted((work / name).glob("step-*.pt")):
         if int(path.stem[5:]) in found:
@@ -115,7 +115,7 @@ def choose(name: str, work: Path) -> None:
         net, _ = averaged(name, path)
         latents = torch.from_numpy(points.latents(points.of_seed(1, COMPARED), net.config["latent"]))
         made = [picture for part in latents.split(100) for picture in model_folder.to_pictures(net(part))]
-        found[int(path.stem[5:])] = round(judge(made), 2)
+        found[int(path.stem[5:])] = round(scorer(made), 2)
         print(path.stem, found[int(path.stem[5:])], flush=True)
     measured.write_text(json.dumps(found))
 
@@ -153,9 +153,9 @@ def ship(name: str, work: Path, step: int) -> None:
     model_folder.save(net, folder, model_folder.to_pictures(rounded), recipe)
     halved = {key: value.half() if value.is_floating_point() else value for key, value in net.state_dict().items()}
     save_file(halved, folder / "model.safetensors", metadata={"format": "pt"})
-    _, judge = build(request, torch.Generator())
-    judge.load_state_dict(torch.load(work / name / "state.pt", weights_only=True)["d"])
-    model_folder.save_discriminator(judge.eval(), folder)
+    _, discriminator = build(request, torch.Generator())
+    discriminator.load_state_dict(torch.load(work / name / "state.pt", weights_only=True)["d"])
+    model_folder.save_discriminator(discriminator.eval(), folder)
     kid_file = work / name / "kid.json"
     measured = json.loads(kid_file.read_text()) if kid_file.exists() else {}
     card = (folder / "README.md").read_text(encoding="utf-8")

@@ -124,13 +124,13 @@ def prepare(photos: Path, work: Path, teacher: Teacher, compiled: bool) -> dict[
         with ThreadPoolExecutor(2) as pool:
             for i, photo in enumerate(pool.map(read_photo, files)):
                 arrays["photos"][i] = photo
-        start, look = time.monotonic(), torch.compile(teacher.maps, dynamic=False) if compiled else teacher.maps
+        start, teacher_maps = time.monotonic(), torch.compile(teacher.maps, dynamic=False) if compiled else teacher.maps
         for i in range(0, n, 64):
             batch = torch.from_numpy(arrays["photos"][i : i + 64]).permute(0, 3, 1, 2).float()
             batch = F.interpolate(batch, size=(TEACHER_SIDE,) * 2, mode="bicubic").clamp(0, 255)
             with torch.inference_mode():
                 batch = batch.to(torch.bfloat16, memory_format=torch.channels_last)
-                map8, map16, map32 = (found.half() for found in look(batch))
+                map8, map16, map32 = (found.half() for found in teacher_maps(batch))
             arrays["map8"][i : i + 64] = map8.numpy()
             arrays["map16"][i : i + 64] = map16.numpy()
             arrays["map32"][i : i + 64] = map32.flatten(2).mT.numpy()

@@ -97,7 +97,7 @@ def _prepared(me: Stranger, archive: io.BytesIO, seconds: float) -> tuple[str, f
     began = time.monotonic()
     with identity.asking(me.name):
         run = lifecycle.create_with([("set.zip", archive)], TrainRequest(size=16, steps=20), "Set")
-        processes.check(run)
+        processes.start_check(run)
         while run.alive and time.monotonic() - began < seconds:
             time.sleep(0.2)
         took = time.monotonic() - began
@@ -152,7 +152,7 @@ def a_clock_that_steps(_: Stranger) -> str:
     with identity.asking("c" * 64):
         run = lifecycle.create(TrainRequest(size=16, steps=20_000), DRAWN, "Clock")
         try:
-            processes.check(run)
+            processes.start_check(run)
             until = time.monotonic() + 30
             while run.status != states.CHECKING and time.monotonic() < until:
                 time.sleep(0.02)
@@ -183,7 +183,7 @@ def a_stopped_worker(_: Stranger) -> str:
     run; it waits behind the honest one's, so what is looked at is whether a stopped one counts as alive for ever.)"""
     with identity.asking("d" * 64):
         run = lifecycle.create(TrainRequest(size=16, steps=20_000), {**DRAWN, "count": 2000}, "Stopped")
-        processes.check(run)
+        processes.start_check(run)
         until = time.monotonic() + 30
         while not run.state.get("pid") and time.monotonic() < until:
             time.sleep(0.05)

@@ -23,7 +23,7 @@ from core.visitors import policy
 
 def save(run: Run, state: dict[str, Any], seconds: float, score: float | None = None) -> None:
     """Forced to the disk, and only then are older ones thinned: neither a full disk (`UserError`) nor a lost process
-    costs the previous checkpoint. `score`: how far from real, where it was judged."""
+    costs the previous checkpoint. `score`: its KID, where that was measured."""
     folder = files.make_folder(run.path / "checkpoints")
     with files.writing(folder / f"step-{state['steps']:08d}.pt", "The checkpoint", sure=True) as file:
         try:
@@ -55,7 +55,7 @@ def read(path: Path, device: torch.device) -> dict[str, Any]:
 
 
 def best(run: Run) -> int | None:
-    """The step of the checkpoint that was judged nearest to the real pictures, of those still there."""
+    """The step of the checkpoint with the best score, nearest to the real pictures, of those still there."""
     scores = {step: score for step in run.checkpoints() if (score := _scores(run).get(str(step))) is not None}
     return min(scores, key=scores.get, default=None)
 

@@ -1,4 +1,4 @@
-"""What the two networks want. Opinions are logits [N]; all losses are means over the batch.
+"""What the two networks want. What D says are logits [N]; all losses are means over the batch.
 
 Original: Goodfellow et al. 2014 (arXiv:1406.2661), the generator's in the non-saturating form of section 3.
 Hinge: Lim & Ye 2017, Tran et al. 2017. R1: Mescheder et al. 2018 (arXiv:1801.04406, equation 9).
@@ -26,7 +26,7 @@ def generator_loss(kind: str, fake: Tensor) -> Tensor:
     return -fake.float().mean() if kind == "hinge" else F.softplus(-fake.float()).mean()
 
 
-def r1_penalty(opinions: Tensor, images: Tensor) -> Tensor:
-    """Mean over the batch of |d opinion / d image|^2. `images` [N, C, H, W] must require gradients."""
-    (slope,) = torch.autograd.grad(opinions.sum(), images, create_graph=True)
+def r1_penalty(logits: Tensor, images: Tensor) -> Tensor:
+    """Mean over the batch of |d logit / d image|^2. `images` [N, C, H, W] must require gradients."""
+    (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return slope.float().square().sum((1, 2, 3)).mean()

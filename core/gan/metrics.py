@@ -1,6 +1,6 @@
 """How near a generator's pictures are to the real ones, as one number: KID on the features of our own network.
 
-Knows no runs and no training; `Judge` asks only for pictures.
+Knows no runs and no training; `KidScorer` asks only for pictures.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def kid(a: Tensor, b: Tensor) -> float:
     return 1000 * (within(a) + within(b) - 2 * kernel(a, b).mean()).item()
 
 
-class Judge:
+class KidScorer:
     """Compares pictures with a fixed choice of real ones. Our network's features, so the scale is not that of FID or
     KID in papers; it is for comparing moments of one run."""
 

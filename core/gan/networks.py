@@ -3,7 +3,7 @@
 A network is a pure function of its configuration, a flat dictionary that is also its `config.json`. Initial weights
 come from a `torch.Generator`, never from torch's global one. Knows nothing of losses, training or files.
 
-Shapes: latents [N, latent]; images [N, channels, size, size] in [-1, 1]; opinions [N], as logits.
+Shapes: latents [N, latent]; images [N, channels, size, size] in [-1, 1]; logits [N].
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Generator(nn.Module):
 
     def __init__(self, *, method: str, size: int, channels: int, latent: int, width: int, norm: str = "batch"):
         super().__init__()
-        shared = {"method": method, "size": size, "channels": channels}
-        self.config = {**shared, "latent": latent, "width": width, "norm": norm}
+        common = {"method": method, "size": size, "channels": channels}
+        self.config = {**common, "latent": latent, "width": width, "norm": norm}
         normalised = norm == "batch"
         if method == "dcgan":
             widths = [width * 2**i for i in reversed(range(doublings(size)))]
@@ -54,7 +54,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images [N, channels, size, size] -> opinions [N]: logits, large for real.
+    """Images [N, channels, size, size] -> logits [N], large for real.
 
     The mirror image of the generator. `norm` is "batch" (the paper's: in all but the first and last layer),
     "spectral" (Miyato et al. 2018, in all layers, instead of batch norm) or "none".
@@ -103,10 +103,10 @@ def _up(before: int, after: int, kernel: int, stride: int, padding: int, normali
 
 def build(request: TrainRequest, generator: torch.Generator) -> tuple[Generator, Discriminator]:
     """Both networks of a request, freshly initialised from `generator`."""
-    shared = {"method": request.method, "size": request.size, "channels": CHANNELS[request.colour]}
+    common = {"method": request.method, "size": request.size, "channels": CHANNELS[request.colour]}
     with torch.random.fork_rng(devices=[]):  # torch's layers draw weights of their own before ours replace them
-        g = Generator(**shared, latent=request.latent, width=request.width_g, norm=request.norm_g)
-        d = Discriminator(**shared, width=request.width_d, norm=request.norm_d)
+        g = Generator(**common, latent=request.latent, width=request.width_g, norm=request.norm_g)
+        d = Discriminator(**common, width=request.width_d, norm=request.norm_d)
     initialise(g, generator)
     initialise(d, generator)
     if request.norm_d == "spectral":

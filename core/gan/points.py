@@ -37,7 +37,7 @@ def of_seed(seed: int, count: int) -> tuple[str, ...]:
     return tuple(f"{seed}:{index}" for index in range(count))
 
 
-def like(point: str, count: int, spread: float) -> tuple[str, ...]:
+def variations(point: str, count: int, spread: float) -> tuple[str, ...]:
     """`point` itself, then others near it; `spread` from 0 (equal) to 1 (unrelated)."""
     _require(count)
     if not 0 <= spread <= 1:
@@ -45,7 +45,7 @@ def like(point: str, count: int, spread: float) -> tuple[str, ...]:
     return (point, *(f"{_bracketed(point)}~{index}/{spread:g}" for index in range(1, count)))
 
 
-def way(points: Sequence[str], frames: int, closed: bool = False) -> tuple[str, ...]:
+def interpolate(points: Sequence[str], frames: int, closed: bool = False) -> tuple[str, ...]:
     """`frames` points on the way through all of `points`; a closed one leads back to the first, without repeating it,
     so that it can be shown again and again."""
     if len(points) < 2:

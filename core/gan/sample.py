@@ -40,7 +40,7 @@ def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) 
     points = request.points or of_seed(request.seed, request.count)
     z = torch.from_numpy(latents(points, loaded.config["latent"])) * request.truncation
     pictures: list[Image.Image] = []
-    opinions: list[float] = []
+    probabilities: list[float] = []
     for start in range(0, len(points), BLOCK):
         if stopped():
             break
@@ -48,15 +48,15 @@ def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) 
         images = _made(loaded, block)
         pictures += to_pictures(images[: len(block)])
         if request.sort:
-            opinions += _judged(loaded, images)[: len(block)]
+            probabilities += _probabilities(loaded, images)[: len(block)]
         yield Progress(len(pictures), len(points), note=loaded.title)
     if not pictures:
         raise UserError("Stopped before the first picture.")
     order = list(range(len(pictures)))
     more: dict[str, Any] = {}
     if request.sort:
-        order.sort(key=lambda i: -opinions[i])
-        more["opinions"] = [round(opinions[i], 4) for i in order]
+        order.sort(key=lambda i: -probabilities[i])
+        more["opinions"] = [round(probabilities[i], 4) for i in order]
     recipe = request.recipe(**{**more, "points": [points[i] for i in order]})
     yield Result(tuple(pictures[i] for i in order), recipe, time.perf_counter() - began, loaded.said)
 
@@ -72,7 +72,7 @@ def _made(loaded: Loaded, block: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _judged(loaded: Loaded, images: Tensor) -> list[float]:
+def _probabilities(loaded: Loaded, images: Tensor) -> list[float]:
     return loaded.discriminator.to(images.device)(images.contiguous()).sigmoid().tolist()
 
 

@@ -36,7 +36,7 @@ R1_EVERY = 16  # steps: lazy regularisation, Karras et al. 2020 (StyleGAN2), app
 
 
 class Training:
-    """Both networks, both optimisers, the average of the generator, and the number of steps made.
+    """Both networks, both optimisers, the generator's moving average (EMA), and the number of steps made.
 
     `images` is uint8 [N, size, size, channels]. The accelerator says where to compute and in which precision, and
     knows the other processes, if there are any: each takes its part of every batch, gradients are averaged.
@@ -49,14 +49,14 @@ class Training:
         adam = {"betas": (request.beta1, 0.999), "fused": self.device.type in ("cpu", "cuda")}
         self.opt_g = torch.optim.Adam(self.g.parameters(), lr=request.rate_g, **adam)
         self.opt_d = torch.optim.Adam(self.d.parameters(), lr=request.rate_d, **adam)
-        self.average = copy.deepcopy(self.g).requires_grad_(False).eval()
+        self.ema = copy.deepcopy(self.g).requires_grad_(False).eval()
         self.steps = 0
         self._orders: dict[int, np.ndarray] = {}
 
     # ------------------------------------------------------------ one step
 
     def step(self) -> dict[str, Tensor]:
-        """Both phases on the next batch. Returns means over the batch: loss_d, loss_g, real, fake (D's opinions)."""
+        """Both phases on the next batch. Returns means over the batch: loss_d, loss_g, real, fake (D's beliefs)."""
         self.g.train()
         self.d.train()
         real = self._real_batch()
@@ -87,7 +87,7 @@ class Training:
         self._average_gradients(self.g)
         self.opt_g.step()
 
-        self._update_average()
+        self._update_ema()
         self.steps += 1
         means = {"loss_d": loss_d, "loss_g": loss_g, "real": on_real.sigmoid(), "fake": on_fake.sigmoid()}
         return {name: value.detach().float().mean() for name, value in means.items()}
@@ -120,10 +120,10 @@ class Training:
             grad.copy_(mean.view_as(grad))
 
     @torch.no_grad()
-    def _update_average(self) -> None:
+    def _update_ema(self) -> None:
         """Exponential moving average of weights and batch norm statistics; a plain mean during the first steps."""
         decay = min(self.request.ema, self.steps / (self.steps + 10))
-        averages, currents = self.average.state_dict(), self.g.state_dict()
+        averages, currents = self.ema.state_dict(), self.g.state_dict()
         real = [name for name, value in averages.items() if value.is_floating_point()]
         torch._foreach_lerp_([averages[n] for n in real], [currents[n] for n in real], 1 - decay)
 
@@ -173,10 +173,10 @@ class Training:
 
     @torch.no_grad()
     def sample(self, count: int = 36, generator: Generator | None = None) -> list[Image.Image]:
-        """The average's pictures (or another generator's) from latents that are the same at every step."""
+        """The moving average's pictures (or another generator's) from latents that are the same at every step."""
         latents = torch.randn(count, self.request.latent, generator=self._randomness("preview", 0)).to(self.device)
         with self.accelerator.autocast():
-            return to_pictures((generator or self.average)(latents))
+            return to_pictures((generator or self.ema)(latents))
 
     def state(self) -> dict[str, Any]:
         """Everything that steps change, as tensors and numbers. Augmentation, data order and random numbers follow
@@ -185,7 +185,7 @@ class Training:
             "steps": self.steps,
             "g": self.g.state_dict(),
             "d": self.d.state_dict(),
-            "average": self.average.state_dict(),
+            "average": self.ema.state_dict(),
             "opt_g": self.opt_g.state_dict(),
             "opt_d": self.opt_d.state_dict(),
         }
@@ -195,7 +195,7 @@ class Training:
         self.steps = state["steps"]
         self.g.load_state_dict(state["g"])
         self.d.load_state_dict(state["d"])
-        self.average.load_state_dict(state["average"])
+        self.ema.load_state_dict(state["average"])
         for optimiser, saved, rate in (
             (self.opt_g, state["opt_g"], self.request.rate_g),
             (self.opt_d, state["opt_d"], self.request.rate_d),
@@ -219,8 +219,8 @@ def train(
     """Run until the request's number of steps, or until `stopped()`; yields `Progress` every so many seconds, now and
     then with a sheet of samples, always from the same latents.
 
-    Losses in a `Progress` are means since the one before: loss_d, loss_g, real and fake (D's mean opinion of real and
-    generated pictures, as probabilities), images_per_second. The last `Progress` comes at the last step. A network
+    Losses in a `Progress` are means since the one before: loss_d, loss_g, real and fake (the mean probability D gives
+    real and generated pictures of being real), images_per_second. The last `Progress` comes at the last step. A network
     that has become infinite or not a number ends in a `FloatingPointError`.
     """
     request, total = training.request, training.request.steps
@@ -249,8 +249,8 @@ def train(
 
 
 def _agreed(accelerator: Accelerator, stopped: Callable[[], bool]) -> bool:
-    """All processes stop at the same step: when the first one is told to."""
+    """All processes stop at the same step: when the first one wants to."""
     if accelerator.num_processes == 1:
         return stopped()
-    told = torch.tensor(float(accelerator.is_main_process and stopped()), device=accelerator.device)
-    return accelerator.reduce(told, "sum").item() > 0
+    wants_to_stop = torch.tensor(float(accelerator.is_main_process and stopped()), device=accelerator.device)
+    return accelerator.reduce(wants_to_stop, "sum").item() > 0

@@ -31,7 +31,7 @@ from core import files
 from core.errors import UserError
 from core.gan import checkpoint
 from core.gan.data import prepare
-from core.gan.metrics import COMPARED, Judge
+from core.gan.metrics import COMPARED, KidScorer
 from core.gan.networks import Discriminator, Generator
 from core.gan.request import TrainRequest
 from core.gan.train import Training, train
@@ -44,7 +44,7 @@ from core.visitors import policy
 
 MEASURED_STEPS = 20
 MEASURE_SECONDS = 10.0  # on a slow machine fewer steps have to do
-JUDGE_SECONDS = 60.0  # at least, and at least 50 times what judging takes: under two percent
+KID_SECONDS = 60.0  # at least, and at least 50 times what scoring takes: under two percent
 CHECKPOINT_SECONDS = 30.0  # at least, and at least 100 times what saving takes: under one percent
 SHEETS = 240  # when there are more, every other one goes
 
@@ -59,22 +59,22 @@ def work(run: Run, check_only: bool = False) -> None:
         return
     with processes.claimed(run):
         _forget_halves(run)
-        told = _Told(run)
+        stop_signal = StopSignal(run)
         before = run.state
         kept = {name: before[name] for name in ("step", "seconds") if name in before}
         try:
             _say(run, states.CHECKING if check_only else states.RUNNING, **kept, message="Preparing")
-            _prepare(run, told, kept)
+            _prepare(run, stop_signal, kept)
             alone = accelerator.num_processes == 1
             if alone and (check_only or "threads" not in run.budget):
-                _measure(run, accelerator, told)
+                _measure(run, accelerator, stop_signal)
             if check_only:
                 _say(run, states.READY, **kept)
             else:
                 accelerator.wait_for_everyone()
-                _train(run, accelerator, told, kept["seconds"])
+                _train(run, accelerator, stop_signal, kept["seconds"])
         except _Ended:
-            if not told.shutdown:
+            if not stop_signal.shutdown:
                 _say(run, states.PAUSED if run.checkpoints() else states.NEW, **kept)
         except UserError as error:
             _fail(run, kept, str(error))
@@ -87,8 +87,8 @@ def work(run: Run, check_only: bool = False) -> None:
             _fail(run, kept, "It ended because of a fault in Ganvas; the log tells more. It can be resumed.")
             raise
         finally:
-            told.forget()
-            if not told.shutdown:
+            stop_signal.forget()
+            if not stop_signal.shutdown:
                 _start_next()
 
 
@@ -106,8 +106,8 @@ class _Ended(Exception):
     """The person, or the system, wants the worker to end before there is anything to save."""
 
 
-class _Told:
-    """What the worker has been told: by the folder's `control`, or by a signal (Ctrl-C and shutdown: pause)."""
+class StopSignal:
+    """Whether the worker shall end, and how: by the folder's `control`, or by a signal (Ctrl-C and shutdown: pause)."""
 
     def __init__(self, run: Run):
         self.run, self.signalled, self.looked, self.last = run, 0, 0.0, ""
@@ -164,7 +164,7 @@ def _start_next() -> None:
 # ---------------------------------------------------------------- before
 
 
-def _prepare(run: Run, told: _Told, kept: dict[str, Any]) -> None:
+def _prepare(run: Run, stop_signal: StopSignal, kept: dict[str, Any]) -> None:
     """The images, unless they are there already as this request wants them. It counts as time of the run, kept in
     `kept["seconds"]`: pictures can be made that take longer than any training."""
     request, report = run.request, prepare.read_report(run.path)
@@ -178,7 +178,7 @@ def _prepare(run: Run, told: _Told, kept: dict[str, Any]) -> None:
     with contextlib.closing(prepare.prepare(run.config["source"], request, run.path)) as events:
         for event in events:
             kept["seconds"] = time.perf_counter() - began
-            if told():
+            if stop_signal():
                 raise _Ended
             if isinstance(event, Progress):
                 if not policy.within(kept["seconds"] / 60, minutes):
@@ -191,22 +191,22 @@ def _prepare(run: Run, told: _Told, kept: dict[str, Any]) -> None:
     (run.path / "budget.json").unlink(missing_ok=True)
 
 
-def _measure(run: Run, accelerator: Accelerator, told: _Told) -> None:
+def _measure(run: Run, accelerator: Accelerator, stop_signal: StopSignal) -> None:
     """What the run will take, from twenty steps of the real thing that are then thrown away."""
     _say(run, run.state["status"], message="Measuring")
-    budget = measure(Training(run.request, prepare.load(run.path), accelerator), told)
+    budget = measure(Training(run.request, prepare.load(run.path), accelerator), stop_signal)
     files.write_json(run.path / "budget.json", budget, "What was measured")
 
 
-def measure(training: Training, told: Callable[[], str] = str) -> dict[str, float]:
+def measure(training: Training, stopped: Callable[[], object] = lambda: False) -> dict[str, float]:
     """seconds_per_step, seconds_per_thousand (pictures), seconds (the whole run), steps (measured), threads,
     parameters."""
     request = training.request
-    threads = _best_threads(training, told)
+    threads = _best_threads(training, stopped)
     began = time.perf_counter()
     steps = 0
     while steps < MEASURED_STEPS and (steps < 3 or time.perf_counter() - began < MEASURE_SECONDS):
-        if told():
+        if stopped():
             raise _Ended
         training.step()["loss_g"].item()
         steps += 1
@@ -221,14 +221,14 @@ def measure(training: Training, told: Callable[[], str] = str) -> dict[str, floa
     }
 
 
-def _best_threads(training: Training, told: Callable[[], str]) -> int:
+def _best_threads(training: Training, stopped: Callable[[], object]) -> int:
     """How many threads are fastest here and now. Small networks gain little from several; and where other programs
     keep the cores busy, threads that wait for each other are many times slower than one."""
     most = torch.get_num_threads()
     candidates = [n for n in (1, 2, 4, 8, 16, 32) if n < most] + [most]
     lasted = {}
     for threads in candidates:
-        if told():
+        if stopped():
             raise _Ended
         torch.set_num_threads(threads)
         training.step()  # reserves memory, chooses algorithms
@@ -246,8 +246,8 @@ def _best_threads(training: Training, told: Callable[[], str]) -> int:
 # ---------------------------------------------------------------- training
 
 
-def _train(run: Run, accelerator: Accelerator, told: _Told | None = None, seconds: float = 0.0) -> None:
-    """`told`, and what the run has taken so far, are given to the first process only, the one that writes."""
+def _train(run: Run, accelerator: Accelerator, stop_signal: StopSignal | None = None, seconds: float = 0.0) -> None:
+    """`stop_signal`, and what the run has taken so far, are given to the first process only, the one that writes."""
     request = run.request
     if request.batch % accelerator.num_processes:
         raise UserError(
@@ -261,29 +261,29 @@ def _train(run: Run, accelerator: Accelerator, told: _Told | None = None, second
     if saved:
         seconds = saved.pop("seconds")
         training.restore(saved)
-    if told is None:
+    if stop_signal is None:
         for _ in train(training):
             pass
         return
-    diary = _Diary(run, request, training, seconds)
-    diary.begin()
-    for progress in train(training, stopped=lambda: bool(told()) or diary.time_is_up):
-        diary.write(progress)
-    if told.shutdown:
-        diary.save(judged=False)
+    writer = RunWriter(run, request, training, seconds)
+    writer.begin()
+    for progress in train(training, stopped=lambda: bool(stop_signal()) or writer.time_is_up):
+        writer.write(progress)
+    if stop_signal.shutdown:
+        writer.save(scored=False)
         return
-    over = training.steps >= request.steps or diary.time_is_up
-    diary.end("stop" if over else told())
+    over = training.steps >= request.steps or writer.time_is_up
+    writer.end("stop" if over else stop_signal())
 
 
-class _Diary:
+class RunWriter:
     """Writes into the folder what happens, as often as is useful, and no more than costs one percent."""
 
     def __init__(self, run: Run, request: TrainRequest, training: Training, seconds: float):
         self.run, self.request, self.training = run, request, training
         self.before, self.began = seconds, time.perf_counter()
         self.saved, self.every = time.perf_counter(), CHECKPOINT_SECONDS
-        self.judged, self.judge_every, self.judge = time.perf_counter(), JUDGE_SECONDS, None
+        self.scored_at, self.score_every, self.scorer = time.perf_counter(), KID_SECONDS, None
         self.noted = -1.0
 
     @property
@@ -315,8 +315,8 @@ class _Diary:
         if time.perf_counter() - self.saved > self.every:
             self.save()
 
-    def save(self, judged: bool = True) -> None:
-        score = self._score() if judged else None
+    def save(self, scored: bool = True) -> None:
+        score = self._score() if scored else None
         began = time.perf_counter()
         checkpoint.save(self.run, self.training.state(), self.seconds, score)
         shutil.rmtree(self.run.path / "data" / "uploads", ignore_errors=True)  # from here on their size is settled
@@ -324,25 +324,25 @@ class _Diary:
         self.every = max(CHECKPOINT_SECONDS, 100 * (self.saved - began))
 
     def _score(self) -> float | None:
-        """KID of the average, now and then. A run too short to have been judged on its way is not judged at all."""
+        """KID of the moving average, now and then. A run too short for a score on its way gets none at all."""
         began = time.perf_counter()
-        if began - self.judged < self.judge_every:
+        if began - self.scored_at < self.score_every:
             return None
-        self.judge = self.judge or Judge(self.training.images)
-        score = self.judge(self.training.sample(COMPARED))
-        self.judged = time.perf_counter()
-        self.judge_every = max(JUDGE_SECONDS, 50 * (self.judged - began))
+        self.scorer = self.scorer or KidScorer(self.training.images)
+        score = self.scorer(self.training.sample(COMPARED))
+        self.scored_at = time.perf_counter()
+        self.score_every = max(KID_SECONDS, 50 * (self.scored_at - began))
         return score
 
-    def end(self, told: str) -> None:
+    def end(self, command: str) -> None:
         """Save; and, unless it is only a pause, make the generator's folder."""
         self.save()
         if self.training.steps and self.training.steps not in self.run.samples():
             self._sheet(self.training.steps, model_folder.sheet(self.training.sample()))
-        if told == "pause":
+        if command == "pause":
             self._say(states.PAUSED, None)
             return
-        chosen, judge, step = self._best()
+        chosen, discriminator, step = self._best()
         report = prepare.read_report(self.run.path)
         recipe = self.request.recipe(
             name=self.run.name,
@@ -352,22 +352,22 @@ class _Diary:
         )
         with files.replacing(self.run.path / "result", "The generator") as folder:
             model_folder.save(chosen, folder, self.training.sample(64, chosen), recipe)
-            model_folder.save_discriminator(judge.eval(), folder)
+            model_folder.save_discriminator(discriminator.eval(), folder)
         minutes = policy.limits().train_minutes
         early = self.time_is_up and f"Finished after {minutes:g} minutes, as long as a run may train here."
         self._say(states.FINISHED, None, early or "")
 
     def _best(self) -> tuple[Generator, Discriminator, int]:
-        """The average of the checkpoint that was judged best, as GANs get worse again as often as not, or else of the
-        last one; the discriminator of that moment; and its step."""
+        """The moving average of the checkpoint with the best score, as GANs get worse again as often as not, or else of
+        the last one; the discriminator of that moment; and its step."""
         best = checkpoint.best(self.run)
         if best is None or best == self.training.steps:
-            return self.training.average, self.training.d, self.training.steps
+            return self.training.ema, self.training.d, self.training.steps
         saved = checkpoint.read(self.run.checkpoints()[best], self.training.device)
-        chosen, judge = copy.deepcopy(self.training.average), copy.deepcopy(self.training.d)
+        chosen, discriminator = copy.deepcopy(self.training.ema), copy.deepcopy(self.training.d)
         chosen.load_state_dict(saved["average"])
-        judge.load_state_dict(saved["d"])
-        return chosen, judge, best
+        discriminator.load_state_dict(saved["d"])
+        return chosen, discriminator, best
 
     def _sheet(self, step: int, sheet: Image.Image) -> None:
         path = self.run.path / "samples" / f"step-{step:08d}.png"

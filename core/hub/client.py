@@ -1,6 +1,6 @@
 """Talks to the Hugging Face Hub: which files a repository has, and their bytes, with every fault in words.
 
-First ask (`list_repo`, `look`), then read (`chunks`). Addresses, tokens, sessions and error types are those of
+First ask (`list_repo`, `file_info`), then read (`chunks`). Addresses, tokens, sessions and error types are those of
 huggingface_hub; its downloader is not used. It retries an unreachable Hub for 23 seconds and a hanging one for over a
 minute, cannot read parts of a file, and compares no digests. Here a fault shows within seconds, and one that cost
 waiting is remembered for a minute, so that a page can ask again and again without hanging.
@@ -74,7 +74,7 @@ def endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
-def shared(repo: str, revision: str, path: str) -> Path | None:
+def in_shared_cache(repo: str, revision: str, path: str) -> Path | None:
     """The file in the cache that huggingface_hub keeps for all programs, where it is there. Nothing is asked."""
     from huggingface_hub import constants, try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
@@ -132,7 +132,7 @@ def shown(path: str) -> str:
     return plain if len(plain) <= MAX_SHOWN else plain[:MAX_SHOWN] + "…"
 
 
-def look(repo: str, revision: str, path: str) -> RemoteFile:
+def file_info(repo: str, revision: str, path: str) -> RemoteFile:
     """Where a file is, how long, and its digest: one small request, nothing is read yet."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.utils import validate_repo_id

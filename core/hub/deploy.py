@@ -124,7 +124,7 @@ def plan(
     files, left_out = space_files(kind, root)
     there, compared = None, "The Hub shows no such Space to this computer, so it would be made, and everything added:"
     try:
-        there = _look(repo, _token(token))
+        there = _space_as_it_is(repo, _token(token))
     except UserError as error:
         if not offline_too:
             raise
@@ -194,8 +194,8 @@ def space_files(kind: str, root: Path = ROOT) -> tuple[dict[str, Path | bytes], 
     for room, kinds in ROOMS.items():
         paths += [p for p in sorted((root / room).rglob("*")) if p.suffix in kinds and p.is_file()]
     names = [path.relative_to(root).as_posix() for path in paths if not _hidden(path, root)]
-    known = _in_git(root)
-    left_out = tuple(name for name in names if known is not None and name not in known)
+    in_git = _in_git(root)
+    left_out = tuple(name for name in names if in_git is not None and name not in in_git)
     files: dict[str, Path | bytes] = {name: root / name for name in names if name not in left_out}
     missing = sorted({*TOP, *KINDS[kind], "core/__main__.py"} - files.keys())
     if missing or not (root / "requirements.txt").is_file():
@@ -300,7 +300,7 @@ class _There:
     sdk: str
 
 
-def _look(repo: str, token: str | None) -> _There | None:
+def _space_as_it_is(repo: str, token: str | None) -> _There | None:
     """The Space as it is; None where there is none that this token may see."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError

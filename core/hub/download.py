@@ -42,7 +42,7 @@ def fetch_file(what: str | Entry, progress: OnBytes | None = None) -> Path:
     there = _local(item)
     if there:
         return there
-    remote = _look(item)
+    remote = _file_info(item)
     _not_too_large(item.file, remote.size)
     sha256, git = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % remote.size, usedforsecurity=False)
     done = 0
@@ -83,7 +83,7 @@ def fetch_tensors(
     if there:
         remote, size, read = None, there.stat().st_size, functools.partial(_file_chunks, there)
     else:
-        remote = _look(item)
+        remote = _file_info(item)
         size, read = remote.size, functools.partial(client.chunks, remote)
     try:
         layout, metadata = read_layout(read, size)
@@ -111,8 +111,8 @@ def fetch_tensors(
     return found
 
 
-def _look(item: Entry) -> client.RemoteFile:
-    remote = client.look(item.repo, item.revision, item.file)
+def _file_info(item: Entry) -> client.RemoteFile:
+    remote = client.file_info(item.repo, item.revision, item.file)
     if item.sha256 and len(remote.digest) == 64 and remote.digest != item.sha256:
         raise UserError(f"{_this(item)} is not the file Ganvas knows (its digest is another); nothing was fetched.")
     return remote
@@ -164,4 +164,4 @@ def _local(item: Entry) -> Path | None:
     if os.path.isfile(path):  # pathlib's raises where a name is too long for any file
         cache.touch(path)
         return path
-    return client.shared(item.repo, item.revision, item.file)
+    return client.in_shared_cache(item.repo, item.revision, item.file)

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from core import __version__
 from core.errors import UserError
-from core.gan.zoo.catalogue import JUDGE
+from core.gan.zoo.catalogue import DISCRIMINATOR
 from core.hub import client
 from core.visitors import policy
 
-FILES = ("model.safetensors", "config.json", "samples.png", "README.md", JUDGE)
+FILES = ("model.safetensors", "config.json", "samples.png", "README.md", DISCRIMINATOR)
 NEEDED = FILES[:4]
 GITS = ".gitattributes"  # the Hub puts it into every repository
 # Licences of the training data, by the Hub's names for them.
@@ -50,7 +50,7 @@ def publish(
     """
     say = progress or (lambda *_: None)
     repo = repo.strip()
-    files = {name: path for name, path in _files(folder).items() if discriminator or name != JUDGE}
+    files = {name: path for name, path in _files(folder).items() if discriminator or name != DISCRIMINATOR}
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repo):
         raise UserError(f"{repo[:100]!r} is not the name of a repository; write it as owner/name.")
     if not data_licence or data_licence not in LICENCES:

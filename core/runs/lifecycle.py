@@ -147,7 +147,7 @@ def change(run: Run, request: TrainRequest) -> None:
     """Other settings for a run that has not begun; its images have to be checked again."""
     if run.status not in (NEW, READY, FAILED) or run.checkpoints():
         raise UserError(f"{run.name} has begun; branch it to go on with other settings.")
-    policy.check(request)
+    policy.require_allowed(request)
     _write_config(run, {**run.config, "request": request.recipe()})
     write_state(run, status=NEW, seconds=run.state.get("seconds", 0.0))
 
@@ -218,7 +218,7 @@ def tidy(runs: Path) -> None:
 
 def _allow(request: TrainRequest, source: Mapping[str, Any]) -> None:
     """Raises `UserError` where a new run is more than its visitor may have."""
-    policy.check(request)
+    policy.require_allowed(request)
     limits = policy.limits()
     if policy.public() and source.get("kind") == "folder" and source.get("path") != UPLOADS:
         raise UserError("Folders of this computer cannot be used by visitors; upload pictures instead.")

@@ -69,7 +69,7 @@ def _place() -> str:
 # ---------------------------------------------------------------- started, paused, stopped
 
 
-def check(run: Run) -> None:
+def start_check(run: Run) -> None:
     """Prepare the images and measure twenty steps, in a process of its own. Among strangers, one at a time."""
     with _lock():
         if run.alive:
@@ -166,7 +166,7 @@ def _waiting() -> list[Run]:
     return sorted(waiting, key=turns.get) if policy.public() else waiting
 
 
-def before(run: Run) -> int:
+def queue_position(run: Run) -> int:
     """How many runs are trained before a queued one, whosever they are."""
     waiting = _waiting()
     at_work = sum(other.status in (STARTING, RUNNING) for other in lifecycle.everyones())

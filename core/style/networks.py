@@ -15,7 +15,7 @@ from core.settings import Progress
 from core.style import choice
 
 
-def brought(name: str, stopped: Callable[[], bool]) -> Iterator[Progress]:
+def ensure_downloaded(name: str, stopped: Callable[[], bool]) -> Iterator[Progress]:
     """See to it that network `name` can be loaded; yields progress while VGG-19 is downloaded.
 
     Raises `UserError` when it cannot be had, or when `stopped()` turns true on the way.

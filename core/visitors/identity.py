@@ -3,9 +3,9 @@
 A visitor is known by a secret that only their browser keeps (`ui.server.visitor`); the name used here is its SHA-256,
 so that neither a folder nor a log gives the secret away. What is limited is counted by account, and by address: whoever
 has no secret of ours shares the account of their address, and however many secrets somebody collects, the address stays
-one. Whoever takes a request in says on whose behalf things are done (`asking`, or `known_by` for a UI that can tell at
-any time); where nobody has, public mode refuses. In private mode there is one owner, whose name is empty. Plain: knows
-no cookies and no UI.
+one. Whoever takes a request in says on whose behalf things are done (`asking`, or `identify_with` for a UI that can
+tell at any time); where nobody has, public mode refuses. In private mode there is one owner, whose name is empty.
+Plain: knows no cookies and no UI.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def asking(visitor: Visitor | str) -> Iterator[None]:
         _asking.reset(before)
 
 
-def known_by(way: Callable[[], Visitor | None]) -> None:
+def identify_with(way: Callable[[], Visitor | None]) -> None:
     """`way` can tell at any time who is asking, or says None when it is not its UI that asks."""
     if way not in _ways:
         _ways.append(way)

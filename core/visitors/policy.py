@@ -163,7 +163,7 @@ def _at_most(about: Setting, most: int | None) -> Setting:
     return dataclasses.replace(about, hi=most)
 
 
-def check(request: Request) -> None:
+def require_allowed(request: Request) -> None:
     """Raises `UserError` when the request asks for more than is allowed here."""
     allowed = settings_of(type(request))
     for name, most in limits().settings.get(request.kind, {}).items():

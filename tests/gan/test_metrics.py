@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core.gan.data import dicebear
-from core.gan.metrics import Judge, kid
+from core.gan.metrics import KidScorer, kid
 
 
 def test_kid_is_the_formula():
@@ -29,7 +29,7 @@ def test_kid_of_one_distribution_is_about_nothing():
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 def test_the_judge_prefers_portraits_to_noise(mode):
     real = np.stack([np.array(dicebear.draw("portraits", i, 32).convert(mode)) for i in range(48)])
-    judge = Judge(real.reshape(48, 32, 32, len(mode) if mode != "L" else 1))
+    judge = KidScorer(real.reshape(48, 32, 32, len(mode) if mode != "L" else 1))
     others = [dicebear.draw("portraits", i, 32).convert(mode) for i in range(100, 132)]
     landscapes = [dicebear.draw("landscapes", i, 32).convert(mode) for i in range(32)]
     assert judge(others) < judge(landscapes)

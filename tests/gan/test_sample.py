@@ -77,7 +77,7 @@ def test_a_point_depends_on_itself_alone():
 
 
 def test_a_way_passes_through_its_pictures_at_an_even_length():
-    way = points.way(["0:1", "0:2", "0:3"], 9)
+    way = points.interpolate(["0:1", "0:2", "0:3"], 9)
     z = points.latents(way, 512)
     for frame, stop in ((0, "0:1"), (4, "0:2"), (8, "0:3")):
         assert way[frame] == stop
@@ -85,17 +85,17 @@ def test_a_way_passes_through_its_pictures_at_an_even_length():
     assert lengths.min() > 0.9 * math.sqrt(512)  # the straight way would go down to 0.7
     steps = np.linalg.norm(np.diff(z, axis=0), axis=1)
     assert steps.max() < 1.25 * steps.min()
-    closed = points.way(["0:1", "0:2"], 4, closed=True)
+    closed = points.interpolate(["0:1", "0:2"], 4, closed=True)
     assert closed == ("0:1", "0:1>0:2@0.5", "0:2", "0:2>0:1@0.5")
 
 
 def test_more_like_this_is_as_near_as_asked():
-    start, *others = points.latents(points.like("5:5", 40, 0.3), 256)
+    start, *others = points.latents(points.variations("5:5", 40, 0.3), 256)
     near = [float(start @ z / np.linalg.norm(start) / np.linalg.norm(z)) for z in others]
     assert min(near) > math.cos(0.3 * math.pi / 2) - 0.1
-    far = points.latents(points.like("5:5", 40, 1.0), 256)
+    far = points.latents(points.variations("5:5", 40, 1.0), 256)
     assert abs(np.mean([start @ z for z in far[1:]])) / 256 < 0.05
-    assert points.like("(1:1-1:2)", 2, 0.5)[1] == "((1:1-1:2))~1/0.5"
+    assert points.variations("(1:1-1:2)", 2, 0.5)[1] == "((1:1-1:2))~1/0.5"
 
 
 def test_arithmetic_is_what_it_says():

@@ -54,9 +54,7 @@ def pictures() -> np.ndarray:
 
 
 def weights(training: Training) -> torch.Tensor:
-    return torch.cat(
-        [p.detach().flatten() for net in (training.g, training.d, training.average) for p in net.parameters()]
-    )
+    return torch.cat([p.detach().flatten() for net in (training.g, training.d, training.ema) for p in net.parameters()])
 
 
 def same(a, b) -> bool:
@@ -77,7 +75,7 @@ def test_gradients_of_both_phases_are_the_lessons(accelerator, pictures):
     """In float64, against the plainest possible writing of Goodfellow's algorithm with the paper's networks."""
     request = TrainRequest(**TINY, norm_d="batch", translate=False, rate_d=0.003)
     training = Training(request, pictures, accelerator)
-    for net in (training.g, training.d, training.average):
+    for net in (training.g, training.d, training.ema):
         net.double()
     g, d = copy.deepcopy(training.g), copy.deepcopy(training.d)
     d_before = copy.deepcopy(training.d.state_dict())
@@ -86,7 +84,7 @@ def test_gradients_of_both_phases_are_the_lessons(accelerator, pictures):
     found = {}
     take = training.opt_d.step
     training.opt_d.step = lambda: (found.update(d=[p.grad.clone() for p in training.d.parameters()]), take())
-    # `step` turns pictures and opinions into float32 for the losses; here everything stays double.
+    # `step` turns pictures and logits into float32 for the losses; here everything stays double.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.Tensor, "float", torch.Tensor.double)
         training.step()
@@ -150,14 +148,14 @@ def test_the_average_follows_and_is_the_generator_itself_when_off(accelerator, p
     off = Training(TrainRequest(**TINY, ema=0.0), pictures, accelerator)
     for _ in range(3):
         off.step()
-    assert same(off.average.state_dict()["layers.0.weight"], off.g.state_dict()["layers.0.weight"])
+    assert same(off.ema.state_dict()["layers.0.weight"], off.g.state_dict()["layers.0.weight"])
     on = Training(TrainRequest(**TINY, ema=0.9, rate_g=0.01), pictures, accelerator)
     mean = None
     for step in range(3):
         on.step()
         now, decay = on.g.layers[0].weight.detach().double(), min(0.9, step / (step + 10))
         mean = now.clone() if mean is None else mean * decay + now * (1 - decay)
-    torch.testing.assert_close(on.average.layers[0].weight.double(), mean, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(on.ema.layers[0].weight.double(), mean, rtol=1e-4, atol=1e-6)
 
 
 def test_every_epoch_shows_every_picture_once(accelerator, pictures):

@@ -14,7 +14,7 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 
 from core.errors import UserError
-from core.gan import checkpoint, worker
+from core.gan import checkpoint, metrics, train, worker
 from core.gan.data import prepare
 from core.gan.request import TrainRequest
 from core.gan.zoo import model_folder
@@ -113,7 +113,7 @@ def test_running_away_is_told_and_the_checkpoint_before_is_kept(monkeypatch):
     run = new(rate_g=0.1, rate_d=0.1, norm_d="none", norm_g="none", loss="hinge", steps=5000)
     monkeypatch.setattr(worker, "CHECKPOINT_SECONDS", 0.0)
     worker.work(run, check_only=True)
-    real = worker.train
+    real = train.train
 
     def runs_away(training, **more):
         for progress in real(training, **more):
@@ -121,7 +121,7 @@ def test_running_away_is_told_and_the_checkpoint_before_is_kept(monkeypatch):
             with torch.no_grad():
                 next(training.g.parameters()).fill_(float("nan"))
 
-    monkeypatch.setattr(worker, "train", runs_away)
+    monkeypatch.setattr(train, "train", runs_away)
     with pytest.raises(UserError, match="ran away"):
         worker.work(run)
     assert run.status == states.FAILED
@@ -158,9 +158,9 @@ def test_the_generator_is_the_best_moment_of_the_run(monkeypatch):
             assert len(pictures) == 256
             return abs(len(steps) - 10)
 
-    monkeypatch.setattr(worker, "Judge", Likes)
-    monkeypatch.setattr(worker, "JUDGE_SECONDS", -1.0)
-    real = worker._Diary.write
+    monkeypatch.setattr(metrics, "KidScorer", Likes)
+    monkeypatch.setattr(worker, "KID_SECONDS", -1.0)
+    real = worker.RunWriter.write
 
     def write(diary, progress):
         real(diary, progress)
@@ -168,9 +168,9 @@ def test_the_generator_is_the_best_moment_of_the_run(monkeypatch):
         diary.judge_every = -1.0
         diary.save()
 
-    monkeypatch.setattr(worker._Diary, "write", write)
-    plain = worker.train
-    monkeypatch.setattr(worker, "train", lambda training, stopped: plain(training, stopped, report_every=0))
+    monkeypatch.setattr(worker.RunWriter, "write", write)
+    plain = train.train
+    monkeypatch.setattr(train, "train", lambda training, stopped: plain(training, stopped, report_every=0))
     worker.work(run)
     assert checkpoint.best(run) == 10
     assert 10 in run.checkpoints(), "thinning spares the best"

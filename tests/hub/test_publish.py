@@ -79,7 +79,7 @@ def test_publishing_again_adds_to_it_and_public_is_public(local_hub, folder):
 def test_the_discriminator_stays_at_home_where_that_is_wanted(local_hub, folder, monkeypatch):
     give(folder, private=False, discriminator=False)
     repo = local_hub.repos["me/cats"]
-    assert publish.JUDGE not in repo.commits[repo.head]
+    assert publish.DISCRIMINATOR not in repo.commits[repo.head]
     with pytest.raises(UserError, match="no discriminator"):
         [*sample.sample(SampleRequest(load.fetch("me/cats"), count=2, sort=True))]
 

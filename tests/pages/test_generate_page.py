@@ -76,11 +76,11 @@ def test_a_sliders_value_forged_on_the_socket_does_nothing(page, forged):
     page.run()
     assert not page.exception
     assert len(page.session_state["made"]) == made
-    for ask in (lambda: points.way(["7:1", "7:2"], forged), lambda: points.like("7:1", forged, 0.3)):
+    for ask in (lambda: points.interpolate(["7:1", "7:2"], forged), lambda: points.variations("7:1", forged, 0.3)):
         with pytest.raises(UserError, match="pictures are asked for"):
             ask()
     with pytest.raises(UserError, match="How different"):
-        points.like("7:1", 16, forged)
+        points.variations("7:1", 16, forged)
 
 
 def test_pictures_are_there_at_once_and_follow_the_settings(page):
@@ -112,7 +112,7 @@ def test_one_picture_is_kept_varied_and_sent_to_style(page):
     press(page.run(), "Keep")
     assert page.session_state["kept"] == ["0:3"]
     press(page, "More like this")
-    assert page.session_state["start"] == points.like("0:3", 36, 0.35)
+    assert page.session_state["start"] == points.variations("0:3", 36, 0.35)
     press(page, "Back to the seed")
     assert page.session_state["start"] == ()
     press(page, "Do not keep")

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import style_app
-from ui.style import look
+from ui.style import view
 
 STUDIO = Path(__file__).parents[2] / "pages" / "studio.py"
 
@@ -34,20 +34,20 @@ def test_every_page_opens(studio):
 
 def test_curves_draw_what_they_are_given():
     points = [(n, {"style": 1 / n, "content": 0.1, "variation": 0.0}) for n in range(1, 20)]
-    drawn = look.curves(points)
+    drawn = view.curves(points)
     assert drawn.count("<polyline") == 3
     assert "Style 0.0526" in drawn
-    assert look.curves([]) == ""
-    assert look.curves(points[:1]) == ""
+    assert view.curves([]) == ""
+    assert view.curves(points[:1]) == ""
 
 
 def test_words_are_escaped():
-    assert "<b>" not in look.status("<b>bold</b>") + look.notice("<b>bold</b>.jpg is no picture")
+    assert "<b>" not in view.status("<b>bold</b>") + view.notice("<b>bold</b>.jpg is no picture")
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (42, "42 s"), (240, "4 min"), (9000, "2.5 h")])
 def test_durations_are_words(seconds, words):
-    assert look.duration(seconds) == words
+    assert view.duration(seconds) == words
 
 
 def test_every_setting_has_a_widget_with_its_bounds():
@@ -61,7 +61,7 @@ def test_every_setting_has_a_widget_with_its_bounds():
 
 def test_every_example_can_be_opened():
     for kind in ("photo", "painting"):
-        assert len(look.examples(kind)) >= 5
-        for path, title in look.examples(kind):
+        assert len(view.examples(kind)) >= 5
+        for path, title in view.examples(kind):
             assert path.exists()
             assert title

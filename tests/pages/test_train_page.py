@@ -18,7 +18,7 @@ from core.runs.run_folder import Run
 from core.settings import settings_of
 from support.chromium import CHROMIUM, launched
 from support.studio import serving
-from ui.train import look
+from ui.train import view
 
 PAGES = Path(__file__).parents[2] / "pages"
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 500}
@@ -47,7 +47,7 @@ def labels(app: AppTest) -> set[str]:
 def asked(monkeypatch):
     """What the page asks `core.runs` to do, instead of starting processes."""
     done = []
-    for name in ("check", "start", "pause", "stop"):
+    for name in ("start_check", "start", "pause", "stop"):
         monkeypatch.setattr(processes, name, lambda run, name=name: done.append((name, run.id)))
     return done
 
@@ -153,7 +153,7 @@ def test_settings_can_be_changed_until_training_begins(asked):
     next(box for box in app.selectbox if box.key == f"change-{run.id}-shape").set_value("fit").run()
     press(app, "Check again")
     assert run.request == TrainRequest(shape="fit")
-    assert asked == [("check", run.id)]
+    assert asked == [("start_check", run.id)]
 
 
 @pytest.mark.parametrize("poison", ["", "[]", '{"request": {}}'])
@@ -181,7 +181,7 @@ def test_a_time_lapse_is_an_animation(tmp_path):
     for number, path in sheets.items():
         dicebear.draw("portraits", number, 64).save(path)
     sheets[3] = tmp_path / "thinned out.png"
-    assert look.time_lapse(sheets)[8:12] == b"WEBP"
+    assert view.time_lapse(sheets)[8:12] == b"WEBP"
 
 
 # ---------------------------------------------------------------- in a browser

@@ -39,7 +39,7 @@ from core.visitors import identity, policy, tray
 from support.chromium import launched
 from support.studio import serving
 from ui.server import visitor
-from ui.train import look
+from ui.train import view
 
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
 ONE = (0, 1, 1.0, True, False, None)  # what else the API's /sample takes
@@ -427,7 +427,7 @@ def looked_at(run: Run) -> None:
     assert report is None or f"{report.usable:,}"
     for path in (*run.samples().values(), *run.checkpoints().values(), *([run.result] if run.result else [])):
         assert not path.is_symlink()
-    assert processes.before(run) >= 0
+    assert processes.queue_position(run) >= 0
     processes.start_next()
 
 
@@ -451,7 +451,7 @@ def test_links_lead_nowhere():
         (run.path / name).parent.mkdir(exist_ok=True)
         (run.path / name).symlink_to("/etc/passwd")
     assert run.samples() == run.checkpoints() == {}
-    assert b"root:" not in look.zipped(run.result)
+    assert b"root:" not in view.zipped(run.result)
     assert run.log() == ""
     (run.path / "result" / "model.safetensors").unlink()
     (run.path / "result" / "model.safetensors").symlink_to("/etc/passwd")

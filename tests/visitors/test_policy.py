@@ -75,14 +75,14 @@ def test_the_mode(monkeypatch, space, chosen, expected):
 @pytest.mark.parametrize("kind", [StyleRequest, TrainRequest, SampleRequest])
 def test_private_mode_is_unlimited(kind):
     assert policy.settings_of(kind) == settings_of(kind)
-    policy.check(kind())
+    policy.require_allowed(kind())
 
 
 @pytest.mark.parametrize("kind", [StyleRequest, TrainRequest, SampleRequest])
 def test_the_usual_settings_are_allowed_everywhere(public, kind):
-    policy.check(kind())
+    policy.require_allowed(kind())
     for name, about in policy.settings_of(kind).items():
-        about.check(settings_of(kind)[name].default)
+        about.convert(settings_of(kind)[name].default)
 
 
 @pytest.mark.parametrize("request_", [
@@ -215,12 +215,12 @@ def test_one_trains_and_all_wait_in_one_line(limited, no_processes):
         processes.start(other)
         assert "2 runs are waiting" in refusal(processes.start, last)
     assert [run.status for run in (first, second, other)] == [states.STARTING, states.QUEUED, states.QUEUED]
-    assert [processes.before(run) for run in (second, other)] == [1, 2]
+    assert [processes.queue_position(run) for run in (second, other)] == [1, 2]
     run_folder.write_state(first, status=states.PAUSED)
     processes.start_next()  # as a worker does, which asks for nobody
     assert (second.status, other.status) == (states.STARTING, states.QUEUED)
     with identity.asking(BERT):
-        assert processes.before(other) == 1
+        assert processes.queue_position(other) == 1
 
 
 def test_finishing_a_paused_run_waits_too(public, no_processes):
@@ -235,9 +235,9 @@ def test_finishing_a_paused_run_waits_too(public, no_processes):
 
 def test_images_are_checked_one_run_at_a_time(public, no_processes):
     with identity.asking(ANNA):
-        processes.check(lifecycle.create(TrainRequest(), DRAWN, "1"))
+        processes.start_check(lifecycle.create(TrainRequest(), DRAWN, "1"))
     with identity.asking(BERT):
-        assert "press Start" in refusal(processes.check, lifecycle.create(TrainRequest(), DRAWN, "2"))
+        assert "press Start" in refusal(processes.start_check, lifecycle.create(TrainRequest(), DRAWN, "2"))
 
 
 def test_the_minutes_of_a_run(limited, no_processes):

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.gan import points
 from core.gan.request import SampleRequest
-from ui.generate import files, look
+from ui.generate import files, view
 
 FRAMES = (20, 240, 60, 10)  # least, most, usual, step
 
@@ -15,7 +15,7 @@ def mix(about: dict) -> None:
     """The pictures kept, ways between them, and sums of them. `about`: the settings of a request without its points."""
     kept, large = st.session_state.kept, [st.session_state.selected]
     st.subheader("Kept", divider="grey")
-    look.pictures(look.made(SampleRequest(**about | {"points": tuple(kept)})), large, "shelf")
+    view.pictures(view.made(SampleRequest(**about | {"points": tuple(kept)})), large, "shelf")
     between, sums = st.columns(2, gap="large")
     with between:
         st.markdown("**From one to the next**")
@@ -23,7 +23,7 @@ def mix(about: dict) -> None:
         if len(kept) < 2:
             st.caption("Keep two pictures or more.")
         elif st.toggle("Show the way", key="way"):
-            files.way(look.made(SampleRequest(**about | {"points": points.way(kept, frames, closed=True)})))
+            files.way(view.made(SampleRequest(**about | {"points": points.interpolate(kept, frames, closed=True)})))
     with sums:
         st.markdown("**This − that + that**")
         if len(kept) < 3:
@@ -36,5 +36,5 @@ def mix(about: dict) -> None:
         ]
         if st.toggle("Show the sum", key="sum"):
             row = (*chosen, points.arithmetic(*chosen))
-            look.pictures(look.made(SampleRequest(**about | {"points": row})), large, "sum-row", 60)
+            view.pictures(view.made(SampleRequest(**about | {"points": row})), large, "sum-row", 60)
             st.caption("The last one is the sum.")

@@ -100,7 +100,7 @@ def give(run: Run) -> None:
     repo = st.text_input("Repository", placeholder=f"your-name/{run.id}", key=f"repo-{run.id}")
     licence = st.selectbox("Licence of the training images", publish.LICENCES, format_func=publish.LICENCES.get,
                            key=f"licence-{run.id}")  # fmt: skip
-    judge = (run.result / catalogue.JUDGE).is_file() and st.toggle(
+    with_discriminator = (run.result / catalogue.DISCRIMINATOR).is_file() and st.toggle(
         "With its discriminator", True, key=f"judge-{run.id}", help="Then the pictures can be sorted, best first."
     )
     private = st.toggle("Private", True, key=f"private-{run.id}")
@@ -112,7 +112,7 @@ def give(run: Run) -> None:
             bar = st.progress(0.0)
             try:
                 address = publish.publish(
-                    run.result, repo, token, private=private, data_licence=licence, discriminator=judge,
+                    run.result, repo, token, private=private, data_licence=licence, discriminator=with_discriminator,
                     progress=lambda step, of, doing: bar.progress(step / of, doing),
                 )  # fmt: skip
             finally:

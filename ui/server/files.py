@@ -1,9 +1,9 @@
 """Whose files are whose in the style app, and which of them a request may name.
 
 Gradio's events carry files as paths on this computer, so a request can name any. What visitors bring, and what they
-are given, is kept in a folder of their own below Gradio's; every event's values pass `check` before a byte is read.
-Whoever shows no cookie shares one folder: the names in it are digests that nobody guesses. Gradio has a check of its
-own, which is off in a mounted app (`as_launched`), follows links and knows no visitors.
+are given, is kept in a folder of their own below Gradio's; every event's values pass `require_named` before a byte is
+read. Whoever shows no cookie shares one folder: the names in it are digests that nobody guesses. Gradio has a check of
+its own, which is off in a mounted app (`as_launched`), follows links and knows no visitors.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def folder(owner: str | None = None) -> str:
 FOLDER = property(lambda _: folder(), lambda _, __: None)
 
 
-def check(values: Any) -> None:
+def require_named(values: Any) -> None:
     """Raises `gr.Error` when a file that may not be read is named anywhere in these values of an event."""
     waiting = [values]
     while waiting:

@@ -33,7 +33,7 @@ def tidy() -> Iterator[Sequence[Any]]:
     ending: list[threading.Thread] = []
     before: dict[int, Any] = {}
 
-    def told(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         if not ending:  # pressed again, only the server's own handler is called, and it gives up waiting
             ending.append(threading.Thread(target=_end, args=(number,), name="ganvas-ending"))
             ending[0].start()
@@ -42,7 +42,7 @@ def tidy() -> Iterator[Sequence[Any]]:
 
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
-            before[number] = signal.signal(number, told)
+            before[number] = signal.signal(number, handle)
     try:
         yield ending
     finally:

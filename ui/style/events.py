@@ -20,8 +20,8 @@ from core.style.request import MeasureRequest, StyleRequest
 from core.visitors import identity, paintings, policy, tray
 from core.visitors.paintings import Painting
 from ui.server import visitor
-from ui.style import look
-from ui.style.painting import MOST_STYLES, SETTINGS, followed, outcome, painting_of, small, submit, told, words
+from ui.style import view
+from ui.style.painting import MOST_STYLES, SETTINGS, error_text, followed, outcome, painting_of, small, submit, words
 
 QUIET = 0.25  # seconds between news for each painting that is before one's own
 GLANCE = 65_536  # pixels of a picture that is only looked at
@@ -74,18 +74,18 @@ async def start(request: gr.Request, photo: Any, styles: Any, style_weights: Any
     async with contextlib.aclosing(followed(job)) as ticks:
         async for _ in ticks:
             # For each answer Gradio makes all these widgets anew: who is far back in the line is told less often.
-            told_all = words(job) == said and job.preview is drawn
-            if told_all or (job.position and time.monotonic() < quiet_until):
+            nothing_new = words(job) == said and job.preview is drawn
+            if nothing_new or (job.position and time.monotonic() < quiet_until):
                 continue
             said, quiet_until = words(job), time.monotonic() + job.position * QUIET
-            now = _Easel(status=look.status(*said), curves=look.curves(job.curve))
+            now = _Easel(status=view.status(*said), curves=view.curves(job.curve))
             if job.preview is not drawn:
                 drawn = job.preview
                 now.preview = small(drawn)
             yield tuple(now)
     ready = {"go": gr.update(visible=True), "stop": gr.update(visible=False)}
     if job.error:
-        yield tuple(_Easel(**ready, status=look.status(told(job.error))))
+        yield tuple(_Easel(**ready, status=view.status(error_text(job.error))))
         if job.cancelled:
             return
     if painting_of(request) is not painting:  # the visitor has left, and the folder for files is gone
@@ -93,14 +93,14 @@ async def start(request: gr.Request, photo: Any, styles: Any, style_weights: Any
     finished, _, recipe = await asyncio.to_thread(outcome, painting)
     after, before, path = await asyncio.to_thread(_saved, painting, finished, recipe)
     note = job.result.note if job.result else "Stopped."
-    took = "" if job.cancelled else f"Painted in {look.duration(job.result.seconds)}."
+    took = "" if job.cancelled else f"Painted in {view.duration(job.result.seconds)}."
     yield tuple(
         _Easel(
             **ready,
-            status=look.status(" ".join(part for part in (took, note, _painter(recipe)) if part)),
+            status=view.status(" ".join(part for part in (took, note, _painter(recipe)) if part)),
             preview=gr.update(visible=False),
             compare=gr.update(visible=True, value=(before, after)),
-            curves=look.curves(job.curve),
+            curves=view.curves(job.curve),
             finished=gr.update(visible=True),
             png=gr.update(value=path),
         )
@@ -155,7 +155,7 @@ def opened(path: str | None) -> tuple[Any, str]:
     try:
         picture = _showable(path)
     except UserError as error:
-        return None, look.notice(str(error))
+        return None, view.notice(str(error))
     return picture or gr.skip(), ""
 
 
@@ -174,7 +174,7 @@ def sent(request: gr.Request) -> Any:
     return gr.skip() if picture is None else picture
 
 
-def checked(styles: list | None) -> tuple[list, str]:
+def usable_styles(styles: list | None) -> tuple[list, str]:
     """Style pictures just uploaded: those that open stay, the others are named."""
     usable, refused = [], []
     for path, _ in (styles or [])[:MOST_STYLES]:
@@ -184,15 +184,15 @@ def checked(styles: list | None) -> tuple[list, str]:
             refused.append(str(error))
     if styles and len(styles) > MOST_STYLES:
         refused.append(f"There are {len(styles)} style pictures; up to {MOST_STYLES} can be mixed, the first are kept.")
-    return usable, look.notice(*refused)
+    return usable, view.notice(*refused)
 
 
 def picked(chosen: gr.SelectData) -> str:
-    return str(look.examples("photo")[chosen.index][0])
+    return str(view.examples("photo")[chosen.index][0])
 
 
 def picked_style(styles: list | None, mix: bool, chosen: gr.SelectData) -> list:
-    path = str(look.examples("painting")[chosen.index][0])
+    path = str(view.examples("painting")[chosen.index][0])
     return [*(styles or []), (path, None)] if mix else [(path, None)]
 
 
@@ -206,11 +206,11 @@ def restored(path: str | None) -> list[Any]:
         if recipe is None:
             raise UserError("This picture carries no recipe; drop a PNG that was downloaded here.")
         request = StyleRequest.from_recipe(recipe)
-        policy.check(request)
+        policy.require_allowed(request)
     except UserError as error:
-        return [look.notice(str(error)), *nothing]
+        return [view.notice(str(error)), *nothing]
     shares = ", ".join(f"{share:g}" for share in request.style_shares)
-    said = look.notice("The settings of that painting are back.")
+    said = view.notice("The settings of that painting are back.")
     return [said, None, shares, *(getattr(request, name) for name in SETTINGS)]
 
 
@@ -220,26 +220,26 @@ async def forecast(request: gr.Request, photo: str | None, *values: Any) -> str:
         return ""
     try:
         wanted = StyleRequest(**dict(zip(SETTINGS, values, strict=True)))
-        policy.check(wanted)
+        policy.require_allowed(wanted)
         name = choice.choose(wanted.network)
         if not choice.available()[name]:
-            return look.forecast("VGG-19 is downloaded first (50 MB), once.")
+            return view.forecast("VGG-19 is downloaded first (50 MB), once.")
         if device.borrowed:
-            return look.forecast("Painted on a GPU that is lent for it, which counts as your GPU time.")
-        if budget.known(name) is None:
+            return view.forecast("Painted on a GPU that is lent for it, which counts as your GPU time.")
+        if budget.recall(name) is None:
             if not jobs.idle():
-                return look.forecast("What it takes will be measured when your turn comes.")
+                return view.forecast("What it takes will be measured when your turn comes.")
             with identity.asking(visitor.of_request(request)):
                 job = jobs.submit(MeasureRequest(name))
             async with contextlib.aclosing(followed(job)) as ticks:
                 async for _ in ticks:
                     pass
         picture = await asyncio.to_thread(images.open_picture, photo, max_pixels=GLANCE)  # for its shape
-        takes = budget.check(wanted, picture.size, budget.known(name))
+        takes = budget.estimate_that_fits(wanted, picture.size, budget.recall(name))
     except UserError as error:
-        return look.forecast(str(error))
+        return view.forecast(str(error))
     memory = f"{takes.memory / 1e9:.1f} GB"
     painter = SETTINGS["network"].choices[name]
-    return look.forecast(
-        f"About {look.duration(takes.seconds)} and {memory} of memory on this machine. Network: {painter}."
+    return view.forecast(
+        f"About {view.duration(takes.seconds)} and {memory} of memory on this machine. Network: {painter}."
     )

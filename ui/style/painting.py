@@ -26,7 +26,7 @@ from core.visitors import identity, paintings
 from core.visitors.paintings import Painting
 from ui.generate import sample_api
 from ui.server import visitor
-from ui.style import look
+from ui.style import view
 
 SETTINGS = settings_of(StyleRequest)
 MOST_STYLES = 8
@@ -97,7 +97,7 @@ def words(job: jobs.Job) -> tuple[str, float]:
     at = job.latest
     parts = [at.note or f"Step {at.step} of {at.total}"]
     if at.seconds_left is not None:
-        parts.append(f"about {look.duration(at.seconds_left)} left")
+        parts.append(f"about {view.duration(at.seconds_left)} left")
     return " · ".join(parts), at.step / at.total
 
 
@@ -108,14 +108,14 @@ def outcome(painting: Painting) -> tuple[Any, Any, dict]:
         finished, easel = job.result.images
         return finished, easel, dict(job.result.recipe)
     if job.error:
-        raise gr.Error(told(job.error), print_exception=False)
+        raise gr.Error(error_text(job.error), print_exception=False)
     # Stopped, and a large step is still being finished: the last preview is what there is.
     easel = images.with_alpha_of(job.preview, photo)
     finished = images.finish(easel, photo, strength=job.request.strength, keep_colour=job.request.keep_colour)
     return finished, easel, job.request.recipe(stopped_at=job.latest.step)
 
 
-def told(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """An error in words: a defect is for the log, not for the visitor."""
     return str(error) if isinstance(error, UserError) else "Something broke while painting; the server's log says what."
 

@@ -28,7 +28,7 @@ from core.runs.run_folder import Run
 from core.settings import Result
 from core.visitors import identity, policy
 
-JUDGE = "discriminator.safetensors"
+DISCRIMINATOR = "discriminator.safetensors"
 SHEET = 8  # rows and columns of the sheet of samples that a generator comes with
 FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 NOT_GENERATORS = re.compile(r"discrim|critic|netd|optim|sched|training_args|classif|inception|(^|[/_.-])d[/_.-]", re.I)
@@ -37,14 +37,14 @@ GENERATORS = re.compile(r"gen|netg|ema|(^|[/_.-])g[/_.-]|^model\.safetensors$|^p
 
 @dataclass(frozen=True)
 class Choice:
-    """A generator that can be sampled now, or after fetching. `where`: "bundled", "run" or "hub". `judged`: whether its
-    discriminator is there, which can sort its pictures."""
+    """A generator that can be sampled now, or after fetching. `where`: "bundled", "run" or "hub". `has_discriminator`:
+    whether its discriminator is there, which can sort its pictures."""
 
     ref: str
     title: str
     where: str
     here: bool = True
-    judged: bool = False
+    has_discriminator: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,10 @@ def choices() -> list[Choice]:
 def bundled() -> list[Choice]:
     """Those that come with Ganvas."""
     entries = [e for e in registry.entries().values() if e.kind == "generator" and not e.repo]
-    return [Choice(e.name, e.title, "bundled", judged=_judged(bundled_folder(e.name))) for e in entries]
+    return [
+        Choice(e.name, e.title, "bundled", has_discriminator=_has_discriminator(bundled_folder(e.name)))
+        for e in entries
+    ]
 
 
 def bundled_folder(name: str) -> Path:
@@ -131,20 +134,20 @@ def shipped(request: SampleRequest) -> Result | None:
     return Result(small, request.recipe(points=list(points.of_seed(0, request.count))), 0.0)
 
 
-def _judged(folder: Path | None) -> bool:
-    return folder is not None and (folder / JUDGE).is_file()
+def _has_discriminator(folder: Path | None) -> bool:
+    return folder is not None and (folder / DISCRIMINATOR).is_file()
 
 
 def own() -> list[Choice]:
     """Your own runs, newest first: finished ones and those with a checkpoint."""
     return [
-        Choice(f"run:{r.id}", r.name, "run", judged=_judged(r.result) or bool(r.checkpoints()))
+        Choice(f"run:{r.id}", r.name, "run", has_discriminator=_has_discriminator(r.result) or bool(r.checkpoints()))
         for r in lifecycle.all_runs()
         if r.result or r.checkpoints()
     ]
 
 
-def known() -> list[Choice]:
+def fetchable() -> list[Choice]:
     """Those of the registry that are on the Hub."""
     entries = [e for e in registry.entries().values() if e.kind == "generator" and e.repo]
     return [Choice(e.name, e.title, "hub", here=cache.find(e.name) is not None) for e in entries]
@@ -156,7 +159,7 @@ def fetched() -> list[Choice]:
     for item in cache.entries():
         about = _metadata(item.path) if item.path.parent.name == "tensors" else {}
         if "generator" in about:
-            found.append(Choice(about["generator"], about["title"], "hub", judged="discriminator" in about))
+            found.append(Choice(about["generator"], about["title"], "hub", has_discriminator="discriminator" in about))
     theirs = _noted().read_text("utf-8").splitlines() if policy.public() and _noted().is_file() else []
     return [choice for choice in found if not policy.public() or choice.ref in theirs]
 

@@ -60,7 +60,7 @@ def open_generator(ref: str, averaged: bool = True) -> Loaded:
         stamp = _stamp(run.path / "result" / "model.safetensors", *run.checkpoints().values())
         return _of_run(run, ref, averaged, stamp)
     if catalogue.on_hub(ref):
-        name, found = _known(ref)
+        name, found = _located(ref)
         pinned = ref if name or found.pinned else fetch(ref)
         return _fetched(pinned, cache.folder())
     return _bundled(ref, _stamp(registry.bundled(ref)))
@@ -89,8 +89,8 @@ def _of_run(run: Run, ref: str, averaged: bool, _stamp: float) -> Loaded:
     if not checkpoints or (step is not None and step not in checkpoints):
         there = ", ".join(map(str, checkpoints)) or "none yet"
         raise UserError(f"{run.name} has no checkpoint at step {step or 'any'}; there are: {there}.")
-    network, judge = _of_checkpoint(run, step or max(checkpoints), averaged)
-    return Loaded(ref, f"{run.name}, step {step or max(checkpoints)}", network, judge)
+    network, discriminator = _of_checkpoint(run, step or max(checkpoints), averaged)
+    return Loaded(ref, f"{run.name}, step {step or max(checkpoints)}", network, discriminator)
 
 
 def _of_checkpoint(run: Run, step: int, averaged: bool) -> tuple[Generator, Discriminator]:
@@ -113,7 +113,7 @@ def fetch(what: str, progress: OnBytes | None = None) -> str:
     Nothing is asked of the network where that has been done before, and many who ask at once are served by one fetch.
     `UserError` for every fault of the Hub, and for files that hold something else; then nothing is kept.
     """
-    name, found = _known(what)
+    name, found = _located(what)
     beside: set[str] = set()  # what a foreign repository holds beside the file
     if not name and not (found.pinned and cache.load_stored(found.stored)):
         listing = client.list_repo(found.repo, found.revision or None)
@@ -127,18 +127,18 @@ def fetch(what: str, progress: OnBytes | None = None) -> str:
 
 
 def _bring(name: str, found: HubRef, beside: set[str], progress: OnBytes) -> None:
-    network, said, judge = _understood(name, found, beside, progress)
+    network, said, discriminator = _understood(name, found, beside, progress)
     _try(network, found)
     tensors = {f"g.{key}": value.numpy() for key, value in network.state_dict().items()}
     title = registry.entry(name).title if name else f"{found.repo}"
     about = {"generator": name or str(found), "title": title, "said": said, "config": json.dumps(network.config)}
-    if judge is not None:
-        tensors |= {f"d.{key}": value.numpy() for key, value in judge.state_dict().items()}
-        about["discriminator"] = json.dumps(judge.config)
+    if discriminator is not None:
+        tensors |= {f"d.{key}": value.numpy() for key, value in discriminator.state_dict().items()}
+        about["discriminator"] = json.dumps(discriminator.config)
     cache.store_tensors(name or found.stored, tensors, about)
 
 
-def _known(what: str) -> tuple[str, HubRef]:
+def _located(what: str) -> tuple[str, HubRef]:
     """The registry's name, if it is one, and where it is."""
     if what in registry.entries():
         entry = registry.entry(what)
@@ -149,18 +149,18 @@ def _known(what: str) -> tuple[str, HubRef]:
 @functools.lru_cache(4)
 def _fetched(ref: str, _cache: Path) -> Loaded:
     """What is pinned never changes, so it can be kept in memory; of another cache it is another."""
-    name, found = _known(fetch(ref))
+    name, found = _located(fetch(ref))
     stored = cache.load_stored(name or found.stored)
     if stored is None:  # removed in between
         raise UserError(f"{found.repo} is no longer in the cache; fetch it again.")
     tensors, about = _torch(stored[0]), stored[1]
     network = _planned(json.loads(about["config"]))
     network = cost.filled(network, {key[2:]: value for key, value in tensors.items() if key.startswith("g.")})
-    judge = None
+    discriminator = None
     if "discriminator" in about:
-        of_judge = {key[2:]: value for key, value in tensors.items() if key.startswith("d.")}
-        judge = model_folder.discriminator(json.loads(about["discriminator"]), of_judge)
-    return Loaded(ref, about["title"], network, judge, about["said"])
+        of_discriminator = {key[2:]: value for key, value in tensors.items() if key.startswith("d.")}
+        discriminator = model_folder.discriminator(json.loads(about["discriminator"]), of_discriminator)
+    return Loaded(ref, about["title"], network, discriminator, about["said"])
 
 
 def _planned(config: Mapping[str, Any]) -> Generator | recognise.Inferred:
@@ -180,8 +180,8 @@ def _understood(
     config = _config(found) if "config.json" in beside else {}
     if config.keys() == OURS and found.file.endswith(".safetensors"):
         network = _published(Generator, entry, lambda _: config, progress)
-        judge = _their_judge(found, config) if catalogue.JUDGE in beside else None
-        return network, "Made with Ganvas: its config.json says all there is to know.", judge
+        discriminator = _their_discriminator(found, config) if catalogue.DISCRIMINATOR in beside else None
+        return network, "Made with Ganvas: its config.json says all there is to know.", discriminator
     if found.file.endswith(".safetensors"):
         arrays = download.fetch_tensors(entry, progress=progress)
         tensors = {"": _torch(arrays)}
@@ -226,20 +226,20 @@ def _published(
     return cost.filled(planned[0], _torch(arrays))
 
 
-def _their_judge(found: HubRef, config: Mapping[str, Any]) -> Discriminator | None:
+def _their_discriminator(found: HubRef, config: Mapping[str, Any]) -> Discriminator | None:
     """The discriminator that Ganvas published along; one that is damaged, or of other pictures, is left out, as
     sampling works without."""
-    entry = _entry(found, catalogue.JUDGE)
+    entry = _entry(found, catalogue.DISCRIMINATOR)
     try:
-        judge = _published(Discriminator, entry, lambda metadata: model_folder.read_config(metadata["config"]))
+        discriminator = _published(Discriminator, entry, lambda metadata: model_folder.read_config(metadata["config"]))
     except UserError:
         return None
-    return judge if all(judge.config[name] == config[name] for name in ("size", "channels")) else None
+    return discriminator if all(discriminator.config[name] == config[name] for name in ("size", "channels")) else None
 
 
 def _config(found: HubRef) -> dict[str, Any]:
     """The config.json beside the file, or an empty one when it is none."""
-    remote = client.look(found.repo, found.revision, "config.json")
+    remote = client.file_info(found.repo, found.revision, "config.json")
     if remote.size <= model_folder.MAX_CONFIG:
         with contextlib.suppress(ValueError):
             return model_folder.read_config(b"".join(client.chunks(remote, 0, remote.size)))

@@ -23,7 +23,7 @@ from core import files
 from core.errors import UserError
 from core.gan.networks import Discriminator, Generator
 from core.gan.zoo import cost
-from core.gan.zoo.catalogue import JUDGE
+from core.gan.zoo.catalogue import DISCRIMINATOR
 from core.hub.safetensors_header import unique
 from core.pictures import images
 
@@ -89,12 +89,12 @@ def save_discriminator(network: Discriminator, folder: Path) -> None:
         if hasattr(layer, "parametrizations"):
             state[f"layers.{index}.weight"] = layer.weight
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    files.write_bytes(folder / JUDGE, to_bytes(tensors, {"config": json.dumps(plain)}), sure=True)
+    files.write_bytes(folder / DISCRIMINATOR, to_bytes(tensors, {"config": json.dumps(plain)}), sure=True)
 
 
 def load_discriminator(folder: Path) -> Discriminator | None:
     """What `save_discriminator` kept, or None where there is none. `UserError` when it is damaged."""
-    path = folder / JUDGE
+    path = folder / DISCRIMINATOR
     if not path.exists():
         return None
     try:

@@ -51,7 +51,7 @@ def read(path: Path, name: str) -> Mapping[str, Any]:
             zipped = file.read(len(ZIP)) == ZIP
             file.seek(0)
             if zipped:
-                _check_zip(path, name)
+                _refuse_bad_zip(path, name)
             else:  # as torch wrote before 2020: five pickles, then the numbers
                 _check_programs(file.read(MAX_PROGRAM), 5, path.stat().st_size, name)
         found = torch.load(path, map_location="cpu", weights_only=True)
@@ -84,7 +84,7 @@ def _walk(found: Mapping[str, Any], way: str, seen: set[int], name: str) -> Iter
 # ---------------------------------------------------------------- looked through before anything is made
 
 
-def _check_zip(path: Path, name: str) -> None:
+def _refuse_bad_zip(path: Path, name: str) -> None:
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         # torch never compresses: what claims to be larger inside than the file itself was made to do harm.

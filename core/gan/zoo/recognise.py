@@ -31,7 +31,7 @@ USUAL = {
     4: [(2, 1, 0), (2, 0, 0), (1, 0, 0)], 5: [(2, 2, 1), (1, 2, 0), (1, 0, 0)], 6: [(2, 2, 0)], 7: [(1, 0, 0)],
 }  # fmt: skip
 # Chains of kernels that belong to widely used code, with what that code does.
-KNOWN = {
+PUBLISHED = {
     (3, 3, 4, 4): [(1, 0, 0), (2, 1, 0), (2, 0, 0), (2, 1, 0)],  # 24 px: cryptopunks-gan
     (3, 4, 3, 4): [(2, 0, 0), (1, 0, 0), (2, 0, 0), (2, 0, 0)],  # 28 px: the MNIST DCGAN of many courses
     (3, 3, 3, 3): [(2, 0, 0), (2, 0, 0), (2, 0, 0), (2, 0, 0)],  # 31 px: AI-For-Beginners, lesson 17
@@ -290,7 +290,7 @@ def _strided(layers: list[Layer], wanted: int | None) -> tuple[list[Layer], int]
         options[0] = [(1, 0, 0)]
     if not all(options):
         raise UserError(f"It has up-convolutions of {max(ups)}x{max(ups)}, whose strides cannot be guessed.")
-    guesses = [KNOWN[tuple(ups)]] if from_latents and tuple(ups) in KNOWN else []
+    guesses = [PUBLISHED[tuple(ups)]] if from_latents and tuple(ups) in PUBLISHED else []
     for guess in itertools.islice(itertools.chain(guesses, itertools.product(*options)), MAX_TRIES):
         strides = iter(guess)
         planned = [

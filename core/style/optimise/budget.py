@@ -61,7 +61,7 @@ def estimate(request: StyleRequest, photo_size: tuple[int, int], measured: Measu
     return Estimate(seconds, int(memory), device.free_memory(measured.device))
 
 
-def check(request: StyleRequest, photo_size: tuple[int, int], measured: Measured) -> Estimate:
+def estimate_that_fits(request: StyleRequest, photo_size: tuple[int, int], measured: Measured) -> Estimate:
     """The estimate, or a `UserError` that names the largest size that fits."""
     wanted = estimate(request, photo_size, measured)
     if wanted.fits:
@@ -79,7 +79,7 @@ def check(request: StyleRequest, photo_size: tuple[int, int], measured: Measured
     )
 
 
-def known(network: str) -> Measured | None:
+def recall(network: str) -> Measured | None:
     """What was measured on this machine for `network` before, if it was."""
     path = _file(network)
     try:

@@ -128,7 +128,7 @@ def _plus(rows: Tensor, row: Tensor, width: int) -> Tensor:
     return (rows.view(-1, len(line)) + line).view_as(rows)
 
 
-def variation(image: Tensor) -> Tensor:
+def total_variation(image: Tensor) -> Tensor:
     """Mean squared difference of neighbouring pixels, across, down and along both diagonals.
 
     The diagonals are ours: without them a checkerboard costs no more than stripes.
@@ -209,7 +209,7 @@ class Objective:
         parts = {
             "content": w.content * content,
             "style": style,
-            "variation": w.variation * variation(image),
+            "variation": w.variation * total_variation(image),
         }
         first = CONTENT_FIRST ** max(0.0, 1 - 2 * along)
         loss = first * parts["content"] + parts["style"] + parts["variation"]

@@ -21,7 +21,7 @@ from core.errors import UserError
 from core.pictures import images
 from core.settings import Progress, Result
 from core.style import choice
-from core.style.networks import brought, network
+from core.style.networks import ensure_downloaded, network
 from core.style.optimise import budget
 from core.style.optimise.descent import descend
 from core.style.optimise.measure import measure
@@ -47,11 +47,11 @@ def paint(
     began = time.perf_counter()
     shares = _shares(request, styles)
     name = choice.choose(request.network)
-    yield from brought(name, stopped)
-    if budget.known(name) is None:
+    yield from ensure_downloaded(name, stopped)
+    if budget.recall(name) is None:
         yield from (event for event in measure(MeasureRequest(name), stopped) if isinstance(event, Progress))
-    measured = budget.known(name)
-    expected = budget.check(request, photo.size, measured).seconds
+    measured = budget.recall(name)
+    expected = budget.estimate_that_fits(request, photo.size, measured).seconds
     device = devices.pick()
     devices.hold_memory()
     net = network(name, device)

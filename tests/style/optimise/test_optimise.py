@@ -16,7 +16,7 @@ from core.style.optimise import budget
 from core.style.optimise import objective as objectives
 from core.style.optimise.descent import ROLLBACKS, descend
 from core.style.optimise.lbfgs import WindowedLBFGS
-from core.style.optimise.objective import Moments, Objective, StyleDistance, StyleTarget, Weights, gram, variation
+from core.style.optimise.objective import Moments, Objective, StyleDistance, StyleTarget, Weights, gram, total_variation
 from core.style.optimise.paint import paint, to_tensor
 from core.style.optimise.schedule import scales
 from core.style.request import StyleRequest
@@ -75,11 +75,11 @@ def test_the_style_distance_and_its_gradient_are_those_of_the_formula(layout):
 
 def test_variation_sees_stripes_and_checkerboards_alike_and_no_flat_picture():
     y, x = torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij")
-    assert variation(torch.full((1, 3, 8, 8), 0.3)) == 0
+    assert total_variation(torch.full((1, 3, 8, 8), 0.3)) == 0
     stripes, board = (x % 2).float().expand(1, 3, 8, 8), ((x + y) % 2).float().expand(1, 3, 8, 8)
-    assert variation(stripes) > 0.5
-    assert variation(board) > 0.4
-    assert variation(torch.zeros(1, 3, 1, 1)) == 0
+    assert total_variation(stripes) > 0.5
+    assert total_variation(board) > 0.4
+    assert total_variation(torch.zeros(1, 3, 1, 1)) == 0
 
 
 def test_a_picture_that_meets_its_targets_has_no_loss():
@@ -324,18 +324,18 @@ def test_the_budget_grows_with_size_and_steps():
 def test_a_size_that_cannot_fit_is_refused_with_one_that_does(monkeypatch):
     monkeypatch.setattr(budget.device, "free_memory", lambda *_: 600_000_000)
     with pytest.raises(UserError, match=r"up to (\d+) px fits") as refused:
-        budget.check(StyleRequest(size=2048), (400, 300), MEASURED)
+        budget.estimate_that_fits(StyleRequest(size=2048), (400, 300), MEASURED)
     fits = int(str(refused.value).split("up to ")[1].split(" px")[0])
-    assert budget.check(StyleRequest(size=fits), (400, 300), MEASURED).fits
+    assert budget.estimate_that_fits(StyleRequest(size=fits), (400, 300), MEASURED).fits
     with pytest.raises(UserError):
-        budget.check(StyleRequest(size=fits + 32), (400, 300), MEASURED)
+        budget.estimate_that_fits(StyleRequest(size=fits + 32), (400, 300), MEASURED)
 
 
 def test_the_first_painting_measures_the_machine_and_remembers():
     budget._file("bundled").unlink()
     events = list(paint(SMALL, scene(), [texture()]))
     assert "Measuring" in events[0].note
-    found = budget.known("bundled")
+    found = budget.recall("bundled")
     assert found.seconds_a_pixel > 0
     # Two 32-channel float or bfloat16 maps at full size are kept at the very least.
     assert found.bytes_a_pixel > 2 * 32 * 2

@@ -113,7 +113,7 @@ def forecast(words: str) -> str:
     return f'<p class="forecast">{escape(words)}</p>'
 
 
-def shared() -> str:
+def public_limits() -> str:
     """What is different where strangers come, said once on the page."""
     limits = policy.limits()
     return (

@@ -73,7 +73,7 @@ def widgets(names: list[str], values: dict, key: str) -> dict:
     return chosen
 
 
-def shared() -> str:
+def public_limits() -> str:
     """What a run may take where strangers come, said beside its settings."""
     limits = policy.limits()
     sizes = policy.settings_of(TrainRequest)["size"].choices
@@ -204,7 +204,7 @@ def manage(run: Run) -> None:
             values = widgets(list(SETTINGS), asdict(run.request), f"change-{run.id}")
             if st.button("Check again", type="primary"):
                 lifecycle.change(run, TrainRequest(**values))
-                processes.check(run)
+                processes.start_check(run)
                 st.rerun()
     if run.status != states.DAMAGED:
         with name.popover("Rename", icon=":material/edit:", width="stretch"), telling():

@@ -105,15 +105,15 @@ def pictures(result: Result, chosen: Sequence[str], key: str, least: int = 76) -
 
 def made(request: SampleRequest) -> Result:
     """The result of a request: remembered, or waited for. What a visitor no longer wants is given up."""
-    known: dict[SampleRequest, Result] = st.session_state.setdefault("made", {})
-    if request not in known:
+    remembered: dict[SampleRequest, Result] = st.session_state.setdefault("made", {})
+    if request not in remembered:
         place = st.empty()
         with place.container():
-            known[request] = _waited_for(request)
+            remembered[request] = _waited_for(request)
         place.empty()
-        for old in list(known)[:-REMEMBERED]:
-            del known[old]
-    return known[request]
+        for old in list(remembered)[:-REMEMBERED]:
+            del remembered[old]
+    return remembered[request]
 
 
 def _waited_for(request: SampleRequest) -> Result:
