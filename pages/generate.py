@@ -13,7 +13,7 @@ from core.gan.zoo import catalogue
 from core.visitors import policy, tray
 from ui.generate import files, mix, view
 from ui.models import hub_box
-from ui.telling import telling
+from ui.telling import plain, telling
 
 SETTINGS = policy.settings_of(SampleRequest)
 STATE = st.session_state
@@ -93,7 +93,7 @@ def show(about: dict) -> None:
         st.button("Back to the seed", icon=":material/arrow_back:", on_click=lambda: STATE.update(start=()))
     result = view.made(SampleRequest(**about))
     if result.note:
-        st.caption(view.plain(result.note))
+        st.caption(plain(result.note))
     view.pictures(result, [*STATE.kept, STATE.selected], "grid")
     files.grid(result)
 

@@ -13,8 +13,7 @@ from core.gan.request import TRAIN_PRESETS, TrainRequest
 from core.runs import lifecycle, processes, run_folder, states
 from core.runs.run_folder import Run
 from core.visitors import policy
-from ui import telling
-from ui.telling import plain
+from ui.telling import plain, telling
 from ui.train import images, view
 from ui.train.view import SETTINGS
 
@@ -23,7 +22,7 @@ PRESETS = {"small": "Small sets, on a processor", "paper": "As in the DCGAN pape
 
 def main() -> None:
     st.title("Train")
-    with telling.telling():
+    with telling():
         processes.start_next()
     everything = {run.id: run for run in lifecycle.all_runs()}
     names = Counter(run.name for run in everything.values())
@@ -75,7 +74,7 @@ def new_run() -> None:
     begin = start_column.button("Start", type="primary", icon=":material/play_arrow:", width="stretch")
     if not (only_check or begin):
         return
-    with telling.telling():
+    with telling():
         if source is None:
             raise UserError("There are no images yet; add some first.")
         request = TrainRequest(**values)
@@ -95,7 +94,7 @@ def one_run(run: Run) -> None:
 
 def watched(run: Run, status: str) -> None:
     """What changes while a run is worked on. When its status changes, the whole page is drawn anew."""
-    with telling.telling():
+    with telling():
         processes.start_next()
     if run.status != status:
         st.rerun()

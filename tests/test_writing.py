@@ -52,8 +52,8 @@ def test_every_variable_is_read():
     read = set()
     for path in CODE:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("os.environ.get", "os.getenv"):
-                read.add(node.args[0].value)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("os.environ.get", "os.getenv", "_place"):
+                read |= {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
     assert named >= {"GANVAS_HOME", "GANVAS_CACHE", "GANVAS_PUBLIC", "PORT", "HOST"}
     assert named <= read
 

@@ -21,7 +21,7 @@ from core.pictures import images
 from core.settings import Result
 from core.visitors import policy
 from ui.generate import files
-from ui.telling import plain, telling  # noqa: F401  (pages call them as look.plain, look.telling)
+from ui.telling import plain
 
 REMEMBERED = 12  # results, so that a click does not make the same pictures again
 PATIENCE = 0.4  # seconds before a page says what it waits for
