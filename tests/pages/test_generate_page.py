@@ -15,16 +15,15 @@ from streamlit.testing.v1 import AppTest
 
 from core.errors import UserError
 from core.gan import checkpoint, points, sample
-from core.gan.networks import Discriminator, Generator, build
-from core.gan.request import SampleRequest, TrainRequest
-from core.gan.zoo import catalogue, model_folder
+from core.gan.networks import build
+from core.gan.request import SampleRequest
+from core.gan.zoo import catalogue
 from core.hub import cache, registry
 from core.pictures import images
-from core.runs import lifecycle, run_folder, states
-from core.runs.run_folder import Run
 from core.visitors import policy, tray
-from gan.zoo.test_load import Cryptopunks, Tutorial, lively, saved
 from support.chromium import launched
+from support.finished import finished_run
+from support.foreign_networks import Cryptopunks, Tutorial, lively, saved
 from support.studio import serving
 from ui.generate import files
 
@@ -38,21 +37,6 @@ def opened(page: str) -> AppTest:
 @pytest.fixture
 def page():
     return opened("generate.py")
-
-
-def finished_run() -> Run:
-    """A run with a result, as the worker leaves it."""
-    request = TrainRequest(size=16, latent=8, width_g=4, steps=20)
-    made = lifecycle.create(request, {"kind": "drawn", "name": "portraits", "count": 100}, "My cats")
-    net = lively(Generator(method="dcgan", size=16, channels=3, latent=8, width=4))
-    with torch.no_grad():
-        shown = net(torch.from_numpy(points.latents(points.of_seed(0, 64), 8)))
-    about = {"name": "My cats", "steps_made": 20, "seconds": 1, "data": {"source": "x", "licence": "y", "count": 9}}
-    model_folder.save(net, made.path / "result", model_folder.to_pictures(shown), request.recipe(**about))
-    judge = Discriminator(method="dcgan", size=16, channels=3, width=4, norm="none")
-    model_folder.save_discriminator(judge, made.path / "result")
-    run_folder.write_state(made, status=states.FINISHED, step=20)
-    return made
 
 
 def newest(page: AppTest) -> tuple[SampleRequest, object]:

@@ -16,11 +16,11 @@ from pathlib import Path
 import psutil
 import pytest
 from PIL import Image
-from test_images import encoded, png_chunk, png_of, scene
 
 from core.errors import UserError
 from core.pictures import decoders, images
 from core.visitors import policy
+from support.raw_pictures import encoded, png_chunk, png_of, scene
 
 ROOT = Path(__file__).parents[2]
 MEMORY = 130_000_000  # bytes of one decoder here; a tenth of what is allowed in earnest, so that bombs can be small

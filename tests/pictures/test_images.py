@@ -10,32 +10,17 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, ImageDraw, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 
 from core.errors import UserError
 from core.pictures import images
 from core.visitors import policy
-
-
-def scene(width=96, height=64, mode="RGB"):
-    """Four flat quarters: black, red / blue, yellow. Flat, so that lossy formats keep their colours."""
-    picture = Image.new("RGB", (width, height), "black")
-    draw = ImageDraw.Draw(picture)
-    draw.rectangle((width // 2, 0, width, height // 2 - 1), "red")
-    draw.rectangle((0, height // 2, width // 2 - 1, height), "blue")
-    draw.rectangle((width // 2, height // 2, width, height), "yellow")
-    return picture.convert(mode)
+from support.raw_pictures import encoded, png_chunk, png_of, scene
 
 
 def ramp(width=256, height=16):
     """Grey from 0 to 255, left to right."""
     return np.tile(np.linspace(0, 1, width, dtype=np.float64), (height, 1))
-
-
-def encoded(picture, format, **options):
-    file = io.BytesIO()
-    picture.save(file, format=format, **options)
-    return file.getvalue()
 
 
 def refused(source, *words, **options):
@@ -59,21 +44,6 @@ def differ(a, b):
 def quarters(picture):
     w, h = picture.size
     return [picture.getpixel((int(w * x), int(h * y))) for y in (0.2, 0.8) for x in (0.2, 0.8)]
-
-
-def png_chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png_of(width, height, *, bits=8, colour=2, rows=b"", extra=b""):
-    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + png_chunk(b"IHDR", header)
-        + extra
-        + png_chunk(b"IDAT", zlib.compress(rows))
-        + png_chunk(b"IEND", b"")
-    )
 
 
 # ---------------------------------------------------------------- what opens

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from test_security import picture
 
+from support.raw_pictures import noise
 from support.studio import serving
 
 API = "gradio_api"
@@ -57,7 +57,7 @@ def answered(client: httpx.Client, event: dict, values: list) -> str:
 @pytest.fixture(params=["a picture", "a device", "the secrets", "a link", "a pipe", "a folder", "a way up", "nothing"])
 def outside(request, studio, tmp_path) -> Path:
     """A name of what nobody uploaded. The picture could be painted, were it only read."""
-    (picture_file := tmp_path / "theirs.png").write_bytes(picture())
+    (picture_file := tmp_path / "theirs.png").write_bytes(noise())
     mine = Path(uploaded_here(studio[0]))
     match request.param:
         case "a picture":
@@ -85,7 +85,7 @@ def outside(request, studio, tmp_path) -> Path:
 
 
 def uploaded_here(client: httpx.Client) -> str:
-    answer = client.post(f"/{API}/upload", files={"files": ("mine.png", picture())})
+    answer = client.post(f"/{API}/upload", files={"files": ("mine.png", noise())})
     assert answer.status_code == 200, answer.text
     return answer.json()[0]
 
@@ -109,7 +109,7 @@ def test_no_event_reads_what_was_not_uploaded(studio, outside):
 @pytest.mark.parametrize("how", ["run", "api", "call", "call/v2"])
 def test_nor_by_any_other_route(studio, tmp_path, how):
     client, _ = studio
-    (outside := tmp_path / "theirs.png").write_bytes(picture())
+    (outside := tmp_path / "theirs.png").write_bytes(noise())
     for given in (file_at(outside), {"path": str(outside)}, file_at(outside, url="/x", orig_name="../../x.png"),
                   file_at(outside, is_stream=True), {"deep": [{"er": file_at(outside)}]}):  # fmt: skip
         for name in ("picked_style", "opened", "restored", "paint", "sample"):
@@ -128,7 +128,7 @@ def test_nor_by_any_other_route(studio, tmp_path, how):
 
 def test_a_plain_name_is_no_file(studio, tmp_path):
     client, _ = studio
-    (outside := tmp_path / "theirs.png").write_bytes(picture())
+    (outside := tmp_path / "theirs.png").write_bytes(noise())
     for event, values in events(client, str(outside)):
         if event["api_name"] in ("picked_style", "opened", "checked", "restored", "start", "paint"):
             answer = answered(client, event, values)

@@ -37,6 +37,7 @@ from core.runs.run_folder import Run
 from core.style.request import StyleRequest
 from core.visitors import identity, policy, tray
 from support.chromium import launched
+from support.raw_pictures import noise
 from support.studio import serving
 from ui.server import visitor
 from ui.train import view
@@ -75,14 +76,8 @@ def name_of(client: httpx.Client) -> str:
     return identity.name_of(visitor.secret_in(client.cookies))
 
 
-def picture(side: int = 64) -> bytes:
-    file = io.BytesIO()
-    Image.effect_noise((side, side), 60).convert("RGB").save(file, "PNG")
-    return file.getvalue()
-
-
 def uploaded(client: httpx.Client, name: str = "photo.png", content: bytes | None = None) -> str:
-    answer = client.post("/style/gradio_api/upload", files={"files": (name, content or picture())})
+    answer = client.post("/style/gradio_api/upload", files={"files": (name, content or noise())})
     assert answer.status_code == 200, answer.text
     return answer.json()[0]
 
@@ -274,13 +269,13 @@ def test_hostile_file_names(visitors_here, home, name):
     anna, _ = visitors_here
     quoted = name.replace("\0", "%00").replace("\n", "%0A").replace('"', "%22")
     body = (f'--x\r\nContent-Disposition: form-data; name="files"; filename="{quoted}"\r\n'
-            "Content-Type: image/png\r\n\r\n").encode() + picture() + b"\r\n--x--\r\n"  # fmt: skip
+            "Content-Type: image/png\r\n\r\n").encode() + noise() + b"\r\n--x--\r\n"  # fmt: skip
     answer = anna.post("/style/gradio_api/upload", content=body,
                        headers={"Content-Type": "multipart/form-data; boundary=x"})  # fmt: skip
     if answer.status_code == 200 and answer.json():
         assert Path(answer.json()[0]).resolve().is_relative_to(home / "gradio")
     with identity.asking("b" * 64):
-        run = lifecycle.create_with([(name, io.BytesIO(picture()))], TrainRequest(), "Names")
+        run = lifecycle.create_with([(name, io.BytesIO(noise()))], TrainRequest(), "Names")
         (kept,) = (path for path in run.path.rglob("*") if path.is_file() and "uploads" in path.parts)
         assert kept.resolve().is_relative_to(run.path)
         assert len(kept.name) < 120
@@ -490,7 +485,7 @@ def test_a_checkpoint_is_data(kind):
 
 def png_with(*chunks: tuple[bytes, bytes]) -> bytes:
     """A PNG with these chunks after its header."""
-    plain = picture(8)
+    plain = noise(8)
     made = b"".join(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
                     for kind, body in chunks)  # fmt: skip
     return plain[:33] + made + plain[33:]

@@ -19,7 +19,6 @@ import pytest
 import torch
 from playwright.sync_api import expect
 from safetensors.torch import save
-from test_generate_page import finished_run
 from torch import nn
 
 from core import files
@@ -29,7 +28,8 @@ from core.gan.zoo import catalogue, cost, load, model_folder
 from core.hub import cache, client, fetches
 from core.runs import lifecycle, run_folder, states
 from core.visitors import identity, policy
-from gan.zoo.test_load import Cryptopunks, lively, saved
+from support.finished import finished_run
+from support.foreign_networks import Cryptopunks, lively, saved
 from support.local_hub import LocalHub
 from support.studio import ROOT, serving
 from ui import telling

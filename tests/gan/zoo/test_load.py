@@ -16,10 +16,7 @@ from core.errors import UserError
 from core.gan.networks import Generator
 from core.gan.zoo import load, pickles, recognise
 from core.hub import cache, client, registry
-
-
-def up(before, after, kernel, stride, padding, bias=False):
-    return nn.ConvTranspose2d(before, after, kernel, stride, padding, bias=bias)
+from support.foreign_networks import Cryptopunks, Tutorial, lively, saved, up
 
 
 def named(**modules):
@@ -27,36 +24,6 @@ def named(**modules):
     for name, module in modules.items():
         setattr(net, name, module)
     return net
-
-
-class Cryptopunks(nn.Module):
-    """nateraw/cryptopunks-gan, narrower."""
-
-    def __init__(self):
-        super().__init__()
-        self.network = nn.Sequential(
-            up(10, 16, 3, 1, 0), nn.BatchNorm2d(16), nn.ReLU(True),
-            up(16, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(True),
-            up(8, 6, 4, 2, 0), nn.BatchNorm2d(6), nn.ReLU(True), up(6, 4, 4, 2, 1), nn.Tanh(),
-        )  # fmt: skip
-
-    def forward(self, z):
-        return self.network(z[:, :, None, None])
-
-
-class Tutorial(nn.Module):
-    """huggan/dcgan-mnist: the PyTorch tutorial's DCGAN-64."""
-
-    def __init__(self, channels=1):
-        super().__init__()
-        widths, layers = [10, 32, 16, 8, 4], []
-        for i in range(4):
-            layers += [up(widths[i], widths[i + 1], 4, 2 if i else 1, 1 if i else 0), nn.BatchNorm2d(widths[i + 1])]
-            layers += [nn.ReLU(True)]
-        self.model = nn.Sequential(*layers, up(4, channels, 4, 2, 1), nn.Tanh())
-
-    def forward(self, z):
-        return self.model(z[:, :, None, None])
 
 
 class PreActivated(nn.Module):
@@ -113,17 +80,6 @@ LAYOUTS = {
 }  # fmt: skip
 
 
-def lively(net: nn.Module) -> nn.Module:
-    """Random weights large enough, and batch norm with statistics, so that a wrong layer changes the picture."""
-    randomness = torch.Generator().manual_seed(3)
-    for name, value in net.state_dict().items():
-        if value.is_floating_point():
-            value.copy_(torch.randn(value.shape, generator=randomness) * 0.3 + ("running_var" in name) * 2)
-            if "running_var" in name:
-                value.abs_().add_(0.1)
-    return net.eval().requires_grad_(False)
-
-
 @pytest.mark.parametrize("order", ["as saved", "sorted by name", "data parallel"])
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_layout_is_understood_and_its_pictures_are_the_same(name, order):
@@ -171,12 +127,6 @@ def test_what_is_not_understood_is_named(state, words):
 
 
 # ---------------------------------------------------------------- files
-
-
-def saved(thing, **how) -> bytes:
-    file = io.BytesIO()
-    torch.save(thing, file, **how)
-    return file.getvalue()
 
 
 def read(data: bytes, tmp_path):
