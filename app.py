@@ -20,7 +20,7 @@ import style_app
 from core import faults
 from core.runs import processes, stuck
 from core.visitors import identity, policy, sweep
-from ui.server import network, serving, stopping, visitor
+from ui.server import network, patience, serving, stopping, visitor
 from ui.server.gate import Gate
 
 ROOT = Path(__file__).parent
@@ -72,6 +72,7 @@ def main() -> None:
     host, port = serving.host(), serving.port()
     serving.require_free(port)
     network.believe_peers()
+    patience.keep()
     print(f"Ganvas is starting at http://{'localhost' if host == '127.0.0.1' else host}:{port}", flush=True)
     app.run(config=_config(host, port))
 

@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from core.settings import Setting
 from core.style.request import STYLE_PRESETS, StyleRequest
 from core.visitors import policy
-from ui.server import files, network, serving, tabs, turns
+from ui.server import files, network, patience, serving, turns
 from ui.server.gate import Gate
 from ui.style import events as do
 from ui.style import painting, view
@@ -211,7 +211,7 @@ def _publish(fn: Any, inputs: list) -> None:
 
 
 # Of the app that Gradio makes: they come before its own.
-OURS = {"routes": [*files.ROUTES, *tabs.ROUTES], "openapi_url": None}
+OURS = {"routes": files.ROUTES, "openapi_url": None}
 
 
 def _serving() -> dict[str, Any]:
@@ -234,6 +234,7 @@ def mounted(root_path: str = "/style") -> Any:
 def main() -> None:
     serving.require_free(serving.port())
     network.believe_peers()
+    patience.keep()
     ours = {**OURS, "middleware": [Middleware(Gate)]}
     build().launch(
         max_threads=turns.AT_ONCE, server_name=serving.host(), server_port=serving.port(), app_kwargs=ours, **_serving()

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.visitors import policy
-from ui.server import visitor
+from ui.server import tabs, visitor
 
 st.set_page_config(page_title="Ganvas", page_icon="🎨", layout="wide")
 
@@ -20,6 +20,8 @@ page = st.navigation(
     ],
     position="top",
 )
-if policy.public() and not visitor.remembered():
-    st.info("Your browser keeps no cookies for this page, so what you make here is gone when you load it again.")
+if policy.public():
+    tabs.opened()
+    if not visitor.remembered():
+        st.info("Your browser keeps no cookies for this page, so what you make here is gone when you load it again.")
 page.run()

@@ -62,6 +62,8 @@ class Limits:
     asked: int | None = None  # questions of a visitor that Gradio answers at a time
     asked_address: int | None = None
     busy_address: int | None = None  # requests with a body that are answered at a time
+    silence: float | None = None  # seconds that the rest of a request may be waited for
+    slowest: int = 1000  # bytes of a request in a second: what comes more slowly counts as silence
     sockets_address: int | None = None  # open pages
     messages: int | None = None  # a page sends in a second, after a burst of four times as many
     messages_address: int | None = None
@@ -119,6 +121,7 @@ PUBLIC = Limits(
     asked=6,
     asked_address=24,
     busy_address=32,
+    silence=20,
     sockets_address=60,
     messages=5,
     messages_address=30,

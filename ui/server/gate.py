@@ -3,8 +3,8 @@
 An ASGI middleware in front of both UIs. In both modes it turns away what other sites make a browser send
 (`ui.server.origin`; Gradio would answer any of them, with credentials), and ends streams that are still open when the
 studio stops. In public mode it also gives every visitor their secret (`ui.server.visitor`), finds out where they are
-(`ui.server.network`), and has counted what is carried in (`ui.server.uploads`) and said (`ui.server.sockets`), and
-keeps answers apart (`ui.server.tabs`). Knows no page and no widget.
+(`ui.server.network`), lets nobody speak for another's page (`ui.server.tabs`), and has counted what is carried in
+(`ui.server.uploads`) and said (`ui.server.sockets`). Knows no page and no widget.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.visitors import policy
 from ui.server import network, origin, sockets, tabs, uploads, visitor
 
-# What Gradio and Streamlit offer beside their pages: figures about the server, tools for developers, and fetching any
-# address on behalf of whoever asks. No page needs them.
+# What Gradio and Streamlit offer beside their pages: figures about the server, tools for developers and agents, methods
+# and streams of widgets that no page of ours has, and fetching any address on behalf of whoever asks.
 CLOSED = re.compile(
-    r"/_stcore/metrics|/gradio_api/(file=https?:|proxy=|deep_link|dev/|vibe|undo-vibe|process_recording|queue/status)"
-    r"|/style/monitoring",
+    r"/_stcore/(metrics|agent/)|/style/(monitoring|gradio_api/startup-events)"
+    r"|/gradio_api/(file=https?:|proxy=|deep_link|dev/|vibe|undo-vibe|process_recording|queue/status|component_server"
+    r"|stream/)",
     re.IGNORECASE,
 )
 YEAR = 365 * 24 * 3600
@@ -55,8 +56,8 @@ class Gate:
         if scope["type"] == "websocket":
             await self._socket(scope, receive, send)
             return
-        if policy.public() and (CLOSED.search(scope["path"]) or tabs.anothers(scope)):
-            await _refuse(scope, receive, send, 404, "There is nothing here.")
+        if policy.public() and CLOSED.search(scope["path"]):
+            await _refuse(scope, receive, send, *tabs.NOTHING)
             return
         sending = _Sending(scope, headers, send)
         if not policy.public():
@@ -70,9 +71,16 @@ class Gate:
             if why := await carried.refused():
                 await _refuse(scope, receive, send, 413, why)
                 return
-            await _until_stopped(self.app(scope, carried.receive, sending), sending)
+            await _until_stopped(self._answer(scope, carried.receive, sending), sending)
         finally:
             carried.over()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = tabs.Asked(scope, receive)
+        if why := await asked.refused():
+            await _refuse(scope, receive, send, *why)
+        else:
+            await self.app(scope, asked.receive, send)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not policy.public():
@@ -81,7 +89,7 @@ class Gate:
         heard = sockets.Heard(scope, receive)
         try:
             if await heard.admitted():
-                await self.app(scope, heard.receive, send)
+                await self.app(tabs.as_new(scope), heard.receive, send)
             else:
                 await _refuse(scope, receive, send, 429, "Too many pages are open from your network.")
         finally:

@@ -26,15 +26,12 @@ def kept(app: gr.Blocks) -> gr.Blocks:
     async def fairly(body: Any, request: Any, username: str | None) -> tuple:
         if not policy.public():
             return await push(body, request, username)
-        who = visitor.of_connection(request, body.session_hash or "")
-        if body.session_hash and not tabs.belongs(body.session_hash, who.account):
-            return False, "That page is another visitor's.", "error"
-        if refused := _refused(queue, who):
+        if refused := _refused(queue, visitor.of_connection(request, body.session_hash or "")):
             return False, refused, "queue_full"
-        asked = await push(body, request, username)
-        if asked[0]:
-            tabs.belongs(asked[1], who.account)
-        return asked
+        taken, number, state = await push(body, request, username)
+        if taken:
+            tabs.belongs(number, visitor.of_connection(request, number))
+        return taken, number, state
 
     queue.push = fairly
     return app

@@ -1,0 +1,113 @@
+"""Connections that say half of what they want, and then nothing or very little, at a real server in public mode."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from websockets.sync.client import connect
+
+from support.studio import ROOT, serving
+
+SILENCE = 1.5  # seconds, so that the tests are not as long as the limit
+IMPATIENT = f"""
+import dataclasses, sys
+sys.path.insert(0, {str(ROOT)!r})
+from core.visitors import policy
+assert policy.PUBLIC.silence == 20
+policy.PUBLIC = dataclasses.replace(policy.PUBLIC, silence={SILENCE})
+import MODULE
+MODULE.main()
+"""
+UPLOAD = "Content-Type: multipart/form-data; boundary=x\r\n"
+STARTED = '--x\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\n'
+
+
+@pytest.fixture(scope="module", params=["app", "style_app"])
+def server(tmp_path_factory, request):
+    home = tmp_path_factory.mktemp("patience")
+    script = home / "impatient.py"
+    script.write_text(IMPATIENT.replace("MODULE", request.param))
+    here = {"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(home / "gradio")}
+    alone = request.param == "style_app"
+    with serving(home, str(script), "/config" if alone else "/_stcore/health", env=here) as address:
+        yield address, "" if alone else "/style"
+
+
+@contextlib.contextmanager
+def line(address: str, said: str) -> Iterator[socket.socket]:
+    """A connection on which something was said."""
+    place = urlsplit(address)
+    with socket.create_connection((place.hostname, place.port), 10) as made:
+        made.sendall(said.replace("HOST", f"Host: {place.netloc}\r\n").encode())
+        yield made
+
+
+def closed_after(made: socket.socket, drip: bytes, most: float) -> float:
+    """Seconds until the other side closes, while a byte is sent now and then; `most` when it does not."""
+    began = time.monotonic()
+    made.settimeout(0.1)
+    with contextlib.suppress(ConnectionError):
+        while (passed := time.monotonic() - began) < most:
+            with contextlib.suppress(TimeoutError):
+                if not made.recv(10_000):
+                    break
+            made.sendall(drip)
+    return passed
+
+
+HALVES = {
+    "silent": "",
+    "a line": "GET / HT",
+    "a head": "GET / HTTP/1.1\r\nHOSTX: ",
+    "a body": f"POST STYLE/gradio_api/upload HTTP/1.1\r\nHOST{UPLOAD}Content-Length: 50000\r\n\r\n--x\r\n",
+    "no body": f"POST STYLE/gradio_api/upload HTTP/1.1\r\nHOST{UPLOAD}Content-Length: 50000\r\n\r\n",
+    "JSON": "POST STYLE/gradio_api/cancel HTTP/1.1\r\nHOSTContent-Length: 500\r\n\r\n{",
+    "a page's upload": f"PUT /_stcore/upload_file/a/b HTTP/1.1\r\nHOST{UPLOAD}Content-Length: 500\r\n\r\n{STARTED}",
+    "chunks": f"POST STYLE/gradio_api/upload HTTP/1.1\r\nHOST{UPLOAD}Transfer-Encoding: chunked\r\n\r\n2\r\n--\r\n5",
+    "a body nobody reads": "GET STYLE/gradio_api/heartbeat/half HTTP/1.1\r\nHOSTContent-Length: 500\r\n\r\n{",
+    "a second head": "HEAD STYLE/ HTTP/1.1\r\nHOST\r\nGET / HTTP/1.1\r\nHOSTX: ",
+}
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_half_a_request_is_not_waited_for(server, half):
+    address, style = server
+    drip = b"" if half in ("silent", "no body") else b"0"
+    with line(address, HALVES[half].replace("STYLE", style)) as made:
+        assert closed_after(made, drip, SILENCE * 4) < SILENCE * 3
+
+
+def test_a_slow_upload_arrives(server):
+    address, style = server
+    content = b"a" * 20_000
+    end = b"\r\n--x--\r\n"
+    length = len(STARTED) + len(content) + len(end)
+    head = f"POST {style}/gradio_api/upload HTTP/1.1\r\nHOST{UPLOAD}Content-Length: {length}\r\n\r\n{STARTED}"
+    with line(address, head) as made:
+        began = time.monotonic()
+        for start in range(0, len(content), 1000):
+            made.sendall(content[start : start + 1000])
+            time.sleep(SILENCE / 10)  # the line's, and twice the silence in all
+        made.sendall(end)
+        assert made.recv(1000).startswith(b"HTTP/1.1 200")
+        assert time.monotonic() - began > SILENCE * 1.5
+
+
+def test_news_last_as_long_as_the_page(server):
+    address, style = server
+    with line(address, f"GET {style}/gradio_api/heartbeat/long HTTP/1.1\r\nHOST\r\n") as made:
+        assert made.recv(1000).startswith(b"HTTP/1.1 200")
+        assert closed_after(made, b"", SILENCE * 2) >= SILENCE * 2
+
+
+def test_a_silent_page_stays_open(server):
+    address, style = server
+    if not style:
+        return  # which has no such pages
+    with connect(f"{address.replace('http', 'ws', 1)}/_stcore/stream", subprotocols=["streamlit"]) as socket:
+        with pytest.raises(TimeoutError):
+            socket.recv(SILENCE * 2)
+        socket.ping().wait(10)
