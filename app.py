@@ -16,22 +16,29 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
-import style_app
 from core import faults
 from core.runs import processes, stuck
 from core.visitors import identity, policy, sweep
 from ui.server import network, patience, serving, stopping, visitor
 from ui.server.gate import Gate
+from ui.server.late import Late
 
 ROOT = Path(__file__).parent
-_style = style_app.mounted()
+
+
+def _style_app() -> Any:
+    import style_app  # and Gradio, for which no other page shall wait
+
+    return style_app.mounted()
+
+
+_style = Late("The style app", _style_app)
 identity.identify_with(visitor.of_page)
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(_: st.App) -> AsyncIterator[None]:
-    """Gradio's queue starts in its own lifespan; nobody enters that of a mounted app but us."""
-    async with _style.router.lifespan_context(_style):
+    async with _style.running():
         with stopping.tidy() as ending:
 
             def look_after_runs() -> None:

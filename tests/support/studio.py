@@ -23,7 +23,7 @@ def free_port() -> int:
 def serving(
     home: Path,
     script: str = "app.py",
-    ready: str = "/_stcore/health",
+    ready: str = "/style/",
     *,
     root: Path = ROOT,
     python: str = sys.executable,
