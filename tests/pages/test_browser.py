@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from core.pictures import images
+from core.style.optimise import schedule
 from core.style.optimise.paint import paint
 from core.style.request import StyleRequest
 from support.chromium import upload_pictures
@@ -48,6 +49,13 @@ def set_size(page, size: int, steps: int) -> None:
     setting(page, "Size").fill(str(size))
     setting(page, "Steps").fill(str(steps))
     setting(page, "Steps").press("Tab")
+
+
+def painted_here(request: StyleRequest, files):
+    """By the engine alone, from the same files, opened as large as the painting can use."""
+    of_photo, of_style = schedule.enough(request)
+    photo = images.open_picture(files / "photo.jpg", max_pixels=of_photo)
+    return paint(request, photo, [images.open_picture(files / "painting.png", max_pixels=of_style)])
 
 
 def paint_in_browser(page) -> None:
@@ -87,8 +95,7 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
     download.value.save_as(files / "painted.png")
     recipe = images.read_recipe(files / "painted.png")
     assert (recipe["size"], recipe["steps"], recipe["stroke_size"]) == (96, 7, 0.5)
-    pictures = [images.open_picture(files / name) for name in ("photo.jpg", "painting.png")]
-    *_, same = paint(StyleRequest.from_recipe(recipe), pictures[0], pictures[1:])
+    *_, same = painted_here(StyleRequest.from_recipe(recipe), files)
     with Image.open(files / "painted.png") as got:
         np.testing.assert_array_equal(np.asarray(got), np.asarray(same.images[0]))
     with page.expect_download() as download:
@@ -173,8 +180,7 @@ def test_the_api_paints_the_same_picture_and_sends_previews(studio, files):
     path, ended = job.result(timeout=120)
     assert any(update[0] for update in job.outputs()[:-1])  # previews on the way
     assert ended["recipe"]["seed"] == 3
-    photo, painting = images.open_picture(files / "photo.jpg"), images.open_picture(files / "painting.png")
-    *_, result = paint(StyleRequest(size=128, steps=20, seed=3), photo, [painting])
+    *_, result = painted_here(StyleRequest(size=128, steps=20, seed=3), files)
     with Image.open(path) as got:
         np.testing.assert_array_equal(np.asarray(got.convert("RGB")), np.asarray(result.images[0]))
 
