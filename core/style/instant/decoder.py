@@ -1,0 +1,108 @@
+"""From a picture to features and back; the way back is the one part of the instant painter that learns.
+
+The encoder is the feature network as it is. The decoder has 0.46 M numbers and sees the two deeper layers only: what
+hands it the photo's finest scales makes tinted photos of paintings. Pictures grow by repeating pixels before a
+convolution (Odena et al. 2016, distill.pub, "Deconvolution and checkerboard artifacts"), and nothing is normalised.
+
+Knows nothing of styles, training (`weights/train_instant.py`) or requests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from core.perceptual import FeatureNet
+
+DEEP, FINE = "relu4_1", "relu3_1"  # at an eighth and a quarter of the picture's size
+LAYERS = (FINE, DEEP)
+MULTIPLE = 8  # px: a picture's sides are brought to a multiple of it
+# Beyond the border convolutions see zeros, and around every picture a frame would grow. They get to see a mirror image of
+# so many px instead, all the way from the photo to the painting, where it is cut off.
+MARGIN = 16
+
+
+def encoded(net: FeatureNet, picture: Tensor) -> dict[str, Tensor]:
+    """A picture [N, 3, H, W] in [0, 1], sides multiples of 8 px and 24 px at least -> features of `LAYERS`, with their
+    margin."""
+    return net(F.pad(picture, (MARGIN,) * 4, mode="reflect"), LAYERS)
+
+
+def within(features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The features without their margin."""
+    found = {}
+    for layer, times in ((FINE, 4), (DEEP, 8)):
+        cut = MARGIN // times
+        found[layer] = features[layer][:, :, cut:-cut, cut:-cut]
+    return found
+
+
+class Decoder(nn.Module):
+    """Features of `LAYERS` -> a picture. `widths`: channels at an eighth, a quarter, a half and the whole size.
+
+    Attributes: `digest` of the weights.
+    """
+
+    def __init__(self, deep: int = 256, fine: int = 128, widths: tuple[int, int, int, int] = (128, 64, 32, 16)):
+        super().__init__()
+        self.config = {"deep": deep, "fine": fine, "widths": list(widths)}
+        self.digest = ""
+        eighth, quarter, half, whole = widths
+        self.at_eighth = _conv(deep, eighth)
+        self.fine = nn.Conv2d(fine, eighth, 1)
+        self.at_quarter = nn.ModuleList([_conv(eighth, quarter), _conv(quarter, quarter)])
+        self.at_half = nn.ModuleList([_conv(quarter, half), _conv(half, half)])
+        self.at_whole = nn.ModuleList([_conv(half, whole), _conv(whole, 3)])
+
+    def forward(self, features: Mapping[str, Tensor]) -> Tensor:
+        """What `encoded` gave for [N, 3, H, W] -> a picture of that size, about in [0, 1] and not clamped."""
+        x = _doubled(F.relu(self.at_eighth(features[DEEP])))
+        x = F.relu(x + self.fine(features[FINE]))
+        for conv in self.at_quarter:
+            x = F.relu(conv(x), inplace=True)
+        x = _doubled(x)
+        for conv in self.at_half:
+            x = F.relu(conv(x), inplace=True)
+        x = F.relu(self.at_whole[0](_doubled(x)), inplace=True)
+        return self.at_whole[1](x)[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
+
+    def frozen(self, device: str | torch.device, dtype: torch.dtype | None) -> Decoder:
+        """Ready for use: on `device` in `dtype` (None: float32), channels last, nothing to train."""
+        self.to(device=device, dtype=dtype or torch.float32, memory_format=torch.channels_last)
+        return self.eval().requires_grad_(False)
+
+
+def _conv(before: int, after: int) -> nn.Conv2d:
+    return nn.Conv2d(before, after, 3, padding=1)
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def save(decoder: Decoder, path: Path, **about: object) -> None:
+    """Write as float16 safetensors that `read` reads; its shape and `about` travel in the header."""
+    tensors = {key: value.half().contiguous() for key, value in decoder.state_dict().items()}
+    save_file(tensors, path, {"config": json.dumps(decoder.config), "about": json.dumps(about)})
+
+
+def read(path: Path) -> Decoder:
+    """What `save` wrote, in float32."""
+    with safe_open(path, "pt") as file:
+        config = json.loads(file.metadata()["config"])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (a safe_open is no dict)
+    decoder = Decoder(config["deep"], config["fine"], tuple(config["widths"]))
+    decoder.load_state_dict({key: value.float() for key, value in tensors.items()})
+    digest = hashlib.sha256()
+    for key, value in sorted(tensors.items()):
+        digest.update(key.encode() + value.contiguous().numpy().tobytes())
+    decoder.digest = digest.hexdigest()[:16]
+    return decoder
