@@ -10,7 +10,7 @@ In the order of the method:
 2. The frozen encoder sees both; the photograph's features are moved to the style's statistics in closed form
    (`core/style/instant/transfer.py`); the decoder makes a picture of them. At first it only learns to give a
    photograph back.
-3. The picture is judged by the painter's own objective (`core/style/objective.py`), here for a batch: content, means
+3. The picture is judged by the painter's own objective (`core.style.optimise.objective`), for a batch: content, means
    and covariances of five layers, palette, variation; style also at a half and a quarter of the size, where the large
    forms are.
 4. Now and then a photograph painted onto itself has to come back: that keeps haze away.
@@ -43,11 +43,13 @@ from torch.utils.data import DataLoader, Dataset
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core import images, perceptual  # noqa: E402
+from core import device as devices  # noqa: E402
+from core import perceptual  # noqa: E402
 from core.perceptual import FeatureNet  # noqa: E402
+from core.pictures import images  # noqa: E402
 from core.style.instant.decoder import DEEP, LAYERS, Decoder, encoded, save, within  # noqa: E402
 from core.style.instant.transfer import COLOUR_SHRINK, transported  # noqa: E402
-from core.style.objective import CONTENT_LAYER, PALETTE, STYLE_LAYERS, Moments, variation  # noqa: E402
+from core.style.optimise.objective import CONTENT_LAYER, PALETTE, STYLE_LAYERS, Moments, total_variation  # noqa: E402
 
 Look = dict[tuple[int, str], Moments]  # by size and layer
 Parts = dict[str, Tensor]
@@ -161,7 +163,7 @@ def painted(
         found = moments(within(features))
         moved = {layer: transported(features[layer], found[layer], wanted[layer]) for layer in LAYERS}
     device = moved[DEEP].device
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+    with torch.autocast(device.type, torch.bfloat16, enabled=moved[DEEP].dtype == torch.bfloat16):
         output = decoder(moved).float()
     coloured = transported(output, moments_of(output), wanted[PALETTE], COLOUR_SHRINK)
     return within(moved), output, coloured
@@ -178,7 +180,7 @@ def moments_of(features: Tensor) -> Moments:
 
 
 class Judge:
-    """`core.style.objective.Objective` for a batch: every picture has a photograph and a style of its own.
+    """`core.style.optimise.objective.Objective` for a batch: every picture has a photograph and a style of its own.
 
     Two departures. Content is compared with the photograph's features as they were moved to the style, on which content
     and style agree (Huang & Belongie 2017, arXiv:1703.06868, do so). And style is compared at several sizes.
@@ -208,7 +210,7 @@ class Judge:
             ]
             parts[f"style/{times}"] = weight * torch.stack(distances).mean()
         palette = style_distance(moments_of(output), wanted[1, PALETTE], usual[1, PALETTE])
-        return parts | {"palette": PALETTE_WEIGHT * palette.mean(), "variation": VARIATION * variation(coloured)}
+        return parts | {"palette": PALETTE_WEIGHT * palette.mean(), "variation": VARIATION * total_variation(coloured)}
 
     def back(self, output: Tensor, photo: Tensor) -> Tensor:
         """How far photographs are from having come back: pixels, and a little of their features."""
@@ -293,9 +295,8 @@ def _mixed(found: dict[Any, Moments], shares: Tensor, count: int) -> dict[Any, M
 
 
 def train(options: argparse.Namespace, decoder: torch.nn.Module) -> None:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    net = perceptual.load("bundled", device=device, dtype=dtype)
+    device = devices.pick()
+    net = perceptual.load("bundled", device=device, dtype=devices.dtype(device))
     judge, pictures = Judge(net), Pictures(options.photos, options.large, options.paintings, options.seed)
     print(f"{len(pictures.small)} photographs, {len(pictures.large)} large, {len(pictures.paintings)} paintings")
     decoder.to(device, memory_format=torch.channels_last)

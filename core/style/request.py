@@ -83,6 +83,14 @@ class StyleRequest(Request):
             raise UserError("Content, Style and Palette are all 0; at least one of them has to count.")
 
 
+@dataclass(frozen=True)
+class InstantRequest(StyleRequest):
+    """Show a painting at once. Size, stroke size, strength, colours, shares and seed count; what says how to descend
+    (steps, weights, optimiser, network) waits for the painter, who goes on from here."""
+
+    kind: ClassVar[str] = "instant"
+
+
 # A person picks one of these and need not touch anything else.
 STYLE_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "draft": {"size": 256, "steps": 100},

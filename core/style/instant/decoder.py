@@ -25,8 +25,8 @@ from core.perceptual import FeatureNet
 DEEP, FINE = "relu4_1", "relu3_1"  # at an eighth and a quarter of the picture's size
 LAYERS = (FINE, DEEP)
 MULTIPLE = 8  # px: a picture's sides are brought to a multiple of it
-# Beyond the border convolutions see zeros, and around every picture a frame would grow. They get to see a mirror image of
-# so many px instead, all the way from the photo to the painting, where it is cut off.
+# Beyond the border convolutions see zeros, and around every picture a frame would grow. They get to see a mirror image
+# of so many px instead, all the way from the photo to the painting, where it is cut off.
 MARGIN = 16
 
 
@@ -64,8 +64,9 @@ class Decoder(nn.Module):
 
     def forward(self, features: Mapping[str, Tensor]) -> Tensor:
         """What `encoded` gave for [N, 3, H, W] -> a picture of that size, about in [0, 1] and not clamped."""
-        x = _doubled(F.relu(self.at_eighth(features[DEEP])))
-        x = F.relu(x + self.fine(features[FINE]))
+        deep, fine = (features[layer].to(self.fine.weight.dtype) for layer in (DEEP, FINE))
+        x = _doubled(F.relu(self.at_eighth(deep)))
+        x = F.relu(x + self.fine(fine))
         for conv in self.at_quarter:
             x = F.relu(conv(x), inplace=True)
         x = _doubled(x)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.style.objective import Moments
+from core.style.optimise.objective import Moments
 
 # This part of the mean variance of both is added to every direction: where a photo hardly varies its noise is not blown
 # up to the style's strength.
@@ -28,15 +28,11 @@ COLOUR_SHRINK = 0.003
 
 def transported(features: Tensor, found: Moments, wanted: Moments, shrink: float = SHRINK) -> Tensor:
     """features [N, C, H, W] with these moments -> the same, moved least to have the wanted mean [N, C] and covariance
-    [N, C, C].
-
-    Where gradients are wanted, the map counts as given.
-    """
-    with torch.no_grad():
-        have, want = found.covariance, wanted.covariance
-        more = shrink * _mean_variance(have + want) / 2 + FLOOR
-        identity = torch.eye(have.shape[1], device=have.device)
-        move = transport_map(have + more * identity, want + more * identity)
+    [N, C, C]."""
+    have, want = found.covariance, wanted.covariance
+    more = shrink * _mean_variance(have + want) / 2 + FLOOR
+    identity = torch.eye(have.shape[1], device=have.device)
+    move = transport_map(have + more * identity, want + more * identity)
     rows = features.flatten(2).transpose(1, 2).float()  # [N, H W, C]: channels lie next to each other
     shift = wanted.mean - (move @ found.mean[:, :, None])[:, :, 0]
     moved = torch.baddbmm(shift[:, None], rows, move)

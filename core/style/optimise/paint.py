@@ -45,7 +45,7 @@ def paint(
     is finished and returned. The same request, pictures and machine give the same pixels. Raises `UserError`.
     """
     began = time.perf_counter()
-    shares = _shares(request, styles)
+    shares = shares_of(request, styles)
     name = choice.choose(request.network)
     yield from ensure_downloaded(name, stopped)
     if budget.recall(name) is None:
@@ -122,7 +122,8 @@ def to_picture(image: Tensor) -> Image.Image:
     return Image.fromarray(pixels.cpu().numpy())
 
 
-def _shares(request: StyleRequest, styles: Sequence[Image.Image]) -> list[float]:
+def shares_of(request: StyleRequest, styles: Sequence[Image.Image]) -> list[float]:
+    """How much each style counts; they sum to 1. Raises `UserError`."""
     if not styles:
         raise UserError("No style picture was given; add at least one picture whose style you like.")
     shares = request.style_shares or (1.0,) * len(styles)

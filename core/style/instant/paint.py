@@ -1,0 +1,189 @@
+"""The instant engine: a request and pictures in, a painting out at once.
+
+One way through two small networks, with the style's statistics set in between in closed form; of the same form as
+`core.style.optimise.paint`, whose request, result and finish it shares. Knows no UI, no files, no queue.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from core import device as devices
+from core.errors import UserError
+from core.hub import registry
+from core.perceptual import FeatureNet
+from core.pictures import images
+from core.settings import Progress, Result
+from core.style.instant.decoder import LAYERS, MARGIN, MULTIPLE, Decoder, encoded, read, within
+from core.style.instant.transfer import COLOUR_SHRINK, transported
+from core.style.networks import network
+from core.style.optimise import budget
+from core.style.optimise.objective import PALETTE, Moments
+from core.style.optimise.paint import shares_of, to_picture, to_tensor
+from core.style.optimise.schedule import Scale, scales
+from core.style.request import InstantRequest
+
+WEIGHTS = registry.BUNDLE / "instant.safetensors"
+NETWORK = "bundled"  # the decoder has learnt to read this one's features only
+NOISE = 0.0
+COLOUR_ROUNDS = 6  # what clamping takes away is set again
+REMEMBERED = 16  # styles whose moments are kept
+
+Look = Mapping[str, Moments]  # of `LAYERS` and the palette
+
+
+def paint(
+    request: InstantRequest,
+    photo: Image.Image,
+    styles: Sequence[Image.Image],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Progress | Result]:
+    """Paint `photo` in the style of `styles`; yields `Progress` and at last a `Result`.
+
+    The result holds the painting (`request.strength` and `keep_colour` applied) and, second, the painting at full
+    strength as it came off the easel, so that both can be set anew with `images.finish`. The same request, pictures and
+    machine give the same pixels. Raises `UserError`, also when `stopped()` turns true before there is a painting.
+    """
+    began = time.perf_counter()
+    shares = shares_of(request, styles)
+    _check(request, photo.size)
+    device = devices.pick()
+    net, decoder = network(NETWORK, device), _decoder(device)
+    stage = scales(request, photo.size)[-1]
+    total = len(styles) + 2
+    looks = []
+    for style in styles:
+        looks.append(look_of(style, stage, net))
+        yield Progress(len(looks), total)
+        _go_on(stopped)
+    wanted = {name: Moments.mixed([look[name] for look in looks], shares) for name in looks[0]}
+    target = to_tensor(photo, (stage.width, stage.height), device)
+    noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(request.seed)).to(device)
+    seen = encoded(net, filled(target + NOISE * noise))
+    yield Progress(total - 1, total)
+    _go_on(stopped)
+    easel = images.with_alpha_of(to_picture(painted(decoder, seen, wanted, target)), photo)
+    strong = easel
+    if request.strength < 1:
+        mixed = painted(decoder, seen, wanted, target, request.strength)
+        strong = images.with_alpha_of(to_picture(mixed), photo)
+    finished = images.finish(strong, photo, keep_colour=request.keep_colour)
+    recipe = request.recipe(
+        painted_with=f"{net.label}, instant",
+        network_digest=net.digest,
+        decoder_digest=decoder.digest,
+        photo=images.digest(photo),
+        styles=[images.digest(style) for style in styles],
+    )
+    yield Result((finished, easel), recipe, time.perf_counter() - began)
+
+
+@torch.no_grad()
+def painted(decoder: Decoder, seen: Mapping[str, Tensor], wanted: Look, photo: Tensor, strength: float = 1.0) -> Tensor:
+    """The photo [1, 3, H, W] whose features are `seen`, with the wanted look -> a picture of the same size in [0, 1].
+
+    Below full strength features go a part of the way only, and what the decoder cannot give back of the photo is added:
+    at 0 it is the photo itself.
+    """
+    found = {name: Moments.of(features) for name, features in within(seen).items()}
+    moved = {layer: transported(seen[layer], found[layer], wanted[layer]) for layer in LAYERS}
+    palette = wanted[PALETTE]
+    if strength == 1:
+        return coloured(_decoded(decoder, moved, photo), palette)
+    own = Moments.of(photo)
+    part = {layer: torch.lerp(seen[layer].float(), moved[layer].float(), strength) for layer in LAYERS}
+    between = Moments.mixed([own, palette], [1 - strength, strength])
+    lost = photo - coloured(_decoded(decoder, seen, photo), own)
+    return (coloured(_decoded(decoder, part, photo), between) + (1 - strength) * lost).clamp(0, 1)
+
+
+def coloured(image: Tensor, palette: Moments) -> Tensor:
+    """[1, 3, H, W] with the palette's mean and covariance of colours, in [0, 1]."""
+    for _ in range(COLOUR_ROUNDS):
+        image = transported(image, Moments.of(image), palette, COLOUR_SHRINK).clamp(0, 1)
+    return image
+
+
+def filled(picture: Tensor) -> Tensor:
+    """[1, 3, H, W] with its last row and column repeated until the encoder can read it."""
+    height, width = (max(MARGIN + MULTIPLE, -(-side // MULTIPLE) * MULTIPLE) for side in picture.shape[2:])
+    return F.pad(picture, (0, width - picture.shape[3], 0, height - picture.shape[2]), mode="replicate")
+
+
+def _decoded(decoder: Decoder, features: Mapping[str, Tensor], photo: Tensor) -> Tensor:
+    return decoder(features).float()[:, :, : photo.shape[2], : photo.shape[3]]
+
+
+_looks: OrderedDict[tuple, Look] = OrderedDict()
+
+
+@torch.no_grad()
+def look_of(style: Image.Image, stage: Scale, net: FeatureNet) -> Look:
+    """What is taken over of a style picture; remembered, for a style is tried on many photos and with many settings."""
+    size = stage.of_style(*style.size)
+    key = (images.digest(style), size, net.digest, str(net.mean.device))
+    look = _looks.get(key)
+    if look is None:
+        picture = to_tensor(style, size, net.mean.device)
+        features = {**within(encoded(net, filled(picture))), PALETTE: picture}
+        look = {name: Moments.of(found) for name, found in features.items()}
+        _looks[key] = look
+        while len(_looks) > REMEMBERED:
+            _looks.popitem(last=False)
+    return look
+
+
+@functools.cache
+def _decoder(device: torch.device) -> Decoder:
+    if not ready():
+        raise UserError(f"weights/{WEIGHTS.name} is missing from this copy of Ganvas; install it again.")
+    return read(WEIGHTS).frozen(device, devices.dtype(device))
+
+
+def _go_on(stopped: Callable[[], bool]) -> None:
+    if stopped():
+        raise UserError("Stopped before there was a painting.")
+
+
+# ---------------------------------------------------------------- beforehand
+
+# Against one step of the painter for each pixel, which the machine has been timed with: the way in and out without the
+# way back, and the style's way in.
+STEPS_A_PAINTING = 1.0
+USUAL = 2e-6  # seconds a pixel and step, where the machine was never timed
+BYTES_A_PIXEL, BYTES_IN_ALL = 450, 4e8
+
+
+def ready() -> bool:
+    """Whether this copy of Ganvas can paint at once."""
+    return WEIGHTS.is_file()
+
+
+def estimate(request: InstantRequest, photo_size: tuple[int, int]) -> budget.Estimate:
+    """Seconds and memory for painting a photo of this size (width, height)."""
+    stage = scales(request, photo_size)[-1]
+    pixels = stage.width * stage.height
+    measured = budget.recall(NETWORK)
+    step = measured.step(stage) if measured else USUAL * pixels
+    largest = max(pixels, stage.style_size**2)
+    device = measured.device if measured else devices.pick().type
+    return budget.Estimate(
+        STEPS_A_PAINTING * step, int(BYTES_IN_ALL + BYTES_A_PIXEL * largest), devices.free_memory(device)
+    )
+
+
+def _check(request: InstantRequest, photo_size: tuple[int, int]) -> None:
+    wanted = estimate(request, photo_size)
+    if not wanted.fits:
+        raise UserError(
+            f"Painting at {request.size} px takes about {wanted.memory / 1e9:.1f} GB of memory and "
+            f"{wanted.free / 1e9:.1f} GB are free; choose a smaller size, or close other programs first."
+        )
