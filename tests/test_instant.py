@@ -1,0 +1,196 @@
+"""The instant engine: what is exact stays exact, whatever the decoder has learnt."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core import perceptual
+from core.errors import UserError
+from core.pictures import images
+from core.settings import Progress, Result
+from core.style.instant import paint as engine
+from core.style.instant.decoder import Decoder, encoded, read, save, within
+from core.style.instant.transfer import transport_map, transported
+from core.style.optimise.objective import Moments, Objective, Weights
+from core.style.request import InstantRequest, StyleRequest
+
+ROOT = Path(__file__).parent.parent
+
+
+def smooth(seed: int, width: int = 96, height: int = 72) -> Image.Image:
+    """Soft blots of several colours."""
+    noise = np.random.default_rng(seed).integers(0, 255, (5, 6, 3), np.uint8)
+    return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def painted(photo=None, styles=None, **settings) -> Result:
+    request = InstantRequest(**{"size": 96, **settings})
+    *progress, result = engine.paint(request, photo or smooth(0), styles or [smooth(1)])
+    assert progress
+    assert all(isinstance(event, Progress) for event in progress)
+    return result
+
+
+def colours(picture: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+    pixels = np.asarray(picture.convert("RGB"), np.float64).reshape(-1, 3) / 255
+    return pixels.mean(0), np.cov(pixels.T, bias=True)
+
+
+# ---------------------------------------------------------------- the transfer
+
+
+def test_the_map_is_that_of_optimal_transport():
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(2, 12, 40, generator=generator) for _ in range(2))
+    have, want = a @ a.mT / 40, b @ b.mT / 40
+    found = transport_map(have, want).double()
+    assert torch.allclose(found @ have.double() @ found, want.double(), atol=1e-4)
+    assert torch.allclose(found, found.mT, atol=1e-5)
+    assert torch.linalg.eigvalsh(found).min() > 0  # symmetric and positive: there is only one such
+
+
+def test_moved_features_have_the_wanted_moments():
+    net = perceptual.load("bundled")
+    with torch.no_grad():
+        seen, style = (
+            within(encoded(net, engine.to_tensor(smooth(k), (96, 72), torch.device("cpu"))))["relu3_1"] for k in (0, 1)
+        )
+    have, want = Moments.of(seen), Moments.of(style)
+    got = Moments.of(transported(seen, have, want, shrink=1e-4))
+    assert torch.allclose(got.mean, want.mean, atol=1e-3)
+    assert (got.covariance - want.covariance).norm() < 0.05 * want.covariance.norm()
+
+
+def test_what_does_not_vary_is_not_blown_up():
+    flat = torch.full((1, 3, 32, 32), 0.5) + 1e-4 * torch.randn(
+        1, 3, 32, 32, generator=torch.Generator().manual_seed(0)
+    )
+    wild = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    for style in (wild, torch.zeros(1, 3, 32, 32)):
+        moved = transported(flat, Moments.of(flat), Moments.of(style))
+        assert moved.isfinite().all()
+        assert moved.std((2, 3)).max() < 0.01
+
+
+# ---------------------------------------------------------------- the painting
+
+
+def test_a_painting_has_exactly_the_styles_colours():
+    style = smooth(3)
+    mean, covariance = colours(painted(styles=[style]).images[0])
+    wanted_mean, wanted = colours(style.resize((96, 72), Image.Resampling.LANCZOS))
+    assert np.abs(mean - wanted_mean).max() < 2 / 255
+    assert np.linalg.norm(covariance - wanted) < 0.05 * np.linalg.norm(wanted)
+
+
+def test_several_styles_mix_by_their_shares():
+    red, blue = Image.new("RGB", (64, 64), (200, 30, 30)), Image.new("RGB", (64, 64), (30, 30, 200))
+    mean, _ = colours(painted(styles=[red, blue], style_shares=(3, 1)).images[0])
+    wanted = (3 * np.array([200, 30, 30]) + np.array([30, 30, 200])) / 4 / 255
+    assert np.abs(mean - wanted).max() < 3 / 255
+    alone = painted(styles=[red]).images[0]
+    assert painted(styles=[red, blue], style_shares=(1, 0)).images[0].tobytes() == alone.tobytes()
+
+
+def test_strength_goes_from_the_photo_to_the_painting():
+    photo = smooth(0)
+    none, half, full = (np.asarray(painted(photo, strength=s).images[0], float) for s in (0.0, 0.5, 1.0))
+    assert np.abs(none - np.asarray(photo, float)).max() <= 1
+    assert np.abs(half - none).mean() < np.abs(full - none).mean()
+    assert np.abs(half - full).mean() < np.abs(none - full).mean()
+    result = painted(photo, strength=0.5)
+    assert np.array_equal(np.asarray(result.images[1]), full)  # the easel's is at full strength
+
+
+def test_the_same_seed_gives_the_same_picture_and_another_one_another():
+    first, again, other = (painted(seed=seed).images[0].tobytes() for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_stroke_size_counts():
+    assert painted().images[0].tobytes() != painted(stroke_size=0.5).images[0].tobytes()
+
+
+@pytest.mark.parametrize("size", [(64, 64), (101, 67), (400, 12), (12, 400)])
+def test_any_shape_is_painted(size):
+    result = painted(smooth(0, *size), size=101)
+    assert max(result.images[0].size) == 101
+    assert np.asarray(result.images[0]).std() > 0
+
+
+def test_transparency_and_colours_are_kept():
+    photo = smooth(0).convert("RGBA")
+    photo.putalpha(Image.linear_gradient("L").resize(photo.size))
+    result = painted(photo, keep_colour=True)
+    assert all(np.array_equal(p.getchannel("A"), photo.getchannel("A")) for p in result.images)
+    again = images.finish(result.images[1], photo, keep_colour=True)
+    assert again.tobytes() == result.images[0].tobytes()
+
+
+def test_a_flat_sky_stays_calm_and_borders_grow_no_frame():
+    sky = np.full((128, 192, 3), (120, 160, 220), np.uint8)
+    sky[96:] = np.random.default_rng(0).integers(0, 120, (32, 192, 3))
+    painting = np.asarray(painted(Image.fromarray(sky), size=192).images[0], float)
+    grain = [np.abs(np.diff(part, axis=1)).mean() for part in (painting[16:72], painting[100:])]
+    assert grain[0] < 0.6 * grain[1]
+    frame, within_it = painting[16:72, [0, 1, -2, -1]].mean((0, 1)), painting[16:72, 8:-8].mean((0, 1))
+    assert np.abs(frame - within_it).max() < 30
+
+
+# ---------------------------------------------------------------- form
+
+
+def test_the_recipe_gives_the_same_painting_again():
+    result = painted(seed=5, stroke_size=0.5)
+    assert result.recipe["kind"] == "instant"
+    assert result.recipe["decoder_digest"]
+    request = InstantRequest.from_recipe(result.recipe)
+    *_, again = engine.paint(request, smooth(0), [smooth(1)])
+    assert again.images[0].tobytes() == result.images[0].tobytes()
+
+
+def test_bad_requests_are_told():
+    with pytest.raises(UserError, match="No style picture"):
+        list(engine.paint(InstantRequest(size=64), smooth(0), []))
+    with pytest.raises(UserError, match="Stopped"):
+        list(engine.paint(InstantRequest(size=64), smooth(0), [smooth(1)], lambda: True))
+
+
+def test_a_painting_that_does_not_fit_is_refused_before_it_starts(monkeypatch):
+    monkeypatch.setattr(engine.devices, "free_memory", lambda device: 10**8)
+    with pytest.raises(UserError, match="GB are free"):
+        next(engine.paint(InstantRequest(size=2048), smooth(0), [smooth(1)]))
+
+
+def test_a_decoder_is_read_as_it_was_saved(tmp_path):
+    decoder = Decoder(deep=8, fine=8, widths=(8, 8, 8, 8))
+    save(decoder, tmp_path / "d.safetensors")
+    again = read(tmp_path / "d.safetensors")
+    assert again.config == decoder.config
+    assert again.digest
+    for before, after in zip(decoder.parameters(), again.parameters(), strict=True):
+        assert torch.allclose(before, after, atol=1e-3)
+
+
+def test_training_measures_style_as_the_painter_does(monkeypatch):
+    spec = importlib.util.spec_from_file_location("train_instant", ROOT / "weights" / "train_instant.py")
+    training = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "train_instant", training)
+    spec.loader.exec_module(training)
+    net, cpu = perceptual.load("bundled"), torch.device("cpu")
+    photo, style, image = (engine.to_tensor(smooth(k, 64, 64), (64, 64), cpu) for k in range(3))
+    painter = Objective(net, photo, [style], [1.0], Weights.of(StyleRequest()))
+    judge = training.Judge(net)
+    (usual, _), (wanted, _), (found, _) = map(judge.look, (photo, style, image))
+    distances = [
+        training.style_distance(found[1, name], wanted[1, name], usual[1, name])
+        for name in (*training.STYLE_LAYERS, training.PALETTE)
+    ]
+    expected = torch.stack(distances[:-1]).mean() + distances[-1].sum()
+    _, parts = painter(image)
+    assert parts["style"].item() == pytest.approx(expected.item(), rel=1e-3)
