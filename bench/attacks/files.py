@@ -119,7 +119,7 @@ def anothers_upload(me: Stranger) -> str:
     theirs = victim.upload(picture(80))
     me.http.get("/", headers={"Accept": "text/html"})
     told = Counter()
-    for name in ("opened", "checked", "picked_style", "restored"):
+    for name in ("opened", "usable_styles", "picked_style", "restored"):
         event = me.event(name)
         answer = me.press(event, me.filled(event, theirs), "tab")
         told[answer.status_code] += 1
@@ -173,7 +173,7 @@ def endless_and_silent_files(me: Stranger) -> str:
     told = Counter()
     with me.studio.answering(5):
         for path in (str(pipe), "/dev/stdin", "/proc/self/fd/0", "/dev/tty", "/proc/kmsg", "/dev/random", "/dev/zero"):
-            for name in ("opened", "checked", "picked_style", "restored", "forecast"):
+            for name in ("opened", "usable_styles", "picked_style", "restored", "forecast"):
                 event = me.event(name)
                 try:
                     answer = me.http.post(
@@ -216,7 +216,7 @@ def addresses_as_files(me: Stranger) -> str:
             {"url": url},
             file_at(None, url=url),
         ):
-            for name in ("opened", "checked", "restored", "forecast"):
+            for name in ("opened", "usable_styles", "restored", "forecast"):
                 event = me.event(name)
                 told[me.press(event, me.filled(event, file), "tab").status_code] += 1
         told[me.http.get(f"{API}/proxy={url}").status_code] += 1

@@ -112,7 +112,7 @@ def pictures_that_lie_or_unpack(me: Stranger) -> str:
                               "a.tif"),
                               (b"RIFF\xff\xff\xff\x7fWEBPVP8 ", "a.webp"), (flat(7000, "I;16"), "c.png")):  # fmt: skip
             file = me.upload(content, name)
-            for event in ("opened", "restored", "checked"):
+            for event in ("opened", "restored", "usable_styles"):
                 told[me.press(me.event(event), me.filled(me.event(event), file), "tab").status_code] += 1
     return f"answers {dict(told)}"
 

@@ -96,7 +96,7 @@ def test_no_event_reads_what_was_not_uploaded(studio, outside):
     began = time.monotonic()
     sent = events(client, file_at(outside))
     assert len(sent) > 10
-    assert {"picked_style", "opened", "checked", "restored", "start", "forecast", "paint", "sample"} <= {
+    assert {"picked_style", "opened", "usable_styles", "restored", "start", "forecast", "paint", "sample"} <= {
         event["api_name"] for event, _ in sent
     }
     for event, values in sent:
@@ -130,7 +130,7 @@ def test_a_plain_name_is_no_file(studio, tmp_path):
     client, _ = studio
     (outside := tmp_path / "theirs.png").write_bytes(noise())
     for event, values in events(client, str(outside)):
-        if event["api_name"] in ("picked_style", "opened", "checked", "restored", "start", "paint"):
+        if event["api_name"] in ("picked_style", "opened", "usable_styles", "restored", "start", "paint"):
             answer = answered(client, event, values)
             assert '"success":false' in answer, event["api_name"]
 
@@ -141,7 +141,7 @@ def test_what_was_uploaded_or_ships_with_ganvas_is_read(studio):
     (photo,) = [part["props"]["value"] for part in shipped["components"] if part["props"].get("elem_id") == "photo"]
     for given in (file_at(uploaded_here(client)), photo):
         for event, values in events(client, given):
-            if event["api_name"] in ("opened", "checked"):
+            if event["api_name"] in ("opened", "usable_styles"):
                 answer = answered(client, event, values)
                 assert '"success":true' in answer
                 assert "notice" not in answer
@@ -185,7 +185,7 @@ def test_nor_what_was_made_of_it(strangers):
     """Cards on the shelf, too, become the visitor's own when picked."""
     for owner in strangers:
         for event, values in events(owner, file_at(uploaded_here(owner))):
-            if event["api_name"] not in ("picked_style", "opened", "checked"):
+            if event["api_name"] not in ("picked_style", "opened", "usable_styles"):
                 continue
             for place in places(answered(owner, event, values)):
                 assert owner.get(place).status_code == 200
