@@ -16,8 +16,8 @@ from starlette.middleware import Middleware
 
 from core.settings import Setting
 from core.style.request import STYLE_PRESETS, StyleRequest
-from core.visitors import policy
-from ui.server import files, network, patience, serving, turns
+from core.visitors import identity, policy
+from ui.server import files, network, patience, serving, turns, visitor
 from ui.server.gate import Gate
 from ui.style import events as do
 from ui.style import painting, view
@@ -38,9 +38,12 @@ def _variant(kind: type, **changes: Any) -> type:
 
 
 async def _on_behalf(self: gr.Blocks, **event: Any) -> dict:
-    """An event, with the files of its sender: no other is read, and what comes of it goes to theirs."""
-    with files.of(event["request"].cookies):
+    """An event, on behalf of its sender: no other's file is read, and what comes of it goes to theirs."""
+    sender = event["request"]
+    with files.of(sender.cookies), identity.asking(visitor.of_request(sender)):
         files.require_named(event["inputs"])
+        if len(event["inputs"]) < len(event["block_fn"].inputs):  # Gradio's own words are a stack trace
+            raise gr.Error(f"This takes {len(event['block_fn'].inputs)} values.", print_exception=False)
         return await gr.Blocks.process_api(self, **event)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import io
+import itertools
 import json
 import os
 import signal
@@ -20,8 +21,8 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,7 +31,7 @@ from PIL import AvifImagePlugin, Image
 from core.errors import UserError
 from core.pictures import decode
 from core.pictures.decode import Source
-from core.visitors import policy
+from core.visitors import identity, policy
 
 ROOT = Path(__file__).resolve().parents[2]
 CHUNK = 2**20  # bytes
@@ -117,9 +118,20 @@ def _asked(process: subprocess.Popen, task: dict[str, Any], file: BinaryIO) -> t
 
 # ---------------------------------------------------------------- so many at once
 
+
+@dataclass(eq=False)
+class _Turn:
+    """A picture's place in the line, and then its process."""
+
+    address: str
+    process: subprocess.Popen | None = None
+
+
 _changed = threading.Condition()
-_line: deque[object] = deque()  # who waits, in the order they came
-_busy: dict[object, subprocess.Popen | None] = {}
+_line: list[_Turn] = []  # who waits, in the order they came
+_busy: list[_Turn] = []
+_served: dict[str, int] = {}  # when the addresses of these had their last turn
+_numbers = itertools.count(1)
 _idle: list[subprocess.Popen] = []
 
 
@@ -130,37 +142,51 @@ def at_once() -> int:
 
 @contextlib.contextmanager
 def _process(name: str) -> Iterator[subprocess.Popen]:
-    """A process that nobody else uses meanwhile. Whoever comes first is served first."""
+    """A process that nobody else uses meanwhile. Addresses take turns; within one, who comes first is served first."""
     limits = policy.limits()
-    me = object()
+    me = _Turn(identity.address())
     with _changed:
+        nearby = sum(other.address == me.address != "" for other in [*_line, *_busy])
+        if not policy.within(nearby + 1, limits.decoder_line_address):
+            raise UserError(
+                f"{nearby} pictures from your network are being opened, so {name} has to wait; try again in a minute."
+            )
         if not policy.within(len(_line) + len(_busy) + 1 - at_once(), limits.decoder_line):
             raise UserError(f"Many pictures are being opened here, so {name} has to wait; try again in a minute.")
         _line.append(me)
         try:
-            if not _changed.wait_for(lambda: _line[0] is me and len(_busy) < at_once(), limits.decoder_wait):
+            if not _changed.wait_for(lambda: len(_busy) < at_once() and _next() is me, limits.decoder_wait):
                 raise UserError(
                     f"Many pictures are being opened here, and {name} waited {limits.decoder_wait:g} seconds for its "
                     "turn; try again in a minute."
                 )
-            _busy[me] = _idle.pop() if _idle else None
+            me.process = _idle.pop() if _idle else None
+            _busy.append(me)
+            _served[me.address] = next(_numbers)
         finally:
             _line.remove(me)
             _changed.notify_all()
     try:
-        if _busy[me] is None or _busy[me].poll() is not None:  # none yet, or it has died meanwhile
-            _end(_busy[me])
-            _busy[me] = _started()
-        yield _busy[me]
+        if me.process is None or me.process.poll() is not None:  # none yet, or it has died meanwhile
+            _end(me.process)
+            me.process = _started()
+        yield me.process
     except BaseException:
-        _end(_busy[me])  # whatever it is doing, its next answer would not be to the next task
+        _end(me.process)  # whatever it is doing, its next answer would not be to the next task
         raise
     finally:
         with _changed:
-            process = _busy.pop(me)
-            if process and process.returncode is None:
-                _idle.append(process)
+            _busy.remove(me)
+            if not any(other.address == me.address for other in [*_line, *_busy]):
+                del _served[me.address]
+            if me.process and me.process.returncode is None:
+                _idle.append(me.process)
             _changed.notify_all()
+
+
+def _next() -> _Turn:
+    """Whose turn it is: at the address that was not served for longest, who came first."""
+    return min(_line, key=lambda turn: _served.get(turn.address, 0))
 
 
 def _started() -> subprocess.Popen:
@@ -184,9 +210,9 @@ def _end(process: subprocess.Popen | None) -> None:
 def end() -> None:
     """End all these processes: who waits for one gets a `UserError`. They are started again when they are needed."""
     with _changed:
-        for process in _busy.values():
-            if process:
-                process.kill()
+        for turn in _busy:
+            if turn.process:
+                turn.process.kill()
         while _idle:
             _end(_idle.pop())
 

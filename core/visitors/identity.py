@@ -69,6 +69,14 @@ def who() -> Visitor:
     return found
 
 
+def address() -> str:
+    """Where whoever is asking is; "" where nobody asks, as in a worker, and in private mode."""
+    try:
+        return who().address
+    except PermissionError:
+        return ""
+
+
 def asker() -> str:
     """The name of whoever is asking; "" in private mode."""
     return who().name

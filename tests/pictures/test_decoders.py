@@ -19,7 +19,7 @@ from PIL import Image
 
 from core.errors import UserError
 from core.pictures import decoders, images
-from core.visitors import policy
+from core.visitors import identity, policy
 from support.raw_pictures import encoded, png_chunk, png_of, scene
 
 ROOT = Path(__file__).parents[2]
@@ -206,6 +206,43 @@ def test_whoever_waits_is_served_when_the_place_is_free(monkeypatch):
         assert not found
     waiting.join()
     assert found[0].size == (96, 64)
+
+
+def at(address: str):
+    return identity.asking(identity.Visitor("a" * 64, address, address))
+
+
+def test_addresses_take_turns(monkeypatch):
+    """Six pictures from one address are in the line before one from another, which is next all the same."""
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    monkeypatch.setattr(policy, "PUBLIC", replace(policy.PUBLIC, decoders=2))
+    order, go = [], threading.Event()
+
+    def turn(address: str) -> None:
+        with at(address), decoders._process("photo.png"):
+            order.append(address)
+            go.wait(20)
+
+    threads = [threading.Thread(target=turn, args=[address]) for address in [*["many"] * 6, "one"]]
+    with at("busy"), decoders._process("another"):  # so that places become free one by one
+        for waiting, thread in enumerate(threads, 2):
+            thread.start()
+            while len(decoders._line) + len(decoders._busy) < waiting or not order:
+                go.wait(0.01)
+        go.set()
+        for thread in threads:
+            thread.join()
+    assert order == ["many", "one", *["many"] * 5]
+
+
+def test_one_address_cannot_have_the_whole_line(monkeypatch):
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    monkeypatch.setattr(policy, "PUBLIC", replace(policy.PUBLIC, decoders=2, decoder_line_address=1))
+    with at("many"), decoders._process("another"):
+        with pytest.raises(UserError, match="1 pictures from your network"):
+            images.open_picture(encoded(scene(), "PNG"))
+        with at("one"):
+            assert images.open_picture(encoded(scene(), "PNG")).size == (96, 64)
 
 
 def test_a_decoder_knows_no_secret(monkeypatch):

@@ -17,9 +17,8 @@ from core.pictures import images
 from core.style import choice
 from core.style.optimise import budget, schedule
 from core.style.request import MeasureRequest, StyleRequest
-from core.visitors import identity, paintings, policy, tray
+from core.visitors import paintings, policy, tray
 from core.visitors.paintings import Painting
-from ui.server import visitor
 from ui.style import view
 from ui.style.painting import MOST_STYLES, SETTINGS, error_text, followed, outcome, painting_of, small, submit, words
 
@@ -214,7 +213,7 @@ def restored(path: str | None) -> list[Any]:
     return [said, None, shares, *(getattr(request, name) for name in SETTINGS)]
 
 
-async def forecast(request: gr.Request, photo: str | None, *values: Any) -> str:
+async def forecast(photo: str | None, *values: Any) -> str:
     """What this painting will take here, told before it starts. The first time, this machine is measured."""
     if photo is None:
         return ""
@@ -229,8 +228,7 @@ async def forecast(request: gr.Request, photo: str | None, *values: Any) -> str:
         if budget.recall(name) is None:
             if not jobs.idle():
                 return view.forecast("What it takes will be measured when your turn comes.")
-            with identity.asking(visitor.of_request(request)):
-                job = jobs.submit(MeasureRequest(name))
+            job = jobs.submit(MeasureRequest(name))
             async with contextlib.aclosing(followed(job)) as ticks:
                 async for _ in ticks:
                     pass

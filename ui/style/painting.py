@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import inspect
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,7 +21,7 @@ from core.pictures import images
 from core.settings import settings_of
 from core.style.optimise import schedule
 from core.style.request import StyleRequest
-from core.visitors import identity, paintings
+from core.visitors import paintings
 from core.visitors.paintings import Painting
 from ui.generate import sample_api
 from ui.server import visitor
@@ -60,10 +59,9 @@ def submit(request: gr.Request, photo: str | None, styles: list | None, style_we
         raise UserError(f"Style weights are {style_weights!r}; write a number for each picture, like 2, 1.") from None
     wanted = StyleRequest(**dict(zip(SETTINGS, values, strict=True)), style_shares=shares)
     of_photo, of_style = schedule.enough(wanted)
-    with identity.asking(visitor.of_request(request)):
-        jobs.require_room(wanted)  # before anything is decoded
-        opened = images.open_picture(photo, max_pixels=of_photo)
-        job = jobs.submit(wanted, opened, [images.open_picture(path, max_pixels=of_style) for path, _ in styles])
+    jobs.require_room(wanted)  # before anything is decoded
+    opened = images.open_picture(photo, max_pixels=of_photo)
+    job = jobs.submit(wanted, opened, [images.open_picture(path, max_pixels=of_style) for path, _ in styles])
     return Painting(job, paintings.reduced(opened, wanted.size), request.session_hash or "")
 
 
@@ -152,16 +150,8 @@ async def paint(
 
 
 @functools.wraps(sample_api.sample)
-def sample(request: gr.Request, *values: Any, **named: Any) -> dict[str, Any]:
+def sample(*values: Any, **named: Any) -> dict[str, Any]:
     try:
-        with identity.asking(visitor.of_request(request)):
-            return sample_api.sample(*values, **named)
+        return sample_api.sample(*values, **named)
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
-
-
-# Gradio looks here for what to pass: the request too, which a caller does not see.
-_visible = inspect.signature(sample_api.sample)
-_request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-sample.__signature__ = _visible.replace(parameters=[_request, *_visible.parameters.values()])
-sample.__annotations__ = {"request": gr.Request, **sample_api.sample.__annotations__}
