@@ -29,6 +29,7 @@ from core.visitors import policy
 
 CONNECT_SECONDS = 3.0  # until the Hub must have picked up
 SILENCE_SECONDS = 6.0  # the longest pause between two pieces of an answer
+LISTING_SECONDS = 30.0  # for the whole list of a repository's files
 REMEMBER_SECONDS = 60.0
 RESUMES = 2  # how often one reading is taken up again where the connection broke
 MAX_LISTING = 8 * 2**20  # bytes: some thirty thousand files
@@ -93,20 +94,22 @@ def in_shared_cache(repo: str, revision: str, path: str) -> Path | None:
 
 def list_repo(repo: str, revision: str | None = None) -> Listing:
     """The files of a model repository, and the commit that a branch (the main one, if none is given) stands at."""
-    from huggingface_hub.utils import get_session, hf_raise_for_status, validate_repo_id
+    from huggingface_hub.utils import get_session, hf_raise_for_status, httpx, validate_repo_id
 
     where = endpoint()
     with in_words(where, repo, revision):
         validate_repo_id(repo)
         # Not HfApi.model_info: that takes in an answer of any length.
         url = f"{where}/api/models/{repo}" + (f"/revision/{quote(revision, safe='')}" if revision else "")
-        text = bytearray()
+        text, until = bytearray(), time.monotonic() + LISTING_SECONDS
         with get_session().stream("GET", url, params={"blobs": 1}, headers=_headers(), timeout=_timeout()) as answer:
             hf_raise_for_status(answer)
             for chunk in answer.iter_bytes():
                 text += chunk
                 if len(text) > MAX_LISTING:
                     raise UserError(f"{repo} holds more files than Ganvas looks through; name a smaller repository.")
+                if time.monotonic() > until:
+                    raise httpx.ReadTimeout("drop by drop")
         about = json.loads(text)
         if not COMMIT.fullmatch(about["sha"]):
             raise ValueError("an answer without a commit")

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from core.errors import UserError
-from core.hub import cache, client, registry
+from core.hub import cache, client, fetches, registry
 from core.hub.fetches import OnBytes
 from core.hub.registry import Entry
 from core.hub.safetensors_header import Slot, coalesced, read_layout
@@ -31,6 +31,11 @@ MAX_GAP = 2**20  # unneeded bytes between two tensors that are cheaper to read a
 
 
 # ---------------------------------------------------------------- fetching
+
+
+def listing(repo: str, revision: str = "") -> client.Listing:
+    """What a repository of the Hub holds (`client.list_repo`), asked once for all who want to know, few at a time."""
+    return fetches.shared(f"list {repo}@{revision}", lambda _: client.list_repo(repo, revision or None))
 
 
 def fetch_file(what: str | Entry, progress: OnBytes | None = None) -> Path:

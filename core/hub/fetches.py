@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -24,19 +25,22 @@ Result = TypeVar("Result")
 
 _changed = threading.Condition()  # guards all below
 _fetches: dict[str, _Fetch] = {}  # those at work
-_askers: Counter[str] = Counter()  # visitors who wait for something
+_askers: Counter[str] = Counter()  # accounts that wait for something
 
 
 def shared(key: str, work: Callable[[OnBytes], Result], progress: OnBytes | None = None) -> Result:
     """What `work` returns, or raises, called once for all who ask for `key` meanwhile; all see its progress.
 
-    `UserError` when this visitor waits for too much already, and when others' fetches leave no room in `PATIENCE`.
+    `UserError` when this visitor waits for too much already, when others' fetches leave no room in `PATIENCE`, and when
+    it takes too long: then its place is free again, whatever the other side is still doing.
     """
-    with _counted(identity.asker()):
+    with _counted(identity.who().account):
         while True:
             fetch = _joined(key, work)
             try:
                 while not fetch.over.wait(LOOK):
+                    if not policy.within(time.monotonic() - fetch.began, policy.limits().fetch_seconds):
+                        fetch.give_up()
                     if progress and fetch.of:
                         progress(fetch.done, fetch.of)
             finally:
@@ -54,31 +58,39 @@ def shared(key: str, work: Callable[[OnBytes], Result], progress: OnBytes | None
 
 
 @contextlib.contextmanager
-def _counted(asker: str) -> Iterator[None]:
+def _counted(account: str) -> Iterator[None]:
     with _changed:
-        if not policy.within(_askers[asker] + 1, policy.limits().fetches):
-            raise UserError(f"{_askers[asker]} fetches of yours are under way; wait for one of them.")
-        _askers[asker] += 1
+        if not policy.within(_askers[account] + 1, policy.limits().fetches):
+            raise UserError(f"{_askers[account]} fetches of yours are under way; wait for one of them.")
+        _askers[account] += 1
     try:
         yield
     finally:
         with _changed:
-            _askers[asker] -= 1
-            if not _askers[asker]:
-                del _askers[asker]
+            _askers[account] -= 1
+            if not _askers[account]:
+                del _askers[account]
 
 
 def _joined(key: str, work: Callable[[OnBytes], Result]) -> _Fetch:
-    most = policy.limits().fetches_all
+    most, address = policy.limits().fetches_all, identity.address()
     with _changed:
-        if not _changed.wait_for(lambda: key in _fetches or len(_fetches) < most, PATIENCE):
+        if not _changed.wait_for(lambda: key in _fetches or (len(_fetches) < most and _few(address)), PATIENCE):
+            if not _few(address):
+                raise UserError("Several fetches from your network are under way; try again in a minute.")
             raise UserError(f"{most} fetches of other visitors are under way; try again in a minute.")
         new = key not in _fetches
-        fetch = _fetches.setdefault(key, _Fetch(key, work))
+        fetch = _fetches.setdefault(key, _Fetch(key, work, address))
         fetch.wanted += 1
         if new:
             threading.Thread(target=fetch.run, name=f"fetch {key}", daemon=True).start()
         return fetch
+
+
+def _few(address: str) -> bool:
+    """Whether one more may be begun from there."""
+    nearby = sum(fetch.address == address != "" for fetch in _fetches.values())
+    return policy.within(nearby + 1, policy.limits().fetches_address)
 
 
 class _Unwanted(Exception):
@@ -86,8 +98,9 @@ class _Unwanted(Exception):
 
 
 class _Fetch:
-    def __init__(self, key: str, work: Callable[[OnBytes], Result]):
-        self.key, self.work = key, work
+    def __init__(self, key: str, work: Callable[[OnBytes], Result], address: str):
+        self.key, self.work, self.address = key, work, address
+        self.began = time.monotonic()
         self.wanted = 0  # by so many
         self.done = self.of = 0
         self.result: Result | None = None
@@ -95,17 +108,27 @@ class _Fetch:
         self.over = threading.Event()
 
     def run(self) -> None:
+        result, error = None, None
         try:
-            self.result = self.work(self._progress)
-        except Exception as error:  # whoever waits raises it
-            self.error = error
-        finally:
-            with _changed:
-                del _fetches[self.key]
-                _changed.notify_all()
+            result = self.work(self._progress)
+        except Exception as fault:  # whoever waits raises it
+            error = fault
+        self._end(result, error)
+
+    def give_up(self) -> None:
+        """Free its place and tell whoever waits. Its thread ends with the next bytes that come."""
+        self._end(None, UserError("The Hub takes too long; try again later, or name a smaller file."))
+
+    def _end(self, result: Result | None, error: Exception | None) -> None:
+        with _changed:
+            if self.over.is_set():
+                return
+            self.result, self.error = result, error
+            del _fetches[self.key]
+            _changed.notify_all()
             self.over.set()
 
     def _progress(self, done: int, of: int) -> None:
         self.done, self.of = done, of
-        if not self.wanted:
+        if not self.wanted or self.over.is_set():
             raise _Unwanted

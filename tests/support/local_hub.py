@@ -34,6 +34,7 @@ FAULTS = {
     "huge": "claims to be `size` bytes long",
     "unranged": "answers a request for a part with the whole",
     "other part": "answers a request for a part with another part",
+    "drip": "sends the list of files one byte at a time, `pause` seconds apart",
     "login page": "answers like a hotel's network that wants a room number",
 }
 
@@ -281,7 +282,8 @@ class _Handler(BaseHTTPRequestHandler):
             claimed = {p: int(self.hub.faults.get((name, p), {}).get("size", len(d))) for p, d in files.items()}
             siblings = [{"rfilename": p, "size": size, **_blob(p, files[p])} for p, size in claimed.items()]
             about = {"id": name, "sha": commit, "private": self.hub.repos[name].private, "siblings": siblings}
-            self._json({**about, "sdk": self.hub.repos[name].sdk})
+            fault = self.hub.faults.get((name, ""), {})
+            self._json({**about, "sdk": self.hub.repos[name].sdk}, pause=fault.get("pause", 0.0))
 
     # ---- writing
 
@@ -339,17 +341,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     # ---- answers
 
-    def _answer(self, status: int, body: bytes, headers: dict[str, str], length: int | None = None) -> None:
+    def _answer(
+        self, status: int, body: bytes, headers: dict[str, str], length: int | None = None, pause: float = 0.0
+    ) -> None:
         self.send_response(status)
         for key, value in headers.items():
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            for part in [bytes([byte]) for byte in body] if pause else [body]:
+                self.wfile.write(part)
+                if pause and self.hub.over.wait(pause):
+                    return
 
-    def _json(self, value: object, status: int = 200) -> None:
-        self._answer(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
+    def _json(self, value: object, status: int = 200, pause: float = 0.0) -> None:
+        self._answer(status, json.dumps(value).encode(), {"Content-Type": "application/json"}, pause=pause)
 
     def _error(self, status: int, code: str, more: dict[str, str] | None = None) -> None:
         headers = {"X-Error-Message": code or f"error {status}", **(more or {})}

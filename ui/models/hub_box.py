@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.errors import UserError
 from core.gan.zoo import catalogue
-from core.hub import client, publish, registry
+from core.hub import client, download, publish, registry
 from core.runs.run_folder import Run
 from core.visitors import policy
 from ui.telling import telling
@@ -29,7 +29,7 @@ def any_repository(key: str) -> str | None:
         STATE.pop("listed", None)
         where = catalogue.hub_ref(typed)
         with st.spinner(ASKING):
-            STATE.listed = where.file, client.list_repo(where.repo, where.revision or None)
+            STATE.listed = where.file, download.listing(where.repo, where.revision)
     if "listed" not in STATE:
         return None
     named, listing = STATE.listed

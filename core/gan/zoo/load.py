@@ -116,7 +116,7 @@ def fetch(what: str, progress: OnBytes | None = None) -> str:
     name, found = _located(what)
     beside: set[str] = set()  # what a foreign repository holds beside the file
     if not name and not (found.pinned and cache.load_stored(found.stored)):
-        listing = client.list_repo(found.repo, found.revision or None)
+        listing = download.listing(found.repo, found.revision)
         found = HubRef(found.repo, listing.revision, found.file or catalogue.candidates(listing)[0].path)
         beside = {file.path for file in listing.files}
     ref = name or str(found)

@@ -25,7 +25,7 @@ from core import files
 from core.errors import UserError
 from core.gan.networks import Discriminator, Generator
 from core.gan.zoo import catalogue, cost, load, model_folder
-from core.hub import cache, client, fetches
+from core.hub import cache, client, download, fetches
 from core.runs import lifecycle, run_folder, states
 from core.visitors import identity, policy
 from support.finished import finished_run
@@ -280,6 +280,14 @@ def test_an_endless_list_of_files_is_not_taken_in(local_hub, monkeypatch):
         client.list_repo("x/many")
 
 
+def test_a_list_of_files_that_drips_is_given_up(local_hub, monkeypatch):
+    local_hub.add("x/drip", {"generator.pth": b""})
+    local_hub.fail("x/drip", "", "drip", pause=0.02)
+    monkeypatch.setattr(client, "LISTING_SECONDS", 0.2)
+    with pytest.raises(UserError, match="stopped answering about x/drip"):
+        client.list_repo("x/drip")
+
+
 def test_words_stay_words_in_a_browser(browser, tmp_path):
     """Names of files and tensors, of runs and what is said of them, on every page that shows them."""
     run = finished_run()
@@ -431,6 +439,65 @@ def test_who_leaves_takes_nothing_from_others_and_what_nobody_wants_is_given_up(
         assert "a" not in slow.ended
         slow.go.set()
         assert second.result() == "a"
+
+
+def test_one_address_begins_few_fetches_whatever_names_it_goes_by(limited, monkeypatch):
+    limited(fetches=2, fetches_address=2, fetches_all=3)
+    monkeypatch.setattr(fetches, "PATIENCE", 0.2)
+    slow = Slow()
+
+    def asked(number, address, account, key):
+        with identity.asking(identity.Visitor(visitor(number), account, address)):
+            return fetches.shared(key, slow(key))
+
+    with ThreadPoolExecutor(8) as pool:
+        many = [pool.submit(asked, n, "many", f"cookie {n}", f"{n}") for n in range(2)]
+        [slow.began.acquire(timeout=10) for _ in range(2)]
+        with pytest.raises(UserError, match="from your network"):
+            asked(2, "many", "cookie 2", "2")
+        many.append(pool.submit(asked, 3, "one", "one", "3"))
+        slow.began.acquire(timeout=10)
+        many.append(pool.submit(asked, 4, "nameless", "nameless", "0"))  # two made-up sessions, one account
+        many.append(pool.submit(asked, 5, "nameless", "nameless", "1"))
+        while fetches._askers["nameless"] < 2:
+            slow.go.wait(0.01)
+        with pytest.raises(UserError, match="2 fetches of yours"):
+            asked(6, "nameless", "nameless", "0")
+        slow.go.set()
+        assert [one.result() for one in many] == ["0", "1", "3", "0", "1"]
+
+
+def test_what_takes_too_long_gives_up_its_place(limited):
+    """A Hub that says next to nothing, for ever: the place is free although the thread that waits for it goes on."""
+    limited(fetches_all=1, fetch_seconds=0.3)
+    stuck = threading.Event()
+    with identity.asking(visitor(1)), pytest.raises(UserError, match="takes too long"):
+        fetches.shared("a", lambda _: stuck.wait(60))
+    limited(fetches_all=1, fetch_seconds=60)
+    with identity.asking(visitor(2)):
+        assert fetches.shared("a", lambda _: "new") == "new"
+    stuck.set()
+    assert not fetches._fetches
+
+
+def test_lists_of_files_are_asked_for_like_files(limited, local_hub):
+    """Once for all who ask, and few at a time."""
+    limited(fetches=1)
+    local_hub.add("x/y", {"generator.pth": b""})
+    local_hub.fail("x/y", "", "drip", pause=0.005)
+
+    def listed(number):
+        with identity.asking(visitor(number)):
+            return download.listing("x/y").files[0].path
+
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(listed, number) for number in range(3)]
+        while sum(fetches._askers.values()) < 3:
+            local_hub.over.wait(0.005)
+        with pytest.raises(UserError, match="1 fetches of yours"):
+            listed(0)
+        assert {one.result() for one in asked} == {"generator.pth"}
+    assert sum(seen.path.startswith("/api/models/x/y") for seen in local_hub.log) == 1
 
 
 def test_a_fault_is_told_to_everybody(limited):
