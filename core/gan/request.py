@@ -135,5 +135,7 @@ class SampleRequest(Request):
         super().__post_init__()
         if not self.generator or not isinstance(self.generator, str) or len(self.generator) > 400:
             raise UserError(f"The generator is {str(self.generator)[:40]!r}; it has to be the name of one.")
-        if len(self.points) > MAX_POINTS or any(not isinstance(p, str) for p in self.points):
-            raise UserError(f"{len(self.points)} pictures are named; give at most {MAX_POINTS}, like 7:12.")
+        listed = isinstance(self.points, list | tuple)
+        if not listed or len(self.points) > MAX_POINTS or any(not isinstance(p, str) for p in self.points):
+            raise UserError(f"Points are {str(self.points)[:40]!r}; give a list of at most {MAX_POINTS}, like 7:12.")
+        object.__setattr__(self, "points", tuple(self.points))

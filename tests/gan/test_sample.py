@@ -227,6 +227,16 @@ def test_unknown_generators_are_refused_in_words():
             ask(generator=ref)
 
 
+@pytest.mark.parametrize("values", [
+    {"generator": ["planets"]}, {"generator": {"a": 1}}, {"generator": 7}, {"generator": None}, {"points": 7},
+    {"points": {"7:1": 1}}, {"points": "7:1"}, {"points": [["7:1"]]}, {"points": [7]}, {"seed": []}, {"count": {}},
+    {"averaged": "x"}, {"generator": "hub:" + "a" * 10**6},
+])  # fmt: skip
+def test_what_a_program_gets_wrong_is_told_in_words(values):
+    with pytest.raises(UserError):
+        sample_api.sample(**values)
+
+
 @pytest.mark.parametrize("settings", [{"count": 0}, {"truncation": 3}, {"generator": ""}, {"points": ("1:1",) * 401}])
 def test_requests_out_of_bounds_are_refused(settings):
     with pytest.raises(UserError):

@@ -6,6 +6,7 @@ The same request, the same job and the same pictures as on the Generate page and
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 from typing import Any
 
@@ -31,11 +32,12 @@ def sample(
     generator: a name (portraits), run:name, or hub:owner/name.
     points: in place of seed and count, exactly these pictures, like "7:12" or "7:12-7:3+8:0".
     """
+    request = SampleRequest(generator, seed, count, truncation, averaged, sort, points or ())
+    jobs.require_room(request)  # before anything is fetched
     if catalogue.on_hub(generator):  # here, not in the queue, where others would wait for the download
         from core.gan.zoo.load import fetch
 
-        generator = fetch(generator)
-    request = SampleRequest(generator, seed, count, truncation, averaged, sort, tuple(points or ()))
+        request = dataclasses.replace(request, generator=fetch(generator))
     result = jobs.submit(request).wait()
     pictures = []
     for index, picture in enumerate(result.images):
