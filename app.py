@@ -38,6 +38,8 @@ identity.identify_with(visitor.of_page)
 
 @contextlib.asynccontextmanager
 async def _lifespan(_: st.App) -> AsyncIterator[None]:
+    if policy.public() and (note := network.note()):
+        print(note, flush=True)
     async with _style.running():
         with stopping.tidy() as ending:
 

@@ -29,15 +29,29 @@ def believe_peers() -> None:
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 
 
+def note() -> str:
+    """For the log, where strangers come: by what they are counted, which a proxy that is not known would spoil."""
+    if os.environ.get("SPACE_ID") or os.environ.get("GANVAS_PROXIES"):
+        return ""
+    return (
+        "Strangers are counted by the address that calls this computer. Behind a proxy that is the proxy's, and all of "
+        "them count as one: then set GANVAS_PROXIES to the number of proxies (0: there is none)."
+    )
+
+
 def true_client(scope: Scope) -> tuple[str, int] | None:
     """(host, port) of whoever sent this, for `scope["client"]`, so that both UIs are told the truth."""
-    told = _told(Headers(scope=scope).getlist("x-forwarded-for"))
-    return (str(told), 0) if told else scope.get("client")
+    chain = [_address(part) for header in Headers(scope=scope).getlist("x-forwarded-for") for part in header.split(",")]
+    if told := _told(chain):
+        return str(told), 0
+    client = scope.get("client")
+    if client and "FORWARDED_ALLOW_IPS" not in os.environ and _address(client[0]) in chain:
+        return HERE, 0  # `streamlit run`: uvicorn has believed a program on this computer, and nobody else
+    return client
 
 
-def _told(headers: Sequence[str]) -> Address | None:
+def _told(chain: Sequence[Address | None]) -> Address | None:
     """What the proxies in front say, if there are any."""
-    chain = [_address(part) for header in headers for part in header.split(",")]
     proxies = os.environ.get("GANVAS_PROXIES", "")
     if proxies.isdecimal() and int(proxies):
         return chain[-int(proxies)] if len(chain) >= int(proxies) else None
