@@ -1,0 +1,72 @@
+"""What is carried in, counted at the door: Gradio's folder has an end."""
+
+import asyncio
+import os
+import tempfile
+
+import httpx
+import pytest
+
+from core.visitors import policy, sweep
+from ui.server import uploads
+from ui.server.gate import Gate
+
+FULL = policy.PUBLIC.uploads_disk
+UPLOAD = "/style/gradio_api/upload"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(uploads, "MEASURED_SECONDS", 0)
+    (tmp_path / "gradio").mkdir()
+    return tmp_path / "gradio"
+
+
+def holding(path, size: int, when: float = 2e9) -> None:
+    """A file of so many bytes, which takes no room: it has nothing but a hole in it."""
+    with path.open("wb") as file:
+        file.truncate(size)
+    os.utime(path, (when, when))
+
+
+async def _taking(scope, receive, send):
+    """What stands behind the door: takes a body in, and says how it ended."""
+    while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": message["type"].encode()})
+
+
+def sent(size: int, *, told: bool) -> tuple[int, str]:
+    """Send so many bytes, with their number or without; -> status and words."""
+
+    async def ask() -> tuple[int, str]:
+        async def unknown():
+            for _ in range(size // 1000):
+                yield bytes(1000)
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(Gate(_taking)), base_url="http://localhost") as one:
+            answer = await one.post(UPLOAD, content=bytes(size) if told else unknown())
+            return answer.status_code, answer.text
+
+    return asyncio.run(ask())
+
+
+def test_a_full_folder_takes_nothing_in(folder):
+    holding(folder / "many.png", FULL - 10_000)
+    assert sent(9000, told=True) == (200, "http.request")
+    assert sent(11_000, told=True) == (413, "The disk of this server is full; please try again later.")
+    assert sent(9000, told=False) == (200, "http.request")
+    assert sent(11_000, told=False) == (200, "http.disconnect"), "cut off where it is full"
+    holding(folder / "many.png", 0)
+    assert sent(11_000, told=False) == (200, "http.request")
+
+
+def test_the_oldest_go_when_the_folder_is_full(folder):
+    for number in range(5):
+        holding(folder / f"{number}.png", FULL // 4, when=2e9 - number)
+    sweep.sweep()
+    assert sorted(path.name for path in folder.iterdir()) == ["0.png", "1.png", "2.png"]
