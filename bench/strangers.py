@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -36,6 +37,7 @@ from ui.server import visitor
 API = "/style/gradio_api"
 RUINED = 6e9  # bytes a server may grow to before the siege ends it, to spare the machine
 PATIENCE = 60.0  # seconds a visitor waits for a small painting, a sample or a page
+FAIR = 4  # paintings before a newcomer's: one at work, and the first of each of the few other addresses
 SAMPLE = ("portraits", 0, 4, 1.0, True, False, None)
 
 
@@ -282,7 +284,10 @@ class Page:
         chosen = {**self.values, **({press: ("trigger_value", True)} if press else {})}
         for label, (kind, value) in chosen.items():
             state = asked.rerun_script.widget_states.widgets.add(id=self.elements[label].id)
-            if kind.endswith("array_value"):
+            if kind == "file_uploader_state_value":
+                for name in value:
+                    state.file_uploader_state_value.uploaded_file_info.add(file_id=name)
+            elif kind.endswith("array_value"):
                 getattr(state, kind).data.extend(value)
             else:
                 setattr(state, kind, value)
@@ -318,13 +323,17 @@ def picture(side: int = 64, kind: str = "PNG") -> bytes:
 
 
 def another_is_served(studio: Studio, number: int) -> str:
-    """A visitor at another address paints and samples within their patience."""
+    """A visitor at another address paints and samples within their patience, and does not stand at the end of the
+    line."""
     other = Stranger(studio, number, cookie=True)
     began = time.monotonic()
     data = other.filled(other.event("paint"), other.upload(picture()), **{"Size (px)": 64, "Steps": 2})
     answer = other.call("paint", *data)
     if "event: complete" not in answer:
         raise Fell(f"another visitor is refused: {answer[-160:]}")
+    before = max((int(number) for number in re.findall(r'"position": ?(\d+)', answer)), default=0)
+    if before > FAIR:
+        raise Fell(f"another visitor waits behind {before} paintings")
     if '"pictures"' not in (answer := other.call("sample", *SAMPLE)):
         raise Fell(f"another visitor gets no sample: {answer[-160:]}")
-    return f"another visitor was served in {time.monotonic() - began:.0f} s"
+    return f"another visitor was served in {time.monotonic() - began:.0f} s, behind {before} paintings"

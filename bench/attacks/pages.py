@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import psutil
 from strangers import Fell, Page, Stranger, attack
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Slider_pb2 import Slider
 
 from core.runs import lifecycle
 from core.visitors import identity
@@ -70,20 +73,58 @@ def messages_that_make_no_sense(me: Stranger) -> str:
     return f"still there after {dict(told)}"
 
 
+# What the widgets of a page send, and what none of them would.
+NUMBERS = (1e12, -1e12, 1e308, float("nan"), float("inf"))
+STRINGS = ("x" * 200_000, "run:../../x", "hub:a/../b", "", "1000000", "\0", "{}")
+FORGED = {
+    "NumberInput": ("double_value", NUMBERS),
+    "Slider": ("double_array_value", [*([number] for number in NUMBERS), [], [1.0] * 10_000]),
+    "SelectSlider": ("string_array_value", [*([text] for text in STRINGS), []]),
+    "ButtonGroup": ("string_array_value", [*([text] for text in STRINGS), [], ["My files"] * 1000]),
+    "Selectbox": ("string_value", STRINGS), "Radio": ("string_value", STRINGS), "TextInput": ("string_value", STRINGS),
+    "FileUploader": ("file_uploader_state_value", [["x"], ["../../etc/passwd"], ["0"] * 5000]),
+}  # fmt: skip
+
+
+def _forgeable(page: Page) -> dict[str, tuple[str, Sequence]]:
+    """The widgets of a page by their labels, each with the kind of its value and values to forge."""
+    kinds = {
+        label: "SelectSlider" if isinstance(e, Slider) and e.type == Slider.SELECT_SLIDER else type(e).__name__
+        for label, e in page.elements.items()
+    }
+    return {label: FORGED[kind] for label, kind in kinds.items() if kind in FORGED}
+
+
+def _forge(page: Page, told: Counter) -> None:
+    """Every value in every widget: the page is drawn all the same. (Streamlit itself has a red box for numbers that
+    are none, in place of whole ones.)"""
+    for label, (kind, values) in _forgeable(page).items():
+        for value in values:
+            shown = page.run(**{label: (kind, value)})
+            red = "\nexception:" in shown
+            told["red boxes" if red else "drawn"] += 1
+            if red and not (isinstance(value, float) and not math.isfinite(value)):
+                raise Fell(f"{label} of {str(value)[:40]!r} draws a red box")
+            del page.values[label]
+
+
 @attack("17", quick=True)
 def forged_values_of_widgets(me: Stranger) -> str:
-    """Numbers of a new run far out of their bounds and no numbers at all, as if by the page's own widgets: the page
-    goes on, and no run asks for more than is allowed."""
+    """On the Train page: numbers far out of their bounds, choices that are not offered, files that were not uploaded,
+    as if by the page's own widgets: the page goes on, and no run asks for more than is allowed."""
     me.http.get("/", headers={"Accept": "text/html"})
     page, told = Page(me, "train"), Counter()
-    kinds = {"Slider": "double_array_value", "NumberInput": "double_value"}
-    forged = {label: kinds[kind] for label, e in page.elements.items() if (kind := type(e).__name__) in kinds}
     with me.studio.answering(5):
-        for label, kind in forged.items():
-            for value in (1e12, -1e12, float("nan"), float("inf")):
-                shown = page.run(**{label: (kind, [value] if kind.startswith("double_array") else value)})
-                told["a red box" if "\nexception:" in shown else "answered"] += 1
-                del page.values[label]
+        _forge(page, told)
+        page.run(Where_from=("string_array_value", ["My files"]))
+        if "Files" not in page.elements:
+            raise Fell("no files can be uploaded")
+        _forge(page, told)
+        page.values.clear()
+        page.run()
+        for label, (kind, _) in _forgeable(page).items():
+            if not kind.startswith("double"):
+                continue
             page.run("Check the images", **{label: (kind, [1e6] if kind.startswith("double_array") else 1e6)})
             del page.values[label]
             with identity.asking(me.name):
@@ -95,32 +136,19 @@ def forged_values_of_widgets(me: Stranger) -> str:
                     told["run with another value"] += 1
                     lifecycle.remove(run)
     page.close()
-    return f"{dict(told)} for {', '.join(forged)}"
+    return f"{dict(told)}"
 
 
 @attack("17")
-def forged_values_on_the_generate_page(me: Stranger) -> str:
-    """The same on the Generate page, where a value makes pictures at once: no more than allowed, memory stays."""
-    page = Page(me, "generate")
+def forged_values_on_other_pages(me: Stranger) -> str:
+    """The same on the Generate page, where a value makes pictures at once, and on the Models page: no more than
+    allowed, memory stays."""
     told = Counter()
     with me.studio.memory_within(600e6), me.studio.answering(6):
-        for label, element in list(page.elements.items()):
-            kind = {"Slider": "double_array_value", "NumberInput": "double_value", "TextInput": "string_value",
-                    "TextArea": "string_value", "Selectbox": "string_value"}.get(type(element).__name__)  # fmt: skip
-            for value in ([1e9], [-5.0], [float("nan")], [1e308, 1e308], []) if kind == "double_array_value" else (
-                (1e18, float("nan")) if kind == "double_value" else ("x" * 200_000, "run:../../x",
-                "hub:a/../b") if kind else ()
-            ):  # fmt: skip
-                before = dict(page.values)
-                try:
-                    shown = page.run("", **{label: (kind, value)})
-                    told["a red box" if "\nexception:" in shown else "answered"] += 1
-                except Exception as error:
-                    told[type(error).__name__] += 1
-                    page = Page(me, "generate")
-                    before = {}
-                page.values = before
-    page.close()
+        for name in ("generate", "models"):
+            page = Page(me, name)
+            _forge(page, told)
+            page.close()
     return f"{dict(told)}"
 
 
