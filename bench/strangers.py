@@ -192,9 +192,11 @@ class Stranger:
 
     def __init__(self, studio: Studio, number: int, *, cookie: bool = False) -> None:
         self.studio, self.here = studio, f"127.0.0.{number}"
+        each_anew = httpx.Limits(max_keepalive_connections=0)  # a busy server lets idle connections go at any time
         self.http = httpx.Client(
-            base_url=studio.address, timeout=20, transport=httpx.HTTPTransport(local_address=self.here)
-        )
+            base_url=studio.address, timeout=20,
+            transport=httpx.HTTPTransport(local_address=self.here, limits=each_anew),
+        )  # fmt: skip
         if cookie:
             self.http.get("/", headers={"Accept": "text/html"})
 

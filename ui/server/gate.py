@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import traceback
 from collections.abc import Awaitable
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -79,8 +80,13 @@ class Gate:
         asked = tabs.Asked(scope, receive)
         if why := await asked.refused():
             await _refuse(scope, receive, send, *why)
-        else:
+            return
+        try:
             await self.app(scope, asked.receive, send)
+        except Exception as error:  # a route's, which has answered; what handlers and pages raise never comes here
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            asked_for, said = scope["path"][:100], str(error)[:200]
+            print(f"{asked_for!r}: {type(error).__name__} {said!r} ({where.filename}:{where.lineno})", flush=True)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not policy.public():
