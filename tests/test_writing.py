@@ -11,10 +11,11 @@ import yaml
 
 from core import __version__
 from core.__main__ import main
-from core.visitors.policy import PUBLIC
+from core.visitors.policy import PUBLIC, megabytes
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 CODE = [p for room in (".", "core", "ui", "pages") for p in (ROOT / room).glob("**/*.py" if room != "." else "*.py")]
 ROOMS = "core|ui|pages|weights|examples|bench|tests"
 
@@ -70,6 +71,28 @@ def test_the_limits_are_those_of_the_code():
         f"{PUBLIC.runs}, in {PUBLIC.disk // 10**6} MB",
         f"{PUBLIC.hours} hours",
     ]
+
+
+def test_the_limits_of_visitors_and_addresses_are_those_of_the_code():
+    rows = SECURITY.split("| limited |")[1].split("\n\n")[0].splitlines()[2:]
+    said = [[cell.strip() for cell in row[1:-1].split("|")[1:]] for row in rows]
+    p, size = PUBLIC, megabytes
+    numbers = [
+        [p.jobs, p.jobs_address, p.jobs_all], [p.asked, p.asked_address, ""], ["", p.busy_address, ""],
+        ["", p.sockets_address, ""], [p.messages, p.messages_address, ""],
+        ["", p.decoder_line_address, p.decoder_line + p.decoders],
+        [size(p.uploads_hourly), size(p.uploads_hourly_address), size(p.uploads_hourly_all)],
+        [size(p.uploads_memory), size(p.uploads_memory_address), size(p.uploads_memory_all)],
+        ["", "", size(p.uploads_disk)], [size(p.paintings), "", size(p.paintings_all)],
+        [p.tray, p.tray_address, p.tray_all], [p.trainings, p.trainings_address, p.trainings_all], [p.runs, "", ""],
+        [size(p.disk), "", size(p.disk_all)], [p.fetches, p.fetches_address, p.fetches_all],
+        ["", "", size(p.cache_bytes)],
+    ]  # fmt: skip
+    assert said == [[str(number) for number in row] for row in numbers]
+    one = f"One picture gets {size(p.decoder_bytes)} and {p.decoder_seconds} seconds of processor time"
+    assert one in SECURITY
+    assert f"one fetch {p.fetch_seconds} seconds" in SECURITY
+    assert f"request {p.silence} seconds" in SECURITY
 
 
 def test_the_citation_is_of_this_version():
