@@ -10,14 +10,15 @@ from PIL import Image
 from core import files, jobs
 from core.errors import UserError
 from core.gan.request import SampleRequest, TrainRequest
-from core.gan.zoo import catalogue
+from core.gan.zoo import catalogue, load
 from core.hub import cache, client, download, publish
 from core.pictures import decode, images
 from core.runs import lifecycle, processes, run_folder, states
 from core.settings import Request, settings_of
 from core.style.request import StyleRequest
 from core.visitors import identity, policy, sweep, tray
-from ui.style import events
+from ui.generate import sample_api
+from ui.style import events, painting
 
 ANNA, BERT = "a" * 64, "b" * 64
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
@@ -276,6 +277,19 @@ def test_jobs_of_a_visitor(limited, monkeypatch):
     done.set()
     for job in mine:
         list(job.updates())
+
+
+def test_nothing_is_opened_for_whoever_has_no_room(limited, monkeypatch):
+    """Nor is anything fetched: both cost much more than asking."""
+    limited(jobs=0)
+    monkeypatch.setattr(images, "open_picture", lambda *_, **__: pytest.fail("a picture was opened"))
+    monkeypatch.setattr(load, "fetch", lambda *_: pytest.fail("a generator was fetched"))
+    values = [about.default for about in painting.SETTINGS.values()]
+    with identity.asking(ANNA):
+        with pytest.raises(UserError, match="0 jobs of yours"):
+            painting.submit(None, "photo.png", [("style.png", None)], "", *values)
+        with pytest.raises(UserError, match="0 jobs of yours"):
+            sample_api.sample("hub:a/b")
 
 
 def test_what_comes_from_the_hub(limited):
