@@ -39,8 +39,7 @@ def shared(key: str, work: Callable[[OnBytes], Result], progress: OnBytes | None
             fetch = _joined(key, work)
             try:
                 while not fetch.over.wait(LOOK):
-                    if not policy.within(time.monotonic() - fetch.began, policy.limits().fetch_seconds):
-                        fetch.give_up()
+                    fetch.end_when_late()
                     if progress and fetch.of:
                         progress(fetch.done, fetch.of)
             finally:
@@ -73,12 +72,16 @@ def _counted(account: str) -> Iterator[None]:
 
 
 def _joined(key: str, work: Callable[[OnBytes], Result]) -> _Fetch:
-    most, address = policy.limits().fetches_all, identity.address()
+    most, address, until = policy.limits().fetches_all, identity.address(), time.monotonic() + PATIENCE
     with _changed:
-        if not _changed.wait_for(lambda: key in _fetches or (len(_fetches) < most and _few(address)), PATIENCE):
-            if not _few(address):
-                raise UserError("Several fetches from your network are under way; try again in a minute.")
-            raise UserError(f"{most} fetches of other visitors are under way; try again in a minute.")
+        while key not in _fetches and not (len(_fetches) < most and _few(address)):
+            if time.monotonic() > until:
+                if not _few(address):
+                    raise UserError("Several fetches from your network are under way; try again in a minute.")
+                raise UserError(f"{most} fetches of other visitors are under way; try again in a minute.")
+            _changed.wait(LOOK)
+            for other in list(_fetches.values()):  # one that nobody waits for any more, too
+                other.end_when_late()
         new = key not in _fetches
         fetch = _fetches.setdefault(key, _Fetch(key, work, address))
         fetch.wanted += 1
@@ -115,9 +118,10 @@ class _Fetch:
             error = fault
         self._end(result, error)
 
-    def give_up(self) -> None:
-        """Free its place and tell whoever waits. Its thread ends with the next bytes that come."""
-        self._end(None, UserError("The Hub takes too long; try again later, or name a smaller file."))
+    def end_when_late(self) -> None:
+        """After so long its place is free, and whoever waits is told. Its thread ends with the next bytes that come."""
+        if not policy.within(time.monotonic() - self.began, policy.limits().fetch_seconds):
+            self._end(None, UserError("That takes too long to fetch; try again later, or something smaller."))
 
     def _end(self, result: Result | None, error: Exception | None) -> None:
         with _changed:

@@ -473,9 +473,21 @@ def test_what_takes_too_long_gives_up_its_place(limited):
     stuck = threading.Event()
     with identity.asking(visitor(1)), pytest.raises(UserError, match="takes too long"):
         fetches.shared("a", lambda _: stuck.wait(60))
-    limited(fetches_all=1, fetch_seconds=60)
+    began = threading.Event()
+
+    def left(*_) -> None:  # whoever asked is gone before it is over
+        raise InterruptedError
+
+    def work(progress) -> None:
+        progress(1, 2)
+        began.set()
+        stuck.wait(60)
+
+    with identity.asking(visitor(1)), pytest.raises(InterruptedError):
+        fetches.shared("b", work, left)
+    assert began.wait(10)
     with identity.asking(visitor(2)):
-        assert fetches.shared("a", lambda _: "new") == "new"
+        assert fetches.shared("c", lambda _: "new") == "new"
     stuck.set()
     assert not fetches._fetches
 
