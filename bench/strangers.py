@@ -192,6 +192,7 @@ class Stranger:
 
     def __init__(self, studio: Studio, number: int, *, cookie: bool = False) -> None:
         self.studio, self.here = studio, f"127.0.0.{number}"
+        self.tab = f"tab-{os.urandom(8).hex()}"  # of their own: a page's name belongs to whoever used it first
         each_anew = httpx.Limits(max_keepalive_connections=0)  # a busy server lets idle connections go at any time
         self.http = httpx.Client(
             base_url=studio.address, timeout=20,

@@ -350,7 +350,7 @@ def made_up_sessions_cost_nothing(me: Stranger) -> str:
     event, told = me.event("stop"), Counter()
     with me.studio.memory_within(250e6), me.studio.answering(5):
         for number in range(3000):
-            asked = {"data": [], "fn_index": event["id"], "session_hash": f"made-up-{number}"}
+            asked = {"data": [], "fn_index": event["id"], "session_hash": f"{me.tab}-{number}"}
             told[me.http.post(f"{API}/run/predict", json=asked).status_code] += 1
             cookie = {"Cookie": f"ganvas={number:043d}.{number:043d}", "Accept": "text/html"}
             told[me.http.get("/_stcore/health", headers=cookie).status_code] += 1

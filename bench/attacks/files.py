@@ -58,7 +58,7 @@ def _steal(me: Stranger, shapes: Callable[[str], list[dict]], targets: list[str]
                 for number, place in enumerate(event["inputs"]):  # a shape that is no file at all
                     if me.studio.widgets[place]["type"] == "gallery" and file.get("bare"):
                         data[number] = [{"image": target, "caption": None}]
-                answer = me.press(event, data, "tab")
+                answer = me.press(event, data, me.tab)
                 tried[answer.status_code] += 1
                 if _stolen(me, answer.text, secrets):
                     raise Fell(f"{event['api_name']} gave {target} away: {answer.text[:90]}")
@@ -121,12 +121,12 @@ def anothers_upload(me: Stranger) -> str:
     told = Counter()
     for name in ("opened", "usable_styles", "picked_style", "restored"):
         event = me.event(name)
-        answer = me.press(event, me.filled(event, theirs), "tab")
+        answer = me.press(event, me.filled(event, theirs), me.tab)
         told[answer.status_code] += 1
         if answer.status_code == 200 and theirs["path"] in answer.text:
             raise Fell(f"{name} took another visitor's upload: {answer.text[:90]}")
     own = me.upload(picture(81))
-    if me.press(me.event("opened"), me.filled(me.event("opened"), own), "tab").status_code != 200:
+    if me.press(me.event("opened"), me.filled(me.event("opened"), own), me.tab).status_code != 200:
         raise Fell("one's own upload is refused as well")
     return f"answers {dict(told)}"
 
@@ -139,7 +139,7 @@ def streams_and_component_functions(me: Stranger) -> str:
         for function in ("ls", "postprocess", "api_info", "process_example", "get_data", "_update_value_in_config"):
             if widget["type"] not in ("image", "gallery", "file", "dataset", "imageslider"):
                 continue
-            asked = {"data": ["/etc"], "component_id": number, "fn_name": function, "session_hash": "tab"}
+            asked = {"data": ["/etc"], "component_id": number, "fn_name": function, "session_hash": me.tab}
             answer = me.http.post(f"{API}/component_server", json=asked)
             told[answer.status_code] += 1
             if "passwd" in answer.text:
@@ -178,7 +178,7 @@ def endless_and_silent_files(me: Stranger) -> str:
                 try:
                     answer = me.http.post(
                         f"{API}/run/predict", timeout=6,
-                        json={"data": me.filled(event, file_at(path)), "fn_index": event["id"], "session_hash": "t"},
+                        json={"data": me.filled(event, file_at(path)), "fn_index": event["id"], "session_hash": me.tab},
                     )  # fmt: skip
                 except httpx.TimeoutException:
                     raise Fell(f"{name} with {path} is not answered") from None
@@ -218,7 +218,7 @@ def addresses_as_files(me: Stranger) -> str:
         ):
             for name in ("opened", "usable_styles", "restored", "forecast"):
                 event = me.event(name)
-                told[me.press(event, me.filled(event, file), "tab").status_code] += 1
+                told[me.press(event, me.filled(event, file), me.tab).status_code] += 1
         told[me.http.get(f"{API}/proxy={url}").status_code] += 1
         told[me.http.get(f"{API}/file={url}", follow_redirects=False).status_code] += 1
     neighbour.line.close()

@@ -53,7 +53,7 @@ def _at_once(me: Stranger, file: dict, count: int) -> Counter:
     event = me.event("opened")
 
     def one(number: int) -> int:
-        asked = {"data": me.filled(event, file), "fn_index": event["id"], "session_hash": f"t{number}"}
+        asked = {"data": me.filled(event, file), "fn_index": event["id"], "session_hash": f"{me.tab}-{number}"}
         return me.http.post(f"{API}/run/predict", json=asked, timeout=120).status_code
 
     with concurrent.futures.ThreadPoolExecutor(count) as pool:
@@ -113,7 +113,7 @@ def pictures_that_lie_or_unpack(me: Stranger) -> str:
                               (b"RIFF\xff\xff\xff\x7fWEBPVP8 ", "a.webp"), (flat(7000, "I;16"), "c.png")):  # fmt: skip
             file = me.upload(content, name)
             for event in ("opened", "restored", "usable_styles"):
-                told[me.press(me.event(event), me.filled(me.event(event), file), "tab").status_code] += 1
+                told[me.press(me.event(event), me.filled(me.event(event), file), me.tab).status_code] += 1
     return f"answers {dict(told)}"
 
 
@@ -131,7 +131,7 @@ def hostile_recipes(me: Stranger) -> str:
         file = io.BytesIO()
         Image.new("RGB", (8, 8)).save(file, "PNG", pnginfo=about)
         kept = me.upload(file.getvalue())
-        answer = me.press(me.event("restored"), me.filled(me.event("restored"), kept), "tab")
+        answer = me.press(me.event("restored"), me.filled(me.event("restored"), kept), me.tab)
         told[answer.status_code] += 1
         if answer.status_code >= 500:
             raise Fell(f"{recipe[:30]}… is answered with {answer.status_code}: {answer.text[:80]}")

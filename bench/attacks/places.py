@@ -31,7 +31,7 @@ def made_up_tabs_end_no_painting(me: Stranger) -> str:
 
     def start(number: int) -> int:
         for _ in range(4):
-            status = me.join(event, me.filled(event, None), f"made-up-{number}").status_code
+            status = me.join(event, me.filled(event, None), f"{me.tab}-{number}").status_code
             if status == 200:
                 break
             time.sleep(0.3)  # the queue is full for the moment
@@ -119,9 +119,9 @@ def a_storm_of_cancels(me: Stranger) -> str:
     with contextlib.suppress(Fell, httpx.TransportError):  # turned away, or cut off
         mine = me.filled(event, me.upload(picture()), **{"Size (px)": 64, "Steps": 2})
         for number in range(300):
-            own = me.join(event, mine, f"storm-{number}")
+            own = me.join(event, mine, f"{me.tab}-{number}")
             made = own.json().get("event_id", "x") if own.status_code == 200 else "x"
-            asked = {"session_hash": f"storm-{number}", "fn_index": event["id"], "event_id": made}
+            asked = {"session_hash": f"{me.tab}-{number}", "fn_index": event["id"], "event_id": made}
             told[me.http.post(f"{API}/cancel", json=asked).status_code] += 1
     # The others' names are secret; who has seen them all the same (a log, a shoulder) must not be able to use them.
     for asked in (theirs, {**theirs, "session_hash": "mine"}, {**theirs, "event_id": "x"}):
