@@ -585,7 +585,7 @@ def test_what_nobody_used_for_long_makes_room(limited):
 def api(address: str, generator: str) -> str:
     """What the API's /sample answers to a visitor of its own: the stream of events."""
     with httpx.Client(base_url=address, timeout=120) as client:
-        client.get("/")
+        client.get("/", headers={"Accept": "text/html"})  # which brings a cookie
         call = client.post("/style/gradio_api/call/sample", json={"data": [generator, 0, 1, 1.0, True, False, None]})
         if call.status_code != 200:
             return call.text
