@@ -165,6 +165,7 @@ def _process(name: str) -> Iterator[subprocess.Popen]:
             _served[me.address] = next(_numbers)
         finally:
             _line.remove(me)
+            _forget(me.address)
             _changed.notify_all()
     try:
         if me.process is None or me.process.poll() is not None:  # none yet, or it has died meanwhile
@@ -177,8 +178,7 @@ def _process(name: str) -> Iterator[subprocess.Popen]:
     finally:
         with _changed:
             _busy.remove(me)
-            if not any(other.address == me.address for other in [*_line, *_busy]):
-                del _served[me.address]
+            _forget(me.address)
             if me.process and me.process.returncode is None:
                 _idle.append(me.process)
             _changed.notify_all()
@@ -187,6 +187,12 @@ def _process(name: str) -> Iterator[subprocess.Popen]:
 def _next() -> _Turn:
     """Whose turn it is: at the address that was not served for longest, who came first."""
     return min(_line, key=lambda turn: _served.get(turn.address, 0))
+
+
+def _forget(address: str) -> None:
+    """When its last turn was, once nobody there waits for another."""
+    if not any(turn.address == address for turn in [*_line, *_busy]):
+        _served.pop(address, None)
 
 
 def _started() -> subprocess.Popen:

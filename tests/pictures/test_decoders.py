@@ -233,6 +233,7 @@ def test_addresses_take_turns(monkeypatch):
         for thread in threads:
             thread.join()
     assert order == ["many", "one", *["many"] * 5]
+    assert not decoders._served
 
 
 def test_one_address_cannot_have_the_whole_line(monkeypatch):
