@@ -115,7 +115,7 @@ def a_zip_that_takes_hours_to_prepare(me: Stranger) -> str:
     """250 pictures of 49 megapixels in a zip of 36 MB: refused soon, by the pixels they have in all. (Put into the
     run's folder as the page does, checked by a worker of the same program.)"""
     bomb = flat(7000)
-    said, took = _prepared(me, _zip(250, lambda n: bomb + bytes([n])), 90)
+    said, took = _prepared(me, _zip(250, lambda n: bomb + bytes([n])), 240)
     return f"over after {took:.0f} s: {said}"
 
 
