@@ -27,7 +27,9 @@ CSS = """
 .gradio-container { max-width: 1240px !important; margin: 0 auto; }
 .framed .gradio-container { padding: 0 !important; max-width: none !important; }
 .framed .alone { display: none; }
-.framed body, .framed gradio-app { min-height: 0 !important; background: transparent !important; }
+/* No part may be as high as the frame: the frame is made as high as they are. */
+html.framed, .framed body, .framed gradio-app, .framed .gradio-container { min-height: 0 !important; }
+.framed body, .framed gradio-app { background: transparent !important; }
 footer { opacity: .7; }
 #title h1 { font-size: 2rem; margin: 0; }
 .status { font-variant-numeric: tabular-nums; }
