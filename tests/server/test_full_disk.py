@@ -21,6 +21,7 @@ from core.gan.zoo import model_folder
 from core.hub import publish
 from core.runs import lifecycle, processes, states
 from core.runs.run_folder import Run
+from ui.telling import plain
 
 ROOT = Path(__file__).parents[2]
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
