@@ -3,7 +3,7 @@
 speed      images per second of a DCGAN-64 at the usual widths (ngf = ndf = 64, batch 64) here and in pytorch/examples'
            dcgan, whose folder is given (https://github.com/pytorch/examples, dcgan/); its code is run as it is, its
            pictures come from memory. And the share of the ceiling that a large matrix product reaches here.
-overhead   what data, diary, samples, checkpoints and judging them take of the time.
+overhead   what data, diary, samples, checkpoints and scores take of the time.
 memory     the largest memory of preparing, and of training on, 50,000 pictures of 64 px.
 portraits  a run as the page starts it, the embedded portraits at 32 px: sheets after one and two minutes.
 
@@ -146,9 +146,9 @@ def overhead(options: argparse.Namespace) -> dict:
 
 def _overhead(name: str) -> dict:
     """Processor seconds of every part, times how often it happens, over those of the steps."""
-    from core.gan import checkpoint
-    from core.gan.metrics import COMPARED, KidScorer
-    from core.gan.worker import CHECKPOINT_SECONDS, KID_SECONDS
+    from core.gan import checkpoint, measures
+    from core.gan.measures.moment import Moment, Real
+    from core.gan.worker import CHECKPOINT_SECONDS, SCORE_SECONDS
     from core.gan.zoo import model_folder
 
     training = a_training(PAPER if name == "paper" else {})
@@ -171,14 +171,14 @@ def _overhead(name: str) -> dict:
     checkpoint.save(run, training.state(), 0.0)
     saved = time.perf_counter() - began  # waiting for the disk counts
     shutil.rmtree(run.path)
-    scorer = KidScorer(training.images)
-    scored = seconds(lambda: scorer(training.sample(COMPARED)), 1)
+    real = Real(training.images)
+    scored = seconds(lambda: list(measures.take(Moment(training, real))), 1)
     shares = {
         "data": data / step,
         "samples": sheet / 4,
         "diary": 2 * state * 2,
         "checkpoints": saved / max(CHECKPOINT_SECONDS, 100 * saved),
-        "judging": scored / max(KID_SECONDS, 50 * scored),
+        "scores": scored / max(SCORE_SECONDS, 50 * scored),
     }
     return {**shares, "all": sum(shares.values()), "step_seconds": step}
 

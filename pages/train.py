@@ -107,6 +107,8 @@ def watched(run: Run, status: str) -> None:
     if status == states.INTERRUPTED:
         st.warning("The process that trained this run is gone. Resume, and it goes on from its last checkpoint.")
     view.buttons(run, status)
+    if status == states.FINISHED and run.result:
+        view.kept(run)
     if not run.samples():
         view.check_up(run)
     else:

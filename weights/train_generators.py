@@ -5,7 +5,7 @@
     python weights/train_generators.py ship portraits --work FOLDER --step N         write weights/generators/portraits
 
 Training is `core.gan.train` itself. It is exact: the same command on the same machine gives the same weights. The
-measure is KID as `core.gan.metrics` takes it, against drawn pictures that were not trained on.
+measure is KID as `core.gan.measures` takes it, against drawn pictures that were not trained on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ sys.path.insert(0, str(ROOT))
 
 from core.gan import points  # noqa: E402
 from core.gan.data import dicebear  # noqa: E402
-from core.gan.metrics import KidScorer  # noqa: E402
+from core.gan.measures.kid import kid  # noqa: E402
+from core.gan.measures.moment import Real, features  # noqa: E402
 from core.gan.networks import Generator, build  # noqa: E402
 from core.gan.request import TrainRequest  # noqa: E402
 from core.gan.train import Training, train  # noqa: E402
@@ -105,9 +106,9 @@ def choose(name: str, work: Path) -> None:
     that can be hoped for."""
     measured = work / name / "kid.json"
     found = {int(step): value for step, value in json.loads(measured.read_text()).items()} if measured.exists() else {}
-    scorer = KidScorer(pictures(name, work, RECIPES[name]["count"], COMPARED))
-    drawn = [Image.fromarray(pixels) for pixels in pictures(name, work, 0, COMPARED)]
-    found[0] = round(scorer(drawn), 2)
+    real = Real(pictures(name, work, RECIPES[name]["count"], COMPARED)).features
+    drawn = features([Image.fromarray(pixels) for pixels in pictures(name, work, 0, COMPARED)])
+    found[0] = round(kid(real, drawn), 2)
     print("drawn", found[0])
     for path in sorted((work / name).glob("step-*.pt")):
         if int(path.stem[5:]) in found:
@@ -115,7 +116,7 @@ def choose(name: str, work: Path) -> None:
         net, _ = averaged(name, path)
         latents = torch.from_numpy(points.latents(points.of_seed(1, COMPARED), net.config["latent"]))
         made = [picture for part in latents.split(100) for picture in model_folder.to_pictures(net(part))]
-        found[int(path.stem[5:])] = round(scorer(made), 2)
+        found[int(path.stem[5:])] = round(kid(real, features(made)), 2)
         print(path.stem, found[int(path.stem[5:])], flush=True)
     measured.write_text(json.dumps(found))
 

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, read back with care, and thinned.
+"""Checkpoints: written whole or not at all, read back with care, thinned; and which of them is kept at the end.
 
 A checkpoint is what `Training.state()` returned, plus the seconds of training. Files are opened with weights only:
 tensors and numbers, never code.
@@ -7,7 +7,6 @@ tensors and numbers, never code.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pickle
 import zipfile
@@ -17,13 +16,14 @@ from typing import Any
 import torch
 
 from core import files
+from core.gan.measures import DECISIVE, MEASURES
 from core.runs.run_folder import Run
 from core.visitors import policy
 
 
-def save(run: Run, state: dict[str, Any], seconds: float, score: float | None = None) -> None:
+def save(run: Run, state: dict[str, Any], seconds: float) -> None:
     """Forced to the disk, and only then are older ones thinned: neither a full disk (`UserError`) nor a lost process
-    costs the previous checkpoint. `score`: its KID, where that was measured."""
+    costs the previous checkpoint."""
     folder = files.make_folder(run.path / "checkpoints")
     with files.writing(folder / f"step-{state['steps']:08d}.pt", "The checkpoint", sure=True) as file:
         try:
@@ -32,39 +32,57 @@ def save(run: Run, state: dict[str, Any], seconds: float, score: float | None = 
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
-    if score is not None:
-        files.write_json(folder / "scores.json", {**_scores(run), str(state["steps"]): score}, "The checkpoint's score")
     _thin(run)
 
 
 def newest(run: Run, device: torch.device) -> dict[str, Any] | None:
-    """The newest checkpoint that can be read, or None. One that cannot is put aside under another name."""
-    for path in reversed(run.checkpoints().values()):
-        try:
-            return read(path, device)
-        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-            with contextlib.suppress(OSError):  # a full disk, where the log is too
-                print(f"{path.name} cannot be read ({error}); trying the one before.", flush=True)
-            with contextlib.suppress(OSError):
-                os.replace(path, path.with_suffix(".damaged"))
-    return None
+    """The newest checkpoint that can be read, or None."""
+    found = (opened(path, device) for path in reversed(run.checkpoints().values()))
+    return next((saved for saved in found if saved), None)
+
+
+def opened(path: Path, device: torch.device) -> dict[str, Any] | None:
+    """A checkpoint; one that cannot be read is None, and put aside under another name."""
+    try:
+        return read(path, device)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        with contextlib.suppress(OSError):  # a full disk, where the log is too
+            print(f"{path.name} cannot be read ({error}).", flush=True)
+        with contextlib.suppress(OSError):
+            os.replace(path, path.with_suffix(".damaged"))
+        return None
 
 
 def read(path: Path, device: torch.device) -> dict[str, Any]:
     return torch.load(path, map_location=device, weights_only=True)
 
 
+# ---------------------------------------------------------------- which is kept
+
+
 def best(run: Run) -> int | None:
-    """The step of the checkpoint with the best score, nearest to the real pictures, of those still there."""
-    scores = {step: score for step in run.checkpoints() if (score := _scores(run).get(str(step))) is not None}
-    return min(scores, key=scores.get, default=None)
+    """The step with the best score, of the checkpoints still there; None where none of them was measured."""
+    values = scores(run)
+    return MEASURES[DECISIVE].best_step(values) if values else None
 
 
-def _scores(run: Run) -> dict[str, float]:
-    try:
-        return json.loads((run.path / "checkpoints" / "scores.json").read_text())
-    except (OSError, ValueError):
-        return {}
+def scores(run: Run) -> dict[int, float]:
+    """Of the checkpoints still there, what was measured of them and decides."""
+    values, there = run.scores().get(DECISIVE, {}), run.checkpoints()
+    return {step: value for step, value in values.items() if step in there}
+
+
+def reason(run: Run, step: int, asked: int | None) -> str:
+    """Why a run's generator is that of this step, in words for the page and the card."""
+    measure, values, last = MEASURES[DECISIVE], scores(run), max(run.checkpoints(), default=step)
+    kept = f"Step {step:,}, the last, was kept" if step == last else f"Step {step:,} was kept"
+    if step == asked:
+        return f"{kept}: it was chosen by hand."
+    if step not in values or len(values) == 1:
+        return f"{kept}: no other step that is still there was measured."
+    others = f"the {measure.best} of {len(values)} steps that were measured"
+    end = f"; the last step, {last:,}, has {measure.shown(values[last])}" if step != last and last in values else ""
+    return f"{kept}: its {measure.label} of {measure.shown(values[step])} is {others}{end}. {measure.meaning}"
 
 
 def _thin(run: Run) -> None:

@@ -19,7 +19,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -29,9 +29,9 @@ from PIL import Image
 from core import device as devices
 from core import files
 from core.errors import UserError
-from core.gan import checkpoint
+from core.gan import checkpoint, measures
 from core.gan.data import prepare
-from core.gan.metrics import COMPARED, KidScorer
+from core.gan.measures.moment import Moment, Real
 from core.gan.networks import Discriminator, Generator
 from core.gan.request import TrainRequest
 from core.gan.train import Training, train
@@ -44,9 +44,10 @@ from core.visitors import policy
 
 MEASURED_STEPS = 20
 MEASURE_SECONDS = 10.0  # on a slow machine fewer steps have to do
-KID_SECONDS = 60.0  # at least, and at least 50 times what scoring takes: under two percent
+SCORE_SECONDS = 60.0  # seconds at least, and at least 50 times what it takes: under two percent
 CHECKPOINT_SECONDS = 30.0  # at least, and at least 100 times what saving takes: under one percent
 SHEETS = 240  # when there are more, every other one goes
+NOTHING_LEARNED = "Nothing has been learned yet that a generator could be made of; press Start to train."
 
 
 def work(run: Run, check_only: bool = False) -> None:
@@ -75,7 +76,8 @@ def work(run: Run, check_only: bool = False) -> None:
                 _train(run, accelerator, stop_signal, kept["seconds"])
         except _Ended:
             if not stop_signal.shutdown:
-                _say(run, states.PAUSED if run.checkpoints() else states.NEW, **kept)
+                message = "" if stop_signal() == "pause" else NOTHING_LEARNED
+                _say(run, states.PAUSED if run.checkpoints() else states.NEW, **kept, message=message)
         except UserError as error:
             _fail(run, kept, str(error))
             raise
@@ -107,7 +109,10 @@ class _Ended(Exception):
 
 
 class StopSignal:
-    """Whether the worker shall end, and how: by the folder's `control`, or by a signal (Ctrl-C and shutdown: pause)."""
+    """Whether the worker shall end, and how: by the folder's `control`, or by a signal (Ctrl-C and shutdown: pause).
+
+    Called, it gives the command as `run_folder.control` does; it looks into the folder now and then.
+    """
 
     def __init__(self, run: Run):
         self.run, self.signalled, self.looked, self.last = run, 0, 0.0, ""
@@ -125,6 +130,16 @@ class StopSignal:
         if now - self.looked > 0.2:
             self.looked, self.last = now, run_folder.control(self.run)
         return "pause" if self.signalled else self.last
+
+    def latest(self) -> str:
+        """The command of this moment: a person may have changed their mind."""
+        self.looked = 0.0
+        return self()
+
+    def before_training(self) -> bool:
+        """Whether to end while a run gets ready: to pause always, to finish only where nothing was learned before."""
+        command = self()
+        return command == "pause" or bool(command and not self.run.checkpoints())
 
     def forget(self) -> None:
         (self.run.path / "control").unlink(missing_ok=True)
@@ -178,7 +193,7 @@ def _prepare(run: Run, stop_signal: StopSignal, kept: dict[str, Any]) -> None:
     with contextlib.closing(prepare.prepare(run.config["source"], request, run.path)) as events:
         for event in events:
             kept["seconds"] = time.perf_counter() - began
-            if stop_signal():
+            if stop_signal.before_training():
                 raise _Ended
             if isinstance(event, Progress):
                 if not policy.within(kept["seconds"] / 60, minutes):
@@ -194,7 +209,12 @@ def _prepare(run: Run, stop_signal: StopSignal, kept: dict[str, Any]) -> None:
 def _measure(run: Run, accelerator: Accelerator, stop_signal: StopSignal) -> None:
     """What the run will take, from twenty steps of the real thing that are then thrown away."""
     _say(run, run.state["status"], message="Measuring")
-    budget = measure(Training(run.request, prepare.load(run.path), accelerator), stop_signal)
+    try:
+        budget = measure(Training(run.request, prepare.load(run.path), accelerator), stop_signal)
+    except _Ended:
+        if stop_signal.before_training():
+            raise
+        return  # it is to be finished, for which nothing need be known
     files.write_json(run.path / "budget.json", budget, "What was measured")
 
 
@@ -255,7 +275,7 @@ def _train(run: Run, accelerator: Accelerator, stop_signal: StopSignal | None = 
             "choose a batch that can be divided by their number."
         )
     if accelerator.num_processes == 1:  # sums depend on it in their last bits, so it stays what it was measured to be
-        torch.set_num_threads(run.budget["threads"])
+        torch.set_num_threads(run.budget.get("threads", torch.get_num_threads()))
     training = Training(request, prepare.load(run.path), accelerator)
     saved = checkpoint.newest(run, accelerator.device)
     if saved:
@@ -269,11 +289,11 @@ def _train(run: Run, accelerator: Accelerator, stop_signal: StopSignal | None = 
     writer.begin()
     for progress in train(training, stopped=lambda: bool(stop_signal()) or writer.time_is_up):
         writer.write(progress)
-    if stop_signal.shutdown:
-        writer.save(scored=False)
-        return
-    over = training.steps >= request.steps or writer.time_is_up
-    writer.end("stop" if over else stop_signal())
+    if not training.steps and stop_signal.latest() != "pause":
+        raise _Ended
+    writer.save()
+    if not stop_signal.shutdown:
+        writer.end(stop_signal)
 
 
 class RunWriter:
@@ -283,7 +303,8 @@ class RunWriter:
         self.run, self.request, self.training = run, request, training
         self.before, self.began = seconds, time.perf_counter()
         self.saved, self.every = time.perf_counter(), CHECKPOINT_SECONDS
-        self.scored_at, self.score_every, self.scorer = time.perf_counter(), KID_SECONDS, None
+        self.scored, self.score_every = time.perf_counter(), SCORE_SECONDS
+        self.real: Real | None = None
         self.noted = -1.0
 
     @property
@@ -299,10 +320,21 @@ class RunWriter:
         step = self.training.steps
         for path in [path for at, path in self.run.samples().items() if at > step]:
             path.unlink()
-        lines = [json.dumps(line) + "\n" for line in self.run.metrics() if line["step"] <= step]
         files.make_folder(self.run.path / "samples")
-        files.write_text(self.run.path / "metrics.jsonl", "".join(lines), "The curves of this run")
+        lines = [line for line in self.run.metrics() if line["step"] <= step]
+        self._rewrite("metrics.jsonl", lines, "The curves of this run")
+        scores = [
+            {"step": at, "name": name, "value": value}
+            for name, values in self.run.scores().items()
+            for at, value in values.items()
+            if at <= step
+        ]
+        self._rewrite("scores.jsonl", scores, "What was measured of this run")
+        (self.run.path / run_folder.OLD_SCORES).unlink(missing_ok=True)
         self._say(states.RUNNING, None)
+
+    def _rewrite(self, name: str, lines: Iterable[Mapping[str, Any]], what: str) -> None:
+        files.write_text(self.run.path / name, "".join(f"{json.dumps(line)}\n" for line in lines), what)
 
     def write(self, progress: Progress) -> None:
         if progress.preview is not None:
@@ -314,39 +346,47 @@ class RunWriter:
         self._say(states.RUNNING, progress)
         if time.perf_counter() - self.saved > self.every:
             self.save()
+            if time.perf_counter() - self.scored > self.score_every:
+                self.score()
 
-    def save(self, scored: bool = True) -> None:
-        score = self._score() if scored else None
+    def save(self) -> None:
         began = time.perf_counter()
-        checkpoint.save(self.run, self.training.state(), self.seconds, score)
+        checkpoint.save(self.run, self.training.state(), self.seconds)
         shutil.rmtree(self.run.path / "data" / "uploads", ignore_errors=True)  # from here on their size is settled
         self.saved = time.perf_counter()
         self.every = max(CHECKPOINT_SECONDS, 100 * (self.saved - began))
 
-    def _score(self) -> float | None:
-        """KID of the moving average, now and then. A run too short for a score on its way gets none at all."""
+    def score(self) -> None:
+        """What is measured of the moving average, at a step that has just been saved."""
         began = time.perf_counter()
-        if began - self.scored_at < self.score_every:
-            return None
-        self.scorer = self.scorer or KidScorer(self.training.images)
-        score = self.scorer(self.training.sample(COMPARED))
-        self.scored_at = time.perf_counter()
-        self.score_every = max(KID_SECONDS, 50 * (self.scored_at - began))
-        return score
+        self.real = self.real or Real(self.training.images)
+        for name, value in measures.take(Moment(self.training, self.real)):
+            line = json.dumps({"step": self.training.steps, "name": name, "value": value})
+            files.append(self.run.path / "scores.jsonl", f"{line}\n", "What was measured of this run")
+        self.scored = time.perf_counter()
+        self.score_every = max(SCORE_SECONDS, 50 * (self.scored - began))
 
-    def end(self, command: str) -> None:
-        """Save; and, unless it is only a pause, make the generator's folder."""
-        self.save()
+    def end(self, stop_signal: StopSignal) -> None:
+        """After the last save: unless it is only a pause, make the generator's folder."""
         if self.training.steps and self.training.steps not in self.run.samples():
             self._sheet(self.training.steps, model_folder.sheet(self.training.sample()))
-        if command == "pause":
+        over = self.training.steps >= self.request.steps or self.time_is_up
+        command = stop_signal.latest()
+        if command == "pause" and not over:
             self._say(states.PAUSED, None)
             return
-        chosen, discriminator, step = self._best()
+        step_named = command.removeprefix("stop").strip()
+        asked = int(step_named) if step_named.isdecimal() else None
+        # Measured where there is something to compare it with; else the score of an earlier step would win alone.
+        scores = checkpoint.scores(self.run)
+        if asked is None and scores and self.training.steps not in scores:
+            self.score()
+        chosen, discriminator, step = self._chosen(asked)
         report = prepare.read_report(self.run.path)
         recipe = self.request.recipe(
             name=self.run.name,
             steps_made=step,
+            kept=checkpoint.reason(self.run, step, asked),
             seconds=round(self.seconds),
             data={"source": report.source, "licence": report.licence, "count": report.usable},
         )
@@ -357,17 +397,20 @@ class RunWriter:
         early = self.time_is_up and f"Finished after {minutes:g} minutes, as long as a run may train here."
         self._say(states.FINISHED, None, early or "")
 
-    def _best(self) -> tuple[Generator, Discriminator, int]:
-        """The moving average of the checkpoint with the best score, as GANs get worse again as often as not, or else of
-        the last one; the discriminator of that moment; and its step."""
-        best = checkpoint.best(self.run)
-        if best is None or best == self.training.steps:
-            return self.training.ema, self.training.d, self.training.steps
-        saved = checkpoint.read(self.run.checkpoints()[best], self.training.device)
-        chosen, discriminator = copy.deepcopy(self.training.ema), copy.deepcopy(self.training.d)
-        chosen.load_state_dict(saved["average"])
-        discriminator.load_state_dict(saved["d"])
-        return chosen, discriminator, best
+    def _chosen(self, asked: int | None) -> tuple[Generator, Discriminator, int]:
+        """The moving average of the step that was asked for, or of the one with the best score, as GANs get worse
+        again as often as not, or else of the last; the discriminator of that moment; and the step. A checkpoint that
+        cannot be read is passed over."""
+        step = checkpoint.best(self.run) if asked is None else asked
+        while step not in (None, self.training.steps):
+            path = self.run.checkpoints().get(step)
+            if saved := path and checkpoint.opened(path, self.training.device):
+                chosen, discriminator = copy.deepcopy(self.training.ema), copy.deepcopy(self.training.d)
+                chosen.load_state_dict(saved["average"])
+                discriminator.load_state_dict(saved["d"])
+                return chosen, discriminator, step
+            step = checkpoint.best(self.run)
+        return self.training.ema, self.training.d, self.training.steps
 
     def _sheet(self, step: int, sheet: Image.Image) -> None:
         path = self.run.path / "samples" / f"step-{step:08d}.png"

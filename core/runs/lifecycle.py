@@ -10,6 +10,7 @@ line. Plain: no torch, no UI; nothing of how training works. What a folder says 
     budget.json     what twenty steps took                           written by the worker
     state.json      status, process, step, seconds, message          written by both, whole or not at all
     metrics.jsonl   losses and speed, one line now and then          written by the worker
+    scores.jsonl    what was measured: step, name, value             "
     samples/        step-00001234.png                                 "
     checkpoints/    step-00001234.pt                                  "
     result/         the generator: model.safetensors, config.json …   "

@@ -186,16 +186,31 @@ def stop(run: Run) -> None:
     if run.alive:
         _tell(run, "stop")
     elif run.checkpoints():
-        with _lock():
-            _tell(run, "stop")
-            if policy.public():
-                _spawn_or_queue(run)
-            else:
-                _spawn(run, STARTING)
+        _finish(run, "stop")
+    else:
+        raise UserError(f"{run.name} has learned nothing yet that a generator could be made of; start it first.")
+
+
+def keep(run: Run, step: int) -> None:
+    """Make the generator of a run that is not at work out of this checkpoint."""
+    if run.alive:
+        raise UserError(f"{run.name} is at work; finish it before choosing the step to keep.")
+    if step not in run.checkpoints():
+        raise UserError(f"{run.name} has no checkpoint at step {step}; choose one that is still kept.")
+    _finish(run, f"stop {step}")
+
+
+def _finish(run: Run, command: str) -> None:
+    with _lock():
+        _tell(run, command)
+        if policy.public():
+            _spawn_or_queue(run)
+        else:
+            _spawn(run, STARTING)
 
 
 def _tell(run: Run, what: str) -> None:
-    files.write_text(run.path / "control", what, f"The word to {what} this run")
+    files.write_text(run.path / "control", what, f"The word to {what.split()[0]} this run")
 
 
 def _spawn(run: Run, status: str, *options: str) -> None:

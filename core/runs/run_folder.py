@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ from core.errors import UserError
 from core.gan.request import TrainRequest
 from core.runs import states
 
-METRICS = ("step", "seconds", "loss_d", "loss_g", "real", "fake", "images_per_second")
 BUDGET = ("steps", "seconds_per_step", "seconds_per_thousand", "seconds", "threads")
+OLD_SCORES = Path("checkpoints") / "scores.json"  # where version 0.1 kept its only measure, step -> KID
 MAX_NAME = 80
 CLOCKS = 60.0  # seconds by which a clock may have been set since a process began, where only its time is known
 
@@ -108,15 +108,20 @@ class Run:
         return found if all(name in found for name in BUDGET) else {}
 
     def metrics(self) -> list[dict[str, float]]:
-        """Lines of `METRICS`, oldest first; a torn line is left out."""
-        lines = []
-        with contextlib.suppress(OSError), open(self.path / "metrics.jsonl", encoding="utf-8") as file:
-            for text in file:
-                with contextlib.suppress(ValueError):
-                    line = json.loads(text)
-                    if isinstance(line, dict) and all(name in _sound(line) for name in METRICS):
-                        lines.append(line)
-        return lines
+        """What the steps themselves said, oldest first: `step`, and of losses and speed whatever is there."""
+        return [line for found in _lines(self.path / "metrics.jsonl") if "step" in (line := _sound(found))]
+
+    def scores(self) -> dict[str, dict[int, float]]:
+        """What was measured: the values of each measure by step. Names may be of another version."""
+        found: dict[str, dict[int, float]] = {}
+        for step, value in _sound(read_json(self.path / OLD_SCORES)).items():
+            if step.isdecimal():
+                found.setdefault("kid", {})[int(step)] = value
+        for read in _lines(self.path / "scores.jsonl"):
+            line = _sound(read, ("name",))
+            if {"step", "name", "value"} <= line.keys() and 0 < len(line["name"]) <= MAX_NAME:
+                found.setdefault(line["name"], {})[int(line["step"])] = line["value"]
+        return {name: dict(sorted(values.items())) for name, values in found.items()}
 
     def samples(self) -> dict[int, Path]:
         """Sheets of samples by step, oldest first."""
@@ -197,7 +202,8 @@ def _born(pid: int) -> str:
 
 
 def control(run: Run) -> str:
-    """What the worker should do now: "pause", "stop", or "" for going on."""
+    """What the worker should do now: "pause", "stop", "stop 300" (with the generator of that step), or "" for going
+    on."""
     try:
         return (run.path / "control").read_text().strip()
     except OSError:
@@ -232,6 +238,16 @@ def read_json(path: Path) -> dict[str, Any]:
         return value if isinstance(value, dict) else {}
     except (OSError, ValueError, RecursionError):
         return {}
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Of a file with a JSON object in every line, those that are one; the last may be torn."""
+    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+        for text in file:
+            with contextlib.suppress(ValueError, RecursionError):
+                line = json.loads(text)
+                if isinstance(line, dict):
+                    yield line
 
 
 def _sound(found: Mapping[str, Any], words: Sequence[str] = ()) -> dict[str, Any]:

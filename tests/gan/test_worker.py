@@ -2,22 +2,25 @@
 
 import dataclasses
 import io
+import json
 import subprocess
 import sys
 import time
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
 from PIL import Image
 
 from core.errors import UserError
-from core.gan import checkpoint, metrics, train, worker
+from core.gan import checkpoint, measures, train, worker
 from core.gan.data import prepare
 from core.gan.request import TrainRequest
 from core.gan.zoo import model_folder
+from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states
 from core.runs.run_folder import Run
 from core.visitors import identity, policy
@@ -90,9 +93,56 @@ def test_paused_before_the_first_step_and_resumed():
 
 
 def test_a_paused_run_can_be_finished_as_it_is():
-    run = new(steps=1_000_000)
-    worker.work(run, check_only=True)
+    run = learned(50)
     (run.path / "control").write_text("stop")
+    worker.work(run)
+    assert run.status == states.FINISHED
+    assert run.result is not None
+    assert run.state["step"] == 50
+
+
+def test_of_nothing_no_generator_is_made_and_that_is_said():
+    """While the images are prepared, while twenty steps are measured, and before the first step."""
+    run = new(steps=1_000_000)
+    for _ in ("preparing", "measuring"):
+        (run.path / "control").write_text("stop")
+        worker.work(run)
+        assert (run.status, run.state["message"]) == (states.NEW, worker.NOTHING_LEARNED)
+        worker.work(run, check_only=True)
+    (run.path / "control").write_text("stop")
+    worker.work(run)
+    assert (run.status, run.state["message"]) == (states.NEW, worker.NOTHING_LEARNED)
+    assert run.result is None
+
+
+def test_finishing_a_branch_that_is_still_being_measured_makes_its_generator():
+    run = learned(50)
+    twig = lifecycle.branch(run, 50, {}, "twig")
+    assert not twig.budget
+    (twig.path / "control").write_text("stop")
+    worker.work(twig)
+    assert twig.status == states.FINISHED
+    assert model_folder.load(twig.result)
+    assert recipe(twig)["steps_made"] == 50
+
+
+def test_pausing_a_branch_that_is_still_being_measured_pauses_it():
+    twig = lifecycle.branch(learned(50), 50, {}, "twig")
+    (twig.path / "control").write_text("pause")
+    worker.work(twig)
+    assert (twig.status, twig.state["message"], twig.result) == (states.PAUSED, "", None)
+
+
+def test_finish_here_while_a_pause_is_being_saved_finishes(monkeypatch):
+    run = learned(50)
+    save = checkpoint.save
+
+    def saved_while_somebody_presses(*what):
+        save(*what)
+        (run.path / "control").write_text("stop")
+
+    monkeypatch.setattr(checkpoint, "save", saved_while_somebody_presses)
+    (run.path / "control").write_text("pause")
     worker.work(run)
     assert run.status == states.FINISHED
     assert run.result is not None
@@ -121,7 +171,7 @@ def test_running_away_is_told_and_the_checkpoint_before_is_kept(monkeypatch):
             with torch.no_grad():
                 next(training.g.parameters()).fill_(float("nan"))
 
-    monkeypatch.setattr(train, "train", runs_away)
+    monkeypatch.setattr(worker, "train", runs_away)
     with pytest.raises(UserError, match="ran away"):
         worker.work(run)
     assert run.status == states.FAILED
@@ -145,42 +195,138 @@ def test_a_full_disk_is_told_and_the_run_can_go_on(monkeypatch):
     assert run.status == states.FINISHED
 
 
-def test_the_generator_is_the_best_moment_of_the_run(monkeypatch):
-    """Judged every time, by a judge who likes step 10 best."""
-    run = new(steps=20)
-    steps = []
+# ---------------------------------------------------------------- which step is kept
 
-    class Likes:
-        def __init__(self, _):
-            pass
 
-        def __call__(self, pictures):
-            assert len(pictures) == 256
-            return abs(len(steps) - 10)
+def recipe(run: Run) -> dict:
+    return images.read_recipe(run.result / "samples.png")
 
-    monkeypatch.setattr(metrics, "KidScorer", Likes)
-    monkeypatch.setattr(worker, "KID_SECONDS", -1.0)
-    real = worker.RunWriter.write
 
-    def write(diary, progress):
-        real(diary, progress)
-        steps.append(progress.step)
-        diary.judge_every = -1.0
-        diary.save()
+def scored(run: Run, **scores: float) -> None:
+    """As if these steps (`s10=...`) had been measured with these results."""
+    lines = [json.dumps({"step": int(name[1:]), "name": "kid", "value": value}) for name, value in scores.items()]
+    (run.path / "scores.jsonl").write_text("\n".join(lines) + "\n")
 
-    monkeypatch.setattr(worker.RunWriter, "write", write)
-    plain = train.train
-    monkeypatch.setattr(train, "train", lambda training, stopped: plain(training, stopped, report_every=0))
+
+def learned(*steps: int) -> Run:
+    """A paused run with a checkpoint at each of these steps."""
+    run = new(steps=1_000_000)
+    training = train.Training(run.request, prepared(run), worker._accelerator())
+    while training.steps < steps[-1]:
+        training.step()
+        if training.steps in steps:
+            checkpoint.save(run, training.state(), 0.0)
+    run_folder.write_state(run, status=states.PAUSED, step=steps[-1])
+    return run
+
+
+def prepared(run: Run) -> np.ndarray:
+    stop_signal = worker.StopSignal(run)
+    worker._prepare(run, stop_signal, {})
+    stop_signal.forget()
+    return prepare.load(run.path)
+
+
+def finished_with(monkeypatch, run: Run, score: float, command: str = "stop") -> list[int]:
+    """Finish it where every measure gives `score`. -> the steps that were measured."""
+    taken = []
+
+    def take(moment):
+        taken.append(moment.training.steps)
+        yield "kid", score
+
+    monkeypatch.setattr(measures, "take", take)
+    (run.path / "control").write_text(command)
     worker.work(run)
-    assert checkpoint.best(run) == 10
-    assert 10 in run.checkpoints(), "thinning spares the best"
+    assert run.status == states.FINISHED, run.state
+    kept = recipe(run)["steps_made"]
+    weights = checkpoint.read(run.checkpoints()[kept], torch.device("cpu"))
+    assert torch.equal(next(model_folder.load(run.result).parameters()), next(iter(weights["average"].values())))
+    bias = model_folder.load_discriminator(run.result).layers[0].bias
+    assert torch.equal(bias, weights["d"]["layers.0.bias"])
+    assert recipe(run)["kept"] in (run.result / "README.md").read_text()
+    return taken
+
+
+@pytest.mark.parametrize(("last", "kept"), [(9.0, 10), (1.0, 30)])
+def test_the_last_step_is_measured_before_it_is_compared(monkeypatch, last, kept):
+    """A run of 400 steps once ended with the pictures of step 245, as no other had been measured."""
+    run = learned(10, 20, 30)
+    scored(run, s10=5.0)
+    assert finished_with(monkeypatch, run, last) == [30]
+    assert run.scores() == {"kid": {10: 5.0, 30: last}}
+    assert recipe(run)["steps_made"] == kept
+    why = recipe(run)["kept"]
+    assert f"KID of {min(last, 5.0):.3g} is the lowest of 2 steps that were measured" in why
+    assert ("the last step, 30, has 9" in why) == (kept == 10)
+    assert ("the last, was kept" in why) == (kept == 30)
+
+
+def test_without_earlier_scores_the_last_is_kept_and_nothing_is_measured(monkeypatch):
+    run = learned(10, 20)
+    scored(run, s15=1.0)  # thinned out since
+    assert finished_with(monkeypatch, run, 0.0) == []
+    assert recipe(run)["kept"] == "Step 20, the last, was kept: no other step that is still there was measured."
+
+
+def test_scores_that_are_no_numbers_win_nothing(monkeypatch):
+    run = learned(10, 20, 30)
+    scored(run, s10=float("nan"), s20=7.0)
+    finished_with(monkeypatch, run, float("nan"))
+    assert recipe(run)["steps_made"] == 20
+
+
+def test_a_best_checkpoint_that_cannot_be_read_is_passed_over(monkeypatch):
+    run = learned(10, 20, 30)
+    scored(run, s10=1.0, s20=2.0)
+    run.checkpoints()[10].write_bytes(b"torn")
+    finished_with(monkeypatch, run, 3.0)
+    assert recipe(run)["steps_made"] == 20
+
+
+def test_the_scores_of_a_run_of_the_version_before_count(monkeypatch):
+    run = learned(10, 20)
+    (run.path / "checkpoints" / "scores.json").write_text('{"10": 5.0}')
+    assert finished_with(monkeypatch, run, 9.0) == [20]
+    assert recipe(run)["steps_made"] == 10
+    assert run.scores() == {"kid": {10: 5.0, 20: 9.0}}
+
+
+def test_a_person_may_choose_another_step_and_choose_again(monkeypatch):
+    run = learned(10, 20, 30)
+    scored(run, s10=5.0)
+    finished_with(monkeypatch, run, 1.0)
+    for step in (20, 10, 30):
+        assert finished_with(monkeypatch, run, 1.0, f"stop {step}") == []
+        assert recipe(run)["steps_made"] == step
+        assert recipe(run)["kept"].endswith("it was chosen by hand.")
+    assert run.state["step"] == 30
+
+
+def test_scores_after_the_last_checkpoint_are_forgotten_as_they_will_be_made_again(monkeypatch):
+    run = learned(10, 20)
+    scored(run, s10=5.0, s40=1.0)
+    finished_with(monkeypatch, run, 3.0)
+    assert run.scores() == {"kid": {10: 5.0, 20: 3.0}}
+
+
+def test_what_was_measured_best_is_never_thinned_out(monkeypatch):
+    """Measured at every step, and best at step 10."""
+    run = new(steps=20)
+    monkeypatch.setattr(measures, "take", lambda moment: iter([("kid", abs(moment.training.steps - 10.0))]))
+    plain, write = train.train, worker.RunWriter.write
+
+    def every_step(writer, progress):
+        writer.every = writer.score_every = -1.0
+        write(writer, progress)
+
+    monkeypatch.setattr(worker.RunWriter, "write", every_step)
+    monkeypatch.setattr(worker, "train", lambda training, stopped: plain(training, stopped, report_every=0))
+    worker.work(run)
+    assert list(run.scores()["kid"]) == list(range(1, 21))
+    assert 10 in run.checkpoints()
     assert len(run.checkpoints()) == policy.PRIVATE.checkpoints
-    net = model_folder.load(run.result)
-    saved = checkpoint.read(run.checkpoints()[10], torch.device("cpu"))
-    assert torch.equal(net.layers[0].weight, saved["average"]["layers.0.weight"])
-    judge = model_folder.load_discriminator(run.result)
-    assert torch.equal(judge.layers[0].bias, saved["d"]["layers.0.bias"])
-    assert "10 steps" in (run.result / "README.md").read_text()
+    assert recipe(run)["steps_made"] == 10
 
 
 def test_uploads_go_once_training_has_begun():

@@ -287,12 +287,48 @@ def test_a_poisoned_state_is_no_running_worker(content):
     assert not run.alive
 
 
+DEEP = "[" * 100_000
+
+
 def test_torn_metrics_are_read_as_far_as_they_go():
     run = new()
-    lines = [json.dumps(dict.fromkeys(run_folder.METRICS, 0.5) | {"step": step}) for step in (1, 2, 3)]
-    torn = [lines[0], "nonsense", "[1]", '{"step": 5}', lines[1], lines[2][:-9]]
+    lines = [json.dumps({"step": step, "loss_d": 0.5}) for step in (1, 2, 3)]
+    torn = [lines[0], "nonsense", "[1]", DEEP, '{"loss_d": 5}', '{"step": "x"}', lines[1], lines[2][:-9]]
     (run.path / "metrics.jsonl").write_text("\n".join(torn))
-    assert [line["step"] for line in run.metrics()] == [1, 2]
+    assert run.metrics() == [{"step": 1, "loss_d": 0.5}, {"step": 2, "loss_d": 0.5}]
+
+
+def test_metrics_that_lack_a_name_or_have_another_are_as_good_as_any():
+    run = new()
+    (run.path / "metrics.jsonl").write_text('{"step": 1, "kl": 2.5}\n{"step": 2, "loss_d": NaN, "loss_g": "x"}\n')
+    assert run.metrics() == [{"step": 1, "kl": 2.5}, {"step": 2}]
+
+
+def test_scores_are_read_as_far_as_they_go_whatever_their_names():
+    run = new()
+    lines = [
+        '{"step": 20, "name": "kid", "value": 4}', '{"step": 10, "name": "kid", "value": 5.5}', "nonsense", "7", DEEP,
+        '{"step": 30, "value": 1}', '{"step": 30, "name": "kid"}', '{"name": "kid", "value": 1}',
+        '{"step": 30, "name": ["kid"], "value": 1}', '{"step": 30, "name": "kid", "value": "low"}',
+        '{"step": 30, "name": "kid", "value": NaN}', '{"step": 30, "name": "", "value": 1}',
+        '{"step": 10, "name": "of another *version*", "value": 1, "more": 2}',
+        '{"step": 20, "name": "kid", "value": 3}',
+        '{"step": 40, "name": "kid", "val',
+    ]  # fmt: skip
+    assert run.scores() == {}
+    (run.path / "scores.jsonl").write_bytes("\n".join(lines).encode() + b"\xff")
+    assert run.scores() == {"kid": {10: 5.5, 20: 3}, "of another *version*": {10: 1}}
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"a": 1, "5": "x", "6": null, "7": NaN}'])
+def test_scores_of_the_version_before_are_read(content):
+    run = new()
+    (run.path / "checkpoints").mkdir()
+    old = run.path / "checkpoints" / "scores.json"
+    old.write_text(content)
+    assert run.scores() == {}
+    old.write_text('{"10": 5.5, "20": 4}')
+    assert run.scores() == {"kid": {10: 5.5, 20: 4}}
 
 
 def test_uploads_with_equal_and_dangerous_names_all_arrive():

@@ -407,7 +407,8 @@ POISON = {
         {"source": 1}, {"source": "a", "licence": "b", "found": "x", "usable": [], "size": 1, "channels": 1},
         {"source": "a", "licence": "b", "found": 1, "usable": 1, "size": 1, "channels": 1, "problems": [{}]},
     ],
-    "metrics.jsonl": [{"step": "x"}, {name: float("nan") for name in run_folder.METRICS}],
+    "metrics.jsonl": [{"step": "x"}, {"step": 1, "loss_d": float("nan")}, {"step": float("inf")}, [1]],
+    "scores.jsonl": [{"step": {}, "name": "kid", "value": 1}, {"step": 1, "name": "kid", "value": "x"}, [1]],
 }  # fmt: skip
 
 
@@ -417,6 +418,7 @@ def looked_at(run: Run) -> None:
     assert isinstance(run.name, str)
     assert f"{run.state.get('step', 0):,} {run.state.get('seconds', 0):.0f} {run.state.get('message', '')}"
     assert all(isinstance(value, int | float) for line in run.metrics() for value in line.values())
+    assert all(f"{step:,} {value:.3g}" for values in run.scores().values() for step, value in values.items())
     assert run.budget == {} or f"{run.budget['seconds']:.0f}"
     report = prepare.read_report(run.path)
     assert report is None or f"{report.usable:,}"

@@ -15,6 +15,7 @@ import streamlit as st
 
 from core.errors import UserError
 from core.gan.data import prepare
+from core.gan.measures import DECISIVE, MEASURES
 from core.gan.request import TrainRequest
 from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states
@@ -37,9 +38,6 @@ COLOURS = {
     states.INTERRUPTED: "orange",
     states.QUEUED: "violet",
 }
-LINE_COLOURS = ["#c4472b", "#3b82f6"]
-LINES = {"Losses": {"loss_d": "Discriminator", "loss_g": "Generator"},
-         "The discriminator believes": {"real": "real pictures", "fake": "generated ones"}}  # fmt: skip
 HELP = {"Finish here": "Makes the generator of what has been learned so far.", "Pause": "Saves; it can go on any time."}
 
 
@@ -152,13 +150,37 @@ def progress(run: Run, state: dict) -> None:
         metrics = run.metrics()
         seen, speed, lasted = st.columns(3)
         seen.metric("Images seen", f"{step * run.request.batch:,}")
-        speed.metric("Images per second", f"{metrics[-1]['images_per_second']:,.0f}" if metrics else "–")
+        pace = metrics[-1].get("images_per_second") if metrics else None
+        speed.metric("Images per second", "–" if pace is None else f"{pace:,.0f}")
         lasted.metric("Trained for", duration(state.get("seconds", 0)))
-        for title, lines in LINES.items():
-            table = {"step": [m["step"] for m in metrics]}
-            table |= {label: [m[name] for m in metrics] for name, label in lines.items()}
-            st.caption(title)
-            st.line_chart(table, x="step", y=list(lines.values()), x_label="step", color=LINE_COLOURS, height=220)
+        curves.losses(metrics)
+        curves.scores(run.scores())
+
+
+def kept(run: Run) -> None:
+    """Which step the generator of a finished run is that of, and why; and another one, where a person prefers it."""
+    recipe = {}
+    with contextlib.suppress(UserError, OSError):  # a folder of another version, or tampered with
+        recipe = images.read_recipe(run.result / "samples.png") or {}
+    made, why = recipe.get("steps_made"), recipe.get("kept")
+    if isinstance(why, str):
+        st.caption(plain(why))
+    elif type(made) is int:
+        st.caption(f"The generator is that of step {made:,}.")
+    others = [step for step in run.checkpoints() if step != made][::-1]
+    if not others:
+        return
+    with st.popover("Keep another step", icon=":material/history:"), telling():
+        values, sheets, measure = run.scores().get(DECISIVE, {}), run.samples(), MEASURES[DECISIVE]
+        words = {at: f"{at:,}" for at in others}
+        words |= {at: f"{at:,} · {measure.label} {measure.shown(values[at])}" for at in others if at in values}
+        step = st.selectbox("Step", others, format_func=words.get, help=measure.meaning)
+        if sheets:
+            at = min(sheets, key=lambda at: abs(at - step))
+            st.image(sheets[at].read_bytes(), caption=f"Step {at:,}", alt=f"Samples at step {at}")
+        if st.button("Keep this step", type="primary", help="Makes the generator anew; the one before is replaced."):
+            processes.keep(run, step)
+            st.rerun()
 
 
 def looked_at(run_id: str, steps: list[int]) -> int:

@@ -36,7 +36,8 @@ TILE = 64  # px: smaller pictures are enlarged on sheets, each pixel becoming a 
 
 
 def save(generator: Generator, folder: Path, samples: Sequence[Image.Image], recipe: Mapping[str, Any]) -> None:
-    """Write the folder. `recipe` is the training request's, with `data`, `steps_made` and `seconds` added."""
+    """Write the folder. `recipe` is the training request's, with `data`, `steps_made` and `seconds` added, and with
+    `kept`, why it is that step, where there were others."""
     files.make_folder(folder)
     tensors = {name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()}
     files.write_text(folder / "config.json", json.dumps(generator.config, indent=2) + "\n")
@@ -127,7 +128,10 @@ def sheet(pictures: Sequence[Image.Image]) -> Image.Image:
 def _card(generator: Generator, recipe: Mapping[str, Any]) -> str:
     c, data = generator.config, recipe["data"]
     method = {"dcgan": "DCGAN (Radford et al. 2015)", "connected": "a fully connected GAN (Goodfellow et al. 2014)"}
-    settings = "\n".join(f"| {name} | {value} |" for name, value in recipe.items() if not isinstance(value, dict))
+    settings = "\n".join(
+        f"| {name} | {value} |" for name, value in recipe.items() if name != "kept" and not isinstance(value, dict)
+    )
+    kept = f"\n\n{recipe['kept']}" if "kept" in recipe else ""
     millions = sum(p.numel() for p in generator.parameters()) / 1e6
     return f"""---
 library_name: pytorch
@@ -140,7 +144,7 @@ tags: [gan, ganvas, unconditional-image-generation]
 Makes {c["size"]} x {c["size"]} pictures ({MODES[c["channels"]]}) out of {c["latent"]} normal random numbers.
 {method[c["method"]]}, {millions:.2f} million parameters, trained with Ganvas for {recipe["steps_made"]:,} steps of
 {recipe["batch"]} pictures, {recipe["seconds"] / 60:.0f} minutes of training. The samples above
-are the first ones drawn; none were picked.
+are the first ones drawn; none were picked.{kept}
 
 **Data:** {data["count"]:,} pictures: {data["source"]}. Licence: {data["licence"]}.
 A generator may repeat pictures it was trained on, the fewer there are the more; compare before you publish.

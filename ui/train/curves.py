@@ -1,0 +1,45 @@
+"""The curves of a run: what its steps said, and what was measured of it. Draws whatever is there, of any version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from core.gan.measures import MEASURES
+from ui.telling import plain
+
+LINE_COLOURS = ["#c4472b", "#3b82f6"]
+LINES = {"Losses": {"loss_d": "Discriminator", "loss_g": "Generator"},
+         "The discriminator believes": {"real": "real pictures", "fake": "generated ones"}}  # fmt: skip
+
+
+def losses(metrics: Sequence[Mapping[str, float]]) -> None:
+    """A chart for the lines that belong together, and one for what was written under names that are not known here."""
+    known = {name for lines in LINES.values() for name in lines} | {"step", "seconds", "images_per_second"}
+    others = {name: name for line in metrics for name in line if name not in known}
+    for title, named in {**LINES, "Other losses": others}.items():
+        lines = {name: label for name, label in named.items() if any(name in line for line in metrics)}
+        if lines:
+            table = {"step": [line["step"] for line in metrics]}
+            table |= {label: [line.get(name) for line in metrics] for name, label in lines.items()}
+            colours = LINE_COLOURS if len(lines) == len(LINE_COLOURS) else None
+            st.caption(title)
+            st.line_chart(table, x="step", y=list(lines.values()), x_label="step", color=colours, height=220)
+
+
+def scores(found: Mapping[str, Mapping[int, float]]) -> None:
+    """A chart for everything that was measured, the known first; a single value has no curve yet."""
+    for name in sorted(found, key=lambda name: (name not in MEASURES, name)):
+        values, measure = found[name], MEASURES.get(name)
+        step, value = max(values.items())
+        if measure:
+            best = measure.best_step(values)
+            told = f"{measure.label}: {measure.shown(value)} at step {step:,}; the {measure.best} is best"
+            told += f", {measure.shown(values[best])} at step {best:,}." if len(values) > 1 else "."
+        else:
+            told = f"{plain(name)}: {value:.3g} at step {step:,}."
+        st.caption(told, help=measure.meaning if measure else None)
+        if len(values) > 1:
+            table = {"step": list(values), "value": list(values.values())}
+            st.line_chart(table, x="step", y="value", x_label="step", y_label="", color=LINE_COLOURS[0], height=160)
