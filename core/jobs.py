@@ -1,11 +1,11 @@
 """Short work, one at a time: paintings, samples, measurements of this machine.
 
-One line and one worker thread serve both UIs, so two visitors never fight over the device. Visitors take turns: who
-has two jobs in the line gets the second one after everybody's first. Samples, which take less
-than a second and for which a page waits, have a line of their own: behind paintings they would come minutes later. A
-job is submitted as a request and plain pictures; its progress, result or error is read from the job. Engines are
-imported by the worker, when their first job comes. Knows no UI and nothing of how an engine works. Training runs are
-`core.runs`' business.
+Two lines serve both UIs, each with one worker thread: paintings and measurements, one at a time, as two at once would
+only be slower; and samples, which take less than a second and for which a page waits: behind paintings they would come
+minutes later. Visitors take turns: who has two jobs in a line gets the second one after everybody's first. A job is
+submitted as a request and plain pictures; its progress, result or error is read from the job. Engines are imported by
+the worker, when their first job comes. Knows no UI and nothing of how an engine works. Training runs are `core.runs`'
+business.
 """
 
 from __future__ import annotations

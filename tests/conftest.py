@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import sys
 import tempfile
 
 import pytest
@@ -34,6 +36,16 @@ def _own_files(tmp_path_factory, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(client, "_failures", {})
     monkeypatch.setattr(client, "_answered", {})
+
+
+@pytest.fixture(autouse=True)
+def _same_numbers():
+    """Whatever a test draws from the libraries' own random numbers is the same each time it runs, alone or not."""
+    random.seed(0)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(0)
+    if torch := sys.modules.get("torch"):  # a plain test does not import it
+        torch.manual_seed(0)
 
 
 @pytest.fixture

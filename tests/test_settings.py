@@ -5,32 +5,42 @@ import dataclasses
 import pytest
 
 from core.errors import UserError
+from core.gan.request import MAX_POINTS, TRAIN_PRESETS, SampleRequest, TrainRequest
 from core.settings import settings_of
-from core.style.request import STYLE_PRESETS, StyleRequest
+from core.style.request import STYLE_PRESETS, MeasureRequest, StyleRequest
+
+REQUESTS = (StyleRequest, MeasureRequest, TrainRequest, SampleRequest)
+SETTINGS = [(request, about) for request in REQUESTS for about in settings_of(request).values()]
 
 
-def test_every_default_is_allowed_and_survives_the_recipe():
-    request = StyleRequest()
-    assert StyleRequest.from_recipe(request.recipe()) == request
+@pytest.mark.parametrize("request_class", REQUESTS)
+def test_every_default_is_allowed_and_survives_the_recipe(request_class):
+    request = request_class()
+    assert request_class.from_recipe(request.recipe()) == request
 
 
-@pytest.mark.parametrize(("name", "about"), settings_of(StyleRequest).items())
-def test_bounds_are_kept_for_every_setting(name, about):
+@pytest.mark.parametrize(("request_class", "about"), SETTINGS, ids=lambda value: getattr(value, "name", None))
+def test_bounds_are_kept_for_every_setting(request_class, about):
+    name = about.name
     if about.choices:
+        for value in about.choices:
+            assert getattr(request_class(**{name: value}), name) == value
         with pytest.raises(UserError, match="choose one of"):
-            StyleRequest(**{name: "no such thing"})
+            request_class(**{name: "no such thing"})
     elif about.type is bool:
+        for value in (True, False):
+            assert getattr(request_class(**{name: value}), name) is value
         with pytest.raises(UserError, match="true or false"):
-            StyleRequest(**{name: "yes"})
+            request_class(**{name: "yes"})
     else:
         for value in (about.lo, about.hi):
-            assert getattr(StyleRequest(**{name: value}), name) == value
+            assert getattr(request_class(**{name: value}), name) == value
         for value in (about.lo - 1, about.hi + 1):
             with pytest.raises(UserError, match=f"from {about.lo} to {about.hi}"):
-                StyleRequest(**{name: value})
+                request_class(**{name: value})
         for value in ("many", float("nan"), float("inf"), True):
             with pytest.raises(UserError, match="has to be"):
-                StyleRequest(**{name: value})
+                request_class(**{name: value})
 
 
 def test_values_no_widget_would_send_are_refused_in_words():
@@ -61,16 +71,32 @@ def test_a_recipe_of_another_version_works_as_far_as_understood():
 
 
 def test_a_recipe_of_another_kind_is_refused():
-    with pytest.raises(UserError, match="'sample'"):
-        StyleRequest.from_recipe({"kind": "sample"})
-    with pytest.raises(UserError, match="None"):
-        StyleRequest.from_recipe({})
+    for request in REQUESTS:
+        other = next(r for r in REQUESTS if r is not request)
+        with pytest.raises(UserError, match=repr(other.kind)):
+            request.from_recipe({"kind": other.kind})
+        with pytest.raises(UserError, match="None"):
+            request.from_recipe({})
+
+
+def test_what_a_generator_shall_make_is_named_in_words():
+    assert SampleRequest(points=["7:12"] * MAX_POINTS).points
+    for values in ({"generator": ""}, {"generator": 7}, {"generator": "x" * 401}, {"points": (7,)},
+                   {"points": ("7:12",) * (MAX_POINTS + 1)}):  # fmt: skip
+        with pytest.raises(UserError):
+            SampleRequest(**values)
 
 
 def test_style_shares_are_checked():
     for shares in ((-1.0,), (float("nan"), 1.0), ("a",), (0.0, 0.0)):
         with pytest.raises(UserError):
             StyleRequest(style_shares=shares)
+
+
+@pytest.mark.parametrize("name", TRAIN_PRESETS)
+def test_presets_of_training_are_valid_and_written_as_they_are_read(name):
+    request = TrainRequest(**TRAIN_PRESETS[name])
+    assert {setting: getattr(request, setting) for setting in TRAIN_PRESETS[name]} == TRAIN_PRESETS[name]
 
 
 def test_presets_are_valid_and_grow():

@@ -3,7 +3,9 @@
 On a Hugging Face Space (`SPACE_ID`), or with `GANVAS_PUBLIC=1`, the studio is public: everybody sees only what is
 theirs (`core.visitors.identity`), and the limits below hold. Else it is private: one owner, everything allowed. Every
 limit stands here and nowhere else; widgets take their bounds from it, and whatever takes a request in (`jobs.submit`,
-`lifecycle.create`, uploads, downloads) checks it. Engines know nothing of it. Plain: read anew at every call, no UI.
+`lifecycle.create`, uploads, downloads) checks it. What can only be known on the way (the pixels of a set of pictures,
+the minutes of a training, the size of a foreign generator) is checked there. What is painted, learned or sampled never
+depends on it. Plain: read anew at every call, no UI.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def test_the_front_page_opens_and_shows_pictures(studio):
 def test_every_page_opens(studio):
     for page in sorted(STUDIO.parent.glob("*.py")):
         if page.name not in ("studio.py", "home.py"):
-            studio.switch_page(f"pages/{page.name}" if page.parent != STUDIO.parent else page.name).run()
+            studio.switch_page(page.name).run()
             assert not studio.exception, page.name
 
 

@@ -1,8 +1,8 @@
 """What a good painting is: the loss of Gatys, Ecker & Bethge (2016, CVPR), as the lesson tells it.
 
-Content: features of a deep layer close to the photo's. Style: Gram matrices of several layers close to the style
-pictures'. Variation: neighbouring pixels close to each other. Their weighted sum is what descends, at first with
-more content than was asked for.
+Content: features of a deep layer close to the photo's. Style: means and covariances of several layers' features, into
+which the paper's Gram matrices come apart (see `Moments`), close to the style pictures'. Variation: neighbouring pixels
+close to each other. Their weighted sum is what descends, at first with more content than was asked for.
 
 Knows feature networks only as "picture in, named features out". Knows nothing of scales or steps.
 """
@@ -22,7 +22,7 @@ from core.style.request import StyleRequest
 CONTENT_LAYER = "relu4_1"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 # The picture itself counts as one more layer of style: the features that see strokes are nearly blind to hue, and
-# without it the palette of the style picture arrives faded (notes/perceptual.md saw the same).
+# without it the palette of the style picture arrives faded.
 PALETTE = "palette"
 # Content counts so many times at first, and as asked for from half-way on. Style is met within a few steps at any time,
 # while content that was lost comes back slowly: with one weight throughout, the same loss takes a third more steps.
