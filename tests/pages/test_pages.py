@@ -27,6 +27,7 @@ def test_every_page_opens(studio):
         if page.name not in ("studio.py", "home.py"):
             studio.switch_page(page.name).run()
             assert not studio.exception, page.name
+            assert "Ganvas" not in [title.value for title in studio.title], "that is the front page"
 
 
 # ---------------------------------------------------------------- what the style app shows

@@ -12,11 +12,13 @@ from streamlit.testing.v1 import AppTest
 
 from core.gan.data import dicebear
 from core.gan.request import TRAIN_PRESETS, TrainRequest
+from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states
 from core.runs.run_folder import Run
 from core.settings import settings_of
 from support.chromium import CHROMIUM, launched
 from support.studio import serving
+from ui.telling import plain
 from ui.train import view
 
 PAGES = Path(__file__).parents[2] / "pages"
@@ -46,8 +48,8 @@ def labels(app: AppTest) -> set[str]:
 def asked(monkeypatch):
     """What the page asks `core.runs` to do, instead of starting processes."""
     done = []
-    for name in ("start_check", "start", "pause", "stop"):
-        monkeypatch.setattr(processes, name, lambda run, name=name: done.append((name, run.id)))
+    for name in ("start_check", "start", "pause", "stop", "keep"):
+        monkeypatch.setattr(processes, name, lambda run, *more, name=name: done.append((name, run.id, *more)))
     return done
 
 
@@ -173,6 +175,64 @@ def test_half_written_metrics_do_not_break_the_page():
     dicebear.draw("portraits", 0, 64).save(run.path / "samples" / "step-00000005.png")
     (run.path / "metrics.jsonl").write_text(json.dumps({"step": 3}) + '\n{"step": 4, "loss_d": 1')
     assert opened(run)
+
+
+def finished() -> Run:
+    """With checkpoints and sheets at steps 10, 20 and 30, and the generator of step 20."""
+    run = lifecycle.create(TrainRequest(steps=30), DRAWN, "Faces")
+    for folder in ("checkpoints", "samples", "result"):
+        (run.path / folder).mkdir()
+    for step in (10, 20, 30):
+        (run.path / "checkpoints" / f"step-{step:08d}.pt").write_bytes(b"")
+        dicebear.draw("portraits", step, 64).save(run.path / "samples" / f"step-{step:08d}.png")
+    (run.path / "result" / "model.safetensors").write_bytes(b"")
+    recipe = run.request.recipe(steps_made=20, kept="Step 20 was kept: it *is* the best.")
+    images.write_png(dicebear.draw("portraits", 0, 64), run.path / "result" / "samples.png", recipe)
+    run_folder.write_state(run, status=states.FINISHED, step=30, seconds=3.0)
+    return run
+
+
+def captions(app: AppTest) -> str:
+    return "\n".join(caption.value for caption in app.caption)
+
+
+def test_which_step_was_kept_is_said_and_another_can_be_chosen(asked):
+    run = finished()
+    (run.path / "scores.jsonl").write_text('{"step": 10, "name": "kid", "value": 5.5}\n')
+    app = opened(run)
+    assert plain("Step 20 was kept: it *is* the best.") in captions(app)
+    box = next(box for box in app.selectbox if box.label == "Step")
+    assert box.options == ["30", "10 · KID 5.5"]
+    box.set_value(10).run()
+    press(app, "Keep this step")
+    assert asked == [("keep", run.id, 10)]
+
+
+def test_a_finished_run_of_the_version_before_says_its_step():
+    run = finished()
+    sheet = run.path / "result" / "samples.png"
+    images.write_png(dicebear.draw("portraits", 0, 64), sheet, run.request.recipe(steps_made=20))
+    assert "The generator is that of step 20." in captions(opened(run))
+    sheet.write_bytes(b"")
+    assert "was kept" not in captions(opened(run))
+
+
+def test_whatever_was_measured_is_drawn():
+    """Known or not, with one value or several; and losses of whatever name."""
+    run = finished()
+    known = [("kid", 10, 5.5), ("kid", 20, 1.5), ("kid", 30, 2.5)]
+    scores = [*known, ("*new*", 10, 1.0), ("*new*", 20, 2.0), ("one", 30, 7.0)]
+    lines = [json.dumps({"step": step, "name": name, "value": value}) for name, step, value in scores]
+    (run.path / "scores.jsonl").write_text("\n".join([*lines, '{"step": 5, "value": 1}', '{"step": 5, "na']))
+    (run.path / "metrics.jsonl").write_text('{"step": 5, "kl": 1.5}\n{"step": 9, "kl": 1, "loss_g": 2}\n')
+    app = opened(run)
+    said = captions(app)
+    assert "KID: 2.5 at step 30; the lowest is best, 1.5 at step 20." in said
+    assert f"{plain('*new*')}: 2 at step 20." in said
+    assert "one: 7 at step 30." in said
+    assert {"Losses", "Other losses"} <= set(said.splitlines())
+    assert "The discriminator believes" not in said
+    assert len(app.get("arrow_vega_lite_chart")) == 4, "two of losses, two of what was measured more than once"
 
 
 def test_a_time_lapse_is_an_animation(tmp_path):

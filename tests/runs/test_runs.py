@@ -202,6 +202,26 @@ def test_pause_and_stop_are_said_in_the_folder(spawned):
     assert run_folder.control(run) == "stop"
 
 
+def test_of_a_run_that_learned_nothing_no_generator_can_be_made(spawned):
+    run = new()
+    with pytest.raises(UserError, match="learned nothing yet"):
+        processes.stop(run)
+    assert (spawned, run_folder.control(run)) == ([], "")
+
+
+def test_the_step_to_keep_is_chosen_when_a_run_is_not_at_work(spawned):
+    run = new()
+    processes.start(run)
+    with pytest.raises(UserError, match="is at work"):
+        processes.keep(run, 5)
+    end(run, states.FINISHED)
+    with pytest.raises(UserError, match="no checkpoint at step 6"):
+        processes.keep(run, 6)
+    assert run_folder.control(run) == ""
+    processes.keep(run, 5)
+    assert (spawned, run_folder.control(run)) == (["Cats"] * 2, "stop 5")
+
+
 def test_renaming_and_changing():
     run = new()
     lifecycle.rename(run, "Dogs")
