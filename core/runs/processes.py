@@ -24,7 +24,7 @@ from core.errors import UserError
 from core.files import home
 from core.runs import lifecycle, stuck
 from core.runs.run_folder import Run, control, lives, process, write_state
-from core.runs.states import ALIVE, CHECKING, DAMAGED, FAILED, NEW, PAUSED, QUEUED, RUNNING, STARTING
+from core.runs.states import ALIVE, CHECKING, DAMAGED, FAILED, FINISHED, NEW, PAUSED, QUEUED, RUNNING, STARTING
 from core.visitors import identity, policy, secret
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -176,7 +176,9 @@ def queue_position(run: Run) -> int:
 def pause(run: Run) -> None:
     """Ask the worker to save and end; a queued run leaves the queue."""
     if run.status == QUEUED:
-        write_state(run, **{**run.state, "status": PAUSED if run.checkpoints() else NEW})
+        before = FINISHED if control(run).startswith("stop ") else PAUSED if run.checkpoints() else NEW
+        (run.path / "control").unlink(missing_ok=True)
+        write_state(run, **{**run.state, "status": before})
     elif run.alive:
         _tell(run, "pause")
 
@@ -192,9 +194,9 @@ def stop(run: Run) -> None:
 
 
 def keep(run: Run, step: int) -> None:
-    """Make the generator of a run that is not at work out of this checkpoint."""
-    if run.alive:
-        raise UserError(f"{run.name} is at work; finish it before choosing the step to keep.")
+    """Make the generator of a finished run anew, out of this checkpoint."""
+    if run.status != FINISHED:
+        raise UserError(f"{run.name} is not finished; finish it before choosing the step to keep.")
     if step not in run.checkpoints():
         raise UserError(f"{run.name} has no checkpoint at step {step}; choose one that is still kept.")
     _finish(run, f"stop {step}")

@@ -15,6 +15,7 @@ from core.errors import UserError
 from core.gan.request import TrainRequest
 from core.runs import lifecycle, processes, run_folder, states, stuck
 from core.runs.run_folder import Run
+from core.visitors import identity
 
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
 
@@ -209,10 +210,10 @@ def test_of_a_run_that_learned_nothing_no_generator_can_be_made(spawned):
     assert (spawned, run_folder.control(run)) == ([], "")
 
 
-def test_the_step_to_keep_is_chosen_when_a_run_is_not_at_work(spawned):
+def test_the_step_to_keep_is_chosen_of_a_finished_run(spawned):
     run = new()
     processes.start(run)
-    with pytest.raises(UserError, match="is at work"):
+    with pytest.raises(UserError, match="is not finished"):
         processes.keep(run, 5)
     end(run, states.FINISHED)
     with pytest.raises(UserError, match="no checkpoint at step 6"):
@@ -220,6 +221,18 @@ def test_the_step_to_keep_is_chosen_when_a_run_is_not_at_work(spawned):
     assert run_folder.control(run) == ""
     processes.keep(run, 5)
     assert (spawned, run_folder.control(run)) == (["Cats"] * 2, "stop 5")
+
+
+def test_a_finished_run_that_waits_for_another_step_is_finished_again_when_it_shall_not(spawned, monkeypatch):
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    with identity.asking("a" * 64):
+        run, busy = new(), new("busy")
+        end(run, states.FINISHED)
+        processes.start(busy)
+        processes.keep(run, 5)
+        assert run.status == states.QUEUED
+        processes.pause(run)
+    assert (run.status, run_folder.control(run)) == (states.FINISHED, "")
 
 
 def test_renaming_and_changing():
