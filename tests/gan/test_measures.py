@@ -63,3 +63,4 @@ def test_the_best_step_depends_on_which_value_is_best():
     assert measures.Measure("a", "lowest", "").best_step(values) == 20
     assert measures.Measure("a", "highest", "").best_step(values) == 40
     assert measures.Measure("a", "highest", "", " %").shown(12.3456) == "12.3 %"
+    assert measures.Measure("a", "lowest", "").shown(32345.6) == "32,346"

@@ -104,14 +104,13 @@ def test_a_paused_run_can_be_finished_as_it_is():
 def test_of_nothing_no_generator_is_made_and_that_is_said():
     """While the images are prepared, while twenty steps are measured, and before the first step."""
     run = new(steps=1_000_000)
-    for _ in ("preparing", "measuring"):
+    for lost in (None, "budget.json", None):
+        if lost:
+            (run.path / lost).unlink()
         (run.path / "control").write_text("stop")
         worker.work(run)
         assert (run.status, run.state["message"]) == (states.NEW, worker.NOTHING_LEARNED)
         worker.work(run, check_only=True)
-    (run.path / "control").write_text("stop")
-    worker.work(run)
-    assert (run.status, run.state["message"]) == (states.NEW, worker.NOTHING_LEARNED)
     assert run.result is None
 
 
@@ -221,6 +220,7 @@ def learned(*steps: int) -> Run:
 
 
 def prepared(run: Run) -> np.ndarray:
+    run_folder.write_state(run, status=states.RUNNING)
     stop_signal = worker.StopSignal(run)
     worker._prepare(run, stop_signal, {})
     stop_signal.forget()

@@ -135,8 +135,8 @@ def progress(run: Run, state: dict) -> None:
     step, total = state.get("step", 0), run.request.steps
     left = state.get("seconds_left") if run.alive else None
     st.progress(min(step / total, 1.0), f"Step {step:,} of {total:,}" + (f" · {duration(left)} left" if left else ""))
-    pictures, curves = st.columns(2, gap="large")
-    with pictures:
+    left, right = st.columns(2, gap="large")
+    with left:
         sheets = run.samples()
         at = looked_at(run.id, list(sheets))
         with contextlib.suppress(OSError):  # thinned out a moment ago
@@ -146,7 +146,7 @@ def progress(run: Run, state: dict) -> None:
                 "Time-lapse", lambda: time_lapse(sheets), f"{run.id}.webp", "image/webp", icon=":material/movie:",
                 on_click="ignore",
             )  # fmt: skip
-    with curves:
+    with right:
         metrics = run.metrics()
         seen, speed, lasted = st.columns(3)
         seen.metric("Images seen", f"{step * run.request.batch:,}")

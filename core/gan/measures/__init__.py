@@ -30,7 +30,7 @@ class Measure:
         return (min if self.best == "lowest" else max)(values, key=values.__getitem__)
 
     def shown(self, value: float) -> str:
-        return f"{value:.3g}{self.unit}"
+        return f"{value:,.0f}{self.unit}" if abs(value) >= 1000 else f"{value:.3g}{self.unit}"
 
 
 MEASURES: Mapping[str, Measure] = {
