@@ -20,6 +20,10 @@ from core.gan.measures import DECISIVE, MEASURES
 from core.runs.run_folder import Run
 from core.visitors import policy
 
+# What torch says of a file that is torn or none of its own; its unpickler trusts that one begins like a checkpoint.
+UNREADABLE = (OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, AttributeError,
+              pickle.UnpicklingError, zipfile.BadZipFile)  # fmt: skip
+
 
 def save(run: Run, state: dict[str, Any], seconds: float) -> None:
     """Forced to the disk, and only then are older ones thinned: neither a full disk (`UserError`) nor a lost process
@@ -45,7 +49,7 @@ def opened(path: Path, device: torch.device) -> dict[str, Any] | None:
     """A checkpoint; one that cannot be read is None, and put aside under another name."""
     try:
         return read(path, device)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         with contextlib.suppress(OSError):  # a full disk, where the log is too
             print(f"{path.name} cannot be read ({error}).", flush=True)
         with contextlib.suppress(OSError):

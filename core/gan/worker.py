@@ -76,7 +76,7 @@ def work(run: Run, check_only: bool = False) -> None:
                 _train(run, accelerator, stop_signal, kept["seconds"])
         except _Ended:
             if not stop_signal.shutdown:
-                message = "" if stop_signal() == "pause" else NOTHING_LEARNED
+                message = "" if run.checkpoints() or stop_signal() == "pause" else NOTHING_LEARNED
                 _say(run, states.PAUSED if run.checkpoints() else states.NEW, **kept, message=message)
         except UserError as error:
             _fail(run, kept, str(error))

@@ -15,6 +15,7 @@ import torch
 from accelerate.state import AcceleratorState
 from PIL import Image
 
+from core import files
 from core.errors import UserError
 from core.gan import checkpoint, measures, train, worker
 from core.gan.data import prepare
@@ -215,6 +216,7 @@ def learned(*steps: int) -> Run:
         training.step()
         if training.steps in steps:
             checkpoint.save(run, training.state(), 0.0)
+    files.write_json(run.path / "budget.json", dict.fromkeys(run_folder.BUDGET, 1))
     run_folder.write_state(run, status=states.PAUSED, step=steps[-1])
     return run
 

@@ -23,6 +23,7 @@ from core.runs.run_folder import Run
 from core.settings import settings_of
 from core.visitors import policy
 from ui.telling import plain, telling
+from ui.train import curves
 
 SETTINGS = settings_of(TrainRequest)
 WORDS = {
