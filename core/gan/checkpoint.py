@@ -64,10 +64,9 @@ def read(path: Path, device: torch.device) -> dict[str, Any]:
 # ---------------------------------------------------------------- which is kept
 
 
-def best(run: Run) -> int | None:
-    """The step with the best score, of the checkpoints still there; None where none of them was measured."""
-    values = scores(run)
-    return MEASURES[DECISIVE].best_step(values) if values else None
+def ranked(run: Run) -> list[int]:
+    """The steps of the checkpoints still there that were measured, the best first."""
+    return MEASURES[DECISIVE].ranked(scores(run))
 
 
 def scores(run: Run) -> dict[int, float]:
@@ -93,7 +92,7 @@ def _thin(run: Run) -> None:
     """Of more than may be kept, the one between the closest neighbours goes; never the first, the best or the two
     newest."""
     while len(checkpoints := list(run.checkpoints().items())) > policy.limits().checkpoints:
-        steps, kept = [step for step, _ in checkpoints], best(run)
-        inner = [i for i in range(1, len(steps) - 2) if steps[i] != kept]
+        steps, best = [step for step, _ in checkpoints], ranked(run)[:1]
+        inner = [i for i in range(1, len(steps) - 2) if steps[i] not in best]
         closest = min(inner, key=lambda i: steps[i + 1] - steps[i - 1])
         checkpoints[closest][1].unlink()

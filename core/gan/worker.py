@@ -401,15 +401,15 @@ class RunWriter:
         """The moving average of the step that was asked for, or of the one with the best score, as GANs get worse
         again as often as not, or else of the last; the discriminator of that moment; and the step. A checkpoint that
         cannot be read is passed over."""
-        step = checkpoint.best(self.run) if asked is None else asked
-        while step not in (None, self.training.steps):
+        for step in checkpoint.ranked(self.run) if asked is None else [asked, *checkpoint.ranked(self.run)]:
+            if step == self.training.steps:
+                break
             path = self.run.checkpoints().get(step)
             if saved := path and checkpoint.opened(path, self.training.device):
                 chosen, discriminator = copy.deepcopy(self.training.ema), copy.deepcopy(self.training.d)
                 chosen.load_state_dict(saved["average"])
                 discriminator.load_state_dict(saved["d"])
                 return chosen, discriminator, step
-            step = checkpoint.best(self.run)
         return self.training.ema, self.training.d, self.training.steps
 
     def _sheet(self, step: int, sheet: Image.Image) -> None:

@@ -34,7 +34,7 @@ def scores(found: Mapping[str, Mapping[int, float]]) -> None:
         values, measure = found[name], MEASURES.get(name)
         step, value = max(values.items())
         if measure:
-            best = measure.best_step(values)
+            best = measure.ranked(values)[0]
             told = f"{measure.label}: {measure.shown(value)} at step {step:,}; the {measure.best} is best"
             told += f", {measure.shown(values[best])} at step {best:,}." if len(values) > 1 else "."
         else:

@@ -25,9 +25,9 @@ class Measure:
     meaning: str
     unit: str = ""
 
-    def best_step(self, values: Mapping[int, float]) -> int:
-        """The step with the best value; of equal ones the first."""
-        return (min if self.best == "lowest" else max)(values, key=values.__getitem__)
+    def ranked(self, values: Mapping[int, float]) -> list[int]:
+        """The steps of these values, the best first; of equal ones the one that comes first."""
+        return sorted(values, key=values.__getitem__, reverse=self.best == "highest")
 
     def shown(self, value: float) -> str:
         return f"{value:,.0f}{self.unit}" if abs(value) >= 1000 else f"{value:.3g}{self.unit}"
