@@ -232,7 +232,7 @@ def test_whatever_was_measured_is_drawn():
     assert "one: 7 at step 30." in said
     assert {"Losses", "Other losses"} <= set(said.splitlines())
     assert "The discriminator believes" not in said
-    assert len(app.get("arrow_vega_lite_chart")) == 4, "two of losses, two of what was measured more than once"
+    assert len(app.get("vega_lite_chart")) == 4, "two of losses, two of what was measured more than once"
 
 
 def test_a_time_lapse_is_an_animation(tmp_path):
