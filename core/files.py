@@ -13,11 +13,12 @@ import errno
 import json
 import os
 import shutil
-import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import platformdirs
 
 from core.errors import UserError
 from core.visitors import policy
@@ -49,31 +50,22 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 def home() -> Path:
     """Where runs live: `GANVAS_HOME`, or this system's place for a user's data."""
-    return _place("GANVAS_HOME", "runs", {
-        "darwin": lambda: Path.home() / "Library" / "Application Support" / "ganvas",
-        "win32": lambda: Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "ganvas",
-    }, lambda: Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "ganvas")  # fmt: skip
+    return _place("GANVAS_HOME", "runs", platformdirs.user_data_path)
 
 
 def cache() -> Path:
     """Where weights from the Hub are kept: `GANVAS_CACHE`, or this system's place for such things."""
-    return _place("GANVAS_CACHE", "weights", {
-        "darwin": lambda: Path.home() / "Library" / "Caches" / "ganvas",
-        "win32": lambda: Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "ganvas" / "Cache",
-    }, lambda: Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganvas")  # fmt: skip
+    return _place("GANVAS_CACHE", "weights", platformdirs.user_cache_path)
 
 
 PLACES = {"GANVAS_HOME": home, "GANVAS_CACHE": cache}
 
 
-def _place(variable: str, what: str, systems: Mapping[str, Callable[[], Path]], other: Callable[[], Path]) -> Path:
+def _place(variable: str, what: str, of_system: Callable[..., Path]) -> Path:
     if chosen := os.environ.get(variable):
         return Path(chosen).absolute()  # workers run in another folder
-    try:
-        place = systems.get(sys.platform, other)()
-    except RuntimeError:  # how pathlib says that it knows no home
-        place = Path()
-    if not place.is_absolute():
+    place = of_system("ganvas", appauthor=False)
+    if not place.is_absolute():  # so it is where the home is not known
         raise UserError(f"This user has no home folder for {what}; let {variable} name a folder.")
     return place
 

@@ -5,6 +5,7 @@ Nothing is computed here; how a line looks is `ui/models/view.py`'s business.
 
 import streamlit as st
 
+from core import amounts
 from core.errors import UserError
 from core.gan.zoo import catalogue
 from core.hub import cache, registry
@@ -38,7 +39,7 @@ def made_here() -> None:
     for run in own:
         file = run.result / "model.safetensors"
         steps = f"{run.state.get('step', 0):,} steps"
-        facts = [steps, view.size_of(file), f"made {view.ago(file.stat().st_mtime)}"]
+        facts = [steps, view.size_of(file), f"made {amounts.ago(file.stat().st_mtime)}"]
         with view.line(run.name, facts, run.result / "samples.png"):
             view.opener(f"run:{run.id}")
             with st.popover("Publish"):
@@ -68,9 +69,9 @@ def from_the_hub() -> None:
                 if view.deleter(item.name):
                     delete(item.name)
         if here:
-            st.caption(f"{hub_box.size(sum(item.size for item in here.values()))} in {cache.folder()}")
+            st.caption(f"{amounts.size(sum(item.size for item in here.values()))} in {cache.folder()}")
     else:
-        st.caption(f"Up to {policy.megabytes(policy.limits().download_bytes)} can be fetched from a repository here.")
+        st.caption(f"Up to {amounts.megabytes(policy.limits().download_bytes)} can be fetched from a repository here.")
     with telling():
         if ref := hub_box.any_repository("models"):
             view.open_generator(ref)

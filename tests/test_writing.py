@@ -4,6 +4,7 @@ import ast
 import contextlib
 import io
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,11 @@ def test_the_limits_of_visitors_and_addresses_are_those_of_the_code():
     assert f"request {p.silence} seconds" in SECURITY
 
 
-def test_the_citation_is_of_this_version():
+def test_the_version_stands_in_one_place():
+    """In `core/__init__.py`; what a release is remembered by, the citation and the changelog, agrees with it."""
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" not in about["project"]
+    assert about["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "core.__version__"}
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert (cited["cff-version"], cited["version"], len(cited["references"])) == ("1.2.0", __version__, 3)
     assert f"## [{__version__}] - {cited['date-released']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

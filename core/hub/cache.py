@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import files
+from core import amounts, files
 from core.errors import UserError
 from core.files import PART
 from core.hub import registry
@@ -186,10 +186,10 @@ def _make_room(path: Path, size: int) -> None:
                     item.path.unlink(missing_ok=True)
                     over -= item.size
         if over > 0:
-            raise UserError(f"The {policy.megabytes(most)} for weights from the Hub are full; try again later.")
+            raise UserError(f"The {amounts.megabytes(most)} for weights from the Hub are full; try again later.")
     free = shutil.disk_usage(path.parent).free - coming
     if size > free:
         raise UserError(
-            f"There is no room for {path.name}: it needs {size / 1e6:,.0f} MB and {folder()} has "
-            f"{free / 1e6:,.0f} MB; free some, or let GANVAS_CACHE name another folder."
+            f"There is no room for {path.name}: it needs {amounts.megabytes(size)} and {folder()} has "
+            f"{amounts.megabytes(free)}; free some, or let GANVAS_CACHE name another folder."
         )

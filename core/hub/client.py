@@ -23,7 +23,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies
 
-from core import __version__
+from core import __version__, amounts
 from core.errors import UserError
 from core.visitors import policy
 
@@ -85,7 +85,7 @@ def in_shared_cache(repo: str, revision: str, path: str) -> Path | None:
     try:
         found = try_to_load_from_cache(repo, path, cache_dir=cache, revision=revision)
     except HFValidationError:
-        raise _not_a_name(repo) from None
+        raise not_a_name(repo) from None
     return Path(found) if isinstance(found, str) else None
 
 
@@ -194,7 +194,7 @@ def _one_answer(remote: RemoteFile, at: int, end: int) -> Iterator[bytes]:
             if end > MAX_UNRANGED:
                 raise UserError(
                     f"{remote.path} can only be read from its beginning here, and what is needed ends at "
-                    f"{end / 1e6:,.0f} MB; at most {MAX_UNRANGED / 1e6:,.0f} MB are read that way."
+                    f"{amounts.megabytes(end)}; at most {amounts.megabytes(MAX_UNRANGED)} are read that way."
                 )
             remote.ranged = False
             skip = at
@@ -273,7 +273,7 @@ def in_words(where: str, repo: str, revision: str | None, path: str = "") -> Ite
     except errors.OfflineModeIsEnabled:  # HF_HUB_OFFLINE as it was when huggingface_hub was imported
         raise UserError(_OFFLINE) from None
     except errors.HFValidationError:
-        raise _not_a_name(repo) from None
+        raise not_a_name(repo) from None
     except errors.GatedRepoError:
         raise UserError(
             f"{repo} is gated, its owner decides who may read it: ask for access at {where}/{repo}, then set HF_TOKEN."
@@ -313,8 +313,21 @@ def in_words(where: str, repo: str, revision: str | None, path: str = "") -> Ite
         ) from None
 
 
-def _not_a_name(repo: str) -> UserError:
-    return UserError(f"{repo[:100]!r} is not the name of a repository; write it as owner/name.")
+def not_a_name(repo: str, what: str = "a repository") -> UserError:
+    return UserError(f"{repo[:100]!r} is not the name of {what}; write it as owner/name.")
+
+
+def require_name(repo: str, what: str = "a repository") -> None:
+    """Raises `UserError` unless the Hub takes "owner/name" for the name of `what`. Nothing is asked."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(repo)
+    except HFValidationError:
+        raise not_a_name(repo, what) from None
+    if "/" not in repo:  # names without an owner are the Hub's own, of old
+        raise not_a_name(repo, what)
 
 
 _OFFLINE = "HF_HUB_OFFLINE is set, so nothing is fetched; unset it, or use what is bundled or already here."

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import __version__
+from core import __version__, amounts
 from core.errors import UserError
 from core.hub import client
 
@@ -86,7 +86,7 @@ class Plan:
         for verb in ("added", "changed", "deleted"):
             for path in getattr(self, verb):
                 size = self.there[path] if verb == "deleted" else _size(self.files[path])
-                lines.append(f"  {verb:8} {_amount(size):>10}  {path}")
+                lines.append(f"  {verb:8} {amounts.size(size):>10}  {path}")
         unknown = "(not in git; `git add` it if it belongs to the project)"
         lines += [f"  left out             {path} {unknown}" for path in self.left_out]
         if self.was_sdk not in ("", SDKS[self.kind]):
@@ -95,11 +95,11 @@ class Plan:
 
     def summary(self) -> str:
         sent = sum(_size(self.files[path]) for path in (*self.added, *self.changed))
-        whole = f"{len(self.files)} files, {_amount(sum(map(_size, self.files.values())))} in all"
+        whole = f"{len(self.files)} files, {amounts.size(sum(map(_size, self.files.values())))} in all"
         if not (self.added or self.changed or self.deleted):
             return f"{whole}; nothing changed, so nothing is sent."
         parts = [f"{len(getattr(self, verb))} {verb}" for verb in ("added", "changed", "deleted")]
-        return f"{whole}: {', '.join(parts)}; {_amount(sent)} to send."
+        return f"{whole}: {', '.join(parts)}; {amounts.size(sent)} to send."
 
 
 def plan(
@@ -119,8 +119,7 @@ def plan(
     something else than Ganvas.
     """
     repo = repo.strip()
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repo):
-        raise UserError(f"{repo[:100]!r} is not the name of a Space; write it as owner/name.")
+    client.require_name(repo, "a Space")
     files, left_out = space_files(kind, root)
     there, compared = None, "The Hub shows no such Space to this computer, so it would be made, and everything added:"
     try:
@@ -329,10 +328,6 @@ def _same(what: Path | bytes, digest: str) -> bool:
 
 def _size(what: Path | bytes) -> int:
     return len(what) if isinstance(what, bytes) else what.stat().st_size
-
-
-def _amount(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
 
 
 # ---------------------------------------------------------------- the token, and what the Hub says to it

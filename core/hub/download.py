@@ -17,6 +17,7 @@ import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
+from core import amounts
 from core.errors import UserError
 from core.hub import cache, client, fetches, registry
 from core.hub.fetches import OnBytes
@@ -130,7 +131,7 @@ def _this(item: Entry) -> str:
 def _not_too_large(what: str, size: int) -> None:
     most = policy.limits().download_bytes
     if size > most:
-        raise UserError(f"{what} has {policy.megabytes(size)}; Ganvas fetches at most {policy.megabytes(most)} here.")
+        raise UserError(f"{what} has {amounts.megabytes(size)}; Ganvas fetches at most {amounts.megabytes(most)} here.")
 
 
 def _pick(

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from core import __version__
+from core import __version__, amounts
 from core.errors import UserError
 from core.gan.zoo.catalogue import DISCRIMINATOR
 from core.hub import client
@@ -51,8 +50,7 @@ def publish(
     say = progress or (lambda *_: None)
     repo = repo.strip()
     files = {name: path for name, path in _files(folder).items() if discriminator or name != DISCRIMINATOR}
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repo):
-        raise UserError(f"{repo[:100]!r} is not the name of a repository; write it as owner/name.")
+    client.require_name(repo)
     if not data_licence or data_licence not in LICENCES:
         raise UserError("The licence of the training images is missing; choose one, or say that it is not known.")
     own = "" if policy.public() else os.environ.get("HF_TOKEN", "")  # a server's token is not its visitors'
@@ -72,7 +70,7 @@ def publish(
         say(1, STEPS, "Looking at what is there")
         _not_anothers(api, repo)
         size = sum(path.stat().st_size for path in files.values())
-        say(2, STEPS, f"Sending {size / 1e6:.1f} MB; this can take a minute")
+        say(2, STEPS, f"Sending {amounts.size(size)}; this can take a minute")
         api.create_commit(repo, operations, commit_message="A generator made with Ganvas")
         say(STEPS, STEPS, "Published")
     return f"{client.endpoint()}/{repo}"

@@ -12,6 +12,8 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from core import amounts
+
 if typing.TYPE_CHECKING:
     import numpy as np
 
@@ -54,7 +56,7 @@ def read_layout(read: Read, size: int) -> tuple[dict[str, Slot], dict[str, str]]
     if size < 8 or 8 + length > size:
         raise ValueError("is shorter than its header")
     if length > MAX_HEADER:
-        raise ValueError(f"has a header of {length / 1e6:,.0f} MB")
+        raise ValueError(f"has a header of {amounts.megabytes(length)}")
     if 8 + length > len(head):
         head += b"".join(read(len(head), 8 + length))
     return parse_header(head[8 : 8 + length], 8 + length, size)

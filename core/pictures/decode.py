@@ -30,6 +30,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from core import amounts
 from core.errors import UserError
 from core.visitors import policy
 
@@ -115,7 +116,8 @@ def recognised(source: Source, name: str | None) -> Iterator[tuple[BinaryIO, int
         most = policy.limits().picture_bytes
         if size > most:
             raise UserError(
-                f"{name} is {size // 10**6} MB; up to {most // 10**6} MB can be opened here, so save it smaller."
+                f"{name} is {amounts.megabytes(size)}; up to {amounts.megabytes(most)} can be opened here, "
+                "so save it smaller."
             )
         kind = _kind(file.read(512))
         file.seek(0)

@@ -30,7 +30,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from core import files
+from core import amounts, files
 from core.errors import UserError
 from core.files import home
 from core.gan.request import TrainRequest
@@ -125,8 +125,8 @@ def create_with(uploads: Sequence[tuple[str, BinaryIO]], request: TrainRequest, 
     total = sum(file.seek(0, os.SEEK_END) for _, file in uploads)
     if not policy.within(len(uploads), limits.upload_files) or not policy.within(total, limits.upload_bytes):
         raise UserError(
-            f"These are {len(uploads)} files of {policy.megabytes(total)}; give up to {limits.upload_files} of up to "
-            f"{policy.megabytes(limits.upload_bytes)} in all ({policy.ELSEWHERE})."
+            f"These are {len(uploads)} files of {amounts.megabytes(total)}; give up to {limits.upload_files} of up to "
+            f"{amounts.megabytes(limits.upload_bytes)} in all ({policy.ELSEWHERE})."
         )
     with _making(request, {"kind": "folder", "path": UPLOADS}, name) as run:
         for called, file in uploads:
@@ -234,7 +234,7 @@ def allow_disk() -> None:
     limits = policy.limits()
     if limits.disk is not None and (used := identity.size_of(identity.place(home()))) > limits.disk:
         raise UserError(
-            f"Your runs take {policy.megabytes(used)} of the {policy.megabytes(limits.disk)} a visitor has here; "
+            f"Your runs take {amounts.megabytes(used)} of the {amounts.megabytes(limits.disk)} a visitor has here; "
             "delete one first."
         )
     if limits.disk_all is not None and identity.size_of(home()) > limits.disk_all:

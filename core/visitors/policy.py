@@ -195,8 +195,3 @@ def require_allowed(request: Request) -> None:
 def within(amount: float, most: float | None) -> bool:
     """Whether an amount is allowed by a limit, which None is not."""
     return most is None or amount <= most
-
-
-def megabytes(size: float) -> str:
-    """A number of bytes in words."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -232,7 +232,7 @@ def test_a_dry_run_shows_what_would_change(local_hub, token, capsys):
     local_hub.add(SPACE, {**repo.commits[repo.head], "core/old.py": b"x" * 1234, "app.py": b"other"})
     assert cli.main(["deploy", "me/ganvas", "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "  deleted      1.2 kB  core/old.py\n" in said
+    assert "  deleted     1.23 kB  core/old.py\n" in said
     assert "  changed" in said
     assert "0 added, 1 changed, 1 deleted" in said
     assert said.startswith("The Space me/ganvas (docker, private) at ")

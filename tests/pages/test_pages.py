@@ -46,11 +46,6 @@ def test_words_are_escaped():
     assert "<b>" not in view.status("<b>bold</b>") + view.notice("<b>bold</b>.jpg is no picture")
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (42, "42 s"), (240, "4 min"), (9000, "2.5 h")])
-def test_durations_are_words(seconds, words):
-    assert view.duration(seconds) == words
-
-
 def test_every_setting_has_a_widget_with_its_bounds():
     for name, about in style_app.SETTINGS.items():
         widget = style_app._widget(about)

@@ -398,12 +398,6 @@ def test_only_one_process_works_on_a_run(monkeypatch):
         pass
 
 
-def test_home_is_this_systems_place(monkeypatch):
-    monkeypatch.delenv("GANVAS_HOME")
-    monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
-    assert str(files.home()) == "/somewhere/ganvas"
-
-
 def test_looking_after_runs_needs_no_torch():
     code = "import sys; from core.runs import lifecycle; from core.gan import cli; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -199,7 +199,8 @@ def test_nobody_knows_a_home(monkeypatch, home):
     for name in ("GANVAS_HOME", "GANVAS_CACHE", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     if home is None:
-        monkeypatch.setattr(Path, "home", _unknown)
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr("pwd.getpwuid", _unknown)
     else:
         monkeypatch.setenv("HOME", home)
     for place, name in ((files.home, "GANVAS_HOME"), (files.cache, "GANVAS_CACHE")):
@@ -207,8 +208,8 @@ def test_nobody_knows_a_home(monkeypatch, home):
             place()
 
 
-def _unknown():
-    raise RuntimeError("Could not determine home directory.")
+def _unknown(number):
+    raise KeyError(number)
 
 
 def test_a_torn_line_is_taken_back(disk):

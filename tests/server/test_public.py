@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from core import amounts
 from core.gan.request import TrainRequest
 from core.gan.zoo import catalogue
 from core.runs import lifecycle, run_folder, states
@@ -103,13 +104,13 @@ def test_limits_stand_beside_their_controls(server, browser, here):
     expect(page.get_by_text(f"{limits.images:,} pictures, {limits.train_minutes:g} minutes")).to_be_visible()
     expect(page.get_by_text("A folder", exact=True)).to_have_count(0)
     page.get_by_text("My files", exact=True).click()
-    expect(page.get_by_text(f"Up to {policy.megabytes(limits.upload_bytes)} in all.")).to_be_visible()
+    expect(page.get_by_text(f"Up to {amounts.megabytes(limits.upload_bytes)} in all.")).to_be_visible()
     expect(page.get_by_text("keeps no cookies")).to_have_count(0)
     page.goto(f"{server}/models")
     settled(page)
-    expect(page.get_by_text(f"Up to {policy.megabytes(limits.download_bytes)}")).to_be_visible()
+    expect(page.get_by_text(f"Up to {amounts.megabytes(limits.download_bytes)}")).to_be_visible()
     page.goto(f"{server}/style/")
-    expect(page.get_by_text(f"up to {policy.megabytes(limits.picture_bytes)}")).to_be_visible()
+    expect(page.get_by_text(f"up to {amounts.megabytes(limits.picture_bytes)}")).to_be_visible()
     page.get_by_text("More settings").click()
     assert page.get_by_label("number input for Size", exact=False).get_attribute("max") == "1024"
     context.close()

@@ -16,14 +16,16 @@ from core.gan.request import SampleRequest
 from core.gan.zoo import catalogue
 from core.pictures import images
 
+DEFAULT = SampleRequest()
+
 
 def sample(
-    generator: str = "portraits",
-    seed: int = 0,
-    count: int = 1,
-    truncation: float = 1.0,
-    averaged: bool = True,
-    sort: bool = False,
+    generator: str = DEFAULT.generator,
+    seed: int = DEFAULT.seed,
+    count: int = 1,  # a program asks for what it wants; a page shows many
+    truncation: float = DEFAULT.truncation,
+    averaged: bool = DEFAULT.averaged,
+    sort: bool = DEFAULT.sort,
     points: list[str] | None = None,
 ) -> dict[str, Any]:
     """Have a generator make pictures.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core import amounts
 from core.errors import UserError
 from core.gan.zoo import catalogue
 from core.hub import client, download, publish, registry
@@ -44,7 +45,7 @@ def any_repository(key: str) -> str | None:
     if len(fitting) > 1:
         offered = list(dict.fromkeys([chosen, *list(fitting)[:SHOWN]]))
         chosen = st.selectbox("File to read", offered, key=f"file-{key}-{listing.repo}")
-    wanted = st.button(f"Fetch {size(fitting[chosen].size)} and open", type="primary", key=f"fetch-{key}")
+    wanted = st.button(f"Fetch {amounts.size(fitting[chosen].size)} and open", type="primary", key=f"fetch-{key}")
     _show(listing, fitting, chosen)
     if not wanted:
         return None
@@ -60,7 +61,7 @@ def _show(listing: client.Listing, fitting: dict[str, client.ListedFile], chosen
     used = {chosen: "will be read"} | {path: "may be one" for path in fitting if path != chosen}
     table = {
         "File": [client.shown(file.path) for file in files],
-        "Size": [size(file.size) for file in files],
+        "Size": [amounts.size(file.size) for file in files],
         "Generator": [used.get(file.path, "") for file in files],
     }
     st.dataframe(table, hide_index=True, height="content" if len(files) < 9 else 320)
@@ -71,7 +72,7 @@ def fetch(what: str) -> str:
     bar = st.progress(0.0, ASKING)
 
     def show(done: int, total: int) -> None:
-        bar.progress(done / total, f"{size(done)} of {size(total)}")
+        bar.progress(done / total, f"{amounts.size(done)} of {amounts.size(total)}")
 
     try:
         if what in registry.entries() and registry.entry(what).kind == "features":
@@ -118,13 +119,3 @@ def give(run: Run) -> None:
             finally:
                 bar.empty()
             st.success(f"Published: {address}")
-
-
-def size(number: int | None) -> str:
-    """A number of bytes in words."""
-    if number is None:
-        return ""
-    for unit, length in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if number >= length:
-            return f"{number / length:.3g} {unit}" if number < 100 * length else f"{number / length:,.0f} {unit}"
-    return f"{number} bytes"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,11 +9,11 @@ import streamlit as st
 from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
+from core import amounts
 from core.gan.zoo import catalogue
 from core.hub.cache import Cached
 from core.hub.registry import Entry
 from core.pictures import images
-from ui.models import hub_box
 from ui.telling import plain
 
 SIDE = 56  # px, of the pictures
@@ -38,7 +37,7 @@ def facts(entry: Entry) -> list[str]:
 
 
 def cached(item: Cached) -> list[str]:
-    return [hub_box.size(item.size), f"used {ago(item.used)}"]
+    return [amounts.size(item.size), f"used {amounts.ago(item.used)}"]
 
 
 def fetcher(name: str) -> bool:
@@ -61,17 +60,7 @@ def open_generator(ref: str) -> None:
 
 
 def size_of(path: Path) -> str:
-    return hub_box.size(path.stat().st_size) if path.exists() else "missing"
-
-
-def ago(when: float) -> str:
-    """A time in words."""
-    seconds = time.time() - when
-    for length, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= length:
-            number = int(seconds // length)
-            return f"{number} {unit}{'s' if number > 1 else ''} ago"
-    return "just now"
+    return amounts.size(path.stat().st_size) if path.exists() else "missing"
 
 
 def _four_of(sheet: Path) -> Image.Image:

@@ -14,6 +14,7 @@ from collections import Counter, OrderedDict
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope
 
+from core import amounts
 from core.visitors import identity, policy, sweep
 from ui.server import visitor
 
@@ -49,7 +50,7 @@ class Carried:
     async def refused(self) -> str:
         """Why this may not come in, as far as its head tells; "" where it may."""
         if not self._said.isdecimal() or int(self._said) > self._most:
-            return f"That is more than the {policy.megabytes(self._most)} that can be sent at once."
+            return f"That is more than the {amounts.megabytes(self._most)} that can be sent at once."
         if not self._uploads:
             return ""
         if not self.page:
@@ -65,7 +66,7 @@ class Carried:
             ("", limits.uploads_hourly_all),
         ):
             if _sent_by(name) + more > most:
-                return f"{policy.megabytes(most)} an hour can be sent; wait a while."
+                return f"{amounts.megabytes(most)} an hour can be sent; wait a while."
         if not self.page:
             full = _folder.bytes + more > limits.uploads_disk
             return "The disk of this server is full; please try again later." if full else ""
@@ -79,7 +80,7 @@ class Carried:
             (pages.total(), limits.uploads_memory_all),
         ):
             if there + more > most:
-                return f"{policy.megabytes(most)} can be kept for open pages; take some files away again, or wait."
+                return f"{amounts.megabytes(most)} can be kept for open pages; take some files away again, or wait."
         return ""
 
     async def receive(self) -> Message:

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from core import device, jobs
+from core import amounts, device, jobs
 from core.errors import UserError
 from core.pictures import images
 from core.style import choice
@@ -92,7 +92,7 @@ async def start(request: gr.Request, photo: Any, styles: Any, style_weights: Any
     finished, _, recipe = await asyncio.to_thread(outcome, painting)
     after, before, path = await asyncio.to_thread(_saved, painting, finished, recipe)
     note = job.result.note if job.result else "Stopped."
-    took = "" if job.cancelled else f"Painted in {view.duration(job.result.seconds)}."
+    took = "" if job.cancelled else f"Painted in {amounts.duration(job.result.seconds)}."
     yield tuple(
         _Easel(
             **ready,
@@ -236,8 +236,8 @@ async def forecast(photo: str | None, *values: Any) -> str:
         takes = budget.estimate_that_fits(wanted, picture.size, budget.recall(name))
     except UserError as error:
         return view.forecast(str(error))
-    memory = f"{takes.memory / 1e9:.1f} GB"
     painter = SETTINGS["network"].choices[name]
     return view.forecast(
-        f"About {view.duration(takes.seconds)} and {memory} of memory on this machine. Network: {painter}."
+        f"About {amounts.duration(takes.seconds)} and {amounts.gigabytes(takes.memory)} of memory on this machine. "
+        f"Network: {painter}."
     )

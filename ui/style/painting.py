@@ -15,7 +15,7 @@ from typing import Any
 
 import gradio as gr
 
-from core import jobs
+from core import amounts, jobs
 from core.errors import UserError
 from core.pictures import images
 from core.settings import settings_of
@@ -25,7 +25,6 @@ from core.visitors import paintings
 from core.visitors.paintings import Painting
 from ui.generate import sample_api
 from ui.server import visitor
-from ui.style import view
 
 SETTINGS = settings_of(StyleRequest)
 MOST_STYLES = 8
@@ -95,7 +94,7 @@ def words(job: jobs.Job) -> tuple[str, float]:
     at = job.latest
     parts = [at.note or f"Step {at.step} of {at.total}"]
     if at.seconds_left is not None:
-        parts.append(f"about {view.duration(at.seconds_left)} left")
+        parts.append(f"about {amounts.duration(at.seconds_left)} left")
     return " · ".join(parts), at.step / at.total
 
 

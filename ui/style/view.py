@@ -13,6 +13,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from core import amounts
 from core.visitors import policy
 
 _ROOT = Path(__file__).parents[2]
@@ -120,7 +121,7 @@ def public_limits() -> str:
     limits = policy.limits()
     return (
         f"On this shared computer: paintings up to {limits.settings['style']['size']} px, pictures up to "
-        f"{policy.megabytes(limits.picture_bytes)}. What you make is gone when you leave."
+        f"{amounts.megabytes(limits.picture_bytes)}. What you make is gone when you leave."
     )
 
 
@@ -157,13 +158,6 @@ def curves(points: Sequence[tuple[int, Mapping[str, float]]]) -> str:
         f'<div class="curves"><svg viewBox="0 0 600 130" preserveAspectRatio="none" role="img" '
         f'aria-label="Losses over the steps">{lines}</svg><div class="legend">{legend}</div></div>'
     )
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words a person would use."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _mixed(colour: str, percent: int) -> str:

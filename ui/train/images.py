@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image
 
+from core import amounts
 from core.gan.data import dicebear, sources
 from core.pictures import images
 from core.runs import lifecycle
@@ -20,7 +21,7 @@ def choose() -> tuple[dict | None, list, str]:
         del offered["path"]
     kind = st.segmented_control("Where from", offered, default="drawn", format_func=offered.get, required=True)
     if kind == "upload":
-        most = f" Up to {policy.megabytes(limits.upload_bytes)} in all." if limits.upload_bytes else ""
+        most = f" Up to {amounts.megabytes(limits.upload_bytes)} in all." if limits.upload_bytes else ""
         st.caption(f"Pictures, or zips of pictures, with folders inside if you like.{most}")
         files = st.file_uploader("Files", accept_multiple_files=True, label_visibility="collapsed")
         uploads = [(file.name, file) for file in files]

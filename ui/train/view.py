@@ -13,6 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core import amounts
 from core.errors import UserError
 from core.gan.data import prepare
 from core.gan.measures import DECISIVE, MEASURES
@@ -114,7 +115,7 @@ def check_up(run: Run) -> None:
     report, budget = prepare.read_report(run.path), run.budget
     if budget:
         st.markdown(
-            f"**{duration(budget['seconds'])}** for {run.request.steps:,} steps on this computer; "
+            f"**{amounts.duration(budget['seconds'])}** for {run.request.steps:,} steps on this computer; "
             f"{budget['seconds_per_thousand']:.1f} seconds per thousand images, from {budget['steps']} measured steps."
         )
     if report is None:
@@ -135,7 +136,8 @@ def check_up(run: Run) -> None:
 def progress(run: Run, state: dict) -> None:
     step, total = state.get("step", 0), run.request.steps
     left = state.get("seconds_left") if run.alive else None
-    st.progress(min(step / total, 1.0), f"Step {step:,} of {total:,}" + (f" · {duration(left)} left" if left else ""))
+    still = f" · {amounts.duration(left)} left" if left else ""
+    st.progress(min(step / total, 1.0), f"Step {step:,} of {total:,}{still}")
     left, right = st.columns(2, gap="large")
     with left:
         sheets = run.samples()
@@ -153,7 +155,7 @@ def progress(run: Run, state: dict) -> None:
         seen.metric("Images seen", f"{step * run.request.batch:,}")
         pace = metrics[-1].get("images_per_second") if metrics else None
         speed.metric("Images per second", "–" if pace is None else f"{pace:,.0f}")
-        lasted.metric("Trained for", duration(state.get("seconds", 0)))
+        lasted.metric("Trained for", amounts.duration(state.get("seconds", 0)))
         curves.losses(metrics)
         curves.scores(run.scores())
 
@@ -200,12 +202,6 @@ def time_lapse(sheets: dict[int, Path]) -> bytes:
             frames.append(images.open_picture(path))
     images.animation(frames, file)
     return file.getvalue()
-
-
-def duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 # ---------------------------------------------------------------- name, branch, delete

@@ -72,10 +72,11 @@ class HubRef:
 def hub_ref(text: str) -> HubRef:
     """What a person may type: owner/name, hub:owner/name@revision:file, or an address on huggingface.co."""
     text = re.sub(r"^(hub:|https?://(www\.)?(huggingface\.co|hf\.co)/)", "", text.strip()).rstrip("/")
-    text = re.sub(r"^([\w.-]+/[\w.-]+)/(?:tree|blob|resolve)/([^/]+)/?", r"\1@\2:", text).rstrip(":")
-    found = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+?))?(?::(.+))?", text)
+    text = re.sub(r"^([^/]+/[^/]+)/(?:tree|blob|resolve)/([^/]+)/?", r"\1@\2:", text).rstrip(":")
+    found = re.fullmatch(r"([^@:]+)(?:@([\w./-]+?))?(?::(.+))?", text)
     if not found or ".." in text:
-        raise UserError(f"{text[:100]!r} is not the name of a repository; write it as owner/name.")
+        raise client.not_a_name(text)
+    client.require_name(found[1])
     if found[3] and not client.nameable(found[3]):
         raise UserError(
             f"{client.shown(found[3])!r} is no file name that Ganvas reads: up to {client.MAX_NAME} bytes of letters, "

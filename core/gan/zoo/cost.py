@@ -13,7 +13,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from core import device
+from core import amounts, device
 from core.errors import UserError
 from core.visitors import policy
 
@@ -76,8 +76,8 @@ def check(cost: Cost, what: str) -> None:
         most = device.free_memory(device.pick().type)
     if cost.size > most:
         raise UserError(
-            f"{what} would take {policy.megabytes(cost.size)} of memory to make pictures; there are "
-            f"{policy.megabytes(most)} for it here, so nothing was kept."
+            f"{what} would take {amounts.megabytes(cost.size)} of memory to make pictures; there are "
+            f"{amounts.megabytes(most)} for it here, so nothing was kept."
         )
     if cost.sums > policy.limits().generator_sums:
         raise UserError(

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core import amounts
 from core.errors import UserError
 from core.hub.safetensors_header import MAX_TENSORS
 from core.visitors import policy
@@ -90,14 +91,14 @@ def _refuse_bad_zip(path: Path, name: str) -> None:
         # torch never compresses: what claims to be larger inside than the file itself was made to do harm.
         inside = sum(entry.file_size for entry in entries)
         if inside > min(policy.limits().download_bytes, path.stat().st_size):
-            raise UserError(f"{name} would unpack to {inside / 1e6:,.0f} MB; it was not opened.")
+            raise UserError(f"{name} would unpack to {amounts.megabytes(inside)}; it was not opened.")
         if len({entry.filename.casefold() for entry in entries}) < len(entries):
             raise UserError(f"{name} holds two things of one name; it was not opened.")
         programs = [entry for entry in entries if entry.filename.casefold().endswith(".pkl")]
         if not programs:
             raise UserError(f"{name} is a zip without tensors in it; it is not a file of weights.")
         if (size := sum(entry.file_size for entry in programs)) > MAX_PROGRAM:
-            raise UserError(f"{name} has {size / 1e6:.0f} MB of instructions; it was not opened.")
+            raise UserError(f"{name} has {amounts.megabytes(size)} of instructions; it was not opened.")
         for entry in programs:
             _check_programs(archive.read(entry), 1, inside, name)
 

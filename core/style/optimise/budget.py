@@ -12,7 +12,7 @@ import platform
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from core import device, files
+from core import amounts, device, files
 from core.errors import UserError
 from core.hub import cache
 from core.style.optimise.schedule import Scale, scales
@@ -74,8 +74,8 @@ def estimate_that_fits(request: StyleRequest, photo_size: tuple[int, int], measu
     best = next(smaller, None)
     advice = f"up to {best} px fits" if best else "close other programs first"
     raise UserError(
-        f"Painting at {request.size} px takes about {wanted.memory / 1e9:.1f} GB of memory and "
-        f"{wanted.free / 1e9:.1f} GB are free; {advice}."
+        f"Painting at {request.size} px takes about {amounts.gigabytes(wanted.memory)} of memory and "
+        f"{amounts.gigabytes(wanted.free)} are free; {advice}."
     )
 
 
