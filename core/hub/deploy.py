@@ -25,20 +25,12 @@ from core.hub import client
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# What the studio is made of. Said room by room, and by the kinds of files each one holds, so that a picture, a secret
-# or a run that happens to lie in the folder stays here.
-TOP = ("app.py", "style_app.py", "LICENSE", ".streamlit/config.toml", "examples/README.md", "examples/index.toml")
-ROOMS = {
-    "core": (".py",),
-    "ui": (".py",),
-    "pages": (".py",),
-    "weights": (".toml", ".safetensors", ".json", ".png", ".md"),
-    "examples/photos": (".jpg",),
-    "examples/paintings": (".jpg",),
-    "examples/gallery": (".jpg",),
-}
-# What each kind of Space needs besides.
-KINDS = {"docker": ("Dockerfile",), "zerogpu": ("zerogpu.py",)}
+# What a Space gets is what git tracks, less what this file names (and Docker reads as well).
+EXCLUSIONS = ".dockerignore"
+# What each kind of Space gets all the same.
+KINDS = {"docker": ("Dockerfile", EXCLUSIONS), "zerogpu": ("zerogpu.py",)}
+# Without these a folder is not the whole project.
+NEEDED = ("app.py", "style_app.py", "core/__main__.py", "requirements.txt", EXCLUSIONS)
 SDKS = {"docker": "docker", "zerogpu": "gradio"}
 ZERO_HARDWARE = "zero-a10g"  # the Hub's name for ZeroGPU, whatever the card is today
 # What ZeroGPU supports (hf.co/docs/hub/spaces-zerogpu): Python 3.12, torch up to 2.11; torchvision goes with torch.
@@ -58,7 +50,7 @@ class Plan:
     repo: str
     kind: str
     files: Mapping[str, Path | bytes]  # all that the Space should hold, by path
-    left_out: tuple[str, ...]  # what looks like a part of the project but is not in git
+    left_out: Mapping[str, str]  # what stays here, by path, and why
     compared: str  # with what, in words; why not, where nothing could be asked
     there: Mapping[str, int] | None  # sizes of what the Space holds now; None where it does not exist, or was not asked
     added: tuple[str, ...]
@@ -87,8 +79,7 @@ class Plan:
             for path in getattr(self, verb):
                 size = self.there[path] if verb == "deleted" else _size(self.files[path])
                 lines.append(f"  {verb:8} {amounts.size(size):>10}  {path}")
-        unknown = "(not in git; `git add` it if it belongs to the project)"
-        lines += [f"  left out             {path} {unknown}" for path in self.left_out]
+        lines += [f"  left out             {path} ({why})" for path, why in self.left_out.items()]
         if self.was_sdk not in ("", SDKS[self.kind]):
             lines.append(f"It was another kind of Space; choose its hardware at {self.address}/settings.")
         return lines
@@ -183,46 +174,76 @@ def send(planned: Plan, *, token: str | None = None, root: Path = ROOT) -> Plan:
 # ---------------------------------------------------------------- what a Space is made of
 
 
-def space_files(kind: str, root: Path = ROOT) -> tuple[dict[str, Path | bytes], tuple[str, ...]]:
-    """All that a Space of this kind holds, by path, and what was left out because git does not know it.
+def space_files(kind: str, root: Path = ROOT) -> tuple[dict[str, Path | bytes], dict[str, str]]:
+    """All that a Space of this kind holds, by path; and what of the folder stays here, by path, and why.
 
-    Where the project is no git checkout, whatever has its place in `ROOMS` belongs to it. Raises `UserError` when
-    `root` is not the project.
+    Links stay here, since they may lead anywhere. Raises `UserError` when `root` is not the project, or no git
+    checkout: then nothing tells the project's files from a secret that happens to lie beside them.
     """
-    paths = [path for name in (*TOP, *KINDS[kind]) if (path := root / name).is_file()]
-    for room, kinds in ROOMS.items():
-        paths += [p for p in sorted((root / room).rglob("*")) if p.suffix in kinds and p.is_file()]
-    names = [path.relative_to(root).as_posix() for path in paths if not _hidden(path, root)]
-    in_git = _in_git(root)
-    left_out = tuple(name for name in names if in_git is not None and name not in in_git)
-    files: dict[str, Path | bytes] = {name: root / name for name in names if name not in left_out}
-    missing = sorted({*TOP, *KINDS[kind], "core/__main__.py"} - files.keys())
-    if missing or not (root / "requirements.txt").is_file():
-        raise UserError(f"{root} is not the whole project ({(missing or ['requirements.txt'])[0]} is missing).")
+    tracked = [name for name in _git(root, "ls-files") if (root / name).is_file()]
+    missing = sorted({*NEEDED, *KINDS[kind]} - set(tracked))
+    if missing:
+        raise UserError(f"{root} is not the whole project ({missing[0]} is missing, or not in git).")
+    patterns = _exclusions((root / EXCLUSIONS).read_text(encoding="utf-8"))
+    files: dict[str, Path | bytes] = {}
+    left_out = {}
+    for name in tracked:
+        if name not in KINDS[kind] and (head := _excluded(name, patterns)):
+            left_out[head] = EXCLUSIONS
+        elif any((root / above).is_symlink() for above in _heads(name)):
+            left_out[name] = "a link"
+        else:
+            files[name] = root / name
+    unknown = _git(root, "ls-files", "--others", "--exclude-standard", "--directory")
+    for name in (folder_or_file.rstrip("/") for folder_or_file in unknown):
+        if not _excluded(name, patterns):
+            left_out[name] = "not in git; `git add` it if it belongs to the project"
     pinned = (root / "requirements.txt").read_text(encoding="utf-8")
     files["requirements.txt"] = (_for_zerogpu(pinned) if kind == "zerogpu" else pinned).encode()
     files["README.md"] = readme(kind, pinned).encode()
-    return dict(sorted(files.items())), left_out
+    left_out["README.md"] = "a Space has its own"
+    return dict(sorted(files.items())), dict(sorted(left_out.items()))
 
 
-def _hidden(path: Path, root: Path) -> bool:
-    """Links may lead anywhere, and what is hidden is nobody's business; Streamlit's settings are hidden by custom."""
-    inside = path.relative_to(root)
-    links = (root.joinpath(*inside.parts[:n]).is_symlink() for n in range(1, len(inside.parts) + 1))
-    return any(links) or (str(inside.as_posix()) not in TOP and any(part.startswith(".") for part in inside.parts))
+def _exclusions(text: str) -> list[tuple[re.Pattern[str], bool]]:
+    """The patterns of a .dockerignore as far as ours uses them, and whether what they match stays here."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    found = []
+    for line in lines:
+        pattern = re.escape(line.removeprefix("!")).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*")
+        found.append((re.compile(pattern), not line.startswith("!")))
+    return found
 
 
-def _in_git(root: Path) -> set[str] | None:
-    """What git keeps of the project; None where it is no checkout."""
+def _excluded(name: str, patterns: list[tuple[re.Pattern[str], bool]]) -> str:
+    """The file, or the folder above it, that stays here; "" where it is sent. The last pattern that matches counts."""
+    excluded = ""
+    for pattern, stays in patterns:
+        if head := next(filter(pattern.fullmatch, _heads(name)), ""):
+            excluded = head if stays else ""
+    return excluded
+
+
+def _heads(name: str) -> list[str]:
+    """For a/b/c: a, a/b and a/b/c."""
+    parts = name.split("/")
+    return ["/".join(parts[:n]) for n in range(1, len(parts) + 1)]
+
+
+def _git(root: Path, *command: str) -> list[str]:
+    """The paths that git answers with."""
     if not (root / ".git").exists():
-        return None
+        raise UserError(
+            f"{root} is no git checkout, so nothing tells which of its files belong to the project. Get it with "
+            "`git clone`, or run `git init` and `git add .` in it, and look through `git status`."
+        )
     try:
-        done = subprocess.run(["git", "-C", str(root), "ls-files", "-z"], capture_output=True, check=True)
+        done = subprocess.run(["git", "-C", str(root), *command, "-z"], capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         words = getattr(error, "stderr", b"") or str(error).encode()
         said = words.decode(errors="replace").strip().splitlines()[0]
         raise UserError(f"git cannot tell which files of {root} belong to the project: {said}") from None
-    return set(done.stdout.decode(errors="surrogateescape").split("\0"))
+    return [name for name in done.stdout.decode(errors="surrogateescape").split("\0") if name]
 
 
 def _for_zerogpu(pinned: str) -> str:

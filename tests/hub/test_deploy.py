@@ -16,18 +16,25 @@ SPACE = "spaces/me/ganvas"
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory):
-    """The project without git, as somebody has it who unpacked an archive."""
+    """What either kind of Space is made of, in a checkout of its own."""
     folder = tmp_path_factory.mktemp("unpacked") / "ganvas"
     for kind in deploy.KINDS:
-        for name in [*deploy.space_files(kind)[0], "requirements.txt"]:
+        for name in deploy.space_files(kind)[0]:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(deploy.ROOT / name, folder / name)
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    kept(folder)
     return folder
 
 
 @pytest.fixture
 def project(unpacked, tmp_path):
     return shutil.copytree(unpacked, tmp_path / "ganvas")
+
+
+def kept(folder):
+    """Git knows all that is in the folder now."""
+    subprocess.run(["git", "-C", folder, "add", "--intent-to-add", "."], check=True)
 
 
 @pytest.fixture
@@ -49,14 +56,32 @@ def held(local_hub):
 
 def test_a_space_holds_what_the_studio_needs_and_nothing_else():
     files, _ = deploy.space_files("docker")
-    tracked = subprocess.run(["git", "ls-files"], cwd=deploy.ROOT, capture_output=True, text=True).stdout.split()
     rooms = {path.split("/")[0] for path in files}
-    assert rooms == {"core", "ui", "pages", "weights", "examples", ".streamlit", "app.py", "style_app.py", "LICENSE",
-                     "Dockerfile", "requirements.txt", "README.md"}  # fmt: skip
-    needed = {p for p in tracked if p.startswith(("core/", "ui/", "pages/")) and p.endswith(".py")}
-    assert needed <= files.keys()
+    assert rooms == {
+        "core", "ui", "pages", "learn", "weights", "examples", "app.py", "style_app.py", "LICENSE", "requirements.txt",
+        "README.md", ".streamlit", "Dockerfile", ".dockerignore",
+    }  # fmt: skip
+    assert {path for path in files if path.endswith(".py") and path.startswith(("weights", "examples"))} == set()
     assert {"weights/registry.toml", "weights/perceptual.safetensors", "examples/index.toml"} <= files.keys()
     assert files["requirements.txt"] == (deploy.ROOT / "requirements.txt").read_bytes()
+
+
+@pytest.mark.parametrize("kind", deploy.KINDS)
+def test_every_file_that_git_keeps_is_sent_or_named_as_staying(kind):
+    files, left_out = deploy.space_files(kind)
+    tracked = subprocess.run(["git", "ls-files"], cwd=deploy.ROOT, capture_output=True, text=True).stdout.split()
+    for path in tracked:
+        named = [head for head in left_out if path == head or path.startswith(head + "/")]
+        assert (path in files and path != "README.md") != bool(named), path
+
+
+def test_a_new_file_is_sent_wherever_it_lies(project):
+    new = ["learn/sr/gan.toml", "core/style/feedforward/paint.py", "weights/styles/ink.safetensors", "sounds/bell.ogg"]
+    for name in new:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("new")
+    kept(project)
+    assert set(new) <= deploy.space_files("docker", project)[0].keys()
 
 
 def test_what_lies_around_in_the_folder_stays_here(project):
@@ -66,22 +91,38 @@ def test_what_lies_around_in_the_folder_stays_here(project):
     for name in secrets:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text("mine")
-    (project / "ui" / "linked.py").symlink_to("/etc/passwd")
-    assert deploy.space_files("docker", project)[0].keys() == clean
-
-
-def test_in_a_checkout_only_what_git_keeps_is_sent_and_the_rest_is_named(project):
-    git = ["git", "-C", str(project), "-c", "user.name=x", "-c", "user.email=x@x"]
-    for command in (["init", "-q"], ["add", "-A"]):
-        subprocess.run([*git, *command], check=True)
-    (project / "examples" / "photos" / "me-at-home.jpg").write_bytes(b"private")
-    (project / "core" / "new.py").write_text("new = 1\n")
     files, left_out = deploy.space_files("docker", project)
-    assert set(left_out) == {"examples/photos/me-at-home.jpg", "core/new.py"}
-    assert not set(left_out) & files.keys()
+    assert files.keys() == clean
+    named = {name for name, why in left_out.items() if why.startswith("not in git; `git add` it")}
+    assert named == {"photo.jpg", "token.txt", "runs"}  # the others would stay here in any case
+    (project / "ui" / "linked.py").symlink_to("/etc/passwd")
+    kept(project)
+    files, left_out = deploy.space_files("docker", project)
+    assert left_out["ui/linked.py"] == "a link"
+    assert files.keys() == {*clean, "photo.jpg", "token.txt", "runs/cats/config.json"}
+
+
+def test_without_git_nothing_is_sent(project):
     (project / ".git" / "HEAD").unlink()
     with pytest.raises(UserError, match="git cannot tell which files"):
         deploy.space_files("docker", project)
+    shutil.rmtree(project / ".git")
+    with pytest.raises(UserError, match=r"no git checkout.*`git clone`"):
+        deploy.space_files("docker", project)
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("tests/hub/test_deploy.py", "tests"), ("core/tests/x.py", ""), ("README.md", "README.md"), (".env", ".env"),
+        ("learn/README.md", ""), ("examples/x.py", "examples/x.py"), ("examples/a/x.py", ""), ("a/b/.c/d", "a/b/.c"),
+        (".streamlit/config.toml", ""), (".streamlit/secrets.toml", ".streamlit"), ("a/__pycache__/b", "a/__pycache__"),
+        ("testsuite", ""), ("xREADME.mdx", ""), ("a/x.pyc", "a/x.pyc"), ("Dockerfile", "Dockerfile"),
+    ],
+)  # fmt: skip
+def test_exclusions_are_read_as_docker_reads_them(name, head):
+    patterns = deploy._exclusions((deploy.ROOT / ".dockerignore").read_text())
+    assert deploy._excluded(name, patterns) == head
 
 
 @pytest.mark.parametrize("missing", ["app.py", "requirements.txt", "core/__main__.py", "Dockerfile"])
@@ -118,15 +159,13 @@ def test_zerogpu_gets_the_versions_it_supports(project):
     assert any(pin.startswith("spaces==") for pin in pins)
 
 
-def test_the_image_takes_in_all_that_is_sent_and_no_more(project):
-    lines = (project / "Dockerfile").read_text().splitlines()
-    copied = {source for line in lines if line.startswith("COPY ") for source in line.split()[1:-1]}
-    sent = {path for path in deploy.space_files("docker", project)[0] if path not in ("Dockerfile", "README.md")}
-    assert {path for path in sent if not copied & {path, path.split("/")[0]}} == set()
-    assert {
-        source for source in copied if not any(path.split("/")[0] == source.split("/")[0] for path in sent)
-    } == set()
-    assert lines.index("USER user") > max(n for n, line in enumerate(lines) if line.startswith("COPY "))  # root's code
+def test_the_image_takes_in_all_that_is_sent_and_nothing_that_git_ignores():
+    lines = (deploy.ROOT / "Dockerfile").read_text().splitlines()
+    assert "COPY . ." in lines
+    assert lines.index("USER user") > lines.index("COPY . .")  # the code is root's
+    patterns = deploy._exclusions((deploy.ROOT / ".dockerignore").read_text())
+    ignored = (deploy.ROOT / ".gitignore").read_text().split()
+    assert [name for name in ignored if not deploy._excluded(name.strip("/").replace("*", "x"), patterns)] == []
 
 
 def test_the_projects_own_readme_has_no_front_matter():
@@ -157,6 +196,7 @@ def test_again_only_what_changed_is_sent_and_what_is_gone_is_deleted(local_hub, 
 
     (project / "core" / "jobs.py").write_text("changed = 1\n")
     (project / "core" / "extra.py").write_text("added = 1\n")
+    kept(project)
     (project / "weights" / "perceptual.safetensors").write_bytes(b"other weights")
     (project / "pages" / "models.py").unlink()
     done = deployed(project)
@@ -174,7 +214,7 @@ def test_another_kind_takes_its_place(local_hub, project, token):
     assert (repo.sdk, repo.hardware) == ("gradio", "zero-a10g")
     assert "Dockerfile" not in held(local_hub)
     done = deployed(project, "docker")
-    assert (done.added, done.deleted) == (("Dockerfile",), ("zerogpu.py",))
+    assert (done.added, done.deleted) == ((".dockerignore", "Dockerfile"), ("zerogpu.py",))
     assert set(done.changed) == {"README.md", "requirements.txt"}
     assert done.changes()[-1].startswith("It was another kind of Space; choose its hardware at")
 
@@ -214,6 +254,7 @@ def test_a_dry_run_sends_nothing_and_needs_no_token(local_hub, capsys):
     assert "    sdk: docker\n" in said
     assert "The Hub shows no such Space to this computer" in said
     assert "  added        4.7 MB  weights/perceptual.safetensors\n" in said
+    assert "  left out             tests (.dockerignore)\n" in said
     assert {seen.method for seen in local_hub.log} == {"GET"}
     assert not local_hub.repos
 
