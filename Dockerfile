@@ -7,9 +7,8 @@ FROM python:3.11-slim
 RUN useradd --create-home --uid 1000 user
 WORKDIR /app
 
-# From the second index comes torch for processors: the usual one brings gigabytes of CUDA along.
-COPY requirements.txt ./
-RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu -r requirements.txt
+COPY requirements.txt requirements-cpu.txt ./
+RUN pip install --no-cache-dir -r requirements-cpu.txt
 
 # All that .dockerignore does not name; `core/hub/deploy.py` reads the same list. What git does not know is not told apart
 # here: from a folder with files of your own in it, build with `git archive HEAD | docker build -t ganvas -`.

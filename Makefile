@@ -22,11 +22,8 @@ format: $(VENV)/test-ready
 clean:
 	rm -rf $(VENV)
 
-$(PY):
-	$(PYTHON) -m venv $(VENV)
-
-$(VENV)/run-ready: requirements.txt | $(PY)
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+$(VENV)/run-ready: install.py requirements.txt requirements-cpu.txt
+	$(PYTHON) install.py
 	touch $@
 
 $(VENV)/test-ready: requirements-dev.txt $(VENV)/run-ready
