@@ -59,7 +59,7 @@ def test_a_space_holds_what_the_studio_needs_and_nothing_else():
     rooms = {path.split("/")[0] for path in files}
     assert rooms == {
         "core", "ui", "pages", "learn", "weights", "examples", "app.py", "style_app.py", "LICENSE", "requirements.txt",
-        "README.md", ".streamlit", "Dockerfile", ".dockerignore",
+        "README.md", ".streamlit", "Dockerfile", ".dockerignore", "requirements-cpu.txt",
     }  # fmt: skip
     assert {path for path in files if path.endswith(".py") and path.startswith(("weights", "examples"))} == set()
     assert {"weights/registry.toml", "weights/perceptual.safetensors", "examples/index.toml"} <= files.keys()
