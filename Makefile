@@ -1,11 +1,12 @@
 # make run    starts the studio; the first time it makes a virtual environment and installs what is pinned
 # make test   lints and runs every test; the first time it installs what they need, the browser included
+# make test-online    the same code against the real Hub and a real Docker; with HF_TOKEN, publishing as well
 
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-.PHONY: run test format clean
+.PHONY: run test test-online format clean
 
 run: $(VENV)/run-ready
 	$(PY) app.py
@@ -14,6 +15,9 @@ test: $(VENV)/test-ready
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m pytest
+
+test-online: $(VENV)/test-ready
+	$(PY) -m pytest -rs tests/online
 
 format: $(VENV)/test-ready
 	$(PY) -m ruff check --fix .
