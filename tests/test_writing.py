@@ -1,4 +1,4 @@
-"""What is written down is true: paths, commands, variables and limits in the README, the version in CITATION.cff."""
+"""What is written down is true: paths, commands, variables and limits, and the version in CITATION.cff."""
 
 import ast
 import contextlib
@@ -10,28 +10,60 @@ from pathlib import Path
 import pytest
 import yaml
 
-from core import __version__
+import install
+from core import __version__, amounts
 from core.__main__ import main
-from core.visitors.policy import PUBLIC, megabytes
+from core.visitors.policy import PUBLIC
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+GUIDES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"]
+SAID = {name: (ROOT / name).read_text(encoding="utf-8") for name in GUIDES}
 CODE = [p for room in (".", "core", "ui", "pages") for p in (ROOT / room).glob("**/*.py" if room != "." else "*.py")]
-ROOMS = "core|ui|pages|weights|examples|bench|tests"
+ROOMS = "core|ui|pages|learn|weights|examples|bench|tests"
 
 
 def test_every_path_exists():
-    linked = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    named = re.findall(rf"(?<![\w/])(?:(?:{ROOMS})/[\w./-]*\w|\w+_?app\.py|\.ci/run)", README)
-    assert {"examples/timelapse.webp", "core/visitors/policy.py", "bench/load.py", ".ci/run"} <= {*linked, *named}
-    assert [path for path in [*linked, *named] if not (ROOT / path).exists()] == []
+    seen = set()
+    for name, text in SAID.items():
+        linked = re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", text)
+        named = re.findall(rf"(?<![\w/])(?:(?:{ROOMS})/[\w./-]*\w|\w+_?app\.py|\.ci/run)", text)
+        assert [path for path in [*linked, *named] if not (ROOT / path).exists()] == [], name
+        seen |= {*linked, *named}
+    assert {"examples/timelapse.webp", "core/visitors/policy.py", "bench/load.py", ".ci/run", "ARCHITECTURE.md"} <= seen
+
+
+def test_every_room_is_in_the_architecture():
+    rooms = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("core/*/__init__.py")} | {*ROOMS.split("|")}
+    assert [room for room in rooms - {"core"} if f"`{room}/`" not in SAID["ARCHITECTURE.md"]] == []
 
 
 def test_every_make_target_exists():
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:^|`|&& )make ([a-z]+)", README, re.MULTILINE))
-    assert {"run", "test", "format"} <= named <= targets
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    used = "\n".join([*SAID.values(), *(path.read_text() for path in (ROOT / ".github").rglob("*.yml"))])
+    named = set(re.findall(r"(?:^|`|run: |&& )make ([a-z-]+)", used, re.MULTILINE))
+    assert {"run", "test", "test-online", "format"} <= named <= targets
+
+
+def jobs_of_ci():
+    return yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())["jobs"]
+
+
+def test_ci_and_the_installer_agree_on_pythons():
+    oldest, newest = install.PYTHONS
+    tested = jobs_of_ci()["linux"]["strategy"]["matrix"]["python"]
+    assert tested == [f"3.{minor}" for minor in range(oldest[1], newest[1] + 1)]
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert about["requires-python"] == f">=3.{oldest[1]},<3.{newest[1] + 1}"
+    assert f"Python 3.{oldest[1]} to 3.{newest[1]}" in README
+
+
+def test_the_lines_for_windows_are_what_ci_runs():
+    lines = README.split("Windows has no `make`")[1].split("```")[1].split("\n")[1:3]
+    ran = "\n".join(step.get("run", "") for step in jobs_of_ci()["windows"]["steps"])
+    assert lines == ["py install.py", r".venv\Scripts\python app.py"]
+    assert "python install.py" in ran  # setup-python names it so
+    assert lines[1] in ran
 
 
 def test_every_command_and_its_options_exist():
@@ -75,9 +107,9 @@ def test_the_limits_are_those_of_the_code():
 
 
 def test_the_limits_of_visitors_and_addresses_are_those_of_the_code():
-    rows = SECURITY.split("| limited |")[1].split("\n\n")[0].splitlines()[2:]
+    rows = SAID["SECURITY.md"].split("| limited |")[1].split("\n\n")[0].splitlines()[2:]
     said = [[cell.strip() for cell in row[1:-1].split("|")[1:]] for row in rows]
-    p, size = PUBLIC, megabytes
+    p, size = PUBLIC, amounts.megabytes
     numbers = [
         [p.jobs, p.jobs_address, p.jobs_all], [p.asked, p.asked_address, ""], ["", p.busy_address, ""],
         ["", p.sockets_address, ""], [p.messages, p.messages_address, ""],
@@ -91,9 +123,9 @@ def test_the_limits_of_visitors_and_addresses_are_those_of_the_code():
     ]  # fmt: skip
     assert said == [[str(number) for number in row] for row in numbers]
     one = f"One picture gets {size(p.decoder_bytes)} and {p.decoder_seconds} seconds of processor time"
-    assert one in SECURITY
-    assert f"one fetch {p.fetch_seconds} seconds" in SECURITY
-    assert f"request {p.silence} seconds" in SECURITY
+    assert one in SAID["SECURITY.md"]
+    assert f"one fetch {p.fetch_seconds} seconds" in SAID["SECURITY.md"]
+    assert f"request {p.silence} seconds" in SAID["SECURITY.md"]
 
 
 def test_the_version_stands_in_one_place():
@@ -106,7 +138,7 @@ def test_the_version_stands_in_one_place():
     assert f"## [{__version__}] - {cited['date-released']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CITATION.cff"])
+@pytest.mark.parametrize("name", [*GUIDES, "CHANGELOG.md", "CITATION.cff"])
 def test_nothing_is_left_to_do(name):
     assert not re.search(r"TODO|FIXME|XXX", (ROOT / name).read_text(encoding="utf-8"))
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from core import device as devices
+from core import amounts, device as devices
 from core.errors import UserError
 from core.hub import registry
 from core.perceptual import FeatureNet
@@ -217,6 +217,6 @@ def _check(request: InstantRequest, photo_size: tuple[int, int]) -> None:
     wanted = estimate(request, photo_size)
     if not wanted.fits:
         raise UserError(
-            f"Painting at {request.size} px takes about {wanted.memory / 1e9:.1f} GB of memory and "
-            f"{wanted.free / 1e9:.1f} GB are free; choose a smaller size, or close other programs first."
+            f"Painting at {request.size} px takes about {amounts.gigabytes(wanted.memory)} of memory and "
+            f"{amounts.gigabytes(wanted.free)} are free; choose a smaller size, or close other programs first."
         )
