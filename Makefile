@@ -1,6 +1,6 @@
-# make run    starts the studio; the first time it makes a virtual environment and installs what is pinned
-# make test   lints and runs every test; the first time it installs what they need, the browser included
-# make test-online    the same code against the real Hub and a real Docker; with HF_TOKEN, publishing as well
+# make run          starts the studio; the first time it makes a virtual environment and installs what is pinned
+# make test         lints and runs every test; the first time it installs what they need, the browser included
+# make test-online  the same code against the real Hub and a real Docker; with HF_TOKEN, publishing as well
 
 PYTHON ?= python3
 VENV := .venv

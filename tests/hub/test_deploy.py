@@ -317,7 +317,7 @@ def test_a_space_that_is_closed_to_this_token(local_hub, project, token):
         deployed(project)
 
 
-@pytest.mark.parametrize("name", ["ganvas", "me/../x", "me/a b", "a/b/c", ""])
+@pytest.mark.parametrize("name", ["ganvas", "me/../x", "me/a b", "a/b/c", "", "me/.x", "-me/x", "me/x--y", "me/ü"])
 def test_a_name_that_is_none(name):
     with pytest.raises(UserError, match="owner/name"):
         deploy.plan(name, "docker")
