@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from core import amounts, device as devices
+from core import amounts
+from core import device as devices
 from core.errors import UserError
 from core.hub import registry
 from core.perceptual import FeatureNet
