@@ -44,7 +44,8 @@ async def _on_behalf(self: gr.Blocks, **event: Any) -> dict:
         files.require_named(event["inputs"])
         if len(event["inputs"]) < len(event["block_fn"].inputs):  # Gradio's own words are a stack trace
             raise gr.Error(f"This takes {len(event['block_fn'].inputs)} values.", print_exception=False)
-        return await gr.Blocks.process_api(self, **event)
+        with files.written_or_told():
+            return await gr.Blocks.process_api(self, **event)
 
 
 Page = _variant(gr.Blocks, process_api=_on_behalf)

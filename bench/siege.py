@@ -243,7 +243,7 @@ def main() -> int:
                 print(f"memory: {before / 1e6:.0f} MB before, {more / 1e6:+.0f} MB after everybody left")
                 failed += more > RETURNED
             told = (studio.home / "server.log").read_text()
-            print(f"stack traces in the server's log: {told.count('Traceback (most recent')}")
+            print(f"stack traces in the server's log: {told.count('Traceback')}")
             if options.log:
                 Path(options.log).write_text(told)
         finally:

@@ -9,8 +9,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
+import psutil
 import pytest
 from accelerate.state import AcceleratorState
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core import files, jobs
@@ -21,6 +24,8 @@ from core.gan.zoo import model_folder
 from core.hub import publish
 from core.runs import lifecycle, processes, states
 from core.runs.run_folder import Run
+from core.style.request import StyleRequest
+from support.studio import serving
 from ui.telling import plain
 
 ROOT = Path(__file__).parents[2]
@@ -221,3 +226,39 @@ def test_a_torn_line_is_taken_back(disk):
         assert path.read_text() == "one\n"
     files.append(path, "two\n")
     assert path.read_text() == "one\ntwo\n"
+
+
+def picture(side: int) -> bytes:
+    file = io.BytesIO()
+    Image.effect_noise((side, side), 60).convert("RGB").save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "rlimit"), reason="this system has no such limit")
+def test_a_server_tells_its_visitors(tmp_path):
+    """No file of the server may grow beyond some kilobytes for a while, which is how a full disk looks to it."""
+    api = "/style/gradio_api"
+    here = {"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(tmp_path / "gradio")}
+    with serving(tmp_path, env=here) as address, httpx.Client(base_url=address, timeout=60) as anna:
+        (server,) = [child for child in psutil.Process().children() if child.cmdline()[-1:] == ["app.py"]]
+
+        def sent(side: int) -> httpx.Response:
+            return anna.post(f"{api}/upload", files={"files": ("photo.png", picture(side))})
+
+        def painted(size: int) -> str:
+            mine = {"path": photo, "meta": {"_type": "gradio.FileData"}}
+            chosen = vars(StyleRequest(size=size, steps=1))
+            values = [value for name, value in chosen.items() if name != "style_shares"]
+            asked = {"data": [mine, [{"image": mine, "caption": None}], "", *values]}
+            begun = anna.post(f"{api}/call/paint", json=asked).json()["event_id"]
+            return anna.get(f"{api}/call/paint/{begun}").text
+
+        (photo,) = sent(64).json()
+        server.rlimit(psutil.RLIMIT_FSIZE, (100_000, psutil.RLIM_INFINITY))
+        answer = sent(500)
+        assert (answer.status_code, "the disk of this server is full" in answer.text) == (507, True)
+        assert "the disk of this server is full" in painted(512)
+        server.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+        assert sent(500).status_code == 200
+        assert "event: complete" in painted(64)
+    assert "Traceback" not in (tmp_path / "server.log").read_text()

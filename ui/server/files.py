@@ -19,6 +19,7 @@ from typing import Any
 
 import gradio as gr
 from gradio import route_utils
+from gradio.exceptions import ComponentProcessingError
 from gradio.utils import get_upload_folder
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
@@ -26,6 +27,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from core.errors import UserError
+from core.files import in_words
 from core.visitors import identity, policy
 from ui.server import visitor
 
@@ -100,6 +103,21 @@ def _readable(path: Any) -> bool:
         return False
 
 
+@contextlib.contextmanager
+def written_or_told() -> Iterator[None]:
+    """What Gradio cannot write for whoever asks, as on a full disk, is told them in words."""
+    try:
+        with in_words("What came of it", Path(folder())):
+            try:
+                yield
+            except ComponentProcessingError as error:
+                if isinstance(error.__cause__, OSError):
+                    raise error.__cause__ from None
+                raise
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+
+
 # ---------------------------------------------------------------- in and out, in place of Gradio's own ways
 
 
@@ -110,9 +128,12 @@ async def _take_in(request: Request) -> Response:
     most = math.inf if blocks.max_file_size is None else blocks.max_file_size
     with of(request.cookies):
         try:
-            paths, _, _ = await route_utils.upload_fn(
-                request, folder(), most, progress, upload_progress=file_upload_statuses if progress else None
-            )
+            with in_words("The upload", Path(folder())):
+                paths, _, _ = await route_utils.upload_fn(
+                    request, folder(), most, progress, upload_progress=file_upload_statuses if progress else None
+                )
+        except UserError as error:
+            return PlainTextResponse(str(error), 507)
         except MultiPartException as error:
             return PlainTextResponse(error.message, 413 if "maximum allowed size" in error.message else 400)
     blocks.upload_file_set.update(paths)  # Gradio deletes them after a day
