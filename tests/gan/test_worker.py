@@ -195,6 +195,24 @@ def test_a_full_disk_is_told_and_the_run_can_go_on(monkeypatch):
     assert run.status == states.FINISHED
 
 
+def test_a_generator_is_there_wholly_or_not_at_all(monkeypatch):
+    """The disk is full after the first of its files."""
+    run, real = new(), model_folder.save
+    with monkeypatch.context() as full:
+
+        def save(network, folder, *more, **named):
+            real(network, folder, *more, **named)
+            raise OSError(28, "No space left on device")
+
+        full.setattr(model_folder, "save", save)
+        with pytest.raises(UserError, match="The generator could not be written"):
+            worker.work(run)
+    assert run.result is None
+    assert not (run.path / "result").exists()
+    worker.work(run)
+    assert run.result
+
+
 # ---------------------------------------------------------------- which step is kept
 
 
