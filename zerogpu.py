@@ -21,17 +21,20 @@ from PIL import Image
 from spaces.reloading import reload_server_ports
 
 import app
-from core import device, jobs
+from core import device
 from core.errors import UserError
 from core.settings import Progress, Result
+from core.style import dispatch
+from core.style.dispatch import Beforehand, Estimate
+from core.style.optimise import engine
 from core.style.request import StyleRequest
 from ui.server import serving
 
 
 def main() -> None:
     if os.environ.get("SPACES_ZERO_GPU"):  # on other hardware this is app.py
-        jobs.paint_elsewhere = paint
-        device.borrowed = True
+        dispatch.ENGINES[StyleRequest.kind] = __name__  # this file is the engine
+        device.use("cpu")
         reload_server_ports.add(serving.port())  # visitors' connections there are not for the forked processes to hold
         _report()
     app.main()
@@ -60,14 +63,28 @@ def _on_gpu(
     """The painting engine where the GPU is. A `UserError` is passed on as an event: raised, it would lose its words."""
     import torch
 
-    from core.style.optimise.paint import paint
-
     torch.set_num_threads(1)  # the threads of the process that was forked are not here, and must not be waited for
-    device.borrowed = False
+    device.use(None)
     try:
-        yield from paint(request, photo, styles, stopped=lambda: os.path.exists(stop))
+        yield from engine.paint(request, photo, styles, stopped=lambda: os.path.exists(stop))
     except UserError as error:
         yield error
+
+
+# ---------------------------------------------------------------- the engine, as `core.style.dispatch` has it
+
+
+def ready(request: StyleRequest) -> Beforehand:
+    """Never: no lent GPU is like the one before, so there is nothing to measure."""
+    first = engine.ready(request)
+    if first and first.job is None:
+        return first
+    return Beforehand("Painted on a GPU that is lent for it, which counts as your GPU time.")
+
+
+def estimate(request: StyleRequest, _photo_size: tuple[int, int]) -> Estimate:
+    """What the GPU is asked for; no memory of this machine."""
+    return Estimate(seconds(request), 0, device.free_memory())
 
 
 def paint(
@@ -76,7 +93,7 @@ def paint(
     styles: Sequence[Image.Image],
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Progress | Result]:
-    """`core.style.optimise.paint.paint`, on a lent GPU. The wish to stop crosses to the other process as a file."""
+    """As `core.style.optimise` does, on a lent GPU. The wish to stop crosses to the other process as a file."""
     with tempfile.TemporaryDirectory(prefix="ganvas-") as folder:
         stop = Path(folder) / "stop"
         try:

@@ -33,7 +33,7 @@ from core.perceptual import FeatureNet
 from core.pictures import images
 from core.style.instant.paint import paint
 from core.style.optimise.objective import Moments
-from core.style.optimise.paint import to_tensor
+from core.style.pixels import to_tensor
 from core.style.request import InstantRequest
 
 PAIRS = (

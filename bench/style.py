@@ -36,8 +36,9 @@ from core.pictures import images
 from core.settings import Progress
 from core.style import choice
 from core.style.optimise.objective import CONTENT_LAYER, PALETTE, Moments, Objective, Weights, total_variation
-from core.style.optimise.paint import paint, to_picture, to_tensor
+from core.style.optimise.paint import paint
 from core.style.optimise.schedule import scales
+from core.style.pixels import to_picture, to_tensor
 from core.style.request import StyleRequest
 
 CPU = torch.device("cpu")

@@ -26,8 +26,8 @@ from core.hub import deploy
 from core.hub.publish import LICENCES, publish
 from core.pictures import images
 from core.settings import Progress, Request, Result, settings_of
-from core.style.optimise import schedule
-from core.style.request import STYLE_PRESETS, StyleRequest
+from core.style import dispatch
+from core.style.request import STYLE_PRESETS, StyleRequest, enough
 
 FRAME_SIDE = 256  # px, of animations
 
@@ -90,10 +90,9 @@ def _style(options: argparse.Namespace) -> None:
     if options.weights:
         values["style_shares"] = _numbers(options.weights)
     request = StyleRequest.from_recipe({"kind": StyleRequest.kind, **values})
-    of_photo, of_style = schedule.enough(request)
+    engine = dispatch.engine_of(request)
+    of_photo, of_style = enough(request)
     pictures = [images.open_picture(path, max_pixels=of_style) for path in styles]
-
-    from core.style.optimise.paint import paint
 
     several = len(photos) > 1 or options.out.endswith(("/", os.sep)) or Path(options.out).is_dir()
     folder = Path(options.out) if several else Path(options.out).parent
@@ -108,7 +107,7 @@ def _style(options: argparse.Namespace) -> None:
         target = images.unique_path(options.out, Path(photo).stem, ".png") if several else Path(options.out)
         try:
             result = _watched(
-                paint(request, images.open_picture(photo, max_pixels=of_photo), pictures),
+                engine.paint(request, images.open_picture(photo, max_pixels=of_photo), pictures),
                 Path(photo).name,
                 options.json,
             )

@@ -14,15 +14,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-# A GPU is lent to single paintings and is not this process's own (zerogpu.py); it must not be touched.
-borrowed = False
+_chosen: str | None = None
+
+
+def use(kind: str | None) -> None:
+    """From now on this process computes on "cpu", "cuda" or "mps"; None: on the best there is, as without this call."""
+    global _chosen
+    _chosen = kind
 
 
 def pick() -> torch.device:
-    """The best device of this machine: CUDA, then Apple's MPS, then the processor."""
+    """The device of this process; unless one was chosen CUDA, then Apple's MPS, then the processor."""
     import torch
 
-    if torch.cuda.is_available() and not borrowed:
+    if _chosen is not None:
+        return torch.device(_chosen)
+    if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
         return torch.device("mps")

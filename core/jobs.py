@@ -1,11 +1,11 @@
 """Short work, one at a time: paintings, samples, measurements of this machine.
 
 Two lines serve both UIs, each with one worker thread: paintings and measurements, one at a time, as two at once would
-only be slower; and samples, which take less than a second and for which a page waits: behind paintings they would come
-minutes later. Visitors take turns: who has two jobs in a line gets the second one after everybody's first. A job is
-submitted as a request and plain pictures; its progress, result or error is read from the job. Engines are imported by
-the worker, when their first job comes. Knows no UI and nothing of how an engine works. Training runs are `core.runs`'
-business.
+only be slower; and quick requests (samples), which take less than a second and for which a page waits: behind paintings
+they would come minutes later. Visitors take turns: who has two jobs in a line gets the second one after everybody's
+first. A job is submitted as a request and plain pictures; its progress, result or error is read from the job. Engines
+are imported by the worker, when their first job comes. Knows no UI and nothing of how an engine works. Training runs
+are `core.runs`' business.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,16 +28,14 @@ from core import device, faults
 from core.errors import UserError
 from core.gan.request import SampleRequest
 from core.settings import Progress, Request, Result
-from core.style.request import MeasureRequest, StyleRequest
+from core.style import dispatch
+from core.style.request import MeasureRequest
 from core.visitors import identity, policy
 
 FRAMES = 60  # kept for the time-lapse: when there are twice as many, every other one goes
 FRAME_SIDE = 480  # px
 CURVE = 400  # points kept of the loss curves, thinned likewise
 NICENESS = 5  # of the thread that paints, below that of the pages: they answer at once, and a painting takes minutes
-
-# Paints in place of `core.style.optimise.paint.paint` where paintings are not made in this process (zerogpu.py).
-paint_elsewhere: Callable[..., Iterator[Progress | Result]] | None = None
 
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 
@@ -142,7 +140,7 @@ def require_room(request: Request) -> None:
 def close(seconds: float) -> None:
     """Stop all jobs and take no more; waits so long for the one at work to end."""
     until = time.monotonic() + seconds
-    ending = [*_samples.close(), *_paintings.close()]
+    ending = [*_quick.close(), *_paintings.close()]
     for job in ending:
         job.cancel()
     while not all(job.finished for job in ending) and time.monotonic() < until:
@@ -157,10 +155,6 @@ def idle() -> bool:
 def _engine(job: Job) -> Iterator[Progress | Result]:
     """The one place that knows which engine answers which request."""
     match job.request:
-        case StyleRequest():
-            from core.style.optimise.paint import paint
-
-            return (paint_elsewhere or paint)(job.request, *job.pictures, stopped=lambda: job.cancelled)
         case MeasureRequest():
             from core.style.optimise.measure import measure
 
@@ -169,7 +163,7 @@ def _engine(job: Job) -> Iterator[Progress | Result]:
             from core.gan.sample import sample
 
             return sample(job.request, stopped=lambda: job.cancelled)
-    raise TypeError(f"no engine for {type(job.request).__name__}")
+    return dispatch.engine_of(job.request).paint(job.request, *job.pictures, stopped=lambda: job.cancelled)
 
 
 class _Queue:
@@ -292,7 +286,7 @@ def _run(job: Job) -> None:
         job._news(state=DONE)
     finally:
         job._context, job.pictures = None, ()  # these may hold much, and jobs are kept
-        if _line(job.request) is _paintings:  # which held it; a sample must not take it from a painting at work
+        if _line(job.request) is _paintings:  # which held it; a quick job must not take it from a painting at work
             device.release_memory()
 
 
@@ -309,8 +303,8 @@ def _thinned(items: Sequence[Any], most: int) -> list[Any]:
 
 
 def _line(request: Request) -> _Queue:
-    return _samples if isinstance(request, SampleRequest) else _paintings
+    return _quick if request.quick else _paintings
 
 
-_samples, _paintings = _Queue(), _Queue(NICENESS)
+_quick, _paintings = _Queue(), _Queue(NICENESS)
 _numbers = itertools.count(1)

@@ -117,6 +117,7 @@ class Request:
     """What all requests share: checking on creation, and the way to a recipe and back."""
 
     kind: ClassVar[str]
+    quick: ClassVar[bool] = False  # answered within a second, while a page waits for it: not in line with paintings
 
     def __post_init__(self) -> None:
         for name, about in settings_of(self).items():

@@ -46,7 +46,7 @@ def test_a_line_of_jobs_outlives_what_an_engine_does(monkeypatch, capfd, fault):
 def test_a_line_of_jobs_outlives_a_fault_between_them(monkeypatch, capfd):
     monkeypatch.setattr(jobs, "_engine", lambda job: iter(()))
     with monkeypatch.context() as broken:
-        broken.setattr(jobs, "_samples", jobs._paintings)
+        broken.setattr(jobs, "_quick", jobs._paintings)
         broken.setattr(jobs, "_line", lambda request: jobs._paintings)
         broken.setattr(device, "release_memory", lambda: 1 / 0)
         for _ in range(2):

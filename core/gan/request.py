@@ -117,6 +117,7 @@ class SampleRequest(Request):
     """Have a generator make pictures: `count` of a seed, or those that `points` name (see `core.gan.points`)."""
 
     kind: ClassVar[str] = "sample"
+    quick: ClassVar[bool] = True
 
     generator: str = "portraits"  # what `core.gan.zoo.load` can open: a name, run:..., hub:...
     seed: int = setting(

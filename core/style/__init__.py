@@ -1,8 +1,8 @@
-"""Neural style transfer.
+"""Neural style transfer: `request` says what may be asked, `dispatch` which engine paints it.
 
-`networks` and `choice` say whose features are compared; `optimise` paints by optimisation: there `objective` says what
-a good painting is, `descent` how the picture is changed, `schedule` how large and how long, `budget` and `measure`
-what it will take; `paint` is the engine. `instant` paints at once: `transfer` moves features to a style's statistics,
-`decoder` makes a picture of them; `paint` is the engine. `choice`, `schedule` and `budget` are plain, the others need
-torch.
+`networks` and `choice` say whose features are compared, `pixels` turns pictures into tensors. Each engine has a room,
+where `engine` is what `dispatch` knows of it and `paint` paints. `optimise` lets the picture descend: `objective` says
+what a good painting is, `descent` how the picture is changed, `schedule` how large and how long, `budget` and `measure`
+what it will take. `instant` paints at once: `transfer` moves features to a style's statistics, `decoder` makes a
+picture of them. `choice`, `schedule`, `budget` and each `engine` are plain, the others need torch.
 """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from core.errors import UserError
+from core.pictures.images import WORKING_PIXELS
 from core.settings import Request, setting
 
 
@@ -83,12 +84,30 @@ class StyleRequest(Request):
             raise UserError("Content, Style and Palette are all 0; at least one of them has to count.")
 
 
+def enough(request: StyleRequest) -> tuple[int, int]:
+    """How many pixels of the photo, and of a style picture, a painting can make use of: some more than it is going to
+    look at, so that reducing them twice does not show. Larger pictures only fill the memory."""
+    looked_at = request.size * max(1.0, request.stroke_size)
+    return min(4 * request.size**2, WORKING_PIXELS), min(round(2 * looked_at**2), WORKING_PIXELS)
+
+
+def shares_of(request: StyleRequest, styles: Sequence[Any]) -> list[float]:
+    """How much each of the style pictures counts, 1 in all; a `UserError` where the weights are not as many."""
+    if not styles:
+        raise UserError("No style picture was given; add at least one picture whose style you like.")
+    shares = request.style_shares or (1.0,) * len(styles)
+    if len(shares) != len(styles):
+        raise UserError(f"There are {len(styles)} style pictures but {len(shares)} weights; give one for each.")
+    return [share / sum(shares) for share in shares]
+
+
 @dataclass(frozen=True)
 class InstantRequest(StyleRequest):
     """Show a painting at once. Size, stroke size, strength, colours, shares and seed count; what says how to descend
     (steps, weights, optimiser, network) waits for the painter, who goes on from here."""
 
     kind: ClassVar[str] = "instant"
+    quick: ClassVar[bool] = True
 
 
 # A person picks one of these and need not touch anything else.

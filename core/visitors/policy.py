@@ -91,6 +91,7 @@ PRIVATE = Limits()
 PUBLIC = Limits(
     settings={
         "style": {"size": 1024, "steps": 200},
+        "instant": {"size": 1024},
         "train": {"size": 64, "steps": 20_000, "batch": 128, "latent": 128, "width_g": 64, "width_d": 64},
         "sample": {"count": 100},
     },

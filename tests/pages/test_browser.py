@@ -12,9 +12,8 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from core.pictures import images
-from core.style.optimise import schedule
 from core.style.optimise.paint import paint
-from core.style.request import StyleRequest
+from core.style.request import StyleRequest, enough
 from support.chromium import upload_pictures
 from support.pictures import scene, texture
 from support.studio import ROOT, serving
@@ -53,7 +52,7 @@ def set_size(page, size: int, steps: int) -> None:
 
 def painted_here(request: StyleRequest, files):
     """By the engine alone, from the same files, opened as large as the painting can use."""
-    of_photo, of_style = schedule.enough(request)
+    of_photo, of_style = enough(request)
     photo = images.open_picture(files / "photo.jpg", max_pixels=of_photo)
     return paint(request, photo, [images.open_picture(files / "painting.png", max_pixels=of_style)])
 
@@ -228,7 +227,8 @@ def test_the_api_explains_its_parameters(studio):
     described = Client(f"{studio}/style/", verbose=False).view_api(return_format="dict")["named_endpoints"]
     assert set(described) == {"/paint", "/sample"}
     names = [parameter["parameter_name"] for parameter in described["/paint"]["parameters"]]
-    assert names[:4] == ["photo", "styles", "style_weights", "size"]
+    settings = [name for name in vars(StyleRequest()) if name != "style_shares"]
+    assert names == ["photo", "styles", "style_weights", *settings]
     assert "The longer side" in described["/paint"]["description"]
 
 

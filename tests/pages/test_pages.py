@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import style_app
-from ui.style import view
+from ui.style import view, widgets
+from ui.style.painting import SETTINGS
 
 STUDIO = Path(__file__).parents[2] / "pages" / "studio.py"
 
@@ -47,8 +47,8 @@ def test_words_are_escaped():
 
 
 def test_every_setting_has_a_widget_with_its_bounds():
-    for name, about in style_app.SETTINGS.items():
-        widget = style_app._widget(about)
+    for name, about in SETTINGS.items():
+        widget = widgets.of_setting(about)
         assert widget.value == about.default
         assert widget.label.startswith(about.label)
         if about.hi is not None and name != "seed":

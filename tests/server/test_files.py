@@ -95,7 +95,7 @@ def test_no_event_reads_what_was_not_uploaded(studio, outside):
     before = {path for path in uploads.rglob("*") if outside.name == path.name}
     began = time.monotonic()
     sent = events(client, file_at(outside))
-    assert len(sent) > 10
+    assert len(sent) >= 10
     assert {"picked_style", "opened", "usable_styles", "restored", "start", "forecast", "paint", "sample"} <= {
         event["api_name"] for event, _ in sent
     }

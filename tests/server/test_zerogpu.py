@@ -4,10 +4,13 @@ import os
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from core.settings import settings_of
+from core.style.request import StyleRequest
 from support.pictures import scene, texture
 from support.studio import serving
 
@@ -67,6 +70,19 @@ def test_an_error_for_the_visitor_keeps_its_words_on_the_way_back(zero, painting
     job = visitor(zero[0], "greedy").submit(**painting, steps=1, style_weights="1,2")
     with pytest.raises(AppError, match="There are 1 style pictures but 2 weights"):
         job.result(timeout=60)
+
+
+def test_the_page_tells_of_the_lent_gpu_and_measures_nothing(zero):
+    before = zero[1].read_text()
+    with httpx.Client(base_url=f"{zero[0]}/style", timeout=60) as page:
+        config = page.get("/config").json()
+        event = next(event for event in config["dependencies"] if event["api_name"] == "forecast")
+        (photo,) = [part["props"]["value"] for part in config["components"] if part["props"].get("elem_id") == "photo"]
+        values = [about.default for about in settings_of(StyleRequest).values()]
+        asked = {"data": [photo, *values], "fn_index": event["id"], "session_hash": "tab"}
+        said = page.post("/gradio_api/run/predict", json=asked).json()["data"][0]
+    assert "Painted on a GPU that is lent for it, which counts as your GPU time." in said
+    assert zero[1].read_text() == before
 
 
 def test_samples_are_made_without_a_gpu(zero):

@@ -284,10 +284,11 @@ def test_nothing_is_opened_for_whoever_has_no_room(limited, monkeypatch):
     limited(jobs=0)
     monkeypatch.setattr(images, "open_picture", lambda *_, **__: pytest.fail("a picture was opened"))
     monkeypatch.setattr(load, "fetch", lambda *_: pytest.fail("a generator was fetched"))
-    values = [about.default for about in painting.SETTINGS.values()]
+    asked = {name: about.default for name, about in painting.SETTINGS.items()}
+    asked |= {"photo": "photo.png", "styles": [("style.png", None)], "style_weights": ""}
     with identity.asking(ANNA):
         with pytest.raises(UserError, match="0 jobs of yours"):
-            painting.submit(None, "photo.png", [("style.png", None)], "", *values)
+            painting.submit(None, **asked)
         with pytest.raises(UserError, match="0 jobs of yours"):
             sample_api.sample("hub:a/b")
 

@@ -11,16 +11,26 @@ from typing import Any
 
 import gradio as gr
 
-from core import amounts, device, jobs
+from core import amounts, jobs
 from core.errors import UserError
 from core.pictures import images
-from core.style import choice
-from core.style.optimise import budget, schedule
-from core.style.request import MeasureRequest, StyleRequest
+from core.style import dispatch
+from core.style.request import STYLE_PRESETS, StyleRequest, enough
 from core.visitors import paintings, policy, tray
 from core.visitors.paintings import Painting
 from ui.style import view
-from ui.style.painting import MOST_STYLES, SETTINGS, error_text, followed, outcome, painting_of, small, submit, words
+from ui.style.painting import (
+    MOST_STYLES,
+    SETTINGS,
+    error_text,
+    followed,
+    outcome,
+    painting_of,
+    shows_something,
+    small,
+    submit,
+    words,
+)
 
 QUIET = 0.25  # seconds between news for each painting that is before one's own
 GLANCE = 65_536  # pixels of a picture that is only looked at
@@ -29,11 +39,11 @@ SHOWABLE = {".jpg", ".jpeg", ".png", ".webp", ".gif"}  # by browsers; anything e
 
 # ---------------------------------------------------------------- what the page's widgets do
 #
-# Handlers of a painting all fill the same widgets, in the order of `_Easel`'s fields.
+# Handlers of a painting all fill the same widgets, in the order of `Easel`'s fields.
 
 
 @dataclasses.dataclass
-class _Easel:
+class Easel:
     """What the right-hand side shows. A field left alone keeps what is on the page."""
 
     go: Any = dataclasses.field(default_factory=gr.skip)
@@ -50,16 +60,16 @@ class _Easel:
         return iter(getattr(self, field.name) for field in dataclasses.fields(self))
 
 
-async def start(request: gr.Request, photo: Any, styles: Any, style_weights: Any, *values: Any):
-    """Paint, and show how it goes."""
+async def start(request: gr.Request, **asked: Any):
+    """Paint what `asked` describes (see `submit`), and show how it goes."""
     try:
-        painting = await asyncio.to_thread(submit, request, photo, styles, style_weights, *values)
+        painting = await asyncio.to_thread(submit, request, **asked)
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
     paintings.keep(painting)
     job = painting.job
     yield tuple(
-        _Easel(
+        Easel(
             go=gr.update(visible=False),
             stop=gr.update(visible=True),
             preview=gr.update(visible=True, value=small(images.on_white(painting.photo))),
@@ -77,14 +87,14 @@ async def start(request: gr.Request, photo: Any, styles: Any, style_weights: Any
             if nothing_new or (job.position and time.monotonic() < quiet_until):
                 continue
             said, quiet_until = words(job), time.monotonic() + job.position * QUIET
-            now = _Easel(status=view.status(*said), curves=view.curves(job.curve))
+            now = Easel(status=view.status(*said), curves=view.curves(job.curve))
             if job.preview is not drawn:
                 drawn = job.preview
                 now.preview = small(drawn)
             yield tuple(now)
     ready = {"go": gr.update(visible=True), "stop": gr.update(visible=False)}
     if job.error:
-        yield tuple(_Easel(**ready, status=view.status(error_text(job.error))))
+        yield tuple(Easel(**ready, status=view.status(error_text(job.error))))
         if job.cancelled:
             return
     if painting_of(request) is not painting:  # the visitor has left, and the folder for files is gone
@@ -94,7 +104,7 @@ async def start(request: gr.Request, photo: Any, styles: Any, style_weights: Any
     note = job.result.note if job.result else "Stopped."
     took = "" if job.cancelled else f"Painted in {amounts.duration(job.result.seconds)}."
     yield tuple(
-        _Easel(
+        Easel(
             **ready,
             status=view.status(" ".join(part for part in (took, note, _painter(recipe)) if part)),
             preview=gr.update(visible=False),
@@ -121,8 +131,7 @@ def _saved(painting: Painting, finished: Any, recipe: dict) -> tuple[str, str, s
 def afterwards(request: gr.Request, strength: float, keep_colour: bool):
     """Strength and colours of the finished painting, set anew without painting again."""
     painting = painting_of(request)
-    job = painting and painting.job
-    if job is None or job.error or not (job.finished or (job.cancelled and job.preview)):
+    if painting is None or not shows_something(painting.job):
         return gr.skip(), gr.skip()
     _, easel, recipe = outcome(painting)
     finished = images.finish(easel, painting.photo, strength=strength, keep_colour=keep_colour)
@@ -155,7 +164,7 @@ def opened(path: str | None) -> tuple[Any, str]:
         picture = _showable(path)
     except UserError as error:
         return None, view.notice(str(error))
-    return picture or gr.skip(), ""
+    return (gr.skip() if picture is None else picture), ""
 
 
 def _showable(path: str) -> Any:
@@ -164,7 +173,7 @@ def _showable(path: str) -> Any:
         images.open_picture(path, max_pixels=GLANCE)
         return None
     largest = StyleRequest(size=policy.settings_of(StyleRequest)["size"].hi)
-    return images.open_picture(path, max_pixels=schedule.enough(largest)[0])
+    return images.open_picture(path, max_pixels=enough(largest)[0])
 
 
 def sent(request: gr.Request) -> Any:
@@ -184,6 +193,15 @@ def usable_styles(styles: list | None) -> tuple[list, str]:
     if styles and len(styles) > MOST_STYLES:
         refused.append(f"There are {len(styles)} style pictures; up to {MOST_STYLES} can be mixed, the first are kept.")
     return usable, view.notice(*refused)
+
+
+def preset(name: str) -> tuple[Any, ...]:
+    """The settings of a preset, into their widgets."""
+    return tuple(STYLE_PRESETS[name].values())
+
+
+def no_preset() -> None:
+    """Moved by hand, the settings are those of no preset any more."""
 
 
 def picked(chosen: gr.SelectData) -> str:
@@ -213,31 +231,28 @@ def restored(path: str | None) -> list[Any]:
     return [said, None, shares, *(getattr(request, name) for name in SETTINGS)]
 
 
-async def forecast(photo: str | None, *values: Any) -> str:
+async def forecast(photo: str | None, **settings: Any) -> str:
     """What this painting will take here, told before it starts. The first time, this machine is measured."""
     if photo is None:
         return ""
     try:
-        wanted = StyleRequest(**dict(zip(SETTINGS, values, strict=True)))
+        wanted = StyleRequest(**settings)
         policy.require_allowed(wanted)
-        name = choice.choose(wanted.network)
-        if not choice.available()[name]:
-            return view.forecast("VGG-19 is downloaded first (50 MB), once.")
-        if device.borrowed:
-            return view.forecast("Painted on a GPU that is lent for it, which counts as your GPU time.")
-        if budget.recall(name) is None:
-            if not jobs.idle():
-                return view.forecast("What it takes will be measured when your turn comes.")
-            job = jobs.submit(MeasureRequest(name))
+        engine = dispatch.engine_of(wanted)
+        first = engine.ready(wanted)
+        if first and first.job and jobs.idle():
+            job = jobs.submit(first.job)
             async with contextlib.aclosing(followed(job)) as ticks:
                 async for _ in ticks:
                     pass
+            first = engine.ready(wanted)
+        if first:
+            return view.forecast(first.words)
         picture = await asyncio.to_thread(images.open_picture, photo, max_pixels=GLANCE)  # for its shape
-        takes = budget.estimate_that_fits(wanted, picture.size, budget.recall(name))
+        takes = engine.estimate(wanted, picture.size)
     except UserError as error:
         return view.forecast(str(error))
-    painter = SETTINGS["network"].choices[name]
     return view.forecast(
         f"About {amounts.duration(takes.seconds)} and {amounts.gigabytes(takes.memory)} of memory on this machine. "
-        f"Network: {painter}."
+        f"{takes.note}"
     )

@@ -19,8 +19,7 @@ from core import amounts, jobs
 from core.errors import UserError
 from core.pictures import images
 from core.settings import settings_of
-from core.style.optimise import schedule
-from core.style.request import StyleRequest
+from core.style.request import StyleRequest, enough
 from core.visitors import paintings
 from core.visitors.paintings import Painting
 from ui.generate import sample_api
@@ -44,8 +43,10 @@ def leave(request: gr.Request) -> None:
 # ---------------------------------------------------------------- a job, from widgets and followed
 
 
-def submit(request: gr.Request, photo: str | None, styles: list | None, style_weights: str, *values: Any) -> Painting:
-    """Queue the painting the widgets describe. `values` are those of `SETTINGS`, in its order."""
+def submit(
+    request: gr.Request, *, photo: str | None, styles: list | None, style_weights: str, **settings: Any
+) -> Painting:
+    """Queue the painting the widgets describe; `settings` are those of `StyleRequest`, by name."""
     if not photo:
         raise UserError("There is no photo yet; upload one or pick an example.")
     if not styles:
@@ -56,8 +57,8 @@ def submit(request: gr.Request, photo: str | None, styles: list | None, style_we
         shares = tuple(float(part) for part in style_weights.split(",") if part.strip())
     except ValueError:
         raise UserError(f"Style weights are {style_weights!r}; write a number for each picture, like 2, 1.") from None
-    wanted = StyleRequest(**dict(zip(SETTINGS, values, strict=True)), style_shares=shares)
-    of_photo, of_style = schedule.enough(wanted)
+    wanted = StyleRequest(**settings, style_shares=shares)
+    of_photo, of_style = enough(wanted)
     jobs.require_room(wanted)  # before anything is decoded
     opened = images.open_picture(photo, max_pixels=of_photo)
     job = jobs.submit(wanted, opened, [images.open_picture(path, max_pixels=of_style) for path, _ in styles])
@@ -78,7 +79,8 @@ async def followed(job: jobs.Job) -> AsyncIterator[None]:
                 yield
             await asyncio.sleep(0.1)
             quiet += 0.1
-            stopping += 0.1 if job.cancelled and job.preview else 0
+            if job.cancelled and job.preview:
+                stopping += 0.1
     except (GeneratorExit, asyncio.CancelledError):
         job.cancel()
         raise
@@ -96,6 +98,13 @@ def words(job: jobs.Job) -> tuple[str, float]:
     if at.seconds_left is not None:
         parts.append(f"about {amounts.duration(at.seconds_left)} left")
     return " · ".join(parts), at.step / at.total
+
+
+def shows_something(job: jobs.Job) -> bool:
+    """Whether there is a painting that is not going to change any more."""
+    if job.error:
+        return False
+    return job.finished or (job.cancelled and job.preview is not None)
 
 
 def outcome(painting: Painting) -> tuple[Any, Any, dict]:
@@ -126,12 +135,10 @@ def small(picture: Any) -> Any:
 # ---------------------------------------------------------------- what the API answers
 
 
-async def paint(
-    request: gr.Request, photo: Any, styles: Any, style_weights: Any, *values: Any
-) -> AsyncIterator[tuple[Any, dict]]:
+async def paint(request: gr.Request, **asked: Any) -> AsyncIterator[tuple[Any, dict]]:
     """Paint `photo` in the style of `styles`. Streams (preview, progress) and ends with (painting, recipe)."""
     try:
-        painting = await asyncio.to_thread(submit, request, photo, styles, style_weights, *values)
+        painting = await asyncio.to_thread(submit, request, **asked)
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
     job, shown = painting.job, None

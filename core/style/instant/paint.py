@@ -17,24 +17,20 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from core import amounts
 from core import device as devices
 from core.errors import UserError
-from core.hub import registry
 from core.perceptual import FeatureNet
 from core.pictures import images
 from core.settings import Progress, Result
+from core.style.instant import engine
 from core.style.instant.decoder import LAYERS, MARGIN, MULTIPLE, Decoder, encoded, read, within
 from core.style.instant.transfer import COLOUR_SHRINK, transported
 from core.style.networks import network
-from core.style.optimise import budget
 from core.style.optimise.objective import PALETTE, Moments
-from core.style.optimise.paint import shares_of, to_picture, to_tensor
 from core.style.optimise.schedule import SHORTEST, Scale, scales
-from core.style.request import InstantRequest
+from core.style.pixels import to_picture, to_tensor
+from core.style.request import InstantRequest, shares_of
 
-WEIGHTS = registry.BUNDLE / "instant.safetensors"
-NETWORK = "bundled"  # the decoder has learnt to read this one's features only
 NOISE = 0.01
 COARSE_FROM = 128  # px, longer side: below it half of the size has nothing left to show
 FINE_PART = 0.7  # of the way to the style at the whole size, where half of the size goes all of it (bench/looks.py)
@@ -58,9 +54,9 @@ def paint(
     """
     began = time.perf_counter()
     shares = shares_of(request, styles)
-    _check(request, photo.size)
+    engine.estimate(request, photo.size)  # or says that it does not fit
     device = devices.pick()
-    net, decoder = network(NETWORK, device), _decoder(device)
+    net, decoder = network(engine.NETWORK, device), _decoder(device)
     stage = scales(request, photo.size)[-1]
     total = len(styles) + 2
     views = [stage] if max(stage.width, stage.height) < COARSE_FROM else [_halved(stage), stage]
@@ -177,47 +173,11 @@ def look_of(style: Image.Image, stage: Scale, net: FeatureNet) -> Look:
 
 @functools.cache
 def _decoder(device: torch.device) -> Decoder:
-    if not ready():
-        raise UserError(f"weights/{WEIGHTS.name} is missing from this copy of Ganvas; install it again.")
-    return read(WEIGHTS).frozen(device, devices.dtype(device))
+    if not engine.WEIGHTS.is_file():
+        raise UserError(f"weights/{engine.WEIGHTS.name} is missing from this copy of Ganvas; install it again.")
+    return read(engine.WEIGHTS).frozen(device, devices.dtype(device))
 
 
 def _go_on(stopped: Callable[[], bool]) -> None:
     if stopped():
         raise UserError("Stopped before there was a painting.")
-
-
-# ---------------------------------------------------------------- beforehand
-
-# Against one step of the painter for each pixel, which the machine has been timed with: the way in and out without the
-# way back, and the style's way in.
-STEPS_A_PAINTING = 1.0
-USUAL = 2e-6  # seconds a pixel and step, where the machine was never timed
-BYTES_A_PIXEL, BYTES_IN_ALL = 450, 4e8
-
-
-def ready() -> bool:
-    """Whether this copy of Ganvas can paint at once."""
-    return WEIGHTS.is_file()
-
-
-def estimate(request: InstantRequest, photo_size: tuple[int, int]) -> budget.Estimate:
-    """Seconds and memory for painting a photo of this size (width, height)."""
-    stage = scales(request, photo_size)[-1]
-    pixels = stage.width * stage.height
-    measured = budget.recall(NETWORK)
-    step = measured.step(stage) if measured else USUAL * pixels
-    largest = max(pixels, stage.style_size**2)
-    device = measured.device if measured else devices.pick().type
-    return budget.Estimate(
-        STEPS_A_PAINTING * step, int(BYTES_IN_ALL + BYTES_A_PIXEL * largest), devices.free_memory(device)
-    )
-
-
-def _check(request: InstantRequest, photo_size: tuple[int, int]) -> None:
-    wanted = estimate(request, photo_size)
-    if not wanted.fits:
-        raise UserError(
-            f"Painting at {request.size} px takes about {amounts.gigabytes(wanted.memory)} of memory and "
-            f"{amounts.gigabytes(wanted.free)} are free; choose a smaller size, or close other programs first."
-        )

@@ -15,11 +15,11 @@ from pathlib import Path
 from core import amounts, device, files
 from core.errors import UserError
 from core.hub import cache
+from core.style.dispatch import Estimate
 from core.style.optimise.schedule import Scale, scales
 from core.style.request import StyleRequest
 
 HISTORY = 15  # steps L-BFGS remembers: two pictures each
-SHARE = 0.8  # of the free memory may be taken: other things run here too
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,6 @@ class Measured:
     def step(self, stage: Scale) -> float:
         """Seconds for one step at this stage."""
         return self.seconds_a_step + self.seconds_a_pixel * stage.width * stage.height
-
-
-@dataclass(frozen=True)
-class Estimate:
-    seconds: float
-    memory: int  # bytes at the largest scale
-    free: int  # bytes this process may still take
-
-    @property
-    def fits(self) -> bool:
-        return self.memory <= SHARE * self.free
 
 
 def estimate(request: StyleRequest, photo_size: tuple[int, int], measured: Measured) -> Estimate:

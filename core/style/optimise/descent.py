@@ -23,6 +23,10 @@ TINY = 1e-6  # a loss this small is as good as none
 RUNAWAY = 10  # a loss this many times the best is no detour but a fall
 
 
+# A picture and how far along the descent is, 0 to 1 -> its loss, and the parts of it.
+LossOf = Callable[[Tensor, float], tuple[Tensor, dict[str, Tensor]]]
+
+
 @dataclass(frozen=True)
 class Step:
     """The picture after one step, in [0, 1], and the parts of the loss it had before that step."""
@@ -34,7 +38,7 @@ class Step:
 
 def descend(
     image: Tensor,
-    loss_of: Callable[[Tensor, float], tuple[Tensor, dict[str, Tensor]]],
+    loss_of: LossOf,
     method: str,
     rate: float,
     steps: int,
@@ -47,62 +51,100 @@ def descend(
     Never ends on a picture that was taken back. When halving does not help it ends with the best picture so far, or
     raises `UserError` if there was none.
     """
-    x = image.detach().contiguous().clone().requires_grad_()
-    # Losses are means, so their gradient shrinks as the picture grows, and plain descent multiplies it: all methods are
-    # given the sum over pixels instead.
-    size = x.numel()
-    stepper = _stepper(x, method, rate)
-    best, best_image, best_parts = float("inf"), image.detach(), {}
-    rollbacks, returned = 0, False  # without a better picture in between; whether the last step was one
-    milestone, milestone_step = float("inf"), 0  # the last loss that was clearly better than the one before
-
+    going = _Descent(image, method, rate)
+    patience = _Patience()
     for step in range(steps):
+        loss, before, parts = going.step(loss_of, step, steps)
+        if not _sound(loss, going.best, going.x):
+            if not going.take_back():
+                yield going.best_step(f"Fell apart after {step + 1} of {steps} steps.")
+                return
+            note = "A step went wrong; taken back, going on with half the step size."
+            yield Step(going.picture(), going.best_parts, note)
+            continue
+        going.keep(loss, before, parts)
+        yield Step(going.picture(), parts)
+        if patience.is_over(loss, step):
+            yield going.best_step(f"Settled after {step + 1} of {steps} steps.")
+            return
+    # A loss belongs to the picture before its step, so the last picture has not been judged yet.
+    with torch.no_grad():
+        loss = float(loss_of(going.picture(), 1.0)[0])
+    if not _sound(loss, going.best, going.x):
+        yield going.best_step("The last step went wrong and was taken back.")
+
+
+class _Descent:
+    """A picture on its way down, and the best one so far, to go back to."""
+
+    def __init__(self, image: Tensor, method: str, rate: float):
+        self.x = image.detach().contiguous().clone().requires_grad_()
+        self.method, self.rate = method, rate
+        self.stepper = _stepper(self.x, method, rate)
+        self.best, self.best_image, self.best_parts = float("inf"), image.detach(), {}
+        self.rollbacks, self.returned = 0, False  # without a better picture in between; whether the last step was one
+
+    def step(self, loss_of: LossOf, step: int, steps: int) -> tuple[float, Tensor, dict[str, float]]:
+        """Make one step; -> the loss of the picture before it, that picture, and the parts of its loss."""
+        x = self.x
         before = x.detach().clone()
         x.grad = None
         # The gradient passes the clamp: a pixel that went too far is called back, and does not stay as a bright dot.
         inside = x + (x.clamp(0, 1) - x).detach()
         inner, parts = loss_of(inside, step / steps)
         whole = inner + (x - inside.detach()).square().mean()
-        (size * whole).backward()
-        loss = float(whole.detach())
-        _slow_down(stepper, method, rate, step, steps)
-        stepper.step()
-        if not _sound(loss, best, x):
-            rollbacks, returned = rollbacks + 1, True
-            if rollbacks > ROLLBACKS and best == float("inf"):
-                raise UserError(
-                    f"The painting fell apart {rollbacks} times in a row; choose a smaller Step size under Advanced."
-                )
-            if rollbacks > ROLLBACKS:
-                yield Step(best_image.clamp(0, 1), best_parts, f"Fell apart after {step + 1} of {steps} steps.")
-                return
-            rate /= 2
-            with torch.no_grad():
-                x.copy_(best_image)
-            stepper = _stepper(x, method, rate)
-            note = "A step went wrong; taken back, going on with half the step size."
-            yield Step(x.detach().clamp(0, 1), best_parts, note)
-            continue
-        if loss < 0.999 * milestone:
-            milestone, milestone_step = loss, step
-        parts = {name: float(part) for name, part in parts.items()}
-        if loss < best:
-            best, best_image, best_parts = loss, before, parts
-            rollbacks = rollbacks if returned else 0  # the same picture may count less by now: no progress
-        returned = False
+        # Losses are means, so their gradient shrinks as the picture grows, and plain descent multiplies it: all methods
+        # are given the sum over pixels instead.
+        (x.numel() * whole).backward()
+        _slow_down(self.stepper, self.method, self.rate, step, steps)
+        self.stepper.step()
+        return float(whole.detach()), before, {name: float(part) for name, part in parts.items()}
+
+    def keep(self, loss: float, before: Tensor, parts: dict[str, float]) -> None:
+        """The step was sound: go on from there."""
+        if loss < self.best:
+            self.best, self.best_image, self.best_parts = loss, before, parts
+            if not self.returned:  # after a return the same picture may count less by now: no progress
+                self.rollbacks = 0
+        self.returned = False
         # L-BFGS remembers where it has been, and being moved would mislead it: only what lies outside costs it.
-        if method != "lbfgs":
+        if self.method != "lbfgs":
             with torch.no_grad():
-                x.clamp_(0, 1)
-        yield Step(x.detach().clamp(0, 1), parts)
-        if step - milestone_step >= PATIENCE:
-            yield Step(best_image.clamp(0, 1), best_parts, f"Settled after {step + 1} of {steps} steps.")
-            return
-    # A loss belongs to the picture before its step, so the last picture has not been judged yet.
-    with torch.no_grad():
-        loss = float(loss_of(x.clamp(0, 1), 1.0)[0])
-    if not _sound(loss, best, x):
-        yield Step(best_image.clamp(0, 1), best_parts, "The last step went wrong and was taken back.")
+                self.x.clamp_(0, 1)
+
+    def take_back(self) -> bool:
+        """Return to the best picture, to go on with half the rate; False when that has been tried often enough."""
+        self.rollbacks, self.returned = self.rollbacks + 1, True
+        if self.rollbacks > ROLLBACKS:
+            if self.best == float("inf"):
+                raise UserError(
+                    f"The painting fell apart {self.rollbacks} times in a row; choose a smaller Step size under "
+                    "Advanced."
+                )
+            return False
+        self.rate /= 2
+        with torch.no_grad():
+            self.x.copy_(self.best_image)
+        self.stepper = _stepper(self.x, self.method, self.rate)
+        return True
+
+    def picture(self) -> Tensor:
+        return self.x.detach().clamp(0, 1)
+
+    def best_step(self, note: str) -> Step:
+        return Step(self.best_image.clamp(0, 1), self.best_parts, note)
+
+
+class _Patience:
+    """Whether nothing has got clearly better for so long that nothing will."""
+
+    def __init__(self) -> None:
+        self.loss, self.step = float("inf"), 0  # the last that was clearly better than the one before
+
+    def is_over(self, loss: float, step: int) -> bool:
+        if loss < 0.999 * self.loss:
+            self.loss, self.step = loss, step
+        return step - self.step >= PATIENCE
 
 
 def _sound(loss: float, best: float, x: Tensor) -> bool:

@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from core import device as devices
-from core.errors import UserError
+from core.perceptual import FeatureNet
 from core.pictures import images
 from core.settings import Progress, Result
 from core.style import choice
 from core.style.networks import ensure_downloaded, network
 from core.style.optimise import budget
-from core.style.optimise.descent import descend
+from core.style.optimise.descent import Step, descend
 from core.style.optimise.measure import measure
 from core.style.optimise.objective import Objective, Weights
 from core.style.optimise.schedule import Scale, scales
-from core.style.request import MeasureRequest, StyleRequest
+from core.style.pixels import to_picture, to_tensor
+from core.style.request import MeasureRequest, StyleRequest, shares_of
 
 PREVIEW_EVERY = 0.5  # seconds
 
@@ -47,54 +47,20 @@ def paint(
     began = time.perf_counter()
     shares = shares_of(request, styles)
     name = choice.choose(request.network)
-    yield from ensure_downloaded(name, stopped)
-    if budget.recall(name) is None:
-        yield from (event for event in measure(MeasureRequest(name), stopped) if isinstance(event, Progress))
-    measured = budget.recall(name)
+    measured = yield from _prepared(name, stopped)
     expected = budget.estimate_that_fits(request, photo.size, measured).seconds
-    device = devices.pick()
     devices.hold_memory()
-    net = network(name, device)
-    noise = torch.Generator().manual_seed(request.seed)
+    net = network(name, devices.pick())
 
     stages = scales(request, photo.size)
-    total = sum(stage.steps for stage in stages)
-    done, cost_done, previewed, cut_at = 0, 0.0, 0.0, None
-    notes: list[str] = []
+    account = _Account(stages, measured, expected)
     image: Tensor | None = None
-    started = time.perf_counter()
-    for stage in stages:
-        cost = measured.step(stage)
-        target = to_tensor(photo, (stage.width, stage.height), device)
-        pictures = [to_tensor(style, stage.of_style(*style.size), device) for style in styles]
-        objective = Objective(net, target, pictures, shares, Weights.of(request))
-        image = _start(request, target, noise) if image is None else _enlarged(image, stage)
-        at_stage = 0
-        for step in descend(image, objective, request.optimiser, request.rate, stage.steps):
-            image = step.image
-            if step.note and step.note not in notes:
-                notes.append(step.note)
-            at_stage = min(at_stage + 1, stage.steps)
-            now = time.perf_counter()
-            preview = None
-            if now - previewed > PREVIEW_EVERY:
-                preview, previewed = to_picture(image), now
-            yield Progress(
-                step=done + at_stage,
-                total=total,
-                losses={"total": sum(step.parts.values()), **step.parts} if step.parts else {},
-                preview=preview,
-                seconds_left=_left(now - started, cost_done + at_stage * cost, expected),
-                note=step.note,
-            )
-            if stopped():
-                cut_at = done + at_stage
-                break
-        if cut_at is not None:
-            notes.append(f"Stopped after {cut_at} of {total} steps.")
+    for stage, step in _coarse_to_fine(request, photo, styles, shares, net, stages):
+        image = step.image
+        yield account.progress(stage, step)
+        if stopped():
+            account.stop()
             break
-        done += stage.steps
-        cost_done += stage.steps * cost
 
     easel = images.with_alpha_of(to_picture(image), photo)
     finished = images.finish(easel, photo, strength=request.strength, keep_colour=request.keep_colour)
@@ -104,32 +70,87 @@ def paint(
         network_digest=net.digest,
         photo=images.digest(photo),
         styles=[images.digest(s) for s in styles],
-        **({} if cut_at is None else {"stopped_at": cut_at}),
+        **({} if account.stopped_at is None else {"stopped_at": account.stopped_at}),
     )
-    yield Result((finished, easel), recipe, time.perf_counter() - began, " ".join(notes))
+    yield Result((finished, easel), recipe, time.perf_counter() - began, " ".join(account.notes))
 
 
-def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:
-    """A picture of any kind at `size` (width, height), on white -> float32 [1, 3, H, W] in [0, 1]."""
-    resized = images.on_white(picture).resize(size, Image.Resampling.LANCZOS)
-    pixels = torch.from_numpy(np.array(resized))
-    return pixels.permute(2, 0, 1)[None].to(device).float() / 255
+def _prepared(name: str, stopped: Callable[[], bool]) -> Generator[Progress, None, budget.Measured]:
+    """The network fetched and this machine measured with it, where that was never done."""
+    yield from ensure_downloaded(name, stopped)
+    if budget.recall(name) is None:
+        for event in measure(MeasureRequest(name), stopped):
+            if isinstance(event, Progress):
+                yield event
+    return budget.recall(name)
 
 
-def to_picture(image: Tensor) -> Image.Image:
-    """[1, 3, H, W] in [0, 1] -> an RGB picture."""
-    pixels = (image[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
-    return Image.fromarray(pixels.cpu().numpy())
+def _coarse_to_fine(
+    request: StyleRequest,
+    photo: Image.Image,
+    styles: Sequence[Image.Image],
+    shares: Sequence[float],
+    net: FeatureNet,
+    stages: Sequence[Scale],
+) -> Iterator[tuple[Scale, Step]]:
+    """All steps of a painting, each with its stage; a stage may end before it has had all its steps."""
+    device = devices.pick()
+    noise = torch.Generator().manual_seed(request.seed)
+    image: Tensor | None = None
+    for stage in stages:
+        target = to_tensor(photo, (stage.width, stage.height), device)
+        pictures = [to_tensor(style, stage.of_style(*style.size), device) for style in styles]
+        objective = Objective(net, target, pictures, shares, Weights.of(request))
+        image = _start(request, target, noise) if image is None else _enlarged(image, stage)
+        for step in descend(image, objective, request.optimiser, request.rate, stage.steps):
+            image = step.image
+            yield stage, step
 
 
-def shares_of(request: StyleRequest, styles: Sequence[Image.Image]) -> list[float]:
-    """How much each style counts; they sum to 1. Raises `UserError`."""
-    if not styles:
-        raise UserError("No style picture was given; add at least one picture whose style you like.")
-    shares = request.style_shares or (1.0,) * len(styles)
-    if len(shares) != len(styles):
-        raise UserError(f"There are {len(styles)} style pictures but {len(shares)} weights; give one for each.")
-    return [share / sum(shares) for share in shares]
+class _Account:
+    """How far a painting has come, and what is told of it on the way."""
+
+    def __init__(self, stages: Sequence[Scale], measured: budget.Measured, expected: float):
+        """`expected`: seconds for all stages, by what was `measured`."""
+        self.total = sum(stage.steps for stage in stages)
+        self.notes: list[str] = []
+        self.stopped_at: int | None = None
+        self._measured, self._expected = measured, expected
+        self._stage, self._at_stage = stages[0], 0
+        self._steps_before, self._cost_before = 0, 0.0  # of the stages before this one
+        self._started, self._previewed = time.perf_counter(), 0.0
+
+    @property
+    def done(self) -> int:
+        return self._steps_before + self._at_stage
+
+    def progress(self, stage: Scale, step: Step) -> Progress:
+        """The news of one more step."""
+        if stage is not self._stage:
+            self._steps_before += self._stage.steps
+            self._cost_before += self._stage.steps * self._measured.step(self._stage)
+            self._stage, self._at_stage = stage, 0
+        self._at_stage = min(self._at_stage + 1, stage.steps)
+        if step.note and step.note not in self.notes:
+            self.notes.append(step.note)
+        now = time.perf_counter()
+        preview = None
+        if now - self._previewed > PREVIEW_EVERY:
+            preview, self._previewed = to_picture(step.image), now
+        cost = self._cost_before + self._at_stage * self._measured.step(stage)
+        return Progress(
+            step=self.done,
+            total=self.total,
+            losses={"total": sum(step.parts.values()), **step.parts} if step.parts else {},
+            preview=preview,
+            seconds_left=_left(now - self._started, cost, self._expected),
+            note=step.note,
+        )
+
+    def stop(self) -> None:
+        """It ends here, before its time."""
+        self.stopped_at = self.done
+        self.notes.append(f"Stopped after {self.done} of {self.total} steps.")
 
 
 def _left(elapsed: float, cost: float, expected: float) -> float:

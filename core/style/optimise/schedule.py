@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.pictures.images import WORKING_PIXELS, fit_size
+from core.pictures.images import fit_size
 from core.style.request import StyleRequest
 
 COARSEST = 128  # px, longer side: below it VGG's deepest layers have next to nothing left to see
@@ -27,13 +27,6 @@ class Scale:
     def of_style(self, width: int, height: int) -> tuple[int, int]:
         """What a style picture of this size is looked at as: enlarged twice at the most."""
         return fit_size(width, height, min(self.style_size, 2 * max(width, height)), minimum=SHORTEST)
-
-
-def enough(request: StyleRequest) -> tuple[int, int]:
-    """How many pixels of the photo, and of a style picture, a painting can make use of: some more than it is going to
-    look at, so that reducing them twice does not show. Larger pictures only fill the memory."""
-    looked_at = request.size * max(1.0, request.stroke_size)
-    return min(4 * request.size**2, WORKING_PIXELS), min(round(2 * looked_at**2), WORKING_PIXELS)
 
 
 def scales(request: StyleRequest, photo_size: tuple[int, int]) -> list[Scale]:

@@ -17,8 +17,9 @@ from core.style.optimise import objective as objectives
 from core.style.optimise.descent import ROLLBACKS, descend
 from core.style.optimise.lbfgs import WindowedLBFGS
 from core.style.optimise.objective import Moments, Objective, StyleDistance, StyleTarget, Weights, gram, total_variation
-from core.style.optimise.paint import paint, to_tensor
+from core.style.optimise.paint import paint
 from core.style.optimise.schedule import scales
+from core.style.pixels import to_tensor
 from core.style.request import StyleRequest
 from support.pictures import scene, texture
 

@@ -1,0 +1,84 @@
+"""What stands where on the style page. Each function draws its part and hands over its widgets by name; those of
+settings bear the settings' names. What they do, `style_app.py` and `ui.style.events` know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import gradio as gr
+
+from core.settings import Setting
+from core.visitors import policy
+from ui.style import view, widgets
+
+Widgets = dict[str, gr.components.Component]
+
+PRESETS = {"draft": "Draft", "good": "Good", "fine": "Fine"}
+BASIC = ("stroke_size", "start", "size", "steps")
+AFTERWARDS = ("strength", "keep_colour")  # these need no new painting
+# The before and after an empty easel shows: what painting the first photo in the first style comes to.
+SHOWN = (view.EXAMPLES / "photos" / "pagoda.jpg", view.EXAMPLES / "gallery" / "pagoda-swirls.jpg")
+
+
+def pictures() -> Widgets:
+    """The photo and the style pictures, each with a shelf of examples."""
+    photo = widgets.Picture(
+        view.examples("photo")[0][0], label="Your photo", format="png", height=230,
+        sources=["upload", "clipboard"], elem_id="photo",
+    )  # fmt: skip
+    photo_shelf = widgets.shelf("Photos to try", "photo")
+    styles = widgets.Pictures(
+        [view.examples("painting")[0][0]], label="Style pictures", format="png", interactive=True, type="filepath",
+        columns=3, height=230, elem_id="styles",
+    )  # fmt: skip
+    style_shelf = widgets.shelf("Paintings to try", "painting")
+    mix = gr.Checkbox(label="Mix several styles", value=False, container=False)
+    return {"photo": photo, "photo_shelf": photo_shelf, "styles": styles, "style_shelf": style_shelf, "mix": mix}
+
+
+def settings(about: Mapping[str, Setting]) -> Widgets:
+    """How to paint: the quality in one choice, and everything else folded away."""
+    drawn: Widgets = {}
+    drawn["preset"] = gr.Radio([(label, name) for name, label in PRESETS.items()], value="good", label="Quality")
+    drawn["notice"] = gr.HTML(padding=False)
+    if policy.public():
+        gr.HTML(f'<p class="caption">{view.public_limits()}</p>', padding=False)
+    with gr.Accordion("More settings", open=False):
+        for name in BASIC:
+            drawn[name] = widgets.of_setting(about[name])
+        drawn["style_weights"] = gr.Textbox(
+            "", label="Style weights", info="How much each style picture counts, like 2, 1. Empty: equally."
+        )
+        drawn["restore"] = widgets.Document(
+            label="Drop a painting here to get its settings back", file_types=[".png"], elem_id="restore"
+        )
+    with gr.Accordion("Advanced", open=False):
+        for name, one in about.items():
+            if one.advanced:
+                drawn[name] = widgets.of_setting(one)
+    return drawn
+
+
+def easel(about: Mapping[str, Setting]) -> Widgets:
+    """Where it is painted, and what can be done with the painting."""
+    drawn: Widgets = {}
+    drawn["go"] = gr.Button("Paint", variant="primary", size="lg")
+    drawn["stop"] = gr.Button("Stop", variant="stop", size="lg", visible=False)
+    drawn["forecast"] = gr.HTML(padding=False)
+    drawn["preview"] = widgets.Preview(
+        label="Painting", interactive=False, format="webp", buttons=["fullscreen"], elem_id="preview", visible=False
+    )
+    drawn["compare"] = widgets.Compared(
+        SHOWN, label="Before and after", interactive=False, format="png", max_height=640, buttons=["fullscreen"],
+        slider_position=20, elem_id="compare",
+    )  # fmt: skip
+    drawn["status"] = gr.HTML(view.status("Press Paint, or choose your own photo and style first."), padding=False)
+    with gr.Group(visible=False) as drawn["finished"]:
+        with gr.Row():
+            for name in AFTERWARDS:
+                drawn[name] = widgets.of_setting(about[name])
+        with gr.Row():
+            drawn["png"] = widgets.Download("Download PNG", variant="primary")
+            drawn["timelapse"] = widgets.Download("Download time-lapse", visible=False)
+    drawn["curves"] = gr.HTML(padding=False)
+    return drawn

@@ -1,0 +1,74 @@
+"""The kinds of widgets the style app is made of: Gradio's own, with what we need done otherwise. Knows no page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from core.settings import Setting
+from core.visitors import identity
+from ui.server import files, visitor
+from ui.style import view
+
+
+def _variant(kind: type, **changes: Any) -> type:
+    """A kind of widget with other methods, made by `type` because Gradio's own way writes a stub file beside this."""
+    return type.__new__(
+        type(kind), kind.__name__, (kind,), {"is_template": True, "GRADIO_CACHE": files.FOLDER, **changes}
+    )
+
+
+async def _on_behalf(self: gr.Blocks, **event: Any) -> dict:
+    """An event, on behalf of its sender: no other's file is read, and what comes of it goes to theirs."""
+    sender = event["request"]
+    with files.of(sender.cookies), identity.asking(visitor.of_request(sender)):
+        files.require_named(event["inputs"])
+        if len(event["inputs"]) < len(event["block_fn"].inputs):  # Gradio's own words are a stack trace
+            raise gr.Error(f"This takes {len(event['block_fn'].inputs)} values.", print_exception=False)
+        with files.written_or_told():
+            return await gr.Blocks.process_api(self, **event)
+
+
+def _as_it_is(_: gr.Image, payload: Any) -> str | None:
+    """An upload handed over as the file it is: `core.pictures.images` opens it, and knows more kinds than Gradio."""
+    return None if payload is None else payload.path
+
+
+Page = _variant(gr.Blocks, process_api=_on_behalf)
+Picture = _variant(gr.Image, preprocess=_as_it_is)
+Pictures, Document, Painting = _variant(gr.Gallery), _variant(gr.File), _variant(gr.Image)
+
+
+def _described_once(kind: type) -> type:
+    """For what a painting's news go to. With every answer Gradio describes such a widget anew to programs, which took
+    half of the server's time where fifty visitors were waiting (bench/load.py)."""
+    description = kind(render=False).api_info()
+    return _variant(kind, api_info=lambda _: description)
+
+
+Preview, Compared = _described_once(gr.Image), _described_once(gr.ImageSlider)
+Download = _described_once(gr.DownloadButton)
+
+
+def of_setting(about: Setting) -> gr.components.Component:
+    """The widget that fits a setting, with its bounds, label and help."""
+    if about.choices:
+        choices = [(label, value) for value, label in about.choices.items()]
+        return gr.Radio(choices, value=about.default, label=about.label, info=about.help)
+    if about.type is bool:
+        return gr.Checkbox(value=about.default, label=about.label, info=about.help)
+    if about.name == "seed":
+        return gr.Number(value=about.default, label=about.label, info=about.help, precision=0, minimum=about.lo)
+    label = f"{about.label} ({about.unit.strip()})" if about.unit else about.label
+    return gr.Slider(about.lo, about.hi, value=about.default, step=about.step, label=label, info=about.help)
+
+
+def shelf(label: str, kind: str) -> gr.Gallery:
+    """Pictures that come with Ganvas, to be picked from."""
+    pictures = [(str(path), title) for path, title in view.examples(kind)]
+    gr.HTML(f'<p class="caption">{label}</p>', padding=False)
+    return Pictures(
+        pictures, show_label=False, label=label, interactive=False, allow_preview=False, columns=7, height="auto",
+        object_fit="cover", fit_columns=False, buttons=[], container=False, elem_classes="shelf",
+    )  # fmt: skip
