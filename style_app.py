@@ -53,7 +53,7 @@ def build() -> gr.Blocks:
         _publish(page)
         gr.api(painting.sample, api_name="sample", concurrency_limit=SAMPLES)
         app.unload(painting.leave)
-    app.max_threads = turns.AT_ONCE
+    app.max_threads, app.state_session_capacity = turns.AT_ONCE, policy.limits().pages
     return turns.kept(app.queue(max_size=turns.AT_ONCE))
 
 
@@ -137,7 +137,12 @@ def main() -> None:
     patience.keep()
     ours = {**OURS, "middleware": [Middleware(Gate)]}
     build().launch(
-        max_threads=turns.AT_ONCE, server_name=serving.host(), server_port=serving.port(), app_kwargs=ours, **_serving()
+        max_threads=turns.AT_ONCE,
+        state_session_capacity=policy.limits().pages,
+        server_name=serving.host(),
+        server_port=serving.port(),
+        app_kwargs=ours,
+        **_serving(),
     )
 
 

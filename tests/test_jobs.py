@@ -48,6 +48,14 @@ def test_jobs_run_one_at_a_time_in_order_and_know_their_position(slow_engine):
     assert order == [first.number, second.number, third.number]
 
 
+def test_what_went_into_a_job_goes_when_it_is_over(slow_engine):
+    gate, _ = slow_engine
+    job, after = jobs.submit(MeasureRequest(), scene()), submit()
+    gate.set()
+    after.wait()
+    assert (job.state, job.pictures) == (jobs.DONE, ())
+
+
 def test_samples_do_not_wait_for_paintings(slow_engine):
     gate, order = slow_engine
     painting, next_painting = submit(), submit()

@@ -64,6 +64,7 @@ class Limits:
     paintings_all: int = 2_000_000_000
     asked: int | None = None  # questions of a visitor that Gradio answers at a time
     asked_address: int | None = None
+    pages: int = 10_000  # open pages of the style app that Gradio remembers, at up to 100 kB each
     busy_address: int | None = None  # requests with a body that are answered at a time
     silence: float | None = None  # seconds that the rest of a request may be waited for
     slowest: int = 1000  # bytes of a request in a second: what comes more slowly counts as silence
@@ -127,6 +128,7 @@ PUBLIC = Limits(
     paintings_all=1_500_000_000,
     asked=6,
     asked_address=24,
+    pages=1000,
     busy_address=32,
     silence=20,
     sockets_address=60,

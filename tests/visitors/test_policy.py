@@ -293,6 +293,14 @@ def test_nothing_is_opened_for_whoever_has_no_room(limited, monkeypatch):
             sample_api.sample("hub:a/b")
 
 
+def test_few_open_pages_are_remembered(public):
+    """Anybody can make names of pages up; Gradio keeps something for each, of our app too when it is mounted."""
+    import style_app
+
+    (gradio,) = [route.app for route in style_app.mounted().routes if hasattr(getattr(route, "app", 0), "state_holder")]
+    assert gradio.state_holder.capacity == policy.PUBLIC.pages
+
+
 def test_what_comes_from_the_hub(limited):
     limited(cache_bytes=100)
     import numpy as np
