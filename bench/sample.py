@@ -27,10 +27,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import torch
 
 from core.gan import points
+from core.gan.pictures import to_pictures
 from core.gan.request import SampleRequest
 from core.gan.sample import sample
 from core.gan.zoo.load import open_generator
-from core.gan.zoo.model_folder import to_pictures
 from core.pictures import images
 from core.settings import Result
 

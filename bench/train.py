@@ -146,10 +146,9 @@ def overhead(options: argparse.Namespace) -> dict:
 
 def _overhead(name: str) -> dict:
     """Processor seconds of every part, times how often it happens, over those of the steps."""
-    from core.gan import checkpoint, measures
+    from core.gan import checkpoint, measures, pictures
     from core.gan.measures.moment import Moment, Real
     from core.gan.worker import CHECKPOINT_SECONDS, SCORE_SECONDS
-    from core.gan.zoo import model_folder
 
     training = a_training(PAPER if name == "paper" else {})
     run = Run(Path(tempfile.mkdtemp()))
@@ -162,9 +161,9 @@ def _overhead(name: str) -> dict:
         return (time.process_time() - began) / times
 
     step = seconds(training.step, 10)
-    data = seconds(lambda: (training._real_batch(), training._latents()), 10)
+    data = seconds(lambda: (training.real_batch(), training.latents()), 10)
     sheet = seconds(
-        lambda: model_folder.sheet(training.sample()).save(run.path / "sheet.png"), 3
+        lambda: pictures.sheet(training.sample()).save(run.path / "sheet.png"), 3
     )  # every 4 seconds; state and metrics every half second
     state = seconds(lambda: run_folder.write_state(run, status="running", losses=[0.1] * 5), 20)
     began = time.perf_counter()
@@ -208,7 +207,7 @@ def _memory() -> dict:
     prepared = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     training = Training(request, prepare.load(run), _accelerator())
     for training.steps in range(50_000 // BATCH):  # every picture is seen
-        training._real_batch()
+        training.real_batch()
     for _ in range(3):
         training.step()
     shutil.rmtree(run)

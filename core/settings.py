@@ -44,6 +44,11 @@ class Setting:
     unit: str
     choices: Mapping[str, str]  # value -> what the page calls it; empty when the setting is a number or a switch
     advanced: bool
+    only_for: tuple[str, ...]  # the methods it says something to; empty: to all
+    structural: bool  # what the networks are made of: fixed once a run has a checkpoint
+
+    def applies(self, method: str) -> bool:
+        return not self.only_for or method in self.only_for
 
     def convert(self, value: Any) -> Any:
         """The value in this setting's type, or a `UserError` that says what is allowed."""
@@ -89,10 +94,17 @@ def setting(
     unit: str = "",
     choices: Mapping[str, str] | None = None,
     advanced: bool = False,
+    only_for: tuple[str, ...] = (),
+    structural: bool = False,
 ) -> Any:
-    """A dataclass field that carries everything a page, an option and a check need to know."""
-    about = {"label": label, "help": help, "lo": lo, "hi": hi, "step": step, "unit": unit}
-    return field(default=default, metadata={**about, "choices": choices or {}, "advanced": advanced})
+    """A dataclass field that carries everything a page, an option and a check need to know.
+
+    One that is `only_for` some methods is not offered with the others, and there may have no value but its default:
+    somebody who asks for more than that learns that it would do nothing.
+    """
+    about = {"label": label, "help": help, "lo": lo, "hi": hi, "step": step, "unit": unit, "choices": choices or {}}
+    more = {"advanced": advanced, "only_for": only_for, "structural": structural}
+    return field(default=default, metadata={**about, **more})
 
 
 def settings_of(request: type[Request] | Request) -> dict[str, Setting]:

@@ -63,7 +63,8 @@ def new_run() -> None:
         start_from = {**asdict(TrainRequest()), **TRAIN_PRESETS[preset]}
         values = view.widgets([n for n, s in SETTINGS.items() if not s.advanced], start_from, preset)
         with st.expander("Advanced"):
-            values |= view.widgets([n for n, s in SETTINGS.items() if s.advanced], start_from, preset)
+            names = [n for n, s in SETTINGS.items() if s.advanced]
+            values |= view.widgets(names, {**start_from, **values}, preset)
         if policy.limits().train_minutes:
             st.caption(view.public_limits())
     name = st.text_input("Name", label, max_chars=run_folder.MAX_NAME)

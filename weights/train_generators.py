@@ -30,7 +30,9 @@ from core.gan import points  # noqa: E402
 from core.gan.data import dicebear  # noqa: E402
 from core.gan.measures.kid import kid  # noqa: E402
 from core.gan.measures.moment import Real, features  # noqa: E402
-from core.gan.networks import Generator, build  # noqa: E402
+from core.gan.methods.method import GeneratorNetwork  # noqa: E402
+from core.gan.networks import build  # noqa: E402
+from core.gan.pictures import sheet, to_pictures  # noqa: E402
 from core.gan.request import TrainRequest  # noqa: E402
 from core.gan.train import Training, train  # noqa: E402
 from core.gan.zoo import model_folder  # noqa: E402
@@ -98,7 +100,7 @@ def run(name: str, work: Path, steps: int) -> None:
         torch.save({**training.state(), "seconds": spent}, kept / "state.part")
         os.replace(kept / "state.part", state)
         torch.save({"net": training.ema.state_dict(), "seconds": spent}, kept / f"step-{progress.step:06d}.pt")
-        model_folder.sheet(training.sample(64)).save(kept / f"step-{progress.step:06d}.png")
+        sheet(training.sample(64)).save(kept / f"step-{progress.step:06d}.png")
 
 
 def choose(name: str, work: Path) -> None:
@@ -114,18 +116,16 @@ def choose(name: str, work: Path) -> None:
         if int(path.stem[5:]) in found:
             continue
         net, _ = averaged(name, path)
-        latents = torch.from_numpy(points.latents(points.of_seed(1, COMPARED), net.config["latent"]))
-        made = [picture for part in latents.split(100) for picture in model_folder.to_pictures(net(part))]
+        latents = net.latents_of(points.of_seed(1, COMPARED), truncation=1)
+        made = [picture for part in latents.split(100) for picture in to_pictures(net(part))]
         found[int(path.stem[5:])] = round(kid(real, features(made)), 2)
         print(path.stem, found[int(path.stem[5:])], flush=True)
     measured.write_text(json.dumps(found))
 
 
-def averaged(name: str, path: Path) -> tuple[Generator, float]:
+def averaged(name: str, path: Path) -> tuple[GeneratorNetwork, float]:
     """The moving average of a kept step, and the processor seconds it took to get there."""
-    request = request_of(name)
-    shape = {"method": request.method, "size": request.size, "channels": 3}
-    net = Generator(**shape, latent=request.latent, width=request.width_g, norm=request.norm_g)
+    net, _ = build(request_of(name), torch.Generator())
     saved = torch.load(path, weights_only=True)
     net.load_state_dict(saved["net"])
     return net.eval().requires_grad_(False), saved["seconds"]
@@ -146,12 +146,12 @@ def ship(name: str, work: Path, step: int) -> None:
             "count": RECIPES[name]["count"],
         },
     )
-    latents = torch.from_numpy(points.latents(points.of_seed(0, 64), request.latent))
+    latents = net.latents_of(points.of_seed(0, 64), truncation=1)
     exact = net(latents)
     net.half().float()
     rounded = net(latents)
     print("float16 moves a colour by at most", (exact - rounded).abs().max().item() * 127.5, "of 255")
-    model_folder.save(net, folder, model_folder.to_pictures(rounded), recipe)
+    model_folder.save(net, folder, to_pictures(rounded), recipe)
     halved = {key: value.half() if value.is_floating_point() else value for key, value in net.state_dict().items()}
     save_file(halved, folder / "model.safetensors", metadata={"format": "pt"})
     _, discriminator = build(request, torch.Generator())

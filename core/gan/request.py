@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from core.errors import UserError
-from core.settings import Request, setting
+from core.gan.methods import METHODS
+from core.settings import Request, setting, settings_of
 
 
 @dataclass(frozen=True)
@@ -18,19 +19,19 @@ class TrainRequest(Request):
 
     size: int = setting(
         32, "Size", "Side of the pictures. Twice the side takes about four times as long.",
-        choices={16: "16 px", 32: "32 px", 64: "64 px", 128: "128 px"},
+        choices={16: "16 px", 32: "32 px", 64: "64 px", 128: "128 px"}, structural=True,
     )  # fmt: skip
     method: str = setting(
         "dcgan", "Method", "DCGAN sees shapes; fully connected is where the lesson begins.",
-        choices={"dcgan": "DCGAN", "connected": "Fully connected"},
+        choices=METHODS, structural=True,
     )  # fmt: skip
     colour: str = setting(
         "rgb", "Colours", "What the pictures are made of.",
-        choices={"rgb": "Colour", "grey": "Grey", "rgba": "Colour with transparency"},
+        choices={"rgb": "Colour", "grey": "Grey", "rgba": "Colour with transparency"}, structural=True,
     )  # fmt: skip
     shape: str = setting(
         "crop", "Odd shapes", "Pictures that are not square are cropped to the middle, or shrunk to fit, with edges.",
-        choices={"crop": "Crop", "fit": "Fit"},
+        choices={"crop": "Crop", "fit": "Fit"}, structural=True,
     )  # fmt: skip
     steps: int = setting(
         3000, "Steps", "How many times both networks learn from one batch.", lo=20, hi=1_000_000, step=100
@@ -42,21 +43,24 @@ class TrainRequest(Request):
         choices={"original": "Original (2014)", "hinge": "Hinge"}, advanced=True,
     )  # fmt: skip
     latent: int = setting(
-        64, "Latent numbers", "How many numbers describe one picture.", lo=2, hi=512, step=2, advanced=True
-    )
+        64, "Latent numbers", "How many numbers describe one picture.",
+        lo=2, hi=512, step=2, advanced=True, structural=True,
+    )  # fmt: skip
     width_g: int = setting(
-        32, "Generator's width", "Channels before its last layer.", lo=4, hi=128, step=4, advanced=True
-    )
+        32, "Generator's width", "Channels before its last layer.",
+        lo=4, hi=128, step=4, advanced=True, structural=True,
+    )  # fmt: skip
     width_d: int = setting(
-        32, "Discriminator's width", "Channels after its first layer.", lo=4, hi=128, step=4, advanced=True
-    )
+        32, "Discriminator's width", "Channels after its first layer.",
+        lo=4, hi=128, step=4, advanced=True, structural=True,
+    )  # fmt: skip
     norm_g: str = setting(
         "batch", "Generator's normalisation", "Batch norm is the paper's.",
-        choices={"batch": "Batch norm", "none": "None"}, advanced=True,
+        choices={"batch": "Batch norm", "none": "None"}, advanced=True, structural=True,
     )  # fmt: skip
     norm_d: str = setting(
         "spectral", "Discriminator's normalisation", "Spectral norm keeps it from winning; batch norm is the paper's.",
-        choices={"spectral": "Spectral norm", "batch": "Batch norm", "none": "None"}, advanced=True,
+        choices={"spectral": "Spectral norm", "batch": "Batch norm", "none": "None"}, advanced=True, structural=True,
     )  # fmt: skip
     rate_g: float = setting(
         0.0004, "Generator's learning rate", "Too high: pictures jump about.",
@@ -93,6 +97,20 @@ class TrainRequest(Request):
         0, "Seed", "The same seed, settings, images and machine give the same networks.",
         lo=0, hi=2**32 - 1, step=1, advanced=True,
     )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, about in settings_of(self).items():
+            if not about.applies(self.method) and getattr(self, name) != about.default:
+                raise UserError(
+                    f"{about.label} is {getattr(self, name)!r}, but does nothing with the method {self.method!r}; "
+                    f"leave it at {about.default!r}, or choose {' or '.join(about.only_for)}."
+                )
+
+    @property
+    def channels(self) -> int:
+        """Of a picture."""
+        return {"grey": 1, "rgb": 3, "rgba": 4}[self.colour]
 
 
 TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {

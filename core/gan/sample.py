@@ -8,24 +8,22 @@ and not where generators come from (`core.gan.zoo.load`).
 
 from __future__ import annotations
 
-import copy
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from core import device as devices
 from core.errors import UserError
-from core.gan.points import latents, of_seed
+from core.gan.pictures import to_pictures
+from core.gan.points import of_seed
 from core.gan.request import SampleRequest
 from core.gan.zoo.cost import BLOCK
 from core.gan.zoo.load import Loaded, open_generator
-from core.gan.zoo.model_folder import to_pictures
 from core.settings import Progress, Result
 
 
@@ -38,13 +36,13 @@ def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) 
     if request.sort and loaded.discriminator is None:
         raise UserError(f"{loaded.title} has no discriminator to ask, so its pictures cannot be sorted.")
     points = request.points or of_seed(request.seed, request.count)
-    z = torch.from_numpy(latents(points, loaded.config["latent"])) * request.truncation
+    latents = loaded.network.latents_of(points, request.truncation)
     pictures: list[Image.Image] = []
     probabilities: list[float] = []
     for start in range(0, len(points), BLOCK):
         if stopped():
             break
-        block = z[start : start + BLOCK]
+        block = latents[start : start + BLOCK]
         images = _made(loaded, block)
         pictures += to_pictures(images[: len(block)])
         if request.sort:
@@ -63,9 +61,9 @@ def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) 
 
 @torch.inference_mode()
 def _made(loaded: Loaded, block: Tensor) -> Tensor:
-    """Latents [n <= BLOCK, latent] -> images [BLOCK, C, H, W] on the device; those behind the n-th mean nothing."""
+    """Latents [n <= BLOCK, ...] -> images [BLOCK, C, H, W] on the device; those behind the n-th mean nothing."""
     device = devices.pick()
-    filled = torch.zeros(BLOCK, block.shape[1])
+    filled = torch.zeros(BLOCK, *block.shape[1:])
     filled[: len(block)] = block
     # float32, as these networks are small: bfloat16 would be seen in the colours.
     return _ready(loaded, device)(filled.to(device)).float()
@@ -78,34 +76,5 @@ def _probabilities(loaded: Loaded, images: Tensor) -> list[float]:
 
 @functools.lru_cache(4)
 def _ready(loaded: Loaded, device: torch.device) -> nn.Module:
-    """The same function, faster: batch norm worked into the layer before it, and the first layer, which lays out
-    1x1 latents, as one matrix product."""
-    parts, flat = _folded(copy.deepcopy(loaded.network.layers)), False
-    first = parts[0]
-    if isinstance(first, nn.ConvTranspose2d) and first.padding == (0, 0) and first.output_padding == (0, 0):
-        parts[:1], flat = _as_product(first), True
-    flat = flat or isinstance(first, nn.Linear)
-    net = nn.Sequential(*([] if flat else [nn.Unflatten(1, (-1, 1, 1))]), *parts)
-    return net.requires_grad_(False).eval().to(device, memory_format=torch.channels_last)
-
-
-def _folded(layers: Iterable[nn.Module]) -> list[nn.Module]:
-    parts: list[nn.Module] = []
-    for layer in layers:
-        before = parts[-1] if parts else None
-        if isinstance(layer, nn.BatchNorm2d) and isinstance(before, nn.ConvTranspose2d | nn.Conv2d):
-            parts[-1] = fuse_conv_bn_eval(before, layer, transpose=isinstance(before, nn.ConvTranspose2d))
-        elif isinstance(layer, nn.BatchNorm1d) and isinstance(before, nn.Linear):
-            parts[-1] = fuse_linear_bn_eval(before, layer)
-        else:
-            parts.append(layer)
-    return parts
-
-
-def _as_product(first: nn.ConvTranspose2d) -> list[nn.Module]:
-    inputs, outputs, height, width = first.weight.shape
-    product = nn.Linear(inputs, outputs * height * width)
-    with torch.no_grad():
-        product.weight.copy_(first.weight.flatten(1).T)
-        product.bias.copy_(first.bias.repeat_interleave(height * width) if first.bias is not None else 0)
-    return [product, nn.Unflatten(1, (outputs, height, width))]
+    form = loaded.network.sampling_form()
+    return form.requires_grad_(False).eval().to(device, memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""Training in two phases, as the lesson teaches it: first the discriminator, then the generator through it.
+"""Training, step by step: what a step consists of, its method says (`core.gan.phases`).
 
 `Training` is everything that changes from step to step; `train` is the engine that lets it run and yields `Progress`.
 It knows images only as one uint8 array, and neither run folders (`core.gan.worker`) nor pages.
@@ -15,23 +15,26 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.gan import methods
 from core.gan.augment import DRAWS, augment, flip
-from core.gan.losses import discriminator_loss, generator_loss, r1_penalty
-from core.gan.networks import Generator, build
+from core.gan.losses import r1_penalty
+from core.gan.methods.method import GeneratorNetwork
+from core.gan.networks import build
+from core.gan.pictures import sheet, to_pictures
 from core.gan.request import TrainRequest
-from core.gan.zoo.model_folder import sheet, to_pictures
 from core.settings import Progress
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
     from PIL import Image
 
+Placed = TypeVar("Placed", bound=nn.Module)
 R1_EVERY = 16  # steps: lazy regularisation, Karras et al. 2020 (StyleGAN2), appendix B
 
 
@@ -45,7 +48,9 @@ class Training:
     def __init__(self, request: TrainRequest, images: np.ndarray, accelerator: Accelerator):
         self.request, self.images, self.accelerator = request, images, accelerator
         self.device = accelerator.device
-        self.g, self.d = (_placed(net, self.device) for net in build(request, self._randomness("weights", 0)))
+        g, d = build(request, self._randomness("weights", 0))
+        self.g, self.d = _placed(g, self.device), _placed(d, self.device)
+        self._phases = methods.load(request.method).phases
         adam = {"betas": (request.beta1, 0.999), "fused": self.device.type in ("cpu", "cuda")}
         self.opt_g = torch.optim.Adam(self.g.parameters(), lr=request.rate_g, **adam)
         self.opt_d = torch.optim.Adam(self.d.parameters(), lr=request.rate_d, **adam)
@@ -56,54 +61,39 @@ class Training:
     # ------------------------------------------------------------ one step
 
     def step(self) -> dict[str, Tensor]:
-        """Both phases on the next batch. Returns means over the batch: loss_d, loss_g, real, fake (D's beliefs)."""
+        """All phases on the next batch. Returns means over it: loss_d, loss_g, real, fake (D's beliefs)."""
+        measured: dict[str, Tensor] = {}
+        for phase in self.phases():
+            measured |= phase
+        return {name: value.detach().float().mean() for name, value in measured.items()}
+
+    def phases(self) -> Iterator[dict[str, Tensor]]:
+        """The same step phase by phase, each yielding what it measured. It is made when all of them are through."""
         self.g.train()
         self.d.train()
-        real = self._real_batch()
-        latents = self._latents()
-
-        # Phase 1: the discriminator learns that real pictures are 1 and generated ones 0.
-        self.d.requires_grad_(True)
-        with self.accelerator.autocast():
-            fake = self.g(latents).float()
-            on_real = self.d(self._varied(real, "real"))
-            on_fake = self.d(self._varied(fake.detach(), "fake"))
-            loss_d = discriminator_loss(self.request.loss, on_real, on_fake, self.request.smoothing)
-        if not self._d_waits(loss_d):
-            self.opt_d.zero_grad()
-            (loss_d + self._r1(real)).backward()
-            self._average_gradients(self.d)
-            self.opt_d.step()
-
-        # Phase 2: the generator learns through the discriminator, which is frozen: its parameters take no gradient.
-        # It stays in training mode, so its batch norm sees this batch's statistics, as in the paper; and the pictures
-        # are those of phase 1, as in the lesson, which saves making others.
-        self.d.requires_grad_(False)
-        with self.accelerator.autocast():
-            on_fake_now = self.d(self._varied(fake, "generator"))
-            loss_g = generator_loss(self.request.loss, on_fake_now)
-        self.opt_g.zero_grad()
-        loss_g.backward()
-        self._average_gradients(self.g)
-        self.opt_g.step()
-
+        yield from self._phases(self)
         self._update_ema()
         self.steps += 1
-        means = {"loss_d": loss_d, "loss_g": loss_g, "real": on_real.sigmoid(), "fake": on_fake.sigmoid()}
-        return {name: value.detach().float().mean() for name, value in means.items()}
 
-    def _d_waits(self, loss_d: Tensor) -> bool:
+    def learn(self, network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+        """One step of a network down its loss."""
+        optimiser.zero_grad()
+        loss.backward()
+        self._average_gradients(network)
+        optimiser.step()
+
+    def d_waits(self, loss_d: Tensor) -> bool:
         """Is D so far ahead that it should wait for G? All processes decide alike, by their mean loss."""
         if not self.request.skip_d_below:
             return False
         return self.accelerator.reduce(loss_d.detach(), "mean").item() < self.request.skip_d_below
 
-    def _r1(self, real: Tensor) -> Tensor | float:
+    def r1(self, real: Tensor) -> Tensor | float:
         """R1 on real pictures as D sees them, every 16th step and 16 times as strong; in float32, as it is a second
         derivative."""
         if not self.request.r1 or self.steps % R1_EVERY:
             return 0.0
-        seen = self._varied(real, "real").detach().requires_grad_(True)
+        seen = self.varied(real, "real").detach().requires_grad_(True)
         return r1_penalty(self.d(seen), seen) * (self.request.r1 / 2 * R1_EVERY)
 
     def _average_gradients(self, network: nn.Module) -> None:
@@ -121,7 +111,8 @@ class Training:
 
     @torch.no_grad()
     def _update_ema(self) -> None:
-        """Exponential moving average of weights and batch norm statistics; a plain mean during the first steps."""
+        """Exponential moving average of weights and batch norm statistics; over a tenth of the steps made at most, so
+        that the beginning is soon forgotten."""
         decay = min(self.request.ema, self.steps / (self.steps + 10))
         averages, currents = self.ema.state_dict(), self.g.state_dict()
         real = [name for name, value in averages.items() if value.is_floating_point()]
@@ -138,7 +129,7 @@ class Training:
         each = self.request.batch // self.accelerator.num_processes
         return slice(each * self.accelerator.process_index, each * (self.accelerator.process_index + 1))
 
-    def _real_batch(self) -> Tensor:
+    def real_batch(self) -> Tensor:
         """The next pictures [N, C, H, W] in [-1, 1]: every epoch shows all of them once, in a new order."""
         batch = self.request.batch
         places = range(self.steps * batch, (self.steps + 1) * batch)[self._part()]
@@ -153,16 +144,17 @@ class Training:
             self._orders = {epoch: order.numpy()}
         return self._orders[epoch]
 
-    def _latents(self) -> Tensor:
-        # Normal instead of the paper's uniform numbers, as in nearly all code since: no corners to fall into.
-        whole = torch.randn(self.request.batch, self.request.latent, generator=self._randomness("latents", self.steps))
+    def latents(self) -> Tensor:
+        """What the generator makes this step's pictures of, [N, ...]."""
+        whole = self.g.latents(self.request.batch, self._randomness("latents", self.steps))
         return whole[self._part()].to(self.device, non_blocking=True)
 
     def _draws(self, purpose: str) -> Tensor:
         whole = torch.rand(self.request.batch, DRAWS, generator=self._randomness(purpose, self.steps))
         return whole[self._part()].to(self.device, non_blocking=True)
 
-    def _varied(self, images: Tensor, purpose: str) -> Tensor:
+    def varied(self, images: Tensor, purpose: str) -> Tensor:
+        """Images as D sees them; `purpose` names the random numbers for it."""
         r = self.request
         if r.vary_colour or r.translate or r.cut_out:
             draws = self._draws(purpose)
@@ -172,9 +164,9 @@ class Training:
     # ------------------------------------------------------------ sampling, saving
 
     @torch.no_grad()
-    def sample(self, count: int = 36, generator: Generator | None = None) -> list[Image.Image]:
+    def sample(self, count: int = 36, generator: GeneratorNetwork | None = None) -> list[Image.Image]:
         """The moving average's pictures (or another generator's) from latents that are the same at every step."""
-        latents = torch.randn(count, self.request.latent, generator=self._randomness("preview", 0)).to(self.device)
+        latents = self.g.latents(count, self._randomness("preview", 0)).to(self.device)
         with self.accelerator.autocast():
             return to_pictures((generator or self.ema)(latents))
 
@@ -205,7 +197,7 @@ class Training:
                 group.update(lr=rate, betas=(self.request.beta1, 0.999))
 
 
-def _placed(network: nn.Module, device: torch.device) -> nn.Module:
+def _placed(network: Placed, device: torch.device) -> Placed:
     """On the device, with channels last, which is how processors and GPUs convolve fastest."""
     return network.to(device, memory_format=torch.channels_last)
 

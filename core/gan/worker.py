@@ -32,7 +32,8 @@ from core.errors import UserError
 from core.gan import checkpoint, measures
 from core.gan.data import prepare
 from core.gan.measures.moment import Moment, Real
-from core.gan.networks import Discriminator, Generator
+from core.gan.methods.method import GeneratorNetwork, Network
+from core.gan.pictures import sheet
 from core.gan.request import TrainRequest
 from core.gan.train import Training, train
 from core.gan.zoo import model_folder
@@ -369,7 +370,7 @@ class RunWriter:
     def end(self, stop_signal: StopSignal) -> None:
         """After the last save: unless it is only a pause, make the generator's folder."""
         if self.training.steps and self.training.steps not in self.run.samples():
-            self._sheet(self.training.steps, model_folder.sheet(self.training.sample()))
+            self._sheet(self.training.steps, sheet(self.training.sample()))
         over = self.training.steps >= self.request.steps or self.time_is_up
         command = stop_signal.latest()
         if command == "pause" and not over:
@@ -397,7 +398,7 @@ class RunWriter:
         early = self.time_is_up and f"Finished after {minutes:g} minutes, as long as a run may train here."
         self._say(states.FINISHED, None, early or "")
 
-    def _chosen(self, asked: int | None) -> tuple[Generator, Discriminator, int]:
+    def _chosen(self, asked: int | None) -> tuple[GeneratorNetwork, Network, int]:
         """The moving average of the step that was asked for, or of the one with the best score, as GANs get worse
         again as often as not, or else of the last; the discriminator of that moment; and the step. A checkpoint that
         cannot be read is passed over."""

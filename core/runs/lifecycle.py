@@ -37,12 +37,11 @@ from core.gan.request import TrainRequest
 from core.pictures.images import save_name
 from core.runs.run_folder import Run, named, write_state
 from core.runs.states import FAILED, NEW, PAUSED, READY
+from core.settings import settings_of
 from core.visitors import identity, policy
 
 DELETED = ".deleted-"
 UPLOADS = "data/uploads"  # where uploaded files go, seen from the run's folder
-# What the networks are made of: a branch goes on with the same ones.
-FIXED = ("size", "method", "colour", "latent", "width_g", "width_d", "norm_g", "norm_d", "shape")
 
 
 # ---------------------------------------------------------------- found
@@ -171,9 +170,9 @@ def branch(run: Run, step: int, changes: Mapping[str, Any], name: str) -> Run:
     if checkpoint is None:
         raise UserError(f"{run.name} has no checkpoint at step {step}; choose one that is still kept.")
     request = replace(run.request, **changes)
-    for field in FIXED:
-        if getattr(request, field) != getattr(run.request, field):
-            raise UserError(f"A branch goes on with the same networks, so {field} cannot change; start a new run.")
+    for name, about in settings_of(TrainRequest).items():
+        if about.structural and getattr(request, name) != getattr(run.request, name):
+            raise UserError(f"A branch goes on with the same networks, so {name} cannot change; start a new run.")
     if request.steps <= step:
         raise UserError(f"The branch begins at step {step} and would end at {request.steps}; choose more steps.")
     with _making(request, run.config["source"], name, branch_of=run.id, branched_at=step) as new:

@@ -6,8 +6,9 @@ from torch import nn
 
 from core.gan.augment import DRAWS, augment, cut_out, flip, translate, vary_colour
 from core.gan.losses import discriminator_loss, generator_loss, r1_penalty
-from core.gan.networks import Discriminator, Generator, SpectralNorm, build
+from core.gan.networks import build
 from core.gan.request import TRAIN_PRESETS, TrainRequest
+from core.gan.spectral_norm import SpectralNorm
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -45,18 +46,13 @@ def test_dcgan_is_the_papers():
     assert sum(p.numel() for p in d.parameters()) == 2_765_568 + 64 + 1
 
 
-def test_a_network_is_a_function_of_its_configuration():
+def test_the_same_numbers_give_the_same_networks():
     request = TrainRequest(size=16, width_g=4, width_d=4)
-    g, d = build(request, seeded(1))
+    g, _ = build(request, seeded(1))
     again, _ = build(request, seeded(1))
     other, _ = build(request, seeded(2))
     assert all(torch.equal(a, b) for a, b in zip(g.parameters(), again.parameters(), strict=True))
     assert not torch.equal(g.layers[0].weight, other.layers[0].weight)
-    rebuilt = Generator(**g.config)
-    rebuilt.load_state_dict(g.state_dict(), strict=True)
-    z = torch.randn(2, request.latent, generator=seeded())
-    assert torch.equal(rebuilt.eval()(z), g.eval()(z))
-    assert Discriminator(**d.config).config == d.config
 
 
 def test_building_leaves_the_global_generator_alone():
@@ -67,11 +63,13 @@ def test_building_leaves_the_global_generator_alone():
 
 def test_spectral_norm_makes_the_largest_singular_value_one():
     weight = torch.randn(20, 8, 4, 4, generator=seeded())
-    norm = SpectralNorm(weight, seeded(1)).train()
+    norm = SpectralNorm(20).train()
     for _ in range(30):
         normalised = norm(weight)
     assert torch.linalg.matrix_norm(normalised.flatten(1), 2).item() == pytest.approx(1, abs=1e-3)
-    first = SpectralNorm(weight, seeded(1)).eval()(weight)
+    begun = SpectralNorm(20).eval()
+    begun.begin(weight, seeded(1))
+    first = begun(weight)
     assert torch.linalg.matrix_norm(first.flatten(1), 2).item() == pytest.approx(1, abs=0.1)
 
 

@@ -16,8 +16,10 @@ from PIL import Image
 from core import jobs
 from core.__main__ import main
 from core.errors import UserError
-from core.gan import checkpoint, points, sample
-from core.gan.networks import Discriminator, Generator, build
+from core.gan import checkpoint, networks, pictures, points, sample
+from core.gan.methods.dcgan import Discriminator, Generator
+from core.gan.networks import build
+from core.gan.pictures import to_pictures
 from core.gan.request import SampleRequest, TrainRequest
 from core.gan.zoo import load, model_folder
 from core.hub import registry
@@ -134,7 +136,7 @@ def test_pictures_are_those_of_a_plain_loop_over_the_network(run):
     loaded = load.open_generator("run:my-run")
     z = torch.from_numpy(points.latents(points.of_seed(0, 20), 8))
     with torch.no_grad():
-        plain = model_folder.to_pictures(loaded.network(z * 0.7))
+        plain = to_pictures(loaded.network(z * 0.7))
     result = ask(generator="run:my-run", count=20, truncation=0.7)
     for expected, got in zip(plain, result.images, strict=True):
         assert np.abs(np.asarray(expected, int) - np.asarray(got, int)).max() <= 1  # rounding, batch norm worked in
@@ -144,7 +146,9 @@ def test_pictures_are_those_of_a_plain_loop_over_the_network(run):
 @pytest.mark.parametrize("norm", ["batch", "none"])
 @pytest.mark.parametrize("method", ["dcgan", "connected"])
 def test_what_is_made_ready_is_the_same_function(method, norm, channels):
-    network = lively(Generator(method=method, size=16, channels=channels, latent=6, width=4, norm=norm))
+    network = lively(
+        networks.generator({"method": method, "size": 16, "channels": channels, "latent": 6, "width": 4, "norm": norm})
+    )
     z = torch.randn(5, 6, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         expected = network(z)
@@ -180,13 +184,15 @@ def test_sorting_puts_the_discriminators_favourites_first(run):
     assert "opinions" not in points.recipe_of(ordered.recipe, 0)
 
 
-def test_a_discriminator_is_kept_with_its_spectral_norm_worked_in(run, tmp_path):
+def test_a_discriminator_is_kept_with_its_spectral_norm(run, tmp_path):
     judge = load.open_generator("run:my-run@20").discriminator
     model_folder.save_discriminator(judge, tmp_path)
     again = model_folder.load_discriminator(tmp_path)
     assert isinstance(again, Discriminator)
-    images_ = torch.rand(4, 3, 16, 16)
-    torch.testing.assert_close(again(images_), judge(images_))
+    images_ = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert again.config == judge.config
+    assert again.config["norm"] == "spectral"
+    torch.testing.assert_close(again(images_), judge(images_), rtol=0, atol=0)
     assert model_folder.load_discriminator(tmp_path / "elsewhere") is None
     (tmp_path / "discriminator.safetensors").write_bytes(b"broken")
     with pytest.raises(UserError, match="damaged"):
@@ -250,7 +256,7 @@ def test_every_bundled_generator_makes_the_pictures_of_its_card(name):
     result = ask(generator=name, count=64, sort=True)
     sheet = Image.open(folder / "samples.png")
     ordered = ask(generator=name, count=64)
-    got = np.asarray(model_folder.sheet(ordered.images), int)
+    got = np.asarray(pictures.sheet(ordered.images), int)
     assert np.abs(got - np.asarray(sheet.convert("RGB"), int)).max() <= 1
     assert (folder / "README.md").read_text().startswith("---")
     assert len({picture.tobytes() for picture in result.images}) == 64

@@ -79,8 +79,8 @@ def test_gradients_of_both_phases_are_the_lessons(accelerator, pictures):
         net.double()
     g, d = copy.deepcopy(training.g), copy.deepcopy(training.d)
     d_before = copy.deepcopy(training.d.state_dict())
-    real, latents = training._real_batch().double(), training._latents().double()
-    training._real_batch, training._latents = lambda: real, lambda: latents
+    real, latents = training.real_batch().double(), training.latents().double()
+    training.real_batch, training.latents = lambda: real, lambda: latents
     found = {}
     take = training.opt_d.step
     training.opt_d.step = lambda: (found.update(d=[p.grad.clone() for p in training.d.parameters()]), take())
@@ -137,11 +137,11 @@ def test_learning_rates_are_separate(accelerator, pictures):
 def test_r1_comes_every_sixteenth_step(accelerator, pictures):
     request = TrainRequest(**TINY, r1=10.0)
     with_r1, without = Training(request, pictures, accelerator), Training(TrainRequest(**TINY), pictures, accelerator)
-    assert with_r1._r1(with_r1._real_batch()).item() > 0
+    assert with_r1.r1(with_r1.real_batch()).item() > 0
     for training in (with_r1, without):
         training.step()
     assert not torch.equal(weights(with_r1), weights(without))
-    assert with_r1._r1(with_r1._real_batch()) == 0
+    assert with_r1.r1(with_r1.real_batch()) == 0
 
 
 def test_the_average_follows_and_is_the_generator_itself_when_off(accelerator, pictures):
@@ -149,13 +149,32 @@ def test_the_average_follows_and_is_the_generator_itself_when_off(accelerator, p
     for _ in range(3):
         off.step()
     assert same(off.ema.state_dict()["layers.0.weight"], off.g.state_dict()["layers.0.weight"])
-    on = Training(TrainRequest(**TINY, ema=0.9, rate_g=0.01), pictures, accelerator)
-    mean = None
-    for step in range(3):
-        on.step()
-        now, decay = on.g.layers[0].weight.detach().double(), min(0.9, step / (step + 10))
-        mean = now.clone() if mean is None else mean * decay + now * (1 - decay)
-    torch.testing.assert_close(on.ema.layers[0].weight.double(), mean, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("ema", "steps", "behind"), [(0.9, 400, 9), (0.9999, 400, 400 / 11), (0.99, 4000, 99)])
+def test_the_average_lags_by_its_length_or_by_an_eleventh_of_the_steps(accelerator, pictures, ema, steps, behind):
+    """Of weights that grow by 1 a step, a moving average is 1 / (1 - ema) - 1 behind; and never so far that what the
+    weights were at first counts."""
+    training = Training(TrainRequest(**TINY, ema=ema), pictures, accelerator)
+    with torch.no_grad():
+        for training.steps in range(steps):
+            next(training.g.parameters()).fill_(training.steps)
+            training._update_ema()
+    averaged = next(training.ema.parameters())
+    assert steps - averaged.mean().item() == pytest.approx(behind, rel=0.05, abs=1)
+
+
+def test_a_step_made_phase_by_phase_is_the_step(accelerator, pictures):
+    whole, watched = (Training(TrainRequest(**TINY), pictures, accelerator) for _ in range(2))
+    for _ in range(3):
+        measured = whole.step()
+        frozen, seen = [], {}
+        for phase in watched.phases():
+            frozen.append(not any(p.requires_grad for p in watched.d.parameters()))
+            seen |= phase
+        assert frozen == [False, True]
+        assert same(measured, {name: value.detach().float().mean() for name, value in seen.items()})
+    assert same(whole.state(), watched.state())
 
 
 def test_every_epoch_shows_every_picture_once(accelerator, pictures):
@@ -163,7 +182,7 @@ def test_every_epoch_shows_every_picture_once(accelerator, pictures):
     known = {p.tobytes(): i for i, p in enumerate(pictures)}
     shown = []
     for training.steps in range(10):
-        batch = ((training._real_batch().permute(0, 2, 3, 1) + 1) * 127.5).round().byte().numpy()
+        batch = ((training.real_batch().permute(0, 2, 3, 1) + 1) * 127.5).round().byte().numpy()
         shown += [known[picture.tobytes()] for picture in batch]
     assert sorted(shown[:40]) == sorted(shown[40:]) == list(range(40))
     assert shown[:40] != shown[40:]

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from core.errors import UserError
-from core.gan import points, sample
-from core.gan.networks import Discriminator, Generator
+from core.gan import pictures, points, sample
+from core.gan.methods.dcgan import Discriminator, Generator
 from core.gan.request import SampleRequest
 from core.gan.zoo import load, model_folder
 from core.hub import client, publish
+from core.pictures import images
 
 RECIPE = {
     "kind": "train", "name": "Cats", "steps_made": 1200, "batch": 64, "seconds": 95,
@@ -29,7 +30,7 @@ def folder(tmp_path):
                 if "running_var" in name:
                     value.abs_().add_(0.3)
         made = net(torch.from_numpy(points.latents(points.of_seed(0, 9), 8)))
-    model_folder.save(net, tmp_path / "cats", model_folder.to_pictures(made), RECIPE)
+    model_folder.save(net, tmp_path / "cats", pictures.to_pictures(made), RECIPE)
     judge = Discriminator(method="dcgan", size=16, channels=3, width=4, norm="none")
     model_folder.save_discriminator(judge, tmp_path / "cats")
     return tmp_path / "cats"
@@ -59,8 +60,8 @@ def test_what_is_published_can_be_pulled_back_and_makes_the_same_pictures(local_
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     ref = load.fetch("me/cats")
     *_, pulled = sample.sample(SampleRequest(ref, count=9, sort=True))
-    sheet = model_folder.sheet([p for _, p in sorted(zip(pulled.recipe["points"], pulled.images, strict=True))])
-    assert sheet.tobytes() == model_folder.images.open_picture(folder / "samples.png").tobytes()
+    sheet = pictures.sheet([p for _, p in sorted(zip(pulled.recipe["points"], pulled.images, strict=True))])
+    assert sheet.tobytes() == images.open_picture(folder / "samples.png").tobytes()
     assert TOKEN not in capfd.readouterr().err
     everything = json.dumps([path.read_bytes().decode("latin1") for path in folder.parent.rglob("*") if path.is_file()])
     assert TOKEN not in everything

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,26 @@ def test_every_setting_has_a_widget_with_its_bounds():
         assert widget.value == about.default
         if not about.choices and about.type is not bool:
             assert (widget.min, widget.max) == (about.lo, about.hi)
+
+
+def test_only_settings_that_say_something_to_the_method_are_shown(monkeypatch):
+    """Those of the form and those behind "Advanced"; in the settings of a run, too."""
+    every = settings_of(TrainRequest)
+    for name in ("flip", "smoothing"):
+        every[name] = replace(every[name], only_for=("connected",))
+    monkeypatch.setattr(view.policy, "settings_of", lambda _: every)
+    app = opened()
+
+    def shown(prefix: str) -> set[str]:
+        keys = [w.key for w in [*app.number_input, *app.selectbox, *app.toggle] if w.key]
+        return {key.removeprefix(prefix) for key in keys if key.startswith(prefix)}
+
+    assert shown("small-") == every.keys() - {"flip", "smoothing"}
+    app.selectbox(key="small-method").set_value("connected").run()
+    assert shown("small-") == every.keys()
+    run = lifecycle.create(TrainRequest(), DRAWN, "mine")
+    app = opened(run)
+    assert shown("change-mine-") == every.keys() - {"flip", "smoothing"}
 
 
 def test_a_preset_sets_the_widgets():

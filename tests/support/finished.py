@@ -3,7 +3,8 @@
 import torch
 
 from core.gan import points
-from core.gan.networks import Discriminator, Generator
+from core.gan.methods.dcgan import Discriminator, Generator
+from core.gan.pictures import to_pictures
 from core.gan.request import TrainRequest
 from core.gan.zoo import model_folder
 from core.runs import lifecycle, run_folder, states
@@ -19,7 +20,7 @@ def finished_run() -> Run:
     with torch.no_grad():
         shown = net(torch.from_numpy(points.latents(points.of_seed(0, 64), 8)))
     about = {"name": "My cats", "steps_made": 20, "seconds": 1, "data": {"source": "x", "licence": "y", "count": 9}}
-    model_folder.save(net, made.path / "result", model_folder.to_pictures(shown), request.recipe(**about))
+    model_folder.save(net, made.path / "result", to_pictures(shown), request.recipe(**about))
     judge = Discriminator(method="dcgan", size=16, channels=3, width=4, norm="none")
     model_folder.save_discriminator(judge, made.path / "result")
     run_folder.write_state(made, status=states.FINISHED, step=20)

@@ -55,10 +55,13 @@ def show(run_id: str | None) -> None:
 
 
 def widgets(names: list[str], values: dict, key: str) -> dict:
-    """A widget for each of these settings, made of what the setting says of itself; their values."""
+    """A widget for each of these settings that says something to the chosen method, made of what the setting says of
+    itself; their values. `values` has all settings."""
     chosen, settings = {}, policy.settings_of(TrainRequest)
     for name in names:
         about, common = settings[name], {"help": settings[name].help, "key": f"{key}-{name}"}
+        if not about.applies({**values, **chosen}["method"]):
+            continue
         if about.choices:
             options = list(about.choices)
             place = options.index(values[name]) if values[name] in options else len(options) - 1
@@ -243,7 +246,7 @@ def branch(run: Run) -> None:
     st.caption("Go on from an earlier checkpoint with other settings, as a new run.")
     step = st.selectbox("From step", list(run.checkpoints())[::-1])
     start_from = {**asdict(run.request), "steps": max(run.request.steps, 2 * step)}
-    values = widgets([n for n in SETTINGS if n not in lifecycle.FIXED], start_from, f"branch-{run.id}-{step}")
+    values = widgets([n for n, s in SETTINGS.items() if not s.structural], start_from, f"branch-{run.id}-{step}")
     if st.button("Make the branch", type="primary"):
         new = lifecycle.branch(run, step, values, f"{run.name[:60]} from {step}")
         show(new.id)

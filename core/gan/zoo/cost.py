@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -49,9 +49,9 @@ def of(network: nn.Module, *shape: int) -> tuple[Cost, tuple[int, ...]]:
     """What a planned network takes with inputs of this shape, and the shape of what it makes of one."""
     widest, sums = 0, 0
 
-    def hook(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+    def hook(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         nonlocal widest, sums
-        widest = max(widest, inputs[0].numel() + output.numel())
+        widest = max(widest, sum(value.numel() for value in (*inputs, output) if isinstance(value, Tensor)))
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             kept = output if isinstance(layer, nn.Conv2d) else inputs[0]
             places = 1 if kept.ndim == 2 else kept[0, 0].numel()

@@ -13,14 +13,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.errors import UserError
-from core.gan.networks import Discriminator, Generator, build
+from core.gan import networks
+from core.gan.methods.method import GeneratorNetwork, Network
 from core.gan.zoo import catalogue, cost, model_folder, pickles, recognise
 from core.gan.zoo.catalogue import HubRef
 from core.hub import cache, client, download, fetches, registry
@@ -30,7 +31,9 @@ from core.hub.safetensors_header import Slot
 from core.runs.run_folder import Run
 
 SIZES = ("size", "image_size", "img_size", "imsize", "resolution")  # what configurations call a picture's side
-OURS = {"method", "size", "channels", "latent", "width", "norm"}
+Shape = tuple[int, ...]  # of one picture, or of what it is made of
+Published = TypeVar("Published", bound=Network)
+OURS = {"method", "size", "channels", "latent"}  # in every config.json that Ganvas writes
 TRIED = 16  # latents a new generator has to make pictures of
 
 
@@ -40,8 +43,8 @@ class Loaded:
 
     ref: str
     title: str
-    network: nn.Module
-    discriminator: nn.Module | None = None
+    network: GeneratorNetwork
+    discriminator: Network | None = None
     said: str = ""
 
     @property
@@ -93,8 +96,8 @@ def _of_run(run: Run, ref: str, averaged: bool, _stamp: float) -> Loaded:
     return Loaded(ref, f"{run.name}, step {step or max(checkpoints)}", network, discriminator)
 
 
-def _of_checkpoint(run: Run, step: int, averaged: bool) -> tuple[Generator, Discriminator]:
-    g, d = build(run.request, torch.Generator())
+def _of_checkpoint(run: Run, step: int, averaged: bool) -> tuple[GeneratorNetwork, Network]:
+    g, d = networks.build(run.request, torch.Generator())
     found = pickles.read(run.checkpoints()[step], f"The checkpoint of step {step}")
     try:
         g.load_state_dict(found["average" if averaged else "g"])
@@ -163,10 +166,10 @@ def _fetched(ref: str, _cache: Path) -> Loaded:
     return Loaded(ref, about["title"], network, discriminator, about["said"])
 
 
-def _planned(config: Mapping[str, Any]) -> Generator | recognise.Inferred:
+def _planned(config: Mapping[str, Any]) -> GeneratorNetwork:
     if "layers" in config:
         return cost.planned(lambda: recognise.Inferred.from_config(config))
-    return model_folder.planned(Generator, config)
+    return model_folder.planned_generator(config)
 
 
 def _torch(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
@@ -175,11 +178,11 @@ def _torch(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
 
 def _understood(
     name: str, found: HubRef, beside: set[str], progress: OnBytes | None
-) -> tuple[Generator | recognise.Inferred, str, Discriminator | None]:
+) -> tuple[GeneratorNetwork, str, Network | None]:
     entry = registry.entry(name) if name else _entry(found, found.file)
     config = _config(found) if "config.json" in beside else {}
-    if config.keys() == OURS and found.file.endswith(".safetensors"):
-        network = _published(Generator, entry, lambda _: config, progress)
+    if config.keys() >= OURS and found.file.endswith(".safetensors"):
+        network = _published_generator(entry, config, progress)
         discriminator = _their_discriminator(found, config) if catalogue.DISCRIMINATOR in beside else None
         return network, "Made with Ganvas: its config.json says all there is to know.", discriminator
     if found.file.endswith(".safetensors"):
@@ -196,23 +199,37 @@ def _understood(
     return (*_first_understood(tensors, size, found), None)
 
 
+def _published_generator(entry: Entry, config: Mapping[str, Any], progress: OnBytes | None) -> GeneratorNetwork:
+    def plan(_: Mapping[str, str]) -> tuple[GeneratorNetwork, Shape, Shape]:
+        network = model_folder.planned_generator(config)
+        latents = network.latents(1, torch.Generator())
+        return network, tuple(latents.shape[1:]), (config["channels"], config["size"], config["size"])
+
+    return _published(entry, plan, progress)
+
+
+def _published_discriminator(entry: Entry) -> Network:
+    def plan(metadata: Mapping[str, str]) -> tuple[Network, Shape, Shape]:
+        config = model_folder.read_config(metadata["config"])
+        return model_folder.planned_discriminator(config), (config["channels"], config["size"], config["size"]), ()
+
+    return _published(entry, plan)
+
+
 def _published(
-    kind: type[Generator] | type[Discriminator],
     entry: Entry,
-    config: Callable[[Mapping[str, str]], Mapping[str, Any]],
+    plan: Callable[[Mapping[str, str]], tuple[Published, Shape, Shape]],
     progress: OnBytes | None = None,
-) -> Generator | Discriminator:
-    """A network that Ganvas published. `config` tells its configuration, given the file's metadata; it is believed only
-    as far as its tensors bear it out, and no tensor is read or made before."""
+) -> Published:
+    """A network that Ganvas published. `plan` makes it, without its numbers, given the file's metadata, and tells the
+    shapes of what it takes and makes; its configuration is believed only as far as the tensors bear it out, and no
+    tensor is read or made before."""
     unfit = UserError(f"{entry.repo} is not a whole generator: its tensors do not fit its config.json.")
-    planned: list[nn.Module] = []
+    planned: list[Published] = []
 
     def first(layout: Mapping[str, Slot], metadata: Mapping[str, str]) -> None:
         try:
-            about = config(metadata)
-            network = model_folder.planned(kind, about)
-            picture = about["channels"], about["size"], about["size"]
-            inputs, outputs = ((about["latent"],), picture) if kind is Generator else (picture, ())
+            network, inputs, outputs = plan(metadata)
             taken, made = cost.of(network, *inputs)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise unfit from error
@@ -226,12 +243,12 @@ def _published(
     return cost.filled(planned[0], _torch(arrays))
 
 
-def _their_discriminator(found: HubRef, config: Mapping[str, Any]) -> Discriminator | None:
+def _their_discriminator(found: HubRef, config: Mapping[str, Any]) -> Network | None:
     """The discriminator that Ganvas published along; one that is damaged, or of other pictures, is left out, as
     sampling works without."""
     entry = _entry(found, catalogue.DISCRIMINATOR)
     try:
-        discriminator = _published(Discriminator, entry, lambda metadata: model_folder.read_config(metadata["config"]))
+        discriminator = _published_discriminator(entry)
     except UserError:
         return None
     return discriminator if all(discriminator.config[name] == config[name] for name in ("size", "channels")) else None
@@ -271,8 +288,8 @@ def _first_understood(
     raise UserError(f"{found.file} of {found.repo} cannot be used. {reasons[0] if reasons else 'It has no tensors.'}")
 
 
-def _try(network: nn.Module, found: HubRef) -> None:
-    latents = torch.randn(TRIED, network.config["latent"], generator=torch.Generator().manual_seed(0))
+def _try(network: GeneratorNetwork, found: HubRef) -> None:
+    latents = network.latents(TRIED, torch.Generator().manual_seed(0))
     made = torch.cat([network(part) for part in latents.split(8)])
     if not made.isfinite().all() or made.std(0).mean() < 1e-4:
         raise UserError(

@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import UserError
+from core.gan import folding
+from core.gan.methods.method import GeneratorNetwork
 from core.gan.zoo import cost
 
 PICTURE_CHANNELS = (1, 3, 4)
@@ -56,7 +58,7 @@ class Layer:
     after: str = "relu"
 
 
-class Inferred(nn.Module):
+class Inferred(GeneratorNetwork):
     """A generator made of `Layer`s: latents [N, latent] -> images [N, channels, size, size] in [-1, 1]."""
 
     def __init__(self, layers: Sequence[Layer], size: int):
@@ -74,6 +76,9 @@ class Inferred(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         return self.layers(latents if self.plan[0].kind == "linear" else latents[:, :, None, None])
+
+    def sampling_form(self) -> nn.Module:
+        return folding.folded(self.layers)
 
 
 def _channels(layers: Sequence[Layer]) -> int:

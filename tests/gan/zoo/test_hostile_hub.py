@@ -23,7 +23,7 @@ from torch import nn
 
 from core import files
 from core.errors import UserError
-from core.gan.networks import Discriminator, Generator
+from core.gan.methods.dcgan import Discriminator, Generator
 from core.gan.zoo import catalogue, cost, load, model_folder
 from core.hub import cache, client, download, fetches
 from core.runs import lifecycle, run_folder, states
@@ -212,7 +212,7 @@ def test_what_stands_beside_a_sound_generator_does_no_harm(fetched, case):
 
 def test_what_a_network_takes_is_told_before_it_is_made():
     def planned(width):
-        return model_folder.planned(Generator, OURS | {"size": 64, "width": width, "channels": 3, "latent": 100})
+        return model_folder.planned_generator(OURS | {"size": 64, "width": width, "channels": 3, "latent": 100})
 
     told, made = cost.of(planned(16), 100)
     real = Generator(**OURS | {"size": 64, "width": 16, "latent": 100})

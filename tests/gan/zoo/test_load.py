@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import nn
 
 from core.errors import UserError
-from core.gan.networks import Generator
+from core.gan.methods import connected
 from core.gan.zoo import load, pickles, recognise
 from core.hub import cache, client, registry
 from support.foreign_networks import Cryptopunks, Tutorial, lively, saved, up
@@ -253,7 +253,7 @@ def test_safetensors_and_a_configuration_with_the_size(local_hub):
 
 
 def test_our_own_layout_is_read_with_its_configuration(local_hub):
-    net = lively(Generator(method="connected", size=16, channels=1, latent=5, width=4))
+    net = lively(connected.Generator(size=16, channels=1, latent=5, width=4))
     files = {"model.safetensors": save(net.state_dict()), "config.json": json.dumps(net.config).encode()}
     local_hub.add("x/y", files)
     z = torch.randn(2, 5)

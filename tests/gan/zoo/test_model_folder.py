@@ -7,7 +7,10 @@ import torch
 from huggingface_hub import PyTorchModelHubMixin
 
 from core.errors import UserError
-from core.gan.networks import Generator
+from core.gan import networks
+from core.gan.methods.dcgan import Generator
+from core.gan.methods.method import GeneratorNetwork
+from core.gan.pictures import to_pictures
 from core.gan.zoo import model_folder
 from core.pictures import images
 
@@ -18,8 +21,8 @@ RECIPE = {
 }  # fmt: skip
 
 
-def made(**changes) -> Generator:
-    net = Generator(**{**CONFIG, **changes}).eval()
+def made(**changes) -> GeneratorNetwork:
+    net = networks.generator({**CONFIG, **changes}).eval()
     with torch.no_grad():
         for value in net.state_dict().values():
             if value.is_floating_point():
@@ -30,7 +33,7 @@ def made(**changes) -> Generator:
 @pytest.fixture
 def folder(tmp_path):
     net = made()
-    model_folder.save(net, tmp_path / "cats", model_folder.to_pictures(net(torch.randn(64, 8))), RECIPE)
+    model_folder.save(net, tmp_path / "cats", to_pictures(net(torch.randn(64, 8))), RECIPE)
     return tmp_path / "cats", net
 
 
@@ -39,7 +42,7 @@ def folder(tmp_path):
 def test_what_is_saved_is_loaded(tmp_path, method, channels):
     net = made(method=method, channels=channels)
     latents = torch.randn(9, 8)
-    model_folder.save(net, tmp_path / "g", model_folder.to_pictures(net(latents)), RECIPE)
+    model_folder.save(net, tmp_path / "g", to_pictures(net(latents)), RECIPE)
     assert torch.equal(model_folder.load(tmp_path / "g")(latents), net(latents))
     assert {p.name for p in (tmp_path / "g").iterdir()} == {
         "model.safetensors",
@@ -99,8 +102,8 @@ def test_half_a_generator_is_refused(folder, harm):
 
 def test_pictures_have_all_values():
     ramp = torch.linspace(-1, 1, 256).view(1, 1, 16, 16)
-    assert list(model_folder.to_pictures(ramp)[0].get_flattened_data()) == list(range(256))
-    assert [p.mode for c in (1, 3, 4) for p in model_folder.to_pictures(torch.zeros(1, c, 4, 4))] == [
+    assert list(to_pictures(ramp)[0].get_flattened_data()) == list(range(256))
+    assert [p.mode for c in (1, 3, 4) for p in to_pictures(torch.zeros(1, c, 4, 4))] == [
         "L",
         "RGB",
         "RGBA",

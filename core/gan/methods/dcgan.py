@@ -1,0 +1,91 @@
+"""DCGAN: nothing but strided convolutions, batch norm and ReLU (Radford et al. 2015, arXiv:1511.06434)."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from core.gan import folding, initial, spectral_norm
+from core.gan.methods.method import GeneratorNetwork, Method, Network, widths_and_norms
+
+
+class Generator(GeneratorNetwork):
+    """Latents [N, latent] -> images.
+
+    Widths halve while the picture doubles from 4x4, down to `width` before the last layer, as in the paper's figure 1
+    (there width 128, in most code since then 64).
+    """
+
+    def __init__(
+        self, *, method: Literal["dcgan"] = "dcgan", size: int, channels: int, latent: int, width: int,
+        norm: Literal["batch", "none"] = "batch",
+    ):  # fmt: skip
+        super().__init__()
+        common = {"method": method, "size": size, "channels": channels}
+        self.config = {**common, "latent": latent, "width": width, "norm": norm}
+        widths = [width * 2**i for i in reversed(range(_doublings(size)))]
+        layers = _up(latent, widths[0], 4, 1, 0, norm)  # 1x1 -> 4x4: the paper's "project and reshape"
+        for before, after in itertools.pairwise(widths):
+            layers += _up(before, after, 4, 2, 1, norm)
+        self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1), nn.Tanh())
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.layers(latents[:, :, None, None])
+
+    def sampling_form(self) -> nn.Module:
+        return folding.folded(self.layers)
+
+
+class Discriminator(Network):
+    """Images -> logits: the mirror image of the generator.
+
+    `norm` is "batch" (the paper's: in all but the first and last layer), "spectral" (Miyato et al. 2018, in all layers,
+    instead of batch norm) or "none".
+    """
+
+    def __init__(
+        self, *, method: Literal["dcgan"] = "dcgan", size: int, channels: int, width: int,
+        norm: Literal["batch", "spectral", "none"] = "batch",
+    ):  # fmt: skip
+        super().__init__()
+        self.config = {"method": method, "size": size, "channels": channels, "width": width, "norm": norm}
+        widths = [channels] + [width * 2**i for i in range(_doublings(size))]
+        layers: list[nn.Module] = []
+        for i, (before, after) in enumerate(itertools.pairwise(widths)):
+            normalised = norm == "batch" and i > 0
+            layers += [nn.Conv2d(before, after, 4, 2, 1, bias=not normalised)]
+            layers += [nn.BatchNorm2d(after)] if normalised else []
+            layers += [nn.LeakyReLU(0.2, inplace=True)]
+        layers += [nn.Conv2d(widths[-1], 1, 4, 1, 0), nn.Flatten(0)]  # 4x4 -> 1x1
+        self.layers = nn.Sequential(*layers)
+        if norm == "spectral":
+            spectral_norm.add(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images)
+
+
+def _up(before: int, after: int, kernel: int, stride: int, padding: int, norm: str) -> list[nn.Module]:
+    normalised = norm == "batch"
+    layers: list[nn.Module] = [nn.ConvTranspose2d(before, after, kernel, stride, padding, bias=not normalised)]
+    layers += [nn.BatchNorm2d(after)] if normalised else []
+    return [*layers, nn.ReLU(inplace=True)]
+
+
+def _doublings(size: int) -> int:
+    """How often 4x4 is doubled to reach size x size."""
+    doublings = size.bit_length() - 3
+    if doublings < 1 or size != 4 << doublings:
+        raise ValueError(f"size is {size}")
+    return doublings
+
+
+def initialise(network: Network, rng: torch.Generator) -> None:
+    """As in the paper: weights N(0, 0.02)."""
+    initial.draw(network, rng, lambda _: 0.02)
+
+
+METHOD = Method(Generator, Discriminator, initialise, "DCGAN (Radford et al. 2015)", widths_and_norms)

@@ -1,0 +1,68 @@
+"""What a method consists of, and what its networks answer. Where a method does as most do, it need not say so.
+
+Shapes: images [N, channels, size, size] in [-1, 1]; logits [N], large for real. Latents are [N, ...], whatever the
+generator makes images of. A network is a pure function of its configuration, a flat dictionary that is also its
+`config.json` and whose values the types of its constructor's parameters allow.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from core.gan import points
+from core.gan.phases import two_phases
+from core.gan.request import TrainRequest
+
+if TYPE_CHECKING:
+    from core.gan.train import Training
+
+
+class Network(nn.Module):
+    """Either of the two. `config` makes it again, without its numbers."""
+
+    config: dict[str, Any]
+
+
+class GeneratorNetwork(Network):
+    """Latents -> images. `config` has at least latent, size and channels."""
+
+    def latents(self, count: int, rng: torch.Generator) -> Tensor:
+        """As training draws them: normal instead of the first paper's uniform numbers, as in nearly all code since: no
+        corners to fall into."""
+        return torch.randn(count, self.config["latent"], generator=rng)
+
+    def latents_of(self, names: Sequence[str], truncation: float) -> Tensor:
+        """Those of points (see `core.gan.points`), nearer to the middle by `truncation`: what `sampling_form` takes."""
+        return torch.from_numpy(points.latents(names, self.config["latent"])) * truncation
+
+    def sampling_form(self) -> nn.Module:
+        """The same function, faster: without what only training needs. A network of its own."""
+        return copy.deepcopy(self)
+
+
+@dataclass(frozen=True)
+class Method:
+    """`phases` makes one step of training, see `core.gan.phases`. What a method has to remember beside weights are
+    buffers of its networks: they are kept in checkpoints, and in the generator's folder."""
+
+    generator: type[GeneratorNetwork]
+    discriminator: type[Network]
+    initialise: Callable[[Network, torch.Generator], None]  # draws all numbers of a new network
+    card: str  # in the model card: what it is, and its paper
+    configs: Callable[[TrainRequest], tuple[dict[str, Any], dict[str, Any]]]  # the two networks' of a request
+    phases: Callable[[Training], Iterator[dict[str, Tensor]]] = two_phases
+
+
+def widths_and_norms(request: TrainRequest) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The configurations of two networks that each have a width and a kind of normalisation."""
+    common = {"method": request.method, "size": request.size, "channels": request.channels}
+    return (
+        {**common, "latent": request.latent, "width": request.width_g, "norm": request.norm_g},
+        {**common, "width": request.width_d, "norm": request.norm_d},
+    )

@@ -1,0 +1,44 @@
+"""One step of training in two phases, as the lesson teaches it: first the discriminator, then the generator through it.
+
+A step is a generator that yields after each phase what it measured, as means over the batch or tensors [N]; whoever
+runs it may stop to look in between. Knows no method; a method whose step is another one brings its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from core.gan.losses import discriminator_loss, generator_loss
+
+if TYPE_CHECKING:
+    from core.gan.train import Training
+
+
+def two_phases(training: Training) -> Iterator[dict[str, Tensor]]:
+    """Yields loss_d, real and fake (D's beliefs), then loss_g."""
+    g, d, request = training.g, training.d, training.request
+    real, latents = training.real_batch(), training.latents()
+
+    # Phase 1: the discriminator learns that real pictures are 1 and generated ones 0.
+    d.requires_grad_(True)
+    with training.accelerator.autocast():
+        fake = g(latents).float()
+        on_real = d(training.varied(real, "real"))
+        on_fake = d(training.varied(fake.detach(), "fake"))
+        loss_d = discriminator_loss(request.loss, on_real, on_fake, request.smoothing)
+    if not training.d_waits(loss_d):
+        training.learn(d, training.opt_d, loss_d + training.r1(real))
+    yield {"loss_d": loss_d, "real": on_real.sigmoid(), "fake": on_fake.sigmoid()}
+
+    # Phase 2: the generator learns through the discriminator, which is frozen: its parameters take no gradient.
+    # It stays in training mode, so its batch norm sees this batch's statistics, as in the paper; and the pictures
+    # are those of phase 1, as in the lesson, which saves making others.
+    d.requires_grad_(False)
+    with training.accelerator.autocast():
+        on_fake_now = d(training.varied(fake, "generator"))
+        loss_g = generator_loss(request.loss, on_fake_now)
+    training.learn(g, training.opt_g, loss_g)
+    yield {"loss_g": loss_g}

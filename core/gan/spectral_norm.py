@@ -1,0 +1,59 @@
+"""Spectral norm: weights divided by their largest singular value (Miyato et al. 2018, arXiv:1802.05957).
+
+torch has this too; here the first vector comes from our generator, and nothing is rounded to bfloat16 by autocast.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+FIRST_TURNS = 16  # the largest singular value is known from the start, not after some steps
+LAYERS = nn.Conv2d | nn.Linear
+
+
+def add(network: nn.Module) -> None:
+    """To all layers of a network that has not been given its numbers yet."""
+    for layer in [layer for layer in network.modules() if isinstance(layer, LAYERS)]:
+        parametrize.register_parametrization(layer, "weight", SpectralNorm(len(layer.weight)), unsafe=True)
+
+
+def learned_weight(layer: nn.Module) -> Tensor:
+    """The parameter behind a layer's weight, with or without spectral norm."""
+    return layer.parametrizations.weight.original if parametrize.is_parametrized(layer, "weight") else layer.weight
+
+
+def begin(network: nn.Module, rng: torch.Generator) -> None:
+    """Find the largest singular values of a network that has just been given its weights."""
+    for layer in network.modules():
+        if isinstance(layer, LAYERS) and parametrize.is_parametrized(layer, "weight"):
+            layer.parametrizations.weight[0].begin(learned_weight(layer), rng)
+
+
+class SpectralNorm(nn.Module):
+    """Algorithm 1: the singular vector `u` [outputs] is followed from step to step. `begin` before use."""
+
+    def __init__(self, outputs: int):
+        super().__init__()
+        self.register_buffer("u", F.normalize(torch.ones(outputs), dim=0))
+
+    @torch.no_grad()
+    def begin(self, weight: Tensor, rng: torch.Generator) -> None:
+        self.u.copy_(F.normalize(torch.randn(len(weight), generator=rng), dim=0))
+        for _ in range(FIRST_TURNS):
+            self.u.copy_(self._turned(weight.flatten(1))[0])
+
+    def _turned(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
+        v = F.normalize(matrix.T @ self.u.to(matrix.dtype), dim=0, eps=1e-12)
+        return F.normalize(matrix @ v, dim=0, eps=1e-12), v
+
+    def forward(self, weight: Tensor) -> Tensor:
+        with torch.autocast(weight.device.type, enabled=False):
+            matrix = weight.flatten(1)
+            with torch.no_grad():
+                u, v = self._turned(matrix)
+                if self.training:
+                    self.u.copy_(u)
+            return weight / (u @ (matrix @ v))

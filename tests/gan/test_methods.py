@@ -1,0 +1,135 @@
+"""Methods: what their files promise, and what follows from it elsewhere: configurations, settings, branches."""
+
+import dataclasses
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import nn
+
+from core.errors import UserError
+from core.gan import methods, networks
+from core.gan.methods import METHODS
+from core.gan.request import TRAIN_PRESETS, TrainRequest
+from core.settings import setting, settings_of
+
+TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 6}
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_the_table_is_read_without_torch():
+    code = "import sys; from core.gan.methods import METHODS; print(*METHODS, 'torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == [*METHODS, "False"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_configuration_makes_the_network_again(method):
+    """Of every kind of norm: the same tensors, and with them the same outputs."""
+    for norm_g, norm_d in (("batch", "batch"), ("none", "spectral"), ("none", "none")):
+        g, d = networks.build(TrainRequest(method=method, **TINY, norm_g=norm_g, norm_d=norm_d), seeded(1))
+        latents = g.latents(3, seeded())
+        images = torch.rand(3, 3, 16, 16, generator=seeded()) * 2 - 1
+        for network, again, shown in (
+            (g, networks.generator(g.config), latents),
+            (d, networks.discriminator(d.config), images),
+        ):
+            again.load_state_dict(network.state_dict(), strict=True)
+            assert again.config == network.config
+            assert torch.equal(again.eval()(shown), network.eval()(shown))
+            assert torch.equal(again.train()(shown), network.train()(shown))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_spectral_norm_follows_from_the_configuration(method):
+    """All of its layers, and none without."""
+    _, d = networks.build(TrainRequest(method=method, **TINY, norm_d="spectral"), seeded(1))
+    again = networks.discriminator(d.config)
+    again.load_state_dict(d.state_dict())
+    layers = [layer for layer in again.eval().modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    assert len(layers) >= 3
+    for layer in layers:
+        largest = torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item()
+        assert largest == pytest.approx(1, abs=0.05)
+    _, plain = networks.build(TrainRequest(method=method, **TINY, norm_d="none"), seeded(1))
+    assert {type(layer) for layer in plain.modules()}.isdisjoint(type(layer) for layer in layers)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "wrong", [{"norm": "instance"}, {"norm": 1}, {"width": "4"}, {"width": 0}, {"width": True}, {"width": 2**17},
+              {"size": 3.5}, {"colour": "red"}, {"method": "other"}, {"method": ["dcgan"]}, {"self": None}]
+)  # fmt: skip
+def test_a_configuration_of_anybody_is_believed_only_where_it_makes_sense(method, wrong):
+    g, d = networks.build(TrainRequest(method=method, **TINY), seeded())
+    for make, config in ((networks.generator, g.config), (networks.discriminator, d.config)):
+        with pytest.raises((ValueError, TypeError)):
+            make({**config, **wrong})
+    with pytest.raises(KeyError):
+        networks.generator({name: value for name, value in g.config.items() if name != "method"})
+
+
+def test_the_lesson_is_the_lessons():
+    """AI-For-Beginners, lesson 17: its layers, its rate, and no averaging, as written in its notebook."""
+    request = TrainRequest(**TRAIN_PRESETS["lesson"])
+    g, d = networks.build(request, seeded())
+    sizes = [(layer.in_features, layer.out_features) for layer in g.modules() if isinstance(layer, nn.Linear)]
+    assert sizes == [(100, 256), (256, 512), (512, 1024), (1024, 32 * 32)]
+    assert sum(isinstance(layer, nn.BatchNorm1d) for layer in g.modules()) == 3
+    sizes = [(layer.in_features, layer.out_features) for layer in d.modules() if isinstance(layer, nn.Linear)]
+    assert sizes == [(32 * 32, 512), (512, 256), (256, 1)]
+    slopes = [layer.negative_slope for net in (g, d) for layer in net.modules() if isinstance(layer, nn.LeakyReLU)]
+    assert slopes == [0.2] * 5
+    assert not any(isinstance(layer, nn.BatchNorm1d | nn.Dropout) for layer in d.modules())
+    weights = [layer.weight for layer in g.modules() if isinstance(layer, nn.Linear)]
+    for weight in weights:  # He et al. 2015: variance 2 / inputs
+        assert weight.var().item() * weight.shape[1] == pytest.approx(2, rel=0.05)
+    assert (request.loss, request.rate_g, request.rate_d, request.beta1, request.ema) == (
+        "original", 0.0002, 0.0002, 0.5, 0.0,
+    )  # fmt: skip
+    assert not (request.vary_colour or request.translate or request.cut_out)
+
+
+# ---------------------------------------------------------------- settings
+
+
+@dataclass(frozen=True)
+class Mixing(TrainRequest):
+    """With a setting that says something to one method only."""
+
+    mixing: float = setting(0.5, "Mixing", "For the test.", lo=0.0, hi=1.0, only_for=("connected",))
+
+
+def test_a_setting_that_would_do_nothing_is_refused_unless_it_is_left_alone():
+    assert Mixing(method="connected", mixing=0.9).mixing == 0.9
+    assert Mixing(method="dcgan").mixing == 0.5
+    assert Mixing.from_recipe(Mixing(method="dcgan").recipe()) == Mixing(method="dcgan")
+    with pytest.raises(UserError, match=r"Mixing is 0\.9, but does nothing .*'dcgan'; leave it at 0\.5.* connected"):
+        Mixing(method="dcgan", mixing=0.9)
+
+
+def test_settings_are_only_for_methods_that_there_are():
+    for about in settings_of(TrainRequest).values():
+        assert set(about.only_for) <= METHODS.keys()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", settings_of(TrainRequest))
+def test_what_changes_a_network_is_structural(method, name):
+    """A branch may change everything else, so with everything else the networks have to stay what they are."""
+    about, plain = settings_of(TrainRequest)[name], TrainRequest(method=method)
+    if about.choices:
+        others = [choice for choice in about.choices if choice != getattr(plain, name)]
+    elif about.type is bool:
+        others = [not about.default]
+    else:
+        others = [about.lo, about.hi]
+    for other in others:
+        changed = dataclasses.replace(plain, **{name: other})
+        if methods.load(changed.method).configs(changed) != methods.load(method).configs(plain):
+            assert about.structural
