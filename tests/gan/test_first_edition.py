@@ -1,4 +1,4 @@
-"""What the first edition of Ganvas wrote (commit a45debb, tests/data/edition-1) still opens and gives the same pictures.
+"""What the first edition of Ganvas wrote (commit a45debb, in tests/data/edition-1) still opens, with the same pictures.
 
 Two runs: `shapes`, a DCGAN with spectral norm, whole; `flat`, fully connected with batch norm, without its checkpoint.
 `sampled` has pictures with their recipes, side by side in one file.

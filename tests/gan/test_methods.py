@@ -92,7 +92,7 @@ def test_the_lesson_is_the_lessons():
     assert (request.loss, request.rate_g, request.rate_d, request.beta1, request.ema) == (
         "original", 0.0002, 0.0002, 0.5, 0.0,
     )  # fmt: skip
-    assert not (request.vary_colour or request.translate or request.cut_out)
+    assert not any((request.vary_colour, request.translate, request.cut_out))
 
 
 # ---------------------------------------------------------------- settings

@@ -161,7 +161,7 @@ def test_the_average_lags_by_its_length_or_by_an_eleventh_of_the_steps(accelerat
             next(training.g.parameters()).fill_(training.steps)
             training._update_ema()
     averaged = next(training.ema.parameters())
-    assert steps - averaged.mean().item() == pytest.approx(behind, rel=0.05, abs=1)
+    assert training.steps - averaged.mean().item() == pytest.approx(behind, rel=0.05, abs=1)
 
 
 def test_a_step_made_phase_by_phase_is_the_step(accelerator, pictures):

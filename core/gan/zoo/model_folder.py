@@ -130,7 +130,7 @@ from core.gan.zoo.model_folder import load
 import torch
 
 generator = load(Path("."))
-pictures = to_pictures(generator(torch.randn(16, {c["latent"]})))
+pictures = to_pictures(generator(generator.latents(16, torch.Generator().manual_seed(0))))
 ```
 
 | Setting | Value |
