@@ -5,6 +5,8 @@ torch has this too; here the first vector comes from our generator, and nothing 
 
 from __future__ import annotations
 
+import contextlib
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -50,7 +52,8 @@ class SpectralNorm(nn.Module):
         return F.normalize(matrix @ v, dim=0, eps=1e-12), v
 
     def forward(self, weight: Tensor) -> Tensor:
-        with torch.autocast(weight.device.type, enabled=False):
+        # Where there are only shapes (`core.gan.zoo.cost`) nothing is rounded, and autocast is not known.
+        with contextlib.nullcontext() if weight.is_meta else torch.autocast(weight.device.type, enabled=False):
             matrix = weight.flatten(1)
             with torch.no_grad():
                 u, v = self._turned(matrix)

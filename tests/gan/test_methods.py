@@ -13,6 +13,7 @@ from core.errors import UserError
 from core.gan import methods, networks
 from core.gan.methods import METHODS
 from core.gan.request import TRAIN_PRESETS, TrainRequest
+from core.gan.zoo import cost, model_folder
 from core.settings import setting, settings_of
 
 TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 6}
@@ -43,6 +44,19 @@ def test_a_configuration_makes_the_network_again(method):
             assert again.config == network.config
             assert torch.equal(again.eval()(shown), network.eval()(shown))
             assert torch.equal(again.train()(shown), network.train()(shown))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("norm_d", ["batch", "spectral", "none"])
+def test_what_networks_take_is_told_before_they_are_made(method, norm_d):
+    g, d = networks.build(TrainRequest(method=method, **TINY, norm_d=norm_d), seeded())
+    latents = g.latents(1, seeded())
+    of_g, made = cost.of(model_folder.planned_generator(g.config), *latents.shape[1:])
+    of_d, judged = cost.of(model_folder.planned_discriminator(d.config), 3, 16, 16)
+    assert (made, judged) == ((3, 16, 16), ())
+    for told, network in ((of_g, g), (of_d, d)):
+        assert told.size > 4 * sum(value.numel() for value in network.state_dict().values())
+        assert told.sums > 0
 
 
 @pytest.mark.parametrize("method", METHODS)
