@@ -31,7 +31,7 @@ def folder(tmp_path):
                     value.abs_().add_(0.3)
         made = net(torch.from_numpy(points.latents(points.of_seed(0, 9), 8)))
     model_folder.save(net, tmp_path / "cats", pictures.to_pictures(made), RECIPE)
-    judge = Discriminator(method="dcgan", size=16, channels=3, width=4, norm="none")
+    judge = Discriminator(method="dcgan", size=16, channels=3, width=4, norm="spectral")
     model_folder.save_discriminator(judge, tmp_path / "cats")
     return tmp_path / "cats"
 
