@@ -14,8 +14,9 @@ ENGINES = {"style": "gan", "gan": "style"}  # rooms of engines, and the one each
 # Where importing may bring torch. Everything else is plain: pages may import it, and it answers at once.
 WITH_TORCH = {
     "core/perceptual.py",
-    "core/gan/augment.py", "core/gan/checkpoint.py", "core/gan/losses.py",
-    "core/gan/measures/[!_]*.py", "core/gan/networks.py", "core/gan/sample.py", "core/gan/train.py",
+    "core/gan/augment.py", "core/gan/checkpoint.py", "core/gan/folding.py", "core/gan/initial.py", "core/gan/losses.py",
+    "core/gan/measures/[!_]*.py", "core/gan/methods/[!_]*.py", "core/gan/networks.py", "core/gan/phases.py",
+    "core/gan/pictures.py", "core/gan/sample.py", "core/gan/spectral_norm.py", "core/gan/train.py",
     "core/gan/worker.py", "core/gan/zoo/cost.py", "core/gan/zoo/load.py", "core/gan/zoo/model_folder.py",
     "core/gan/zoo/pickles.py", "core/gan/zoo/recognise.py",
     "core/style/instant/decoder.py", "core/style/instant/paint.py", "core/style/instant/transfer.py",
