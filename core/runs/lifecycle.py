@@ -170,9 +170,9 @@ def branch(run: Run, step: int, changes: Mapping[str, Any], name: str) -> Run:
     if checkpoint is None:
         raise UserError(f"{run.name} has no checkpoint at step {step}; choose one that is still kept.")
     request = replace(run.request, **changes)
-    for name, about in settings_of(TrainRequest).items():
-        if about.structural and getattr(request, name) != getattr(run.request, name):
-            raise UserError(f"A branch goes on with the same networks, so {name} cannot change; start a new run.")
+    for setting, about in settings_of(TrainRequest).items():
+        if about.structural and getattr(request, setting) != getattr(run.request, setting):
+            raise UserError(f"A branch goes on with the same networks, so {setting} cannot change; start a new run.")
     if request.steps <= step:
         raise UserError(f"The branch begins at step {step} and would end at {request.steps}; choose more steps.")
     with _making(request, run.config["source"], name, branch_of=run.id, branched_at=step) as new:
