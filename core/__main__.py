@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from core import __version__
+from core import __version__, console, outputs
 from core.errors import UserError
 from core.gan import points
 from core.gan.cli import add_train
@@ -25,15 +24,16 @@ from core.gan.zoo import catalogue
 from core.hub import deploy
 from core.hub.publish import LICENCES, publish
 from core.pictures import images
-from core.settings import Progress, Request, Result, settings_of
+from core.settings import Request, Result, settings_of
 from core.style import dispatch
 from core.style.request import STYLE_PRESETS, StyleRequest, enough
 
 FRAME_SIDE = 256  # px, of animations
+SAMPLED = (".png", ".webp", ".gif", ".mp4")  # files that samples go to
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it worked, 2 when the person has to change something."""
+    """Run one command; 0 when it worked, 2 when the person has to change something, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m core", description="Ganvas on the command line.")
     parser.add_argument("--version", action="version", version=f"Ganvas {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -42,12 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_train(commands)
     _add_publish(commands)
     _add_deploy(commands)
+    console.printable()
     options = parser.parse_args(arguments)
     try:
         options.run(options)
     except UserError as error:
         print(f"ganvas: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt as stopped:
+        print(f"ganvas: Stopped. {stopped}".strip(), file=sys.stderr)
+        return 130  # as shells call what Ctrl-C ended
     return 0
 
 
@@ -94,38 +98,39 @@ def _style(options: argparse.Namespace) -> None:
     of_photo, of_style = enough(request)
     pictures = [images.open_picture(path, max_pixels=of_style) for path in styles]
 
-    several = len(photos) > 1 or options.out.endswith(("/", os.sep)) or Path(options.out).is_dir()
-    folder = Path(options.out) if several else Path(options.out).parent
-    if not several and Path(options.out).suffix.lower() != ".png":
-        raise UserError(f"The painting would go to {options.out}; paintings are PNG, so give a name that ends in .png.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be made a folder ({error.strerror}); choose another place.") from None
+    given = [*photos, *styles, *([options.recipe] if options.recipe else [])]
+    out = outputs.settled(options.out, (".png",), given, folder=len(photos) > 1, file=len(photos) == 1)
     failed = 0
-    for photo in photos:
-        target = images.unique_path(options.out, Path(photo).stem, ".png") if several else Path(options.out)
-        try:
-            result = _watched(
-                engine.paint(request, images.open_picture(photo, max_pixels=of_photo), pictures),
-                Path(photo).name,
-                options.json,
-            )
-        except UserError as error:
-            if len(photos) == 1:
-                raise
-            failed += 1
-            print(f"ganvas: {photo}: {error}", file=sys.stderr)  # the others still want to be painted
-            continue
-        images.write_png(result.images[0], target, result.recipe)
-        if options.json:
-            about = {"file": str(target), "seconds": round(result.seconds, 2), "note": result.note}
-            print(json.dumps({**about, "recipe": dict(result.recipe)}), flush=True)
-        else:
-            print(" ".join([f"{target}: painted in {result.seconds:.0f} s with {result.recipe['painted_with']}.",
-                            result.note]).strip())  # fmt: skip
+    with console.ctrl_c() as stopped:
+        for index, photo in enumerate(photos):
+            if stopped.is_set():
+                raise KeyboardInterrupt(f"{len(photos) - index} of {len(photos)} photos were not painted.")
+            try:
+                opened = images.open_picture(photo, max_pixels=of_photo)
+                painting = engine.paint(request, opened, pictures, stopped.is_set)
+                result = console.watched(painting, Path(photo).name, options.json)
+            except UserError as error:
+                if len(photos) == 1 or stopped.is_set():
+                    raise
+                failed += 1
+                print(f"ganvas: {photo}: {error}", file=sys.stderr)  # the others still want to be painted
+                continue
+            target = images.unique_path(out, Path(photo).stem, ".png") if out.is_dir() else out
+            images.write_png(result.images[0], target, result.recipe)
+            _tell(target, result, options.json)
+        if stopped.is_set():
+            raise KeyboardInterrupt
     if failed:
         raise UserError(f"{failed} of {len(photos)} photos could not be painted, for the reasons above.")
+
+
+def _tell(target: Path, result: Result, as_json: bool) -> None:
+    if as_json:
+        about = {"file": str(target), "seconds": round(result.seconds, 2), "note": result.note}
+        print(json.dumps({**about, "recipe": dict(result.recipe)}), flush=True)
+    else:
+        print(" ".join([f"{target}: painted in {result.seconds:.0f} s with {result.recipe['painted_with']}.",
+                        result.note]).strip(), flush=True)  # fmt: skip
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -133,19 +138,6 @@ def _numbers(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise UserError(f"The weights are {text!r}; write a number for each style picture, like 2,1.") from None
-
-
-def _watched(events: Iterator[Progress | Result], title: str, quiet: bool) -> Result:
-    """Run an engine to its end under a progress bar."""
-    with tqdm(desc=title, disable=quiet or None, bar_format="{desc} {percentage:3.0f}% {bar} {postfix}") as bar:
-        for event in events:
-            if isinstance(event, Result):
-                return event
-            bar.total = event.total
-            bar.update(event.step - bar.n)
-            if event.losses and event.seconds_left is not None:
-                bar.set_postfix_str(f"{event.seconds_left:.0f} s left, loss {event.losses['total']:.4f}")
-    raise RuntimeError("the engine ended without a result")
 
 
 # ---------------------------------------------------------------- sample
@@ -185,6 +177,8 @@ def _sample(options: argparse.Namespace) -> None:
     if options.frames is not None:
         values["points"] = points.interpolate(values.get("points", ()), options.frames)
     request = SampleRequest.from_recipe({"kind": SampleRequest.kind, **values})
+    given = [options.recipe] if options.recipe else []
+    out = outputs.settled(options.out, SAMPLED, given, folder=True)
 
     from core.gan.sample import sample
     from core.gan.zoo.load import fetch
@@ -192,21 +186,28 @@ def _sample(options: argparse.Namespace) -> None:
     if catalogue.on_hub(request.generator):
         with tqdm(desc="Fetching", unit="B", unit_scale=True, disable=None) as bar:
             fetch(request.generator, lambda done, total: (setattr(bar, "total", total), bar.update(done - bar.n)))
-    result, out = _watched(sample(request), request.generator, quiet=False), Path(options.out)
-    match out.suffix.lower():
-        case ".png" if len(result.images) == 1:
-            images.write_png(result.images[0], out, result.recipe)
-        case ".png":
-            images.write_png(images.grid(result.images, gap=2), out, result.recipe)
-        case ".webp" | ".gif" | ".mp4" as kind:
-            frames = [images.enlarged(picture, FRAME_SIDE) for picture in result.images]
-            images.animation(frames, out, seconds_per_frame=0.05, hold_last=0.05, format=kind[1:])
-        case _:
-            out.mkdir(parents=True, exist_ok=True)
-            for index, (picture, point) in enumerate(zip(result.images, result.recipe["points"], strict=True)):
-                path = out / images.save_name(f"{index + 1:03d}-{point.replace(':', '-')}", ".png")
-                images.write_png(picture, path, points.recipe_of(result.recipe, index))
-    print(" ".join([f"{out}: {len(result.images)} pictures in {result.seconds:.2f} s.", result.note]).strip())
+    with console.ctrl_c() as stopped:
+        result = console.watched(sample(request, stopped.is_set), request.generator, quiet=False)
+        _keep(result, out)
+        print(" ".join([f"{out}: {len(result.images)} pictures in {result.seconds:.2f} s.", result.note]).strip())
+        if stopped.is_set():
+            raise KeyboardInterrupt
+
+
+def _keep(result: Result, out: Path) -> None:
+    """In one file, or in a folder under names that are not taken."""
+    if out.is_dir():
+        for index, (picture, point) in enumerate(zip(result.images, result.recipe["points"], strict=True)):
+            name = images.save_name(f"{index + 1:03d}-{point.replace(':', '-')}")
+            path = images.unique_path(out, name, ".png")
+            images.write_png(picture, path, points.recipe_of(result.recipe, index))
+    elif out.suffix.lower() == ".png":
+        sheet = result.images[0] if len(result.images) == 1 else images.grid(result.images, gap=2)
+        images.write_png(sheet, out, result.recipe)
+    else:
+        frames = [images.enlarged(picture, FRAME_SIDE) for picture in result.images]
+        kind = out.suffix.lower()[1:]
+        images.animation(frames, out, seconds_per_frame=0.05, hold_last=0.05, format=kind)
 
 
 # ---------------------------------------------------------------- publish

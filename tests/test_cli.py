@@ -1,6 +1,13 @@
 """The command line: the same function, the same picture, every setting, errors in one line."""
 
+import contextlib
 import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +21,8 @@ from core.style.request import StyleRequest
 from support.pictures import scene, texture
 
 pytestmark = pytest.mark.usefixtures("measured_machine")
+ROOT = Path(__file__).parents[1]
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="of /proc and pseudo terminals")
 SMALL = ["--size", "64", "--steps", "3"]
 
 
@@ -81,7 +90,9 @@ def test_one_bad_photo_does_not_cost_the_others_theirs(files, capsys):
         (["photo.png", "painting.png", "--recipe", "photo.png"], "no recipe"),
         (["notes.txt", "painting.png"], "notes.txt"),
         (["photo.png", "painting.png", "-o", "photo.jpg"], "ends in .png"),
-        (["photo.png", "painting.png", "-o", "notes.txt/out.png"], "cannot be made a folder"),
+        (["photo.png", "painting.png", "-o", "notes.txt/out.png"], "could not be made in ."),
+        (["photo.png", "painting.png", "-o", "~nobody-here/out.png"], "write the whole name"),
+        (["photo.png", "photo.png", "--style", "painting.png", "-o", "sheet.png"], "with a / behind it"),
     ],
 )
 def test_mistakes_are_told_in_one_line(files, capsys, arguments, words):
@@ -91,3 +102,104 @@ def test_mistakes_are_told_in_one_line(files, capsys, arguments, words):
     assert words in told
     assert told.count("\n") == 1
     assert not (files / "out.png").exists()
+
+
+@pytest.mark.parametrize("command", ["style", "sample"])
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("notes.txt", "ends in"),
+        ("notes.txt/", "a file is where a folder should be"),
+        ("notes.txt/new/a.png", "a file is where a folder should be"),
+        pytest.param("/proc/nowhere/a.png", "there is no such folder", marks=LINUX),
+        pytest.param("/proc/a.png", "The pictures could not be written to /proc", marks=LINUX),
+        ("loop/a.png", "could not be made in ."),
+        ("x" * 300 + ".png/", "a name is too long"),
+        ("theirs.png", "is there already"),
+    ],
+)
+def test_where_nothing_can_go_is_told_before_anything_is_made(files, capsys, command, out, words):
+    (files / "notes.txt").write_text("mine")
+    (files / "loop").symlink_to("loop")
+    scene().save("theirs.png")
+    before = (files / "theirs.png").read_bytes()
+    what = ["photo.png", "painting.png", *SMALL] if command == "style" else ["portraits", "--count", "1"]
+    assert main([command, *what, "-o", out]) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
+    assert ((files / "notes.txt").read_text(), (files / "theirs.png").read_bytes()) == ("mine", before)
+
+
+@pytest.mark.parametrize("out", ["photo.png", "./photo.png", "link.png", "hard.png", "painting.png", "recipe.png"])
+def test_what_was_given_is_not_written_over(files, capsys, out):
+    assert main(["style", "photo.png", "painting.png", "-o", "recipe.png", *SMALL]) == 0
+    (files / "link.png").symlink_to("photo.png")
+    (files / "hard.png").hardlink_to("photo.png")
+    before = (files / out).read_bytes()
+    assert main(["style", "photo.png", "painting.png", "--recipe", "recipe.png", "-o", out]) == 2
+    assert "which was given; choose another name" in capsys.readouterr().err
+    assert (files / out).read_bytes() == before
+
+
+def test_a_painting_of_ganvas_may_be_painted_again(files):
+    for seed in ("1", "2"):
+        assert main(["style", "photo.png", "painting.png", "-o", "new/out.png", *SMALL, "--seed", seed]) == 0
+    assert images.read_recipe("new/out.png")["seed"] == 2
+
+
+def test_samples_in_a_folder_get_names_that_are_not_taken(files):
+    for _ in range(2):
+        assert main(["sample", "portraits", "-o", "new/all", "--count", "2"]) == 0
+    assert len(list((files / "new/all").iterdir())) == 4
+    assert main(["sample", "portraits", "-o", "new/sheets/one.png", "--count", "2"]) == 0
+    assert main(["sample", "portraits", "-o", "sheet.jpg/", "--count", "1"]) == 0  # so it was meant
+
+
+def run(files, *arguments, stderr=subprocess.PIPE, **env):
+    """A command in a process of its own, as a person starts it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "core", *arguments], cwd=files, stdout=subprocess.PIPE, stderr=stderr,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_names_that_cannot_be_printed_end_no_batch(files, encoding):
+    names = ["snow-\u2744.png", "\u732b.png", os.fsdecode(b"odd-\xff.png")]
+    for name in names:
+        scene().save(name)
+    command = run(files, "style", *names, "missing-\u732b.png", "--style", "painting.png", "-o", "many/", *SMALL,
+                  PYTHONIOENCODING=encoding)  # fmt: skip
+    out, err = command.communicate(timeout=100)
+    assert (command.returncode, out.count(b"painted in"), b"Traceback" in err) == (2, 3, False)
+    assert len(list((files / "many").iterdir())) == 3
+    assert b"1 of 4 photos" in err
+
+
+@LINUX
+def test_ctrl_c_keeps_the_picture_so_far(files):
+    import fcntl
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 120, 0, 0))
+    command = run(files, "style", "photo.png", "photo.png", "--style", "painting.png", "-o", "many/", "--size", "128",
+                  "--steps", "1000", stderr=theirs)  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    while b"loss" not in shown:  # it is being painted
+        shown += os.read(ours, 1000)
+    command.send_signal(signal.SIGINT)
+    out, _ = command.communicate(timeout=100)
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+        while said := os.read(ours, 1000):
+            shown += said
+    os.close(ours)
+    assert command.returncode == 130
+    assert b"Stopped after" in out
+    assert b"1 of 2 photos were not painted" in shown
+    assert b"Traceback" not in shown
+    (painting,) = (files / "many").iterdir()
+    assert images.read_recipe(painting)["stopped_at"] < 1000

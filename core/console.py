@@ -1,0 +1,51 @@
+"""What a command shows, in whatever encoding, with a bar; and how Ctrl-C ends it with what there is."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from tqdm import tqdm
+
+from core.settings import Progress, Result
+
+
+def printable() -> None:
+    """What the output cannot show (a name in cp1252, as of files on Windows) is escaped, and ends nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # there may be none, or another program's
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def ctrl_c() -> Iterator[threading.Event]:
+    """Set when Ctrl-C was pressed inside: what is being made shall end with what there is. Pressed again, all ends."""
+    pressed = threading.Event()
+
+    def heard(_: int, __: Any) -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+        pressed.set()
+
+    before = signal.signal(signal.SIGINT, heard)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def watched(events: Iterator[Progress | Result], title: str, quiet: bool) -> Result:
+    """Run an engine to its end under a progress bar."""
+    with tqdm(desc=title, disable=quiet or None, bar_format="{desc} {percentage:3.0f}% {bar} {postfix}") as bar:
+        for event in events:
+            if isinstance(event, Result):
+                return event
+            bar.total = event.total
+            bar.update(event.step - bar.n)
+            if event.losses and event.seconds_left is not None:
+                bar.set_postfix_str(f"{event.seconds_left:.0f} s left, loss {event.losses['total']:.4f}")
+    raise RuntimeError("the engine ended without a result")
