@@ -103,7 +103,9 @@ def watched(run: Run, status: str) -> None:
     state = run.state
     if status == states.QUEUED:
         st.caption(view.waiting(processes.queue_position(run)))
-    if state.get("message"):
+    if status in view.GETTING_READY and not run.samples():
+        view.getting_ready(state)
+    elif state.get("message"):
         (st.error if status == states.FAILED else st.info)(plain(state["message"]))
     if status == states.INTERRUPTED:
         st.warning("The process that trained this run is gone. Resume, and it goes on from its last checkpoint.")

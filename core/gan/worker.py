@@ -202,16 +202,19 @@ def _prepare(run: Run, stop_signal: StopSignal, kept: dict[str, Any]) -> None:
                         f"Preparing the pictures took the {minutes:g} minutes a run may take here, {event.step:,} of "
                         f"{event.total:,} were done; start a new one with fewer or smaller pictures."
                     )
-                _say(run, status, **kept, message=f"{event.note}: {event.step:,} of {event.total:,}")
+                message = f"{event.note}: {event.step:,} of {event.total:,}"
+                _say(run, status, **kept, message=message, share=event.step / max(event.total, 1))
     files.write_json(marker, wanted, "The check-up")
     (run.path / "budget.json").unlink(missing_ok=True)
 
 
 def _measure(run: Run, accelerator: Accelerator, stop_signal: StopSignal) -> None:
     """What the run will take, from twenty steps of the real thing that are then thrown away."""
-    _say(run, run.state["status"], message="Measuring")
+    status = run.state["status"]
+    _say(run, status, message="Measuring")
     try:
-        budget = measure(Training(run.request, prepare.load(run.path), accelerator), stop_signal)
+        training = Training(run.request, prepare.load(run.path), accelerator)
+        budget = measure(training, stop_signal, lambda share: _say(run, status, message="Measuring", share=share))
     except _Ended:
         if stop_signal.before_training():
             raise
@@ -219,19 +222,23 @@ def _measure(run: Run, accelerator: Accelerator, stop_signal: StopSignal) -> Non
     files.write_json(run.path / "budget.json", budget, "What was measured")
 
 
-def measure(training: Training, stopped: Callable[[], object] = lambda: False) -> dict[str, float]:
+def measure(
+    training: Training, stopped: Callable[[], object] = lambda: False, said: Callable[[float], None] = lambda _: None
+) -> dict[str, float]:
     """seconds_per_step, seconds_per_thousand (pictures), seconds (the whole run), steps (measured), threads,
-    parameters."""
+    parameters. `said` is told which share of the steps is done."""
     request = training.request
     threads = _best_threads(training, stopped)
-    began = time.perf_counter()
-    steps = 0
-    while steps < MEASURED_STEPS and (steps < 3 or time.perf_counter() - began < MEASURE_SECONDS):
+    steps, lasted = 0, 0.0
+    while steps < MEASURED_STEPS and (steps < 3 or lasted < MEASURE_SECONDS):
         if stopped():
             raise _Ended
+        said(steps / MEASURED_STEPS)
+        began = time.perf_counter()
         training.step()["loss_g"].item()
+        lasted += time.perf_counter() - began
         steps += 1
-    each = (time.perf_counter() - began) / steps
+    each = lasted / steps
     return {
         "steps": steps,
         "seconds_per_step": each,

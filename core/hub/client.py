@@ -314,6 +314,8 @@ def in_words(where: str, repo: str, revision: str | None, path: str = "") -> Ite
 
 
 def not_a_name(repo: str, what: str = "a repository") -> UserError:
+    if not repo:
+        return UserError(f"The name of {what} is missing; write it as owner/name.")
     return UserError(f"{repo[:100]!r} is not the name of {what}; write it as owner/name.")
 
 

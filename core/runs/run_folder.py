@@ -216,7 +216,9 @@ def write_state(run: Run, **state: Any) -> None:
 
 def named(name: str) -> str:
     name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
-    if not name or len(name) > MAX_NAME:
+    if not name:
+        raise UserError(f"The run has no name yet; give it one of 1 to {MAX_NAME} characters.")
+    if len(name) > MAX_NAME:
         raise UserError(f"The name has {len(name)} characters; give the run a name of 1 to {MAX_NAME}.")
     return name
 

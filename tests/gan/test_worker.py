@@ -65,6 +65,19 @@ def test_from_pictures_to_a_generator():
     assert "60 pictures" in (run.result / "README.md").read_text()
 
 
+def test_while_it_looks_at_images_and_measures_it_says_how_far_it_is(monkeypatch):
+    said, write = [], run_folder.write_state
+    monkeypatch.setattr(prepare, "NEWS", 0.0)
+    monkeypatch.setattr(run_folder, "write_state", lambda run, **state: (said.append(state), write(run, **state)))
+    worker.work(new(), check_only=True)
+    for message, count in (("Preparing pictures", 60), ("Measuring", worker.MEASURED_STEPS)):
+        shares = [state["share"] for state in said if state.get("message", "").startswith(message) and "share" in state]
+        assert len(shares) == count
+        assert shares == sorted(shares)
+        assert 0 <= shares[0] < shares[-1] <= 1
+    assert "share" not in said[-1]
+
+
 def test_too_few_pictures_fail_in_words():
     run = new(count=10)
     with pytest.raises(UserError, match="at least 32"):

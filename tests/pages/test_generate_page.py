@@ -284,6 +284,8 @@ def test_what_was_fetched_from_any_repository_is_listed_and_deleted(local_hub):
 def test_ones_own_generator_is_published(local_hub):
     finished_run()
     page = opened("models.py")
+    page.button(key="publish-my-cats").click().run()
+    assert page.error[0].value == "The name of a repository is missing; write it as owner/name."
     page.text_input(key="repo-my-cats").set_value("me/cats")
     page.text_input(key="token-my-cats").set_value("hf_local")
     page.button(key="publish-my-cats").click().run()

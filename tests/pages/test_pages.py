@@ -20,6 +20,20 @@ def test_the_front_page_opens_and_shows_pictures(studio):
     assert not studio.exception
     assert studio.title[0].value == "Ganvas"
     assert len(studio.get("image")) >= 3
+    assert "Press one to begin:" in studio.markdown[0].value
+
+
+@pytest.mark.parametrize(
+    ("label", "page"), [("Paint a photo", "paint"), ("Play with a GAN", "Generate"), ("Train a GAN", "Train")]
+)
+def test_the_front_page_begins_with_what_to_press(studio, label, page):
+    assert [button.label for button in studio.button[:3]] == ["Paint a photo", "Play with a GAN", "Train a GAN"]
+    next(button for button in studio.button if button.label == label).click().run()
+    assert not studio.exception
+    if page == "paint":
+        assert studio.get("iframe")
+    else:
+        assert studio.title[0].value == page
 
 
 def test_every_page_opens(studio):

@@ -4,20 +4,21 @@ import io
 import json
 import re
 import zipfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 from streamlit.testing.v1 import AppTest
 
-from core.gan.data import dicebear
+from core.gan.data import dicebear, prepare
 from core.gan.request import TRAIN_PRESETS, TrainRequest
 from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states
 from core.runs.run_folder import Run
 from core.settings import settings_of
 from support.chromium import CHROMIUM, launched
+from support.finished import finished_run
 from support.studio import serving
 from ui.telling import plain
 from ui.train import view
@@ -254,6 +255,59 @@ def test_whatever_was_measured_is_drawn():
     assert {"Losses", "Other losses"} <= set(said.splitlines())
     assert "The discriminator believes" not in said
     assert len(app.get("vega_lite_chart")) == 4, "two of losses, two of what was measured more than once"
+
+
+def checked(usable: int, **settings) -> Run:
+    """A run whose images were looked at."""
+    run = lifecycle.create(TrainRequest(**settings), DRAWN, "Faces")
+    run_folder.write_state(run, status=states.READY)
+    (run.path / "data").mkdir()
+    report = prepare.Report("own", "not stated", usable, usable, 32, 3)
+    (run.path / "data" / "report.json").write_text(json.dumps(asdict(report)))
+    dicebear.draw("portraits", 0, 64).save(run.path / "data" / "preview.png")
+    return run
+
+
+def test_advice_has_a_button_and_is_not_given_where_it_is_taken(asked):
+    run = checked(3000, translate=False)
+    app = press(opened(run), "Turn on Shift")
+    assert run.request == TrainRequest(translate=True)
+    assert not {label for label in labels(app) if label.startswith("Turn on")}
+    assert next(switch for switch in app.toggle if switch.key == f"change-{run.id}-translate").value
+
+
+def test_advice_for_a_run_that_has_begun_makes_a_branch(asked):
+    run = checked(50, steps=20)
+    (run.path / "checkpoints").mkdir()
+    (run.path / "checkpoints" / "step-00000020.pt").write_bytes(b"")
+    (run.path / "data" / "images.u8").write_bytes(b"")
+    run_folder.write_state(run, status=states.FINISHED, step=20)
+    press(opened(run), "Branch with Vary colours and Cut holes")
+    (twig,) = (other for other in lifecycle.all_runs() if other.id != run.id)
+    assert twig.request == TrainRequest(steps=40, vary_colour=True, cut_out=True)
+    assert run.request == TrainRequest(steps=20)
+
+
+def test_a_finished_run_offers_to_play_with_it_first():
+    run = finished_run()
+    app = AppTest.from_file(str(PAGES / "studio.py"), default_timeout=60).run()
+    app.query_params["run"] = run.id
+    app.switch_page("train.py").run()
+    first = next(button for button in app.button if button.label in ("Play with it", "Resume", "Rename"))
+    assert first.label == "Play with it"
+    first.click().run()
+    assert not app.exception
+    assert app.title[0].value == "Generate"
+    assert app.selectbox(key="generator").value == f"run:{run.id}"
+
+
+def test_looking_at_the_images_has_a_bar(monkeypatch):
+    run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
+    monkeypatch.setattr(run_folder, "lives", lambda state: True)
+    for share, shown in ((0.4, 40), ("x", 0), (float("nan"), 0)):
+        run_folder.write_state(run, status=states.CHECKING, message="Preparing pictures: 60 of 150", share=share, pid=1)
+        (bar,) = opened(run).get("progress")
+        assert (bar.proto.value, bar.proto.text) == (shown, plain("Preparing pictures: 60 of 150"))
 
 
 def test_a_time_lapse_is_an_animation(tmp_path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import zipfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import streamlit as st
@@ -23,6 +23,7 @@ from core.runs import lifecycle, processes, run_folder, states
 from core.runs.run_folder import Run
 from core.settings import settings_of
 from core.visitors import policy
+from ui.models.view import open_generator
 from ui.telling import plain, telling
 from ui.train import curves
 
@@ -40,6 +41,7 @@ COLOURS = {
     states.INTERRUPTED: "orange",
     states.QUEUED: "violet",
 }
+GETTING_READY = (states.CHECKING, states.STARTING, states.RUNNING)
 HELP = {"Finish here": "Makes the generator of what has been learned so far.", "Pause": "Saves; it can go on any time."}
 
 
@@ -103,10 +105,12 @@ def buttons(run: Run, status: str) -> None:
         offered["Pause"] = (processes.pause, ":material/pause:")
     elif status != states.FINISHED or run.state.get("step", 0) < run.request.steps:
         offered["Resume" if begun else "Start"] = (processes.start, ":material/play_arrow:")
+    if status == states.FINISHED and run.result:
+        offered = {"Play with it": (lambda run: open_generator(f"run:{run.id}"), ":material/grid_view:"), **offered}
     if status == states.RUNNING or (begun and status != states.FINISHED and not run.alive):
         offered["Finish here"] = (processes.stop, ":material/stop:")
-    for column, (label, (action, icon)) in zip(st.columns(4), offered.items(), strict=False):
-        kind = "primary" if label in ("Start", "Resume") else "secondary"
+    for number, (column, (label, (action, icon))) in enumerate(zip(st.columns(4), offered.items(), strict=False)):
+        kind = "primary" if number == 0 and label not in ("Cancel", "Pause") else "secondary"
         if column.button(label, icon=icon, type=kind, width="stretch", help=HELP.get(label)):
             with telling():
                 action(run)
@@ -123,7 +127,8 @@ def check_up(run: Run) -> None:
         )
     if report is None:
         return
-    st.markdown(f"**{report.usable:,} of {report.found:,}** images can be used. {plain(report.advice)}")
+    st.markdown(f"**{report.usable:,} of {report.found:,}** images can be used. {prepare.advice(report.usable)}")
+    advise(run, report.usable)
     noticed = {
         "Copies, left out": report.duplicates, "Smaller than needed, enlarged": report.too_small,
         "Of an odd shape": report.odd_shapes, "Grey": report.grey, "Transparent": report.transparent,
@@ -134,6 +139,37 @@ def check_up(run: Run) -> None:
     if report.problems:
         with st.expander(f"{report.unusable:,} files cannot be used"):
             st.text("\n".join(report.problems))
+
+
+def advise(run: Run, count: int) -> None:
+    """What would help with so few images and is off, and the button that turns it on."""
+    names = prepare.missing(count, run.request)
+    if not names:
+        return
+    labels = [SETTINGS[name].label for name in names]
+    turned_on = dict.fromkeys(names, True)
+    begun = bool(run.checkpoints())
+    what = f"{', '.join(labels[:-1])} and {labels[-1]}" if len(labels) > 1 else labels[0]
+    words = f"Branch with {what}" if begun else f"Turn on {what}"
+    why = "So few images are copied rather than learned from; varied ones are not."
+    if not begun and run.status not in (states.NEW, states.READY, states.FAILED):
+        return  # it is at work
+    if st.button(words, icon=":material/auto_fix_high:", help=why, key=f"advice-{run.id}"):
+        with telling():
+            if begun:
+                branched(run, max(run.checkpoints()), turned_on)
+            else:
+                lifecycle.change(run, replace(run.request, **turned_on))
+                for name in names:  # the widgets of the settings show what is so
+                    st.session_state.pop(f"change-{run.id}-{name}", None)
+            st.rerun()
+
+
+def getting_ready(state: dict) -> None:
+    """How far the images are, while there is nothing of the training to see."""
+    share = state.get("share")
+    known = isinstance(share, int | float) and 0 <= share <= 1
+    st.progress(share if known else 0.0, plain(str(state.get("message") or "Starting")))
 
 
 def progress(run: Run, state: dict) -> None:
@@ -216,7 +252,7 @@ def manage(run: Run) -> None:
     if run.status == states.FINISHED and run.result:
         kept.download_button(
             "Generator", lambda: zipped(run.result), f"{run.id}.zip", "application/zip", icon=":material/download:",
-            type="primary", width="stretch", on_click="ignore",
+            width="stretch", on_click="ignore",
         )  # fmt: skip
     if run.status != states.DAMAGED and run.checkpoints():
         with twig.popover("Branch", icon=":material/fork_right:", width="stretch"), telling():
@@ -245,12 +281,23 @@ def manage(run: Run) -> None:
 def branch(run: Run) -> None:
     st.caption("Go on from an earlier checkpoint with other settings, as a new run.")
     step = st.selectbox("From step", list(run.checkpoints())[::-1])
-    start_from = {**asdict(run.request), "steps": max(run.request.steps, 2 * step)}
+    start_from = {**asdict(run.request), "steps": longer(run, step)}
     values = widgets([n for n, s in SETTINGS.items() if not s.structural], start_from, f"branch-{run.id}-{step}")
     if st.button("Make the branch", type="primary"):
-        new = lifecycle.branch(run, step, values, f"{run.name[:60]} from {step}")
-        show(new.id)
+        branched(run, step, values)
         st.rerun()
+
+
+def branched(run: Run, step: int, changes: dict) -> None:
+    """Make the branch, and show it from now on."""
+    most = policy.settings_of(TrainRequest)["steps"].hi
+    changes = {"steps": min(longer(run, step), most), **changes}
+    show(lifecycle.branch(run, step, changes, f"{run.name[:60]} from {step}").id)
+
+
+def longer(run: Run, step: int) -> int:
+    """Steps for a branch that goes on from there: the run's own, or as many again."""
+    return max(run.request.steps, 2 * step)
 
 
 def zipped(folder: Path) -> bytes:

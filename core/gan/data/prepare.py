@@ -35,6 +35,8 @@ NEWS = 0.5  # seconds between two words on how far it is
 NAMED = 200  # unusable files told one by one; more are only counted
 ODD = 2.0  # a side more than twice the other
 PREVIEWS = 24
+VERY_FEW, SMALL, PLENTY = 200, 1000, 10_000  # pictures: what is said of sets of fewer
+AGAINST_COPYING = ("translate", "vary_colour", "cut_out")  # DiffAugment; the first helps larger sets as well
 
 CHANNELS = {"grey": "L", "rgb": "RGB", "rgba": "RGBA"}
 
@@ -56,7 +58,6 @@ class Report:
     transparent: int = 0
     unusable: int = 0
     problems: tuple[str, ...] = ()  # one sentence for each unusable file, the first `NAMED`
-    advice: str = ""
 
 
 # ---------------------------------------------------------------- one picture
@@ -208,25 +209,25 @@ def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Iter
         size=request.size,
         channels=len(CHANNELS[request.colour]),
         problems=tuple(problems),
-        advice=advice(len(seen), request),
         **counts,
     )
     files.write_json(folder / "report.json", asdict(report), "The check-up")
     yield report
 
 
-def advice(count: int, request: TrainRequest) -> str:
+def advice(count: int) -> str:
     """What the number of pictures means for training, in words."""
-    if count < 200:
-        return (
-            f"{count} pictures are very few: expect variations of them, not new ones. Under Advanced turn on Shift, "
-            "Vary colours and Cut holes, and Mirror if a mirrored picture is a good picture."
-        )
-    if count < 1000:
-        return f"{count} pictures are a small set: keep Shift on; Mirror doubles it if mirrored pictures are good ones."
-    if count < 10_000 or request.translate:
-        return f"{count:,} pictures are a good number. Shift does no harm."
-    return f"{count:,} pictures are plenty, also without Shift."
+    if count < VERY_FEW:
+        return f"{count} pictures are very few: expect variations of them, not new ones."
+    if count < SMALL:
+        return f"{count} pictures are a small set."
+    return f"{count:,} pictures are {'a good number' if count < PLENTY else 'plenty'}."
+
+
+def missing(count: int, request: TrainRequest) -> tuple[str, ...]:
+    """The switches that would help with so few pictures and are off: by the names of their settings."""
+    helpful = AGAINST_COPYING if count < VERY_FEW else AGAINST_COPYING[:1] if count < PLENTY else ()
+    return tuple(name for name in helpful if not getattr(request, name))
 
 
 def load(run: Path) -> np.ndarray:
@@ -242,8 +243,10 @@ def load(run: Path) -> np.ndarray:
 def read_report(run: Path) -> Report | None:
     """The check-up of a run, or None when there is none (yet)."""
     try:
-        report = Report(**json.loads((run / "data" / "report.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError):
+        written = json.loads((run / "data" / "report.json").read_text(encoding="utf-8"))
+        known = {field.name for field in fields(Report)}  # what another version wrote besides is left out
+        report = Report(**{name: value for name, value in written.items() if name in known})
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
     kinds = {"int": int, "str": str, "tuple[str, ...]": list}
     sound = all(isinstance(getattr(report, field.name), kinds[field.type]) for field in fields(Report))

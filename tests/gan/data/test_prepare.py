@@ -122,7 +122,23 @@ def test_what_is_seen_is_counted(run):
 
 @pytest.mark.parametrize(("count", "word"), [(50, "very few"), (500, "small set"), (3000, "good number")])
 def test_advice_depends_on_the_count(count, word):
-    assert word in prepare.advice(count, REQUEST)
+    assert word in prepare.advice(count)
+
+
+def test_only_what_is_off_is_advised():
+    off = replace(REQUEST, translate=False)
+    assert prepare.missing(50, off) == ("translate", "vary_colour", "cut_out")
+    assert prepare.missing(50, REQUEST) == ("vary_colour", "cut_out")
+    assert prepare.missing(3000, off) == ("translate",)
+    assert prepare.missing(3000, REQUEST) == prepare.missing(20_000, off) == ()
+
+
+def test_a_check_up_of_another_version_is_read_as_far_as_it_is_understood(run):
+    fill(run, 40)
+    report = report_of(run)
+    file = run / "data" / "report.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "advice": "Turn on Shift."}))
+    assert prepare.read_report(run).usable == report.usable
 
 
 # ---------------------------------------------------------------- bad input
