@@ -76,7 +76,8 @@ def _connect_easel(page: layout.Widgets) -> None:
 def _connect_pictures(page: layout.Widgets) -> None:
     photo, styles, notice = page["photo"], page["styles"], page["notice"]
     photo.upload(do.opened, photo, [photo, notice], **AT_ONCE)
-    styles.upload(do.usable_styles, styles, [styles, notice], **AT_ONCE)
+    styles.upload(do.usable_styles, [styles, page["mix"]], [styles, page["mix"], notice], **AT_ONCE)
+    page["mix"].input(do.mixed, [styles, page["mix"]], styles, **AT_ONCE)
     page["photo_shelf"].select(do.picked, None, photo, **AT_ONCE)
     page["style_shelf"].select(do.picked_style, [styles, page["mix"]], styles, **AT_ONCE)
 

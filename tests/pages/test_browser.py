@@ -121,6 +121,29 @@ def test_a_file_that_is_no_picture_is_named_where_it_was_dropped(studio, page, f
     expect(page.locator("#photo input[type=file]")).to_be_attached()  # ready for another
 
 
+def test_what_is_uploaded_replaces_the_example_unless_styles_are_mixed(studio, page, files):
+    """An uploaded style was once mixed into the example, with the switch off."""
+    texture(90, 90).save(files / "other.png")
+    page.goto(f"{studio}/style/")
+    upload, mix = page.locator("#styles input[type=file]"), page.get_by_label("Mix several styles")
+    pictures = page.locator("#styles").get_by_role("button", name="Thumbnail")
+    expect(page.locator("#styles img")).to_have_count(1)
+    upload.set_input_files(files / "painting.png")
+    expect(page.locator("#styles img[src*='painting.png']")).to_have_count(1)
+    expect(page.locator("#styles img")).to_have_count(1)
+    expect(mix).not_to_be_checked()
+    mix.check()
+    upload.set_input_files(files / "other.png")
+    expect(pictures).to_have_count(2)
+    mix.uncheck()
+    expect(page.locator("#styles img")).to_have_count(1)
+    expect(page.locator("#styles img[src*='other.png']")).to_have_count(1)
+    upload.set_input_files([files / "painting.png", files / "photo.jpg"])  # several at once are a mix
+    expect(mix).to_be_checked()
+    expect(page.locator("#styles img[src*='other.png']")).to_have_count(0)
+    expect(pictures).to_have_count(2)
+
+
 def test_strength_is_set_without_painting_again(studio, page, files):
     page.goto(f"{studio}/style/")
     upload_pictures(page, files)

@@ -182,17 +182,29 @@ def sent(request: gr.Request) -> Any:
     return gr.skip() if picture is None else picture
 
 
-def usable_styles(styles: list | None) -> tuple[list, str]:
-    """Style pictures just uploaded: those that open stay, the others are named."""
-    usable, refused = [], []
-    for path, _ in (styles or [])[:MOST_STYLES]:
+def usable_styles(styles: list | None, mix: bool, uploaded: gr.EventData) -> tuple[Any, Any, str]:
+    """Style pictures just uploaded, the last of `styles`: those that open stay, the others are named. Unless styles are
+    mixed they take the place of what was there; several at once are a mix."""
+    styles = styles or []
+    count = min(len(uploaded._data), len(styles)) if isinstance(uploaded._data, list) else len(styles)
+    before, new, refused = styles[: len(styles) - count], [], []
+    for path, _ in styles[len(styles) - count :][:MOST_STYLES]:
         try:
-            usable.append((_showable(path) or path, None))
+            new.append((_showable(path) or path, None))
         except UserError as error:
             refused.append(str(error))
-    if styles and len(styles) > MOST_STYLES:
+    usable = [*before, *new] if mix or not new else new
+    if len(styles) > MOST_STYLES:
         refused.append(f"There are {len(styles)} style pictures; up to {MOST_STYLES} can be mixed, the first are kept.")
-    return usable, view.notice(*refused)
+    usable = usable[:MOST_STYLES]
+    # What is as it should be is left alone: it may have been changed on the page meanwhile.
+    turned_on = True if len(usable) > 1 and not mix else gr.skip()
+    return (gr.skip() if usable == styles else usable), turned_on, view.notice(*refused)
+
+
+def mixed(styles: list | None, mix: bool) -> Any:
+    """Where styles are no longer mixed, the one chosen last stays."""
+    return gr.skip() if mix or not styles else styles[-1:]
 
 
 def preset(name: str) -> tuple[Any, ...]:
