@@ -13,15 +13,17 @@ import io
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     Image,
+    ImageChops,
     ImageCms,
     ImageFile,
     JpegImagePlugin,
@@ -32,12 +34,17 @@ from PIL import (
 
 from core import amounts
 from core.errors import UserError
+from core.pictures import mend
 from core.visitors import policy
 
 Source = str | os.PathLike | bytes | BinaryIO
 
 MAX_SIDE = 65_535  # what JPEG and GIF can hold at all
 MAX_JPEG_PIXELS = 250_000_000  # a JPEG can be made smaller while it is decoded; 200 megapixel phones exist
+MISSING = 0.02  # of a JPEG's pixels, where its last bytes are
+BLANK_FRAMES = 16  # of an animation are looked at for one that shows something
+
+SAVE = "open it elsewhere and save it as PNG or JPEG"
 
 # ---------------------------------------------------------------- what a file is
 
@@ -60,13 +67,25 @@ SIGNATURES = (
     (rb"RIFF....WEBP", "WebP"),
     (rb"GIF8[79]a", "GIF"),
     (rb"BM....\0\0\0\0", "BMP"),
+    (rb"II\*\0....CR|II(RO|RS|U\0)|MMOR|FUJIFILMCCD-RAW|FOVb|\0MRM|....ftypcrx ", "a camera's raw file"),
     (rb"II[*+]\0|MM\0[*+]", "TIFF"),
     (rb"....ftyp(....)*?avi[fs]", "AVIF"),
     (rb"....ftyp(....)*?(hei[cxms]|hev[cx]|mif1)", "HEIC"),
-    (rb"....ftypcrx ", "a camera's raw file"),
     (rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI |\0\0\x01[\xb0-\xbf]", "a video"),
     (rb"%PDF", "a PDF document"),
-    (rb"PK\x03\x04", "a ZIP archive or office document"),
+    (rb"PK\x03\x04.{26,400}(\[Content_Types\].xml|mimetypeapplication/)", "an office document"),
+    (rb"PK(\x03\x04|\x05\x06|\x07\x08)", "a ZIP archive"),
+    (rb"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (rb"Rar!\x1a\x07", "a RAR archive"),
+    (rb".{257}ustar", "a TAR archive"),
+    (rb"\x1f\x8b|BZh[1-9]1AY|\xfd7zXZ\0|\x28\xb5\x2f\xfd|LZIP|\x1f[\x9d\xa0]", "a packed file or archive"),
+    (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old office document or a folder's thumbnails"),
+    (rb"\0\x05\x16\x07", "a Mac's notes on another file"),
+    (rb"P[1-7]\s+(#|\d|WIDTH)", "a Netpbm picture (PBM, PGM, PPM)"),
+    (rb"qoif", "a QOI picture"),
+    (rb"v/1\x01", "an OpenEXR picture"),
+    (rb"#\?RADIANCE|#\?RGBE", "a Radiance HDR picture"),
+    (rb"DDS ", "a game's texture (DDS)"),
     (rb"8BPS", "a Photoshop file"),
     (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL file"),
     (rb"\0\0\0\x0cjP  |\xffO\xffQ", "a JPEG 2000 file"),
@@ -75,10 +94,17 @@ SIGNATURES = (
     (rb"(?i)[^\0]*<svg", "an SVG drawing"),
     (rb"(?i)\s*<(!doctype html|html)", "a web page"),
     (rb"[\t\n\r -~\x80-\xff]+$", "text"),
+    (
+        rb".(\0[\x02\x03\x0a\x0b]\0{5}|\x01[\x01\x09]....[\x0f\x10\x18\x20])"
+        rb"....([^\0].|.[^\0]){2}[\x08\x0f\x10\x18\x20][\0-\x2f]",
+        "a TGA picture",
+    ),
 )
 
+HEAD = 512  # bytes of a file tell what it is
 
-def _kind(head: bytes) -> str:
+
+def kind_of(head: bytes) -> str:
     """What a file with this beginning is: one of `READERS`, or words for what it is instead."""
     return next((kind for sign, kind in SIGNATURES if re.match(sign, head, re.DOTALL)), "of an unknown kind")
 
@@ -119,10 +145,13 @@ def recognised(source: Source, name: str | None) -> Iterator[tuple[BinaryIO, int
                 f"{name} is {amounts.megabytes(size)}; up to {amounts.megabytes(most)} can be opened here, "
                 "so save it smaller."
             )
-        kind = _kind(file.read(512))
+        kind = kind_of(file.read(HEAD))
         file.seek(0)
         if kind not in READERS:
-            raise UserError(f"{name} is {kind}, not a picture that can be opened; use {_either(list(READERS))}.")
+            way_out = f"use {_either(list(READERS))}"
+            if "archive" in kind:
+                way_out = "unpack it" if kind == "a ZIP archive" else "unpack it, or pack it as a zip to train on it"
+            raise UserError(f"{name} is {kind}, not a picture that can be opened; {way_out}.")
         yield file, size, kind, name
 
 
@@ -130,14 +159,44 @@ def recognised(source: Source, name: str | None) -> Iterator[tuple[BinaryIO, int
 
 
 @contextlib.contextmanager
-def opened(file: BinaryIO, kind: str, name: str) -> Iterator[Image.Image]:
-    """The picture with only its header read."""
+def opened(file: BinaryIO, kind: str, name: str, keyword: str | None = None) -> Iterator[ImageFile.ImageFile]:
+    """The picture with only its header read, and what it says under `keyword`."""
     with contextlib.ExitStack() as stack:
         reader = _reader(kind)
         with _decoding(kind, name):
+            if kind == "TIFF" and _is_raw(file):
+                raise UserError(f"{name} is a camera's raw file, not a picture that can be opened; {SAVE}.")
             # Not Image.open: its bomb check warns or raises by a process-wide limit; `allowed` has its own.
-            picture = stack.enter_context(reader(file))
+            if kind != "PNG":
+                picture = reader(file)
+            else:
+                try:
+                    picture = reader(mend.png(file, keyword))
+                except Exception:
+                    if keyword is not None:
+                        raise
+                    picture = _still(file)
+            stack.enter_context(picture)
         yield picture
+
+
+def _still(file: BinaryIO) -> ImageFile.ImageFile:
+    """A PNG without all that may be wrong beside its picture."""
+    file.seek(0)
+    return PngImagePlugin.PngImageFile(mend.png(file, bare=True))
+
+
+def _is_raw(file: BinaryIO) -> bool:
+    """Whether a TIFF holds what a sensor saw: it says so, or comes with a small picture to be shown in its place."""
+    said: Mapping[int, Any] = {}
+    with contextlib.suppress(Exception):  # the reader will say what is wrong with it
+        head = file.read(8)
+        said = TiffImagePlugin.ImageFileDirectory_v2(head + (file.read(8) if head[2] == 43 else b""))  # 43: BigTIFF
+        file.seek(said.next)
+        said.load(file)
+    file.seek(0)
+    small, colours, filters, dng = 254, 262, (32803, 34892), 50706
+    return said.get(small, 0) == 1 or said.get(colours) in filters or dng in said
 
 
 def allowed(picture: Image.Image, kind: str, name: str, most: int) -> int:
@@ -159,12 +218,12 @@ def _decoding(kind: str, name: str) -> Iterator[None]:
     """Around PIL's decoders only: they raise nearly any exception on damaged data, and all mean the same."""
     try:
         yield
-    except MemoryError:
+    except (MemoryError, UserError):
         raise
     except Exception as error:
         raise UserError(
-            f"{name} is a {kind} picture that is damaged, breaks off early or is of a rare variety; "
-            "copy it again, or open it elsewhere and save it as PNG."
+            f"{name} is a {kind} picture that is damaged, breaks off early or is of a rare variety; copy it again, or "
+            f"{SAVE}."
         ) from error
 
 
@@ -187,23 +246,54 @@ def decoded(picture: Image.Image, kind: str, name: str, max_pixels: int) -> Imag
     A picture of more than `max_pixels` comes out reduced to that many.
     """
     with _decoding(kind, name):
-        if kind == "JPEG":
-            picture.draft(None, _within(picture.size, max_pixels))  # an eighth, a quarter or half, for less work
-        picture.load()
-        icc, turn = picture.info.get("icc_profile"), _turn(picture)
-        picture = _plain(picture)
+        picture = _loaded(picture, kind, max_pixels)
+        icc, turn, gamma = picture.info.get("icc_profile"), _turn(picture), _gamma(picture, kind)
+        picture = _showing(picture, kind)
     picture = picture.resize(_within(picture.size, max_pixels), Image.Resampling.LANCZOS, reducing_gap=3.0)
     if turn is not None:
         picture = picture.transpose(turn)
+    if gamma:
+        picture = _brightened(picture, gamma)
     picture = _in_srgb(picture, icc if isinstance(icc, bytes) else b"")  # a text chunk may be called icc_profile
     picture.info = {}
     return picture
 
 
+def _loaded(picture: ImageFile.ImageFile, kind: str, max_pixels: int) -> ImageFile.ImageFile:
+    file = picture.fp
+    if kind != "JPEG":
+        tiles = picture.tile
+        try:
+            picture.load()
+        except Exception:
+            if kind != "PNG":
+                raise
+            picture = _still(file)
+            picture.load()
+        return _all_bits(picture, tiles, file)
+    size = _within(picture.size, max_pixels)
+    picture.draft(None, size)  # an eighth, a quarter or half, for less work
+    try:
+        picture.load()
+        return picture
+    except OSError:
+        file.seek(0)
+        pictures = [JpegImagePlugin.JpegImageFile(end) for end in mend.jpeg_ends(file)]
+        for each in pictures:
+            each.draft(None, size)
+            each.load()
+        differ = ImageChops.difference(*pictures).convert("L").histogram()
+        if sum(differ[1:]) > MISSING * sum(differ):
+            raise
+        return pictures[0]
+
+
 def _within(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
     """`size`, or the size of its shape with `max_pixels` where that is smaller."""
     scale = math.sqrt(min(1.0, max_pixels / (size[0] * size[1])))
-    return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
+    width, height = max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
+    width = max(1, min(width, max_pixels // height))  # for where the other side came out as one pixel
+    return width, max(1, min(height, max_pixels // width))
 
 
 def _turn(picture: Image.Image) -> Image.Transpose | None:
@@ -211,6 +301,7 @@ def _turn(picture: Image.Image) -> Image.Transpose | None:
     try:
         orientation = picture.getexif().get(0x0112)
     except Exception:  # damaged metadata must not cost the picture
+        picture._exif = None  # nor the memory it needs
         return None
     turns = Image.Transpose
     return {
@@ -224,36 +315,118 @@ def _turn(picture: Image.Image) -> Image.Transpose | None:
     }.get(orientation)
 
 
-def _plain(picture: Image.Image) -> Image.Image:
+def _gamma(picture: Image.Image, kind: str) -> float | None:
+    """What the brightness of a PNG has to be raised to, where it is not meant for screens and has no profile."""
+    gamma = picture.info.get("gamma")
+    if kind != "PNG" or not isinstance(gamma, float) or {"srgb", "icc_profile"} & picture.info.keys():
+        return None
+    return 1 / (2.2 * gamma) if 0.01 < gamma < 10 and abs(2.2 * gamma - 1) > 0.05 else None
+
+
+def _brightened(picture: Image.Image, gamma: float) -> Image.Image:
+    table = [round(255 * (value / 255) ** gamma) for value in range(256)]
+    straight = list(range(256)) if picture.mode == "RGBA" else []
+    return picture.point(table * (len(picture.getbands()) - bool(straight)) + straight)
+
+
+def _showing(picture: Image.Image, kind: str) -> Image.Image:
+    """Plain pixels; of an animation those of the first frame that is not blank."""
+    first = shown = _plain(picture, kind)
+    if kind not in ("GIF", "WebP", "PNG", "AVIF"):
+        return first
+    with contextlib.suppress(Exception):  # damage in later frames must not cost the first
+        while _blank(shown) and picture.tell() + 1 < min(getattr(picture, "n_frames", 1), BLANK_FRAMES):
+            picture.seek(picture.tell() + 1)
+            shown = _plain(picture, kind)
+    return first if _blank(shown) else shown
+
+
+def _blank(picture: Image.Image) -> bool:
+    extrema = picture.getextrema()
+    if picture.mode == "RGBA" and extrema[3][1] == 0:
+        return True
+    return all(low == high for low, high in ([extrema] if len(picture.getbands()) == 1 else extrema))
+
+
+def _plain(picture: Image.Image, kind: str) -> Image.Image:
     """Any of PIL's modes as one of five: RGBA where it is see-through, else L, RGB, CMYK or LAB, 8 bits each."""
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         return _grey8(picture)
     if "transparency" in picture.info or picture.mode in ("LA", "PA", "RGBA"):
         picture = picture.convert("RGBA")
-        if picture.getchannel("A").getextrema() in ((255, 255), (0, 0)):
-            picture = picture.convert("RGB")  # all zero is an unused channel, as in some BMP and TIFF files
+        lowest, highest = picture.getchannel("A").getextrema()
+        # All zero is an unused channel in some BMP and TIFF files; elsewhere it means what it says.
+        if lowest == 255 or (highest == 0 and kind in ("BMP", "TIFF")):
+            picture = picture.convert("RGB")
         return picture
     if picture.mode in ("L", "CMYK", "LAB"):
-        return picture
+        return picture.copy()
     return picture.convert("L" if picture.mode == "1" else "RGB")
+
+
+# What sensors and converters count up to. A file of 16 bits whose brightest value is below one of these has that many
+# levels: shown as 16 bits, it would be nearly black.
+TOPS = (255, 1023, 4095, 16383, 65535)
 
 
 def _grey8(picture: Image.Image) -> Image.Image:
     """16-bit, 32-bit and float greys as 8 bits: scaled, where PIL's own `convert` clips.
 
-    A 16-bit file uses its full range. Wider types don't say their range: 0..1, 0..255 and 0..65535 are taken for
-    what they look like, anything else is stretched from its darkest to its brightest value.
+    The brightest value tells how many levels there are. Wider types than 16 bits don't say their range either: 0..1
+    and those of `TOPS` are taken for what they look like, anything else is stretched from its darkest to its brightest
+    value.
     """
     import numpy as np
 
     if picture.mode.startswith("I;16"):
-        shown = np.rint(np.arange(65536) / 257).astype(np.uint8)
-        return Image.fromarray(shown[np.asarray(picture)])
+        return Image.fromarray(_eight_bits(np.asarray(picture)))
     values = np.nan_to_num(np.asarray(picture, dtype=np.float32), posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
-    if low >= 0 and high <= 65535:
-        low, high = 0.0, next(top for top in (1.0, 255.0, 65535.0) if high <= top)
+    if low >= 0 and high <= TOPS[-1]:
+        low, high = 0.0, float(next(top for top in (1, *TOPS) if high <= top))
     return Image.fromarray(np.rint((values - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8))
+
+
+def _eight_bits(values: Any) -> Any:
+    """uint16 -> uint8, by a table: a float for each pixel would take four times the memory."""
+    import numpy as np
+
+    top = next(top for top in TOPS if int(values.max()) <= top)
+    return np.rint(np.minimum(np.arange(65536) / top, 1) * 255).astype(np.uint8)[values]
+
+
+def _all_bits(picture: ImageFile.ImageFile, tiles: Sequence[Any], file: BinaryIO) -> ImageFile.ImageFile:
+    """Of colours in 16 bits PIL keeps the upper eight. Where those say little, the lower ones are read as well."""
+    raw = [tile.args if isinstance(tile.args, str) else tile.args[0] for tile in tiles if tile.args]
+    deep = bool(raw) and all(isinstance(mode, str) and re.fullmatch(r"RGB[Aax]?X?;16[BLN]", mode) for mode in raw)
+    if not deep or max(high for _, high in picture.getextrema()[:3]) > TOPS[-2] // 256:
+        return picture
+    import numpy as np
+
+    file.seek(0)
+    lower = type(picture)(file)
+    swapped = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+    lower.tile = [tile._replace(args=_swapped(tile.args, swapped)) for tile in lower.tile]
+    lower.load()
+    upper = np.asarray(picture).astype(np.uint16)
+    values = upper * 256 + np.asarray(lower)
+    shown = _eight_bits(values[..., :3])
+    if values.shape[2] == 4:
+        shown = np.dstack([shown, _eight_bits(values[..., 3])])
+    picture.im = Image.fromarray(shown).im
+    return picture
+
+
+def _swapped(args: Any, swapped: Mapping[str, str]) -> Any:
+    """A decoder's arguments, with the other of the two bytes to be kept."""
+    mode = args if isinstance(args, str) else args[0]
+    mode = mode[:-1] + swapped[mode[-1]]
+    return mode if isinstance(args, str) else (mode, *args[1:])
+
+
+def _grey(picture: Image.Image) -> bool:
+    red, green, blue = picture.split()
+    return not ImageChops.difference(red, green).getbbox() and not ImageChops.difference(red, blue).getbbox()
 
 
 def _in_srgb(picture: Image.Image, icc: bytes) -> Image.Image:
@@ -270,6 +443,8 @@ def _in_srgb(picture: Image.Image, icc: bytes) -> Image.Image:
         space = profile.profile.xcolor_space.strip()
         if space == "RGB" and picture.mode == "L":
             picture = picture.convert("RGB")
+        if space == "GRAY" and picture.mode == "RGB" and _grey(picture):  # grey with transparency comes as RGBA
+            picture = picture.convert("L")
         fits = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}.get(space) == picture.mode
         if fits and not (profile.profile.profile_description or "").startswith("sRGB"):
             return ImageCms.profileToProfile(picture, profile, srgb, outputMode="RGB")

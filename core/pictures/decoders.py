@@ -253,15 +253,16 @@ def main() -> None:
 def _done(task: dict[str, Any], file: BinaryIO, answer: dict[str, Any]) -> bytes:
     """Fills in the answer; -> the pixels, if they were asked for."""
     kind, name = task["kind"], task["name"]
-    with decode.opened(file, kind, name) as picture:
+    with decode.opened(file, kind, name, task.get("keyword")) as picture:
         if "keyword" in task:
             said = picture.info.get(task["keyword"])
             answer["text"] = said if isinstance(said, str) else None
             return b""
         answer["pixels"] = decode.allowed(picture, kind, name, task["most"])
-        picture = decode.decoded(picture, kind, name, task["max_pixels"])
-    answer |= {"mode": picture.mode, "shape": picture.size}
-    return picture.tobytes()
+        plain = decode.decoded(picture, kind, name, task["max_pixels"])
+        answer["pixels"] *= 1 + picture.tell()  # blank frames of an animation
+    answer |= {"mode": plain.mode, "shape": plain.size}
+    return plain.tobytes()
 
 
 def _limit(memory: int | None, seconds: float | None) -> None:

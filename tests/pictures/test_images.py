@@ -3,9 +3,12 @@ recipes, finishing, sheets and time-lapses."""
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import struct
+import tarfile
+import zipfile
 import zlib
 
 import numpy as np
@@ -221,13 +224,20 @@ def test_a_colour_declared_transparent_is_transparent():
     assert [pixel[3] for pixel in quarters(picture)] == [255, 0, 255, 255]
 
 
-@pytest.mark.parametrize("alpha", [0, 255])
-def test_an_alpha_channel_that_says_nothing_is_dropped(alpha):
+@pytest.mark.parametrize(("alpha", "format"), [(0, "TIFF"), (255, "TIFF"), (255, "PNG"), (255, "WEBP")])
+def test_an_alpha_channel_that_says_nothing_is_dropped(alpha, format):
     picture = scene(mode="RGBA")
     picture.putalpha(alpha)
-    opened = images.open_picture(encoded(picture, "PNG"))
+    opened = images.open_picture(encoded(picture, format, lossless=True))
     assert opened.mode == "RGB"
     assert differ(opened, scene()) == 0
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF"])
+def test_what_cannot_be_seen_at_all_is_white_paper(format):
+    picture = scene(mode="RGBA")
+    picture.putalpha(0)
+    assert images.on_white(images.open_picture(encoded(picture, format))).getextrema() == ((255, 255),) * 3
 
 
 def swapped_profile():
@@ -320,6 +330,20 @@ def test_a_jpeg_bomb_is_refused_and_a_phones_photo_is_not(monkeypatch):
 # ---------------------------------------------------------------- what is refused
 
 
+def zipped(name, content=b"content"):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
+
+
+def tarred():
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("a.png"))
+    return file.getvalue()
+
+
 def test_what_is_not_a_picture_is_named(tmp_path):
     mp4 = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(2000)
     svg = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>'
@@ -329,18 +353,33 @@ def test_what_is_not_a_picture_is_named(tmp_path):
         (mp4, "video"),
         (svg, "SVG"),
         (b"%PDF-1.7\n%\xe2\xe3", "PDF"),
-        (b"PK\x03\x04" + bytes(30), "ZIP"),
+        (b"PK\x03\x04" + bytes(30), "ZIP archive"),
         (b"<!DOCTYPE html><html>", "web page"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "PostScript"),
         (b"8BPS\0\1" + bytes(40), "Photoshop"),
         (bytes(range(256)), "unknown"),
         (encoded(scene(), "ICO"), "icon"),
         (encoded(scene(), "JPEG2000"), "JPEG 2000"),
-        (encoded(scene(), "PPM"), "unknown"),
+        (encoded(scene(), "PPM"), "Netpbm"),
+        (encoded(scene(), "TGA"), "TGA"),
+        (encoded(scene(), "TGA", compression="tga_rle"), "TGA"),
+        (encoded(scene(), "QOI"), "QOI"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(40), "7z archive"),
+        (b"Rar!\x1a\x07\1\0" + bytes(40), "RAR archive"),
+        (tarred(), "TAR archive"),
+        (gzip.compress(tarred()), "packed file or archive"),
+        (zipped("[Content_Types].xml"), "office document"),
+        (zipped("mimetype", b"application/vnd.oasis.opendocument.text"), "office document"),
+        (zipped("a.png"), "ZIP archive"),
+        (b"\0\5\x16\7\0\2\0\0Mac OS X" + bytes(60), "Mac's notes"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "folder's thumbnails"),
+        (b"II*\0\x10\0\0\0CR\2\0" + bytes(60), "camera's raw file"),
+        (b"FUJIFILMCCD-RAW 0201" + bytes(60), "camera's raw file"),
     ):
         path = tmp_path / "photo.jpg"
         path.write_bytes(data)
-        refused(path, "photo.jpg", what, "JPEG, PNG")
+        way_out = "unpack it" if "archive" in what else "JPEG, PNG"
+        refused(path, "photo.jpg", what, way_out)
 
 
 def test_an_empty_a_missing_and_an_unreadable_file(tmp_path):

@@ -1,0 +1,75 @@
+"""Files that are hurt where it does not matter, made whole for decoders that are stricter than any browser.
+
+Bytes in, bytes out: what only accompanies a picture is left out, ends that are missing are put there. Decodes nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+PNG_HEAD = 8  # bytes
+PNG_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+# What changes how a picture looks, and how long it is, where that is fixed. Other chunks only accompany it.
+PNG_LOOKS = {b"tRNS": None, b"iCCP": None, b"eXIf": None, b"sRGB": 1, b"gAMA": 4}
+PNG_MOVES = {b"acTL": 8, b"fcTL": 26, b"fdAT": None}
+PNG_TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
+MAX_PROFILE = 2**20  # bytes of a colour profile in a PNG, unpacked; those of screens have some thousand
+
+JPEG_END = b"\xff\xd9"
+
+
+def png(file: BinaryIO, keyword: str | None = None, *, bare: bool = False) -> BinaryIO:
+    """A PNG with its picture, what changes how that looks, and the text under `keyword`; of these what is undamaged.
+    `bare`: with neither colours' meaning nor movement. Bytes that are missing at the very end are put there."""
+    wanted = {b"tRNS": None} if bare else PNG_LOOKS | PNG_MOVES
+    out = io.BytesIO()
+    out.write(file.read(PNG_HEAD))
+    for kind, data, sound in _chunks(file):
+        if kind in PNG_CRITICAL:
+            keep = True
+        elif kind in PNG_TEXTS:
+            keep = sound and keyword is not None and data.startswith(keyword.encode() + b"\0")
+        else:
+            keep = sound and kind in wanted and wanted[kind] in (None, len(data))
+            keep = keep and (kind != b"iCCP" or _small_profile(data))
+        if keep:
+            # The checksum of a picture that is damaged stays wrong.
+            checksum = zlib.crc32(kind + data) ^ (0 if sound else 1)
+            out.write(struct.pack(">I", len(data)) + kind)
+            out.write(data)
+            out.write(struct.pack(">I", checksum))
+    out.seek(0)
+    return out
+
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Kind, content and whether the checksum is right. One that the file's end cuts counts as right: whether it is
+    enough of a picture shows when it is decoded."""
+    while len(head := file.read(8)) == 8:
+        size, kind = struct.unpack(">I4s", head)
+        data, checksum = file.read(size), file.read(4)
+        yield kind, data, len(checksum) < 4 or zlib.crc32(kind + data) == int.from_bytes(checksum, "big")
+        if kind == b"IEND":
+            return
+    yield b"IEND", b"", True
+
+
+def _small_profile(data: bytes) -> bool:
+    packed = data.partition(b"\0")[2][1:]
+    try:
+        unpacking = zlib.decompressobj()
+        unpacking.decompress(packed, MAX_PROFILE)
+        return unpacking.eof
+    except zlib.error:
+        return False
+
+
+def jpeg_ends(file: BinaryIO) -> tuple[BinaryIO, BinaryIO]:
+    """A JPEG that breaks off, ended in two ways. Where both pictures are alike, the file was whole; the first has
+    nothing in the rest, as browsers show it."""
+    data = file.read().removesuffix(b"\xff")
+    return io.BytesIO(data + JPEG_END), io.BytesIO(data + bytes.fromhex("5a93c6") * 5000 + JPEG_END)
