@@ -94,7 +94,6 @@ def _style(options: argparse.Namespace) -> None:
     if options.weights:
         values["style_shares"] = _numbers(options.weights)
     request = StyleRequest.from_recipe({"kind": StyleRequest.kind, **values})
-    engine = dispatch.engine_of(request)
     of_photo, of_style = enough(request)
     pictures = [images.open_picture(path, max_pixels=of_style) for path in styles]
 
@@ -107,7 +106,7 @@ def _style(options: argparse.Namespace) -> None:
                 raise KeyboardInterrupt(f"{len(photos) - index} of {len(photos)} photos were not painted.")
             try:
                 opened = images.open_picture(photo, max_pixels=of_photo)
-                painting = engine.paint(request, opened, pictures, stopped.is_set)
+                painting = dispatch.paint(request, opened, pictures, stopped.is_set)
                 result = console.watched(painting, Path(photo).name, options.json)
             except UserError as error:
                 if len(photos) == 1 or stopped.is_set():

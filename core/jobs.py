@@ -163,7 +163,7 @@ def _engine(job: Job) -> Iterator[Progress | Result]:
             from core.gan.sample import sample
 
             return sample(job.request, stopped=lambda: job.cancelled)
-    return dispatch.engine_of(job.request).paint(job.request, *job.pictures, stopped=lambda: job.cancelled)
+    return dispatch.paint(job.request, *job.pictures, stopped=lambda: job.cancelled)
 
 
 class _Queue:

@@ -6,6 +6,7 @@ where the queue finds it by the request. What it shares with others (`pixels`, `
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Protocol, cast
 from PIL import Image
 
 from core.settings import Progress, Request, Result
+from core.style import inputs
 
 # Kind of request -> its engine, by name, so that an engine is imported when it is first asked for. A process whose
 # paintings are made elsewhere puts an engine of its own here before it starts (zerogpu.py).
@@ -76,3 +78,18 @@ def engine_of(request: Request) -> Engine:
     if request.kind not in ENGINES:
         raise TypeError(f"no engine paints a request of kind {request.kind!r}")
     return cast(Engine, importlib.import_module(ENGINES[request.kind]))
+
+
+def paint(
+    request: Request,
+    photo: Image.Image,
+    styles: Sequence[Image.Image],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Progress | Result]:
+    """As the engine of `request` paints; with its result is told what there is to know of the pictures."""
+    engine, seen = engine_of(request), [inputs.of_style(style) for style in styles]
+    for event in engine.paint(request, inputs.to_paint(photo), seen, stopped=stopped):
+        if isinstance(event, Result):
+            notes = inputs.noted(photo, seen, event.images[0].size)
+            event = dataclasses.replace(event, note=" ".join(filter(None, [*notes, event.note])))
+        yield event

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from core import device, jobs
 from core.errors import UserError
@@ -97,6 +99,54 @@ def test_a_quick_engine_does_not_wait_behind_paintings(mirror, measured_machine)
     assert not slow.finished
     slow.cancel()
     assert "Stopped" in slow.wait().note
+
+
+# ---------------------------------------------------------------- the pictures given
+
+
+def painted(photo, style) -> Result:
+    """By the mirror, whose easel is the style as an engine sees it, upside down or not."""
+    return list(dispatch.paint(MirrorRequest(), photo, [style]))[-1]
+
+
+def test_of_a_style_only_what_can_be_seen_is_taken(mirror):
+    logo = Image.new("RGBA", (60, 40), (255, 255, 255, 0))
+    logo.paste((200, 30, 20, 255), (20, 10, 40, 20))
+    logo.paste((20, 30, 200, 255), (20, 20, 25, 30))
+    easel = painted(scene(), logo).images[1]
+    red, green, blue = np.moveaxis(np.asarray(easel.convert("RGB"), int), -1, 0)
+    assert easel.mode == "RGB"
+    assert green.max() <= 60, "no white of the paper, no grey in between"
+    assert (red > 150).mean() > 0.4
+    assert (blue > 150).any()
+
+
+def test_a_style_of_which_nothing_can_be_seen_is_refused(mirror):
+    with pytest.raises(UserError, match="Nothing of the style picture can be seen"):
+        painted(scene(), Image.new("RGBA", (9, 9), (10, 20, 30, 0)))
+
+
+@pytest.mark.parametrize("style", ["black", "white", (12, 140, 90)])
+def test_a_style_of_one_colour_is_told(mirror, style):
+    assert "The style picture is of one colour" in painted(scene(), Image.new("RGB", (30, 30), style)).note
+    logo = Image.new("RGBA", (30, 30), (0, 0, 0, 0))
+    logo.paste((255, 255, 255, 255), (5, 5, 20, 20))
+    assert "of one colour" in painted(scene(), logo).note
+    assert painted(scene(), texture()).note == ""
+
+
+def test_a_photo_of_which_nothing_can_be_seen_is_white_paper(mirror):
+    photo = Image.new("RGBA", (32, 32), (0, 0, 0, 0))
+    *_, result = dispatch.paint(MirrorRequest(strength=0.0), photo, [texture()])
+    assert result.images[0].getextrema() == ((255, 255),) * 3
+    assert "it was painted as white paper" in result.note
+
+
+def test_a_stretched_photo_is_told(measured_machine):
+    request = StyleRequest(size=64, steps=1, network="bundled")
+    result = list(dispatch.paint(request, scene().resize((640, 8)), [texture()]))[-1]
+    assert "The photo is 640 × 8, too narrow to be painted in its own shape; it was stretched to 64 × 16" in result.note
+    assert "stretched" not in list(dispatch.paint(request, scene(), [texture()]))[-1].note
 
 
 # ---------------------------------------------------------------- optimisation
