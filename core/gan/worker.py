@@ -47,6 +47,7 @@ MEASURED_STEPS = 20
 MEASURE_SECONDS = 10.0  # on a slow machine fewer steps have to do
 SCORE_SECONDS = 60.0  # seconds at least, and at least 50 times what it takes: under two percent
 CHECKPOINT_SECONDS = 30.0  # at least, and at least 100 times what saving takes: under one percent
+LOST = "samples-before"  # where pictures are kept of a checkpoint that is damaged
 SHEETS = 240  # when there are more, every other one goes
 NOTHING_LEARNED = "Nothing has been learned yet that a generator could be made of; press Start to train."
 
@@ -183,12 +184,17 @@ def _start_next() -> None:
 def _prepare(run: Run, stop_signal: StopSignal, kept: dict[str, Any]) -> None:
     """The images, unless they are there already as this request wants them. It counts as time of the run, kept in
     `kept["seconds"]`: pictures can be made that take longer than any training."""
-    request, report = run.request, prepare.read_report(run.path)
+    request = run.request
     wanted = {name: getattr(request, name) for name in ("size", "colour", "shape")}
     marker = run.path / "data" / "prepared_for.json"
     kept.setdefault("seconds", 0.0)
-    if report and (run.checkpoints() or (marker.exists() and json.loads(marker.read_text()) == wanted)):
+    if prepare.fits(run.path, request) and (run.checkpoints() or run_folder.read_json(marker) == wanted):
         return
+    if run.checkpoints() and not _source_is_there(run):
+        raise UserError(
+            f"The prepared pictures of {run.name} are damaged, and the files they were made of are gone; start a new "
+            "run with them."
+        )
     marker.unlink(missing_ok=True)
     began, status, minutes = time.perf_counter() - kept["seconds"], run.state["status"], policy.limits().train_minutes
     with contextlib.closing(prepare.prepare(run.config["source"], request, run.path)) as events:
@@ -206,6 +212,11 @@ def _prepare(run: Run, stop_signal: StopSignal, kept: dict[str, Any]) -> None:
                 _say(run, status, **kept, message=message, share=event.step / max(event.total, 1))
     files.write_json(marker, wanted, "The check-up")
     (run.path / "budget.json").unlink(missing_ok=True)
+
+
+def _source_is_there(run: Run) -> bool:
+    source = run.config["source"]
+    return source["kind"] != "folder" or (run.path / source["path"]).exists()
 
 
 def _measure(run: Run, accelerator: Accelerator, stop_signal: StopSignal) -> None:
@@ -285,16 +296,23 @@ def _train(run: Run, accelerator: Accelerator, stop_signal: StopSignal | None = 
     if accelerator.num_processes == 1:  # sums depend on it in their last bits, so it stays what it was measured to be
         torch.set_num_threads(run.budget.get("threads", torch.get_num_threads()))
     training = Training(request, prepare.load(run.path), accelerator)
+    reached = max(run.checkpoints(), default=0)
     saved = checkpoint.newest(run, accelerator.device)
     if saved:
-        seconds = saved.pop("seconds")
-        training.restore(saved)
+        try:
+            seconds = saved.pop("seconds")
+            training.restore(saved)
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"The last checkpoint of {run.name} is not of the networks that its settings ask for; put back the "
+                "config.json it was trained with, or start a new run."
+            ) from error
     if stop_signal is None:
         for _ in train(training):
             pass
         return
     writer = RunWriter(run, request, training, seconds)
-    writer.begin()
+    writer.begin(reached)
     for progress in train(training, stopped=lambda: bool(stop_signal()) or writer.time_is_up):
         writer.write(progress)
     if not training.steps and stop_signal.latest() != "pause":
@@ -314,6 +332,7 @@ class RunWriter:
         self.scored, self.score_every = time.perf_counter(), SCORE_SECONDS
         self.real: Real | None = None
         self.noted = -1.0
+        self.told = ""  # what a person has to know of how it began
 
     @property
     def seconds(self) -> float:
@@ -323,11 +342,22 @@ class RunWriter:
     def time_is_up(self) -> bool:
         return not policy.within(self.seconds / 60, policy.limits().train_minutes)
 
-    def begin(self) -> None:
-        """Forget what a killed process wrote after its last checkpoint: it will be made again."""
+    def begin(self, reached: int) -> None:
+        """Forget what a killed process wrote after its last checkpoint: it will be made again. Where a checkpoint is
+        damaged, of the step `reached`, the pictures since the one before are put aside, and that is told."""
         step = self.training.steps
-        for path in [path for at, path in self.run.samples().items() if at > step]:
-            path.unlink()
+        again = [path for at, path in self.run.samples().items() if at > step]
+        if reached > step:
+            self.told = (
+                f"The checkpoint of step {reached:,} cannot be read, so training went on from step {step:,}; the "
+                f"pictures made since are kept in the run's folder, under {LOST}."
+            )
+            lost = files.make_folder(self.run.path / LOST)
+            for path in again:
+                os.replace(path, lost / path.name)
+        else:
+            for path in again:
+                path.unlink()
         files.make_folder(self.run.path / "samples")
         lines = [line for line in self.run.metrics() if line["step"] <= step]
         self._rewrite("metrics.jsonl", lines, "The curves of this run")
@@ -430,7 +460,7 @@ class RunWriter:
 
     def _say(self, status: str, progress: Progress | None, message: str = "") -> None:
         more: dict[str, Any] = {"step": self.training.steps, "total": self.request.steps, "seconds": self.seconds}
-        more["message"] = message
+        more["message"] = " ".join(filter(None, (self.told, message)))
         if progress is not None:
             more |= {"seconds_left": progress.seconds_left, **progress.losses}
         _say(self.run, status, **more)

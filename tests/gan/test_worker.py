@@ -450,3 +450,62 @@ def test_a_run_goes_on_counting_where_preparing_ended():
     worker.work(run)
     assert run.metrics()[0]["seconds"] >= prepared
     assert checkpoint.newest(run, torch.device("cpu"))["seconds"] >= prepared
+
+
+# ---------------------------------------------------------------- what is found in a folder
+
+
+@pytest.mark.parametrize("marker", ["", "{", "[]", "\ufeff{}", None])
+def test_a_marker_that_says_nothing_is_read_as_missing(marker):
+    run = new()
+    worker.work(run, check_only=True)
+    path = run.path / "data" / "prepared_for.json"
+    path.unlink() if marker is None else path.write_text(marker, encoding="utf-8")
+    worker.work(run, check_only=True)
+    assert run.status == states.READY
+    assert json.loads(path.read_text())["size"] == 16
+
+
+@pytest.mark.parametrize("steps", [0, 30])
+def test_a_picture_store_that_is_cut_is_made_again(steps):
+    """Before training and after: "check the images again" would lead nowhere once there is a checkpoint."""
+    run = new(steps=steps or 30)
+    worker.work(run, check_only=not steps)
+    path = run.path / "data" / "images.u8"
+    before = path.read_bytes()
+    path.write_bytes(before[:-5])
+    worker.work(run, check_only=not steps)
+    assert run.status == (states.FINISHED if steps else states.READY)
+    assert path.read_bytes() == before
+
+
+def test_a_picture_store_that_cannot_be_made_again_is_said():
+    run = learned(50)
+    lifecycle._write_config(run, {**run.config, "source": {"kind": "folder", "path": lifecycle.UPLOADS}})
+    path = run.path / "data" / "images.u8"
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(UserError, match="the files they were made of are gone; start a new run"):
+        worker.work(run)
+    assert "start a new run" in run.state["message"]
+
+
+def test_a_checkpoint_of_other_networks_is_said():
+    run = learned(50)
+    lifecycle._write_config(run, {**run.config, "request": {**run.config["request"], "width_g": 8}})
+    with pytest.raises(UserError, match=r"not of the networks .* put back the config.json"):
+        worker.work(run)
+    assert run.status == states.FAILED
+    assert 50 in run.checkpoints()
+
+
+def test_a_damaged_checkpoint_is_told_and_costs_no_picture():
+    run = learned(50)
+    sheets = {"step-00000040.png": b"a sheet", "step-00000050.png": b"another"}
+    for name, content in sheets.items():
+        files.write_bytes(files.make_folder(run.path / "samples") / name, content)
+    (path,) = run.checkpoints().values()
+    path.write_bytes(path.read_bytes()[:-500])
+    (run.path / "control").write_text("pause")
+    worker.work(run)
+    assert run.state["message"].startswith("The checkpoint of step 50 cannot be read, so training went on from step 0")
+    assert {path.name: path.read_bytes() for path in (run.path / worker.LOST).iterdir()} == sheets

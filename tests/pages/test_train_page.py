@@ -55,6 +55,28 @@ def asked(monkeypatch):
     return done
 
 
+def typed(path: str) -> AppTest:
+    app = opened()
+    (kind,) = (group for group in app.button_group if group.label == "Where from")
+    kind.set_value("path").run()
+    (field,) = (field for field in app.text_input if field.label == "Path")
+    field.set_value(path).run()
+    return app
+
+
+@pytest.mark.parametrize("path", ["~nobody-here/pics", "/no/such folder", "a\0b"])
+def test_a_folder_that_is_not_there_is_said_before_a_run_is_made(path, asked):
+    app = press(typed(path), "Start")
+    assert any("There is no folder" in plain_error.value for plain_error in app.error)
+    assert (lifecycle.all_runs(), asked) == ([], [])
+
+
+def test_a_pasted_path_is_understood(asked, tmp_path):
+    press(typed(f' "file://{tmp_path}" '), "Start")
+    (run,) = lifecycle.all_runs()
+    assert run.config["source"] == {"kind": "folder", "path": str(tmp_path)}
+
+
 def test_every_setting_has_a_widget_with_its_bounds():
     app = opened()
     for name, about in settings_of(TrainRequest).items():

@@ -10,6 +10,7 @@ from core.gan.data import dicebear, sources
 from core.pictures import images
 from core.runs import lifecycle
 from core.visitors import policy
+from ui.telling import telling
 
 SOURCES = {"drawn": "Drawn here", "upload": "My files", "path": "A folder", "download": "MNIST"}
 
@@ -28,8 +29,11 @@ def choose() -> tuple[dict | None, list, str]:
         return ({"kind": "folder", "path": lifecycle.UPLOADS} if files else None), uploads, "My pictures"
     if kind == "path":
         path = st.text_input("Path", placeholder=str(Path.home() / "Pictures"), help="On this computer.")
-        folder = Path(path).expanduser()
-        return ({"kind": "folder", "path": str(folder.absolute())} if path else None), [], folder.name or "My pictures"
+        with telling():
+            if path.strip():
+                folder = sources.typed(path)
+                return {"kind": "folder", "path": str(folder)}, [], folder.name or "My pictures"
+        return None, [], "My pictures"
     if kind == "download":
         name = st.radio("Set", sources.DOWNLOADS, format_func=sources.DOWNLOADS.get, horizontal=True)
         st.caption("Downloaded once, so it needs a network. Choose grey and 32 px.")

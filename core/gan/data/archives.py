@@ -54,7 +54,10 @@ class Archives:
             raise UserError(f"{name} is locked with a password inside its zip; pack it again without.")
         if entry.compress_type not in METHODS:
             method = zipfile.compressor_names.get(entry.compress_type, "an unknown method")
-            raise UserError(f"{name} is packed with {method}, which is not read here; pack it as an ordinary zip.")
+            raise UserError(
+                f"{name} is packed with {method}, which is not read here; unpack it, or pack it again in zips of less "
+                "than 2 GB."
+            )
         self.left -= entry.file_size
         if entry.file_size > policy.limits().picture_bytes or self.left < 0:
             raise UserError(f"{name} unpacks to more than a picture can have; it was not opened.")

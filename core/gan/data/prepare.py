@@ -233,11 +233,28 @@ def missing(count: int, request: TrainRequest) -> tuple[str, ...]:
 def load(run: Path) -> np.ndarray:
     """The prepared pictures, uint8 [N, size, size, channels], mapped from disk: only what is read takes memory."""
     report = read_report(run)
-    path = run / "data" / "images.u8"
-    shape = (report.usable, report.size, report.size, report.channels) if report else None
-    if shape is None or not path.exists() or path.stat().st_size != np.prod(shape):
+    if report is None or not sound(run):
         raise UserError(f"The pictures of {run.name} are missing or damaged; check the images again.")
-    return np.memmap(path, np.uint8, "r", shape=shape)
+    return np.memmap(run / "data" / "images.u8", np.uint8, "r", shape=_shape(report))
+
+
+def sound(run: Path) -> bool:
+    """Whether the prepared pictures are all there, as the check-up says."""
+    report = read_report(run)
+    try:
+        return report is not None and (run / "data" / "images.u8").stat().st_size == np.prod(_shape(report))
+    except OSError:
+        return False
+
+
+def fits(run: Path, request: TrainRequest) -> bool:
+    """Whether there are pictures, all of them, and of the size and colours that a request asks for."""
+    report = read_report(run)
+    return sound(run) and (report.size, report.channels) == (request.size, len(CHANNELS[request.colour]))
+
+
+def _shape(report: Report) -> tuple[int, int, int, int]:
+    return report.usable, report.size, report.size, report.channels
 
 
 def read_report(run: Path) -> Report | None:

@@ -1,12 +1,18 @@
 """Where pictures to train on come from: a folder (zips in it are looked into), or MNIST and its like.
 
+Links are followed on one's own computer: a set as the Hub's cache lays it out is nothing else. Where strangers come,
+they are named.
+
 Nothing is ever unpacked to disk, so no name inside an archive can lead anywhere; files are read one by one, within
 limits. Knows nothing of what becomes of a picture (`core.gan.data.prepare`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import urllib.parse
+import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,9 +24,16 @@ from core import files
 from core.errors import UserError
 from core.gan.data import torchvision_shim
 from core.gan.data.archives import Archives
-from core.pictures.decode import called
+from core.pictures.decode import HEAD, READERS, called, kind_of
+from core.visitors import policy
 
 DOWNLOADS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
+
+# What Windows and macOS leave in folders of pictures; an uploaded file's name has lost the dot it began with.
+SYSTEM_NAMES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
+SYSTEM_HEADS = (b"\0\5\x16\7", b"\0\5\x16\0", b"\0\0\0\1Bud1")  # AppleDouble, AppleSingle, .DS_Store
+# In a zip that is something else: of Microsoft, of OpenDocument and EPUB, of Java and Android.
+OFFICE = {"[Content_Types].xml", "mimetype", "META-INF/MANIFEST.MF"}
 
 
 # ---------------------------------------------------------------- what there is
@@ -34,26 +47,83 @@ class Found:
     open: Callable[[], Path | bytes]
 
 
+def typed(path: str) -> Path:
+    """The folder that a person means by what they typed or pasted. `UserError` where there is none."""
+    text = path.strip().strip("\"'").strip()
+    if text.lower().startswith("file:"):
+        text = urllib.request.url2pathname(urllib.parse.urlsplit(text).path)
+    folder = Path(text)
+    with contextlib.suppress(RuntimeError):  # nobody's home
+        folder = folder.expanduser()
+    try:
+        there = bool(text) and folder.exists()
+    except (OSError, ValueError):  # too long, a null character, or in a folder of somebody else's
+        there = False
+    if not there:
+        raise UserError(
+            f"There is no folder {text!r} that can be read; give the path of a folder of pictures on this computer."
+        )
+    return folder.absolute()
+
+
 def find(folder: Path) -> Iterator[Found]:
-    """All files below a folder (or the one file), and all in its zips; hidden ones and links are passed over. A zip in
-    a zip is a file like others, and no picture."""
+    """All files below a folder (or the one file), and all in its zips; hidden ones, and those that systems leave in
+    folders, are passed over. A zip in a zip is a file like others, and no picture."""
     if not folder.exists():
         raise UserError(f"There is no folder {folder}; give the path of a folder of pictures on this computer.")
     archives = Archives()
-    for path in [folder] if folder.is_file() else _walk(folder):
-        if zipfile.is_zipfile(path):
-            yield from _in_zip(path, archives)
+    for path, problem in [(folder, "")] if folder.is_file() else _walk(folder):
+        name = called(path.name)
+        if problem:
+            yield Found(name, _refusal(f"{name} {problem}."))
+            continue
+        kind, left_by_a_system = _looked_at(path)
+        if left_by_a_system:
+            continue
+        if kind in READERS or not zipfile.is_zipfile(path):  # a picture may have a zip behind it
+            cut = kind == "a ZIP archive"
+            refuse = _refusal(f"{name} is a ZIP archive that breaks off early; copy or download it again.")
+            yield Found(name, refuse if cut else lambda path=path: path)
         else:
-            yield Found(called(path.name), lambda path=path: path)
+            yield from _in_zip(path, archives)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for where, folders, names in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in sorted(names):
+def _looked_at(path: Path) -> tuple[str, bool]:
+    """What a file is, and whether it is one that systems leave in folders."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD)
+    except OSError:  # whoever opens it will be told
+        head = b""
+    return kind_of(head), path.name.lower() in SYSTEM_NAMES or head.startswith(SYSTEM_HEADS)
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
+    """The files below a folder, each real folder once, each with what is to be said of it in place of opening it."""
+    follow, seen, closed = not policy.public(), set(), []
+    for where, folders, names in os.walk(folder, onerror=closed.append, followlinks=follow):
+        real = os.path.realpath(where)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        links = [] if follow else [name for name in folders if os.path.islink(os.path.join(where, name))]
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in links)
+        for name in sorted([*names, *links]):
             path = Path(where, name)
-            if not name.startswith(".") and path.is_file() and not path.is_symlink():
-                yield path
+            if name.startswith("."):
+                continue
+            if path.is_symlink() and not follow:
+                yield path, "is a link, and links are not followed here; give the file itself"
+            elif path.is_file():
+                yield path, ""
+            elif path.is_symlink() and not path.exists():
+                yield path, "is a link to a file that is not there; copy the file itself"
+    for error in closed:
+        yield (
+            Path(error.filename),
+            f"is a folder that cannot be opened ({error.strerror}); allow it, or copy the pictures",
+        )
 
 
 def _in_zip(path: Path, archives: Archives) -> Iterator[Found]:
@@ -63,12 +133,23 @@ def _in_zip(path: Path, archives: Archives) -> Iterator[Found]:
     except UserError as problem:
         yield Found(shown, _refusal(str(problem)))
         return
+    if any(entry.filename in OFFICE for entry in entries):
+        yield Found(shown, _refusal(f"{shown} is an office document or program; save its pictures by themselves."))
+        return
     for entry in entries:
         name = entry.filename.replace("\\", "/").rsplit("/", 1)[-1]
         if entry.is_dir() or name.startswith(".") or entry.filename.startswith("__MACOSX"):
             continue
+        if name.lower() in SYSTEM_NAMES:
+            continue
         name = called(name)
-        yield Found(name, lambda entry=entry, name=name: archives.read(path, entry, name))
+        yield Found(name, lambda entry=entry, name=name: _inner(archives.read(path, entry, name), name))
+
+
+def _inner(content: bytes, name: str) -> bytes:
+    if kind_of(content[:HEAD]) == "a ZIP archive":
+        raise UserError(f"{name} is a ZIP archive inside another; unpack the outer one, and give this one by itself.")
+    return content
 
 
 def _refusal(sentence: str) -> Callable[[], bytes]:

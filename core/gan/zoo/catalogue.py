@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,11 @@ class HubRef:
 
 def hub_ref(text: str) -> HubRef:
     """What a person may type: owner/name, hub:owner/name@revision:file, or an address on huggingface.co."""
+    if _is_local(text.strip()):
+        raise UserError(
+            f"{client.shown(text.strip())!r} is a file or folder of this computer, and those are not opened as "
+            "generators; write run:name for a run of yours, or hub:owner/name for a repository."
+        )
     text = re.sub(r"^(hub:|https?://(www\.)?(huggingface\.co|hf\.co)/)", "", text.strip()).rstrip("/")
     text = re.sub(r"^([^/]+/[^/]+)/(?:tree|blob|resolve)/([^/]+)/?", r"\1@\2:", text).rstrip(":")
     found = re.fullmatch(r"([^@:]+)(?:@([\w./-]+?))?(?::(.+))?", text)
@@ -83,6 +89,13 @@ def hub_ref(text: str) -> HubRef:
             "numbers and signs that can be seen, no colon or backslash."
         )
     return HubRef(found[1], found[2] or "", found[3] or "")
+
+
+def _is_local(text: str) -> bool:
+    """Whether a person means a path. What there is on a server's disk is nobody's business: there its form decides."""
+    if re.match(r"[./~\\]|file:|[A-Za-z]:[\\/]", text):
+        return True
+    return not policy.public() and (os.path.isfile(text) or os.path.isfile(os.path.join(text, "model.safetensors")))
 
 
 def on_hub(ref: str) -> bool:

@@ -299,7 +299,7 @@ def test_a_zip_that_holds_itself_is_one_file_that_is_no_picture(run):
         inner = zipped(run, {"my.zip": inner.read_bytes()})
     report = report_of(run)
     assert (report.found, report.unusable) == (34, 1)
-    assert "a ZIP archive" in report.problems[0]
+    assert "my.zip is a ZIP archive inside another; unpack the outer one" in report.problems[0]
 
 
 def test_many_zips_are_not_all_open_at_once(run):
@@ -388,13 +388,101 @@ def test_a_folder_that_is_not_there(run):
         report_of(run, path="/nowhere/at/all")
 
 
-def test_links_are_not_followed(run, tmp_path):
+@pytest.fixture
+def linked(run, tmp_path):
+    """A set as the Hub's cache lays it out: links to files that lie elsewhere, and to a folder, and to nothing."""
+    blobs, more = tmp_path / "blobs", tmp_path / "more"
+    blobs.mkdir()
+    more.mkdir()
+    for i in range(40):
+        (blobs / f"{i:040x}").write_bytes(png(i))
+        (run / "uploads" / f"{i}.png").symlink_to(blobs / f"{i:040x}")
+    (more / "more.png").write_bytes(png(77))
+    (more / "round").symlink_to(more)
+    for name in ("more", "more again"):
+        (run / "uploads" / name).symlink_to(more)
+    (run / "uploads" / "gone.png").symlink_to(tmp_path / "nothing")
+    return run
+
+
+def test_links_are_followed_at_home_each_folder_once(linked):
+    report = report_of(linked)
+    assert (report.found, report.usable, report.duplicates) == (42, 41, 0)
+    assert report.problems == ("gone.png is a link to a file that is not there; copy the file itself.",)
+
+
+def test_links_are_counted_and_named_where_strangers_come(linked, monkeypatch):
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    for i in range(33):
+        (linked / "uploads" / f"own{i}.png").write_bytes(png(100 + i))
+    report = report_of(linked)
+    assert (report.found, report.usable, report.unusable) == (76, 33, 43)
+    assert all("is a link, and links are not followed here" in problem for problem in report.problems)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="everything may be read")
+def test_a_folder_that_may_not_be_read_is_named(run):
     fill(run, 33)
-    (tmp_path / "private").mkdir()
-    (tmp_path / "private" / "secret.png").write_bytes(png(77))
-    (run / "uploads" / "link").symlink_to(tmp_path / "private")
-    (run / "uploads" / "link.png").symlink_to(tmp_path / "private" / "secret.png")
-    assert report_of(run).found == 33
+    closed = run / "uploads" / "closed"
+    closed.mkdir(mode=0)
+    assert "closed is a folder that cannot be opened" in report_of(run).problems[0]
+
+
+def test_what_systems_leave_in_folders_is_passed_over(run):
+    fill(run, 33)
+    apple_double, store = b"\0\5\x16\7\0\2\0\0Mac OS X", b"\0\0\0\1Bud1" + bytes(99)
+    left = {"Thumbs.db": b"\xd0\xcf\x11\xe0", "desktop.ini": b"[x]", "._a.jpg": apple_double, ".DS_Store": store}
+    for name, content in {**left, "a.jpg": apple_double, "DS_Store": store}.items():  # as uploads are called
+        (run / "uploads" / name).write_bytes(content)
+    zipped(run, {f"in/{name}": content for name, content in left.items()})
+    report = report_of(run)
+    assert (report.found, report.problems) == (33, ())
+
+
+def test_a_zip_that_breaks_off_is_said_to(run):
+    fill(run, 33)
+    path = zipped(run, {f"{i}.png": png(50 + i) for i in range(5)}, "trunc.zip")
+    path.write_bytes(path.read_bytes()[:-400])
+    assert report_of(run).problems == ("trunc.zip is a ZIP archive that breaks off early; copy or download it again.",)
+
+
+def test_a_picture_with_a_zip_behind_it_is_a_picture(run):
+    fill(run, 33)
+    inner = zipped(run, {"inner.png": png(98)}, "inner.zip")
+    (run / "uploads" / "both.png").write_bytes(png(99) + inner.read_bytes())
+    inner.unlink()
+    report = report_of(run)
+    assert (report.found, report.usable) == (34, 34)
+    assert next(one for one in sources.find(run / "uploads") if one.name == "both.png").open().name == "both.png"
+
+
+@pytest.mark.parametrize("sign", ["[Content_Types].xml", "mimetype", "META-INF/MANIFEST.MF"])
+def test_the_pictures_in_an_office_document_do_not_join_the_set(run, sign):
+    fill(run, 33)
+    zipped(run, {"word/media/a.png": png(97), sign: b"of something else"}, "report.docx")
+    report = report_of(run)
+    assert (report.found, report.usable) == (34, 33)
+    assert "report.docx is an office document or program" in report.problems[0]
+
+
+@pytest.mark.parametrize("form", ["{}", " {} ", '"{}"', "'{}'", "{}/", "file://{}", ' "{}" \n'])
+def test_a_path_is_understood_as_people_paste_it(tmp_path, form):
+    folder = tmp_path / "my pictures"
+    folder.mkdir()
+    assert sources.typed(form.format(folder)) == folder
+
+
+def test_a_home_is_understood(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a b").mkdir()
+    assert sources.typed("~/a b") == tmp_path / "a b"
+    assert sources.typed("file:///" + str(tmp_path).lstrip("/") + "/a%20b") == tmp_path / "a b"
+
+
+@pytest.mark.parametrize("path", ["~nobody-here/pics", "/nowhere/at all", "", '""', "a\0b", "x" * 5000, "file://"])
+def test_a_path_that_leads_nowhere_is_said(path):
+    with pytest.raises(UserError, match="There is no folder"):
+        sources.typed(path)
 
 
 def test_a_full_disk_is_said(run, monkeypatch):

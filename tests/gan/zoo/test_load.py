@@ -14,7 +14,7 @@ from torch import nn
 
 from core.errors import UserError
 from core.gan.methods import connected
-from core.gan.zoo import load, pickles, recognise
+from core.gan.zoo import catalogue, load, pickles, recognise
 from core.hub import cache, client, registry
 from support.foreign_networks import Cryptopunks, Tutorial, lively, saved, up
 
@@ -361,3 +361,29 @@ def test_what_people_type_is_understood(text, expected):
 def test_what_is_no_repository_is_refused(text):
     with pytest.raises(UserError, match="owner/name"):
         load.catalogue.hub_ref(text)
+
+
+# ---------------------------------------------------------------- files of this computer
+
+
+@pytest.mark.parametrize("form", ["./{}", "{}", "{folder}/{}", "~/{}", "file://{folder}/{}"])
+def test_a_file_of_this_computer_is_not_taken_for_a_repository(tmp_path, monkeypatch, form):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "netG.pth").write_bytes(b"weights")
+    typed = form.format("netG.pth", folder=tmp_path)
+    if "/" in typed:
+        with pytest.raises(UserError, match="file or folder of this computer, and those are not opened as generators"):
+            load.fetch(typed)
+    with pytest.raises(UserError, match="of this computer"):
+        catalogue.hub_ref(typed)
+
+
+def test_a_folder_of_this_computer_is_not_taken_for_a_repository_where_its_owner_asks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "RUN" / "result").mkdir(parents=True)
+    (tmp_path / "RUN" / "result" / "model.safetensors").write_bytes(b"weights")
+    with pytest.raises(UserError, match=r"'RUN/result' is a file or folder of this computer"):
+        catalogue.hub_ref("RUN/result")
+    assert catalogue.hub_ref("hub:RUN/result").repo == "RUN/result"
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    assert catalogue.hub_ref("RUN/result").repo == "RUN/result", "strangers learn nothing of this disk"
