@@ -12,8 +12,6 @@ import contextlib
 import io
 import math
 import os
-import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,7 +32,8 @@ from PIL import (
 
 from core import amounts
 from core.errors import UserError
-from core.pictures import mend
+from core.pictures import depth, mend
+from core.pictures.kinds import HEAD, kind_of
 from core.visitors import policy
 
 Source = str | os.PathLike | bytes | BinaryIO
@@ -60,53 +59,6 @@ READERS = {
     "AVIF": AvifImagePlugin.AvifImageFile,
     "HEIC": None,  # pillow-heif's, imported when a phone photo comes
 }
-
-SIGNATURES = (
-    (rb"\xff\xd8\xff", "JPEG"),
-    (rb"\x89PNG\r\n\x1a\n", "PNG"),
-    (rb"RIFF....WEBP", "WebP"),
-    (rb"GIF8[79]a", "GIF"),
-    (rb"BM....\0\0\0\0", "BMP"),
-    (rb"II\*\0....CR|II(RO|RS|U\0)|MMOR|FUJIFILMCCD-RAW|FOVb|\0MRM|....ftypcrx ", "a camera's raw file"),
-    (rb"II[*+]\0|MM\0[*+]", "TIFF"),
-    (rb"....ftyp(....)*?avi[fs]", "AVIF"),
-    (rb"....ftyp(....)*?(hei[cxms]|hev[cx]|mif1)", "HEIC"),
-    (rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI |\0\0\x01[\xb0-\xbf]", "a video"),
-    (rb"%PDF", "a PDF document"),
-    (rb"PK\x03\x04.{26,400}(\[Content_Types\].xml|mimetypeapplication/)", "an office document"),
-    (rb"PK(\x03\x04|\x05\x06|\x07\x08)", "a ZIP archive"),
-    (rb"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (rb"Rar!\x1a\x07", "a RAR archive"),
-    (rb".{257}ustar", "a TAR archive"),
-    (rb"\x1f\x8b|BZh[1-9]1AY|\xfd7zXZ\0|\x28\xb5\x2f\xfd|LZIP|\x1f[\x9d\xa0]", "a packed file or archive"),
-    (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old office document or a folder's thumbnails"),
-    (rb"\0\x05\x16\x07", "a Mac's notes on another file"),
-    (rb"P[1-7]\s+(#|\d|WIDTH)", "a Netpbm picture (PBM, PGM, PPM)"),
-    (rb"qoif", "a QOI picture"),
-    (rb"v/1\x01", "an OpenEXR picture"),
-    (rb"#\?RADIANCE|#\?RGBE", "a Radiance HDR picture"),
-    (rb"DDS ", "a game's texture (DDS)"),
-    (rb"8BPS", "a Photoshop file"),
-    (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL file"),
-    (rb"\0\0\0\x0cjP  |\xffO\xffQ", "a JPEG 2000 file"),
-    (rb"\0\0\x01\0", "an icon"),
-    (rb"%!PS", "a PostScript file"),
-    (rb"(?i)[^\0]*<svg", "an SVG drawing"),
-    (rb"(?i)\s*<(!doctype html|html)", "a web page"),
-    (rb"[\t\n\r -~\x80-\xff]+$", "text"),
-    (
-        rb".(\0[\x02\x03\x0a\x0b]\0{5}|\x01[\x01\x09]....[\x0f\x10\x18\x20])"
-        rb"....([^\0].|.[^\0]){2}[\x08\x0f\x10\x18\x20][\0-\x2f]",
-        "a TGA picture",
-    ),
-)
-
-HEAD = 512  # bytes of a file tell what it is
-
-
-def kind_of(head: bytes) -> str:
-    """What a file with this beginning is: one of `READERS`, or words for what it is instead."""
-    return next((kind for sign, kind in SIGNATURES if re.match(sign, head, re.DOTALL)), "of an unknown kind")
 
 
 def _reader(kind: str) -> type[ImageFile.ImageFile]:
@@ -168,6 +120,7 @@ def opened(file: BinaryIO, kind: str, name: str, keyword: str | None = None) -> 
                 raise UserError(f"{name} is a camera's raw file, not a picture that can be opened; {SAVE}.")
             # Not Image.open: its bomb check warns or raises by a process-wide limit; `allowed` has its own.
             if kind != "PNG":
+                mend.end(file, kind)
                 picture = reader(file)
             else:
                 try:
@@ -270,7 +223,7 @@ def _loaded(picture: ImageFile.ImageFile, kind: str, max_pixels: int) -> ImageFi
                 raise
             picture = _still(file)
             picture.load()
-        return _all_bits(picture, tiles, file)
+        return depth.all_bits(picture, tiles, file)
     size = _within(picture.size, max_pixels)
     picture.draft(None, size)  # an eighth, a quarter or half, for less work
     try:
@@ -351,7 +304,7 @@ def _blank(picture: Image.Image) -> bool:
 def _plain(picture: Image.Image, kind: str) -> Image.Image:
     """Any of PIL's modes as one of five: RGBA where it is see-through, else L, RGB, CMYK or LAB, 8 bits each."""
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        return _grey8(picture)
+        return depth.grey8(picture)
     if "transparency" in picture.info or picture.mode in ("LA", "PA", "RGBA"):
         picture = picture.convert("RGBA")
         lowest, highest = picture.getchannel("A").getextrema()
@@ -362,66 +315,6 @@ def _plain(picture: Image.Image, kind: str) -> Image.Image:
     if picture.mode in ("L", "CMYK", "LAB"):
         return picture.copy()
     return picture.convert("L" if picture.mode == "1" else "RGB")
-
-
-# What sensors and converters count up to. A file of 16 bits whose brightest value is below one of these has that many
-# levels: shown as 16 bits, it would be nearly black.
-TOPS = (255, 1023, 4095, 16383, 65535)
-
-
-def _grey8(picture: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float greys as 8 bits: scaled, where PIL's own `convert` clips.
-
-    The brightest value tells how many levels there are. Wider types than 16 bits don't say their range either: 0..1
-    and those of `TOPS` are taken for what they look like, anything else is stretched from its darkest to its brightest
-    value.
-    """
-    import numpy as np
-
-    if picture.mode.startswith("I;16"):
-        return Image.fromarray(_eight_bits(np.asarray(picture)))
-    values = np.nan_to_num(np.asarray(picture, dtype=np.float32), posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    if low >= 0 and high <= TOPS[-1]:
-        low, high = 0.0, float(next(top for top in (1, *TOPS) if high <= top))
-    return Image.fromarray(np.rint((values - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8))
-
-
-def _eight_bits(values: Any) -> Any:
-    """uint16 -> uint8, by a table: a float for each pixel would take four times the memory."""
-    import numpy as np
-
-    top = next(top for top in TOPS if int(values.max()) <= top)
-    return np.rint(np.minimum(np.arange(65536) / top, 1) * 255).astype(np.uint8)[values]
-
-
-def _all_bits(picture: ImageFile.ImageFile, tiles: Sequence[Any], file: BinaryIO) -> ImageFile.ImageFile:
-    """Of colours in 16 bits PIL keeps the upper eight. Where those say little, the lower ones are read as well."""
-    raw = [tile.args if isinstance(tile.args, str) else tile.args[0] for tile in tiles if tile.args]
-    deep = bool(raw) and all(isinstance(mode, str) and re.fullmatch(r"RGB[Aax]?X?;16[BLN]", mode) for mode in raw)
-    if not deep or max(high for _, high in picture.getextrema()[:3]) > TOPS[-2] // 256:
-        return picture
-    import numpy as np
-
-    file.seek(0)
-    lower = type(picture)(file)
-    swapped = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-    lower.tile = [tile._replace(args=_swapped(tile.args, swapped)) for tile in lower.tile]
-    lower.load()
-    upper = np.asarray(picture).astype(np.uint16)
-    values = upper * 256 + np.asarray(lower)
-    shown = _eight_bits(values[..., :3])
-    if values.shape[2] == 4:
-        shown = np.dstack([shown, _eight_bits(values[..., 3])])
-    picture.im = Image.fromarray(shown).im
-    return picture
-
-
-def _swapped(args: Any, swapped: Mapping[str, str]) -> Any:
-    """A decoder's arguments, with the other of the two bytes to be kept."""
-    mode = args if isinstance(args, str) else args[0]
-    mode = mode[:-1] + swapped[mode[-1]]
-    return mode if isinstance(args, str) else (mode, *args[1:])
 
 
 def _grey(picture: Image.Image) -> bool:

@@ -19,6 +19,8 @@ PNG_MOVES = {b"acTL": 8, b"fcTL": 26, b"fdAT": None}
 PNG_TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 MAX_PROFILE = 2**20  # bytes of a colour profile in a PNG, unpacked; those of screens have some thousand
 
+LENGTHS_KNOWN = {"BMP", "GIF", "TIFF", "WebP"}  # formats in which each part says how long it is
+LAST_BYTES = 16
 JPEG_END = b"\xff\xd9"
 
 
@@ -66,6 +68,14 @@ def _small_profile(data: bytes) -> bool:
         return unpacking.eof
     except zlib.error:
         return False
+
+
+def end(file: BinaryIO, kind: str) -> None:
+    """Zeros for the last few bytes, which may be missing; where they are not, nobody reads so far."""
+    if kind in LENGTHS_KNOWN:
+        file.seek(0, io.SEEK_END)
+        file.write(bytes(LAST_BYTES))
+        file.seek(0)
 
 
 def jpeg_ends(file: BinaryIO) -> tuple[BinaryIO, BinaryIO]:

@@ -262,3 +262,12 @@ def test_an_interlaced_png_opens():
     data = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header)
     data += png_chunk(b"IDAT", zlib.compress(b"\0\x80\x40\x20")) + png_chunk(b"IEND", b"")
     assert images.open_picture(data).getpixel((0, 0)) == (128, 64, 32)
+
+
+@pytest.mark.parametrize(
+    ("format", "missing"), [("GIF", 2), ("WEBP", 1), ("WEBP", 8), ("BMP", 1), ("BMP", 8), ("TIFF", 1), ("TIFF", 8)]
+)
+def test_other_formats_without_their_last_bytes_too(format, missing):
+    data = encoded(photo(), format)
+    cut, whole = images.open_picture(data[:-missing]), images.open_picture(data)
+    assert (np.asarray(cut) == np.asarray(whole)).all(-1).mean() > 0.98

@@ -24,7 +24,8 @@ from core import files
 from core.errors import UserError
 from core.gan.data import torchvision_shim
 from core.gan.data.archives import Archives
-from core.pictures.decode import HEAD, READERS, called, kind_of
+from core.pictures.decode import READERS, called
+from core.pictures.kinds import HEAD, kind_of
 from core.visitors import policy
 
 DOWNLOADS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
