@@ -235,7 +235,7 @@ def _numbered(folder: Path, suffix: str) -> dict[int, Path]:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object, or an empty one for anything else: folders may be half-written or tampered with."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:  # some editors of Windows begin with a mark
             value = json.loads(file.read(1_000_000))
         return value if isinstance(value, dict) else {}
     except (OSError, ValueError, RecursionError):

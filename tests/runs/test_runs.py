@@ -488,3 +488,8 @@ def test_an_honest_slow_worker_keeps_its_place(spawned, looks, monkeypatch):
     for _ in range(3 * stuck.LOOKS):
         processes.start_next()
     assert (first.status, second.status) == (states.STARTING, states.QUEUED)
+
+
+def test_a_file_that_an_editor_gave_a_mark_is_read(tmp_path):
+    (tmp_path / "config.json").write_text('{"name": "süß"}', encoding="utf-8-sig")
+    assert run_folder.read_json(tmp_path / "config.json") == {"name": "süß"}
