@@ -9,10 +9,11 @@ In the order of the method:
    paintings, and of photographs) are drawn at random.
 2. The frozen encoder sees both; the photograph's features are moved to the style's statistics in closed form
    (`core/style/instant/transfer.py`); the decoder makes a picture of them. At first it only learns to give a
-   photograph back.
+   photograph back. Later the picture is the mean of two, at the whole and at half the size, as the engine paints it.
 3. The picture is judged by the painter's own objective (`core.style.optimise.objective`), for a batch: content, means
    and covariances of five layers, palette, variation; style also at a half and a quarter of the size, where the large
-   forms are.
+   forms are. For the judge it is moved by some pixels, differently every time: else what lies on the grid of its
+   pooling would be rewarded, and fine lines would show.
 4. Now and then a photograph painted onto itself has to come back: that keeps haze away.
 5. A moving average of the weights is what is shipped.
 
@@ -37,6 +38,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -47,9 +49,14 @@ from core import device as devices  # noqa: E402
 from core import perceptual  # noqa: E402
 from core.perceptual import FeatureNet  # noqa: E402
 from core.pictures import images  # noqa: E402
-from core.style.instant.decoder import DEEP, LAYERS, Decoder, encoded, save, within  # noqa: E402
+from core.style.instant.decoder import DEEP, LAYERS, Decoder, encoded, save  # noqa: E402
+from core.style.instant.paint import FINE_PART, halved, look_of  # noqa: E402
+from core.style.instant.paint import painted as painted_in  # noqa: E402
 from core.style.instant.transfer import COLOUR_SHRINK, transported  # noqa: E402
 from core.style.optimise.objective import CONTENT_LAYER, PALETTE, STYLE_LAYERS, Moments, total_variation  # noqa: E402
+from core.style.optimise.schedule import scales  # noqa: E402
+from core.style.pixels import to_picture, to_tensor  # noqa: E402
+from core.style.request import InstantRequest  # noqa: E402
 
 Look = dict[tuple[int, str], Moments]  # by size and layer
 Parts = dict[str, Tensor]
@@ -61,19 +68,21 @@ class Stage:
     side: int  # px
     batch: int  # photographs a step; half as many styles
     paint: bool  # else the photograph only has to come back
+    halved: bool = False  # painted at half the size too
 
 
-PLAN = (Stage(0.05, 128, 64, False), Stage(0.35, 128, 64, True), Stage(1.0, 256, 32, True))
+PLAN = (Stage(0.04, 128, 64, False), Stage(0.2, 128, 64, True), Stage(1.0, 256, 32, True, True))
 RATE, LAST_RATE = 1e-3, 2e-5  # Adam, cosine
 WARM_UP = 200  # steps
 CLIP = 1.0
 AVERAGE = 0.999
-CONTENT, PALETTE_WEIGHT, VARIATION = 0.2, 1.0, 3.0
-STYLE_AT = {1: 1.0, 2: 0.7, 4: 0.5}  # weight of the style at the whole size, half and a quarter of it
+CONTENT, PALETTE_WEIGHT, VARIATION = 1.0, 1.0, 10.0
+STYLE_AT = {1: 1.0, 2: 1.0, 4: 1.0}  # weight of the style at the whole size, half and a quarter of it
 BACK = 0.3  # weight of photographs that have to come back
 BACK_SHARE = 8  # every so many of a batch has to
 BACK_LAYERS, BACK_FEATURES = STYLE_LAYERS[:4], 0.3
 MIXED, PHOTO_STYLES = 0.2, 0.15  # shares of styles that are two mixed, and that are photographs
+MOVED = 2  # px, at most, for the judge
 NOISE = 0.03  # on half of the photographs: the painter's seeds
 SMALL = 128  # px: small photographs are laid side by side at this size
 WORKERS = 12  # processes that cut batches
@@ -155,18 +164,24 @@ def _recoloured(pictures: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def painted(
-    decoder: torch.nn.Module, features: dict[str, Tensor], wanted: dict[str, Moments]
+    decoder: torch.nn.Module, features: dict[str, Tensor], wanted: dict[str, Moments], part: float = 1.0
 ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """The photographs of these features in the wanted styles: the moved features, the decoder's picture of them,
-    float32 [N, 3, H, W], and that with its colours set."""
+    """The photographs of these features a part of the way to the wanted styles: the moved features, the decoder's
+    picture of them, float32 [N, 3, H, W], and that with its colours set."""
+    moved = {}
     with torch.no_grad():
-        found = moments(within(features))
-        moved = {layer: transported(features[layer], found[layer], wanted[layer]) for layer in LAYERS}
+        for layer in LAYERS:
+            seen = features[layer]
+            whole = transported(seen, moments_of(seen), wanted[layer])
+            moved[layer] = torch.lerp(seen.float(), whole.float(), part).to(seen.dtype)
     device = moved[DEEP].device
     with torch.autocast(device.type, torch.bfloat16, enabled=moved[DEEP].dtype == torch.bfloat16):
         output = decoder(moved).float()
-    coloured = transported(output, moments_of(output), wanted[PALETTE], COLOUR_SHRINK)
-    return within(moved), output, coloured
+    return moved, output, coloured(output, wanted[PALETTE])
+
+
+def coloured(picture: Tensor, palette: Moments) -> Tensor:
+    return transported(picture, moments_of(picture), palette, COLOUR_SHRINK)
 
 
 def moments_of(features: Tensor) -> Moments:
@@ -189,28 +204,29 @@ class Judge:
     def __init__(self, net: FeatureNet):
         self.net = net
 
-    def look(self, picture: Tensor) -> tuple[Look, Tensor]:
-        """Moments of the style layers and the palette, at every size of `STYLE_AT`; the content layer's features."""
-        found, content = {}, None
+    def look(self, picture: Tensor) -> tuple[Look, dict[int, Tensor]]:
+        """Moments of style layers and palette, and features of the content layer, at the sizes of `STYLE_AT`."""
+        found, content = {}, {}
         for times in STYLE_AT:
             smaller = F.avg_pool2d(picture, times) if times > 1 else picture
             features = self.net(smaller, STYLE_LAYERS)
-            content = features[CONTENT_LAYER] if content is None else content
+            content[times] = features[CONTENT_LAYER]
             for name, seen in {**features, PALETTE: smaller}.items():
                 found[times, name] = moments_of(seen)
         return found, content
 
-    def __call__(self, output: Tensor, coloured: Tensor, content: Tensor, usual: Look, wanted: Look) -> Parts:
-        """The parts, weighted, each a scalar: means over the batch. `content`: features of the content layer."""
-        found, seen = self.look(coloured)
-        parts = {"content": CONTENT * _relative(seen, content).mean()}
+    def __call__(self, picture: Tensor, content: dict[int, Tensor], usual: Look, wanted: Look) -> Parts:
+        """The parts, weighted, each a scalar: means over the batch. `content`: features of the content layer at some
+        sizes."""
+        found, seen = self.look(picture)
+        kept = [_relative(seen[times], features).mean() for times, features in content.items()]
+        parts = {"content": CONTENT * sum(kept) / len(kept)}
         for times, weight in STYLE_AT.items():
             distances = [
                 style_distance(found[times, name], wanted[times, name], usual[times, name]) for name in STYLE_LAYERS
             ]
             parts[f"style/{times}"] = weight * torch.stack(distances).mean()
-        palette = style_distance(moments_of(output), wanted[1, PALETTE], usual[1, PALETTE])
-        return parts | {"palette": PALETTE_WEIGHT * palette.mean(), "variation": VARIATION * total_variation(coloured)}
+        return parts | {"variation": VARIATION * total_variation(picture)}
 
     def back(self, output: Tensor, photo: Tensor) -> Tensor:
         """How far photographs are from having come back: pixels, and a little of their features."""
@@ -241,24 +257,42 @@ def loss_of(decoder: torch.nn.Module, judge: Judge, stage: Stage, batch: Batch, 
     with torch.no_grad():
         backs = photos[:: BACK_SHARE if stage.paint else 1]  # to be painted onto themselves
         features = encoded(net, backs)
-        to_be = moments(within(features)) | {PALETTE: moments_of(backs)}
+        to_be = moments(features) | {PALETTE: moments_of(backs)}
         if stage.paint:
+            count = len(photos)
             photos = photos + _noise(photos, rng)
             styles, shares = _recoloured(styles, rng), _shares(rng, len(styles), device)
-            wanted, (usual, _) = _mixed(judge.look(styles)[0], shares, len(photos)), judge.look(photos)
-            in_style = _mixed(moments(within(encoded(net, styles))), shares, len(photos)) | {
-                PALETTE: wanted[1, PALETTE]
-            }
+            wanted, (usual, _) = _mixed(judge.look(styles)[0], shares, count), judge.look(photos)
+            palette = wanted[1, PALETTE]
+            in_style = _mixed(moments(encoded(net, styles)), shares, count) | {PALETTE: palette}
             seen = encoded(net, photos)
             features = {layer: torch.cat([seen[layer], features[layer]]) for layer in seen}
             to_be = {name: joined(in_style[name], own) for name, own in to_be.items()}
-    moved, output, coloured = painted(decoder, features, to_be)
+    moved, output, picture = painted(decoder, features, to_be, FINE_PART if stage.halved else 1.0)
     came_back = slice(-len(backs), None)
-    parts = {"back": BACK * (judge.back(output[came_back], backs) + judge.back(coloured[came_back], backs)) / 2}
+    parts = {"back": BACK * (judge.back(output[came_back], backs) + judge.back(picture[came_back], backs)) / 2}
     if stage.paint:
-        count = len(photos)
-        parts |= judge(output[:count], coloured[:count], moved[CONTENT_LAYER][:count], usual, wanted)
+        picture, content, raw = picture[:count], {1: moved[CONTENT_LAYER][:count]}, moments_of(output[:count])
+        if stage.halved:
+            with torch.no_grad():
+                in_style = _mixed(moments(encoded(net, _halved(styles))), shares, count) | {PALETTE: palette}
+                features = encoded(net, _halved(photos))
+            moved, _, small = painted(decoder, features, in_style)
+            small = F.interpolate(small, scale_factor=2, mode="bicubic", align_corners=False)
+            picture, content[2] = coloured((picture + small) / 2, palette), moved[CONTENT_LAYER]
+        parts |= judge(_moved(picture, rng), content, usual, wanted)
+        parts["palette"] = PALETTE_WEIGHT * style_distance(raw, palette, usual[1, PALETTE]).mean()
     return parts
+
+
+def _halved(pictures: Tensor) -> Tensor:
+    return F.interpolate(pictures, scale_factor=0.5, mode="bilinear", align_corners=False, antialias=True)
+
+
+def _moved(pictures: Tensor, rng: np.random.Generator) -> Tensor:
+    x, y = rng.integers(2 * MOVED + 1, size=2)
+    height, width = pictures.shape[2:]
+    return F.pad(pictures, (MOVED,) * 4, mode="replicate")[:, :, y : y + height, x : x + width]
 
 
 def moments(features: dict[str, Tensor]) -> dict[str, Moments]:
@@ -357,26 +391,17 @@ def keep(options, decoder, optimiser, average, step, seen, spent) -> None:
 
 
 @torch.no_grad()
-def sheet(options: argparse.Namespace, decoder: torch.nn.Module, net: FeatureNet) -> None:
-    """Photo, painting and what comes of them, and the loss, for each pair of `--shown`."""
-    judge, device, rows = Judge(net), net.mean.device, []
+def sheet(options: argparse.Namespace, decoder: Decoder, net: FeatureNet) -> None:
+    """Photo, painting and what the engine makes of them, for each pair of `--shown`."""
+    rows, device = [], net.mean.device
     for photo, style in zip(options.shown[::2], options.shown[1::2], strict=True):
-        pair = []
-        for path in (photo, style):
-            picture = Image.open(path).convert("RGB")
-            width, height = images.fit_size(*picture.size, 512)
-            pixels = np.array(picture.resize((width // 16 * 16, height // 16 * 16), Image.Resampling.LANCZOS))
-            pair.append((torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255).to(device))
-        features, wanted = encoded(net, pair[0]), judge.look(pair[1])[0]
-        to_be = moments(within(encoded(net, pair[1]))) | {PALETTE: wanted[1, PALETTE]}
-        moved, output, coloured = painted(decoder, features, to_be)
-        parts = judge(output, coloured, moved[CONTENT_LAYER], judge.look(pair[0])[0], wanted)
-        print(photo.stem, "x", style.stem, {name: round(part.item(), 3) for name, part in parts.items()})
-        for picture in (*pair, output, coloured):
-            pixels = (picture[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-            rows.append(Image.fromarray(pixels))
+        stage = scales(InstantRequest(size=512), images.open_picture(photo).size)[-1]
+        painting = images.open_picture(style)
+        looks = [look_of(painting, view, net) for view in (halved(stage), stage)]
+        picture = to_tensor(images.open_picture(photo), (stage.width, stage.height), device)
+        rows += [to_picture(picture), painting, to_picture(painted_in(net, decoder, picture, 0 * picture, looks))]
     if rows:
-        images.grid(rows, 4).save(options.work / "sheet.png")
+        images.grid(rows, 3).save(options.work / "sheet.png")
 
 
 def ship(options: argparse.Namespace) -> None:
@@ -392,6 +417,7 @@ def main() -> None:
     parser.add_argument("--large", type=Path, help="photographs of 400 px and more")
     parser.add_argument("--paintings", type=Path)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="weights to begin with, as far as they fit")
     parser.add_argument("--minutes", type=float, default=9, help="of the whole training")
     parser.add_argument("--shown", type=Path, nargs="*", default=[], metavar="PHOTO PAINTING")
     parser.add_argument("--report", type=int, default=100, help="steps")
@@ -403,7 +429,10 @@ def main() -> None:
         ship(options)
     else:
         torch.manual_seed(options.seed)
-        train(options, Decoder())
+        decoder = Decoder()
+        if options.start:
+            decoder.load_state_dict(load_file(options.start), strict=False)
+        train(options, decoder)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """From a picture to features and back; the way back is the one part of the instant painter that learns.
 
-The encoder is the feature network as it is. The decoder has 0.46 M numbers and sees the two deeper layers only: what
-hands it the photo's finest scales makes tinted photos of paintings. Pictures grow by repeating pixels before a
-convolution (Odena et al. 2016, distill.pub, "Deconvolution and checkerboard artifacts"), and nothing is normalised.
+The encoder is the feature network as it is. The decoder has 0.53 M numbers and sees the two deeper layers only: what
+hands it the photo's finest scales makes tinted photos of paintings. Pictures grow by bilinear interpolation before a
+convolution (Odena et al. 2016, distill.pub, "Deconvolution and checkerboard artifacts"), and nothing is normalised; but
+every channel is made stronger or weaker by what all the features together are like (Hu et al. 2018, arXiv:1709.01507).
+Those are the style's by then, so the decoder paints otherwise for oils than for woodcuts.
 
 Knows nothing of styles, training (`weights/train_instant.py`) or requests.
 """
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -25,20 +27,14 @@ from core.perceptual import FeatureNet
 DEEP, FINE = "relu4_1", "relu3_1"  # at an eighth and a quarter of the picture's size
 LAYERS = (FINE, DEEP)
 MULTIPLE = 8  # px: a picture's sides are brought to a multiple of it
-# Beyond the border convolutions see zeros, and around every picture a frame would grow. They get to see a mirror image
-# of so many px instead, all the way from the photo to the painting, where it is cut off.
+# Beyond the border the encoder's convolutions see zeros, and around every picture a frame would grow. They get to see a
+# mirror image of so many px instead.
 MARGIN = 16
 
 
 def encoded(net: FeatureNet, picture: Tensor) -> dict[str, Tensor]:
-    """A picture [N, 3, H, W] in [0, 1], sides multiples of 8 px and 24 px at least -> features of `LAYERS`, with their
-    margin."""
-    return net(F.pad(picture, (MARGIN,) * 4, mode="reflect"), LAYERS)
-
-
-def within(features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The features without their margin."""
-    found = {}
+    """A picture [N, 3, H, W] in [0, 1], sides multiples of 8 px and 24 px at least -> features of `LAYERS`."""
+    features, found = net(F.pad(picture, (MARGIN,) * 4, mode="reflect"), LAYERS), {}
     for layer, times in ((FINE, 4), (DEEP, 8)):
         cut = MARGIN // times
         found[layer] = features[layer][:, :, cut:-cut, cut:-cut]
@@ -61,19 +57,32 @@ class Decoder(nn.Module):
         self.at_quarter = nn.ModuleList([_conv(eighth, quarter), _conv(quarter, quarter)])
         self.at_half = nn.ModuleList([_conv(quarter, half), _conv(half, half)])
         self.at_whole = nn.ModuleList([_conv(half, whole), _conv(whole, 3)])
+        self.tuned = (quarter, quarter, half, half, whole)  # channels of the convolutions that are
+        self.tune = nn.Sequential(nn.Linear(2 * (deep + fine), 64), nn.ReLU(), nn.Linear(64, 2 * sum(self.tuned)))
+        nn.init.zeros_(self.tune[2].weight)
+        nn.init.zeros_(self.tune[2].bias)
 
     def forward(self, features: Mapping[str, Tensor]) -> Tensor:
         """What `encoded` gave for [N, 3, H, W] -> a picture of that size, about in [0, 1] and not clamped."""
         deep, fine = (features[layer].to(self.fine.weight.dtype) for layer in (DEEP, FINE))
+        tuning = self._tuning(deep, fine)
         x = _doubled(F.relu(self.at_eighth(deep)))
         x = F.relu(x + self.fine(fine))
         for conv in self.at_quarter:
-            x = F.relu(conv(x), inplace=True)
+            x = _tuned(conv(x), next(tuning))
         x = _doubled(x)
         for conv in self.at_half:
-            x = F.relu(conv(x), inplace=True)
-        x = F.relu(self.at_whole[0](_doubled(x)), inplace=True)
-        return self.at_whole[1](x)[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
+            x = _tuned(conv(x), next(tuning))
+        x = _tuned(self.at_whole[0](_doubled(x)), next(tuning))
+        return self.at_whole[1](x)
+
+    def _tuning(self, *features: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """A gain and a shift [N, C, 1, 1] for every convolution of `tuned`."""
+        rows = [each.flatten(2).float() for each in features]
+        alike = torch.cat([part for row in rows for part in (row.mean(2), row.std(2, correction=0))], 1)
+        found = self.tune(alike.to(features[0].dtype))[:, :, None, None]
+        for channels, both in zip(self.tuned, found.split([2 * n for n in self.tuned], 1), strict=True):
+            yield 1 + both[:, :channels], both[:, channels:]
 
     def frozen(self, device: str | torch.device, dtype: torch.dtype | None) -> Decoder:
         """Ready for use: on `device` in `dtype` (None: float32), channels last, nothing to train."""
@@ -82,11 +91,16 @@ class Decoder(nn.Module):
 
 
 def _conv(before: int, after: int) -> nn.Conv2d:
-    return nn.Conv2d(before, after, 3, padding=1)
+    return nn.Conv2d(before, after, 3, padding=1, padding_mode="replicate")
 
 
 def _doubled(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="nearest")
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def _tuned(x: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
+    gain, shift = by
+    return torch.addcmul(shift, x, gain).relu_()
 
 
 def save(decoder: Decoder, path: Path, **about: object) -> None:

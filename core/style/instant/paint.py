@@ -23,7 +23,7 @@ from core.perceptual import FeatureNet
 from core.pictures import images
 from core.settings import Progress, Result
 from core.style.instant import engine
-from core.style.instant.decoder import LAYERS, MARGIN, MULTIPLE, Decoder, encoded, read, within
+from core.style.instant.decoder import LAYERS, MARGIN, MULTIPLE, Decoder, encoded, read
 from core.style.instant.transfer import COLOUR_SHRINK, transported
 from core.style.networks import network
 from core.style.optimise.objective import PALETTE, Moments
@@ -59,7 +59,7 @@ def paint(
     net, decoder = network(engine.NETWORK, device), _decoder(device)
     stage = scales(request, photo.size)[-1]
     total = len(styles) + 2
-    views = [stage] if max(stage.width, stage.height) < COARSE_FROM else [_halved(stage), stage]
+    views = [stage] if max(stage.width, stage.height) < COARSE_FROM else [halved(stage), stage]
     looks = []
     for style in styles:
         looks.append([look_of(style, view, net) for view in views])
@@ -119,7 +119,7 @@ def _views(
     for k, look in enumerate(reversed(wanted)):
         view = photo if k == 0 else F.interpolate(photo, scale_factor=0.5, mode="bilinear", antialias=True)
         seen = encoded(net, filled(view))
-        found = {name: Moments.of(features) for name, features in within(seen).items()}
+        found = {name: Moments.of(features) for name, features in seen.items()}
         part = strength * (FINE_PART if k == 0 and len(wanted) > 1 else 1.0)
         moved = {
             layer: torch.lerp(seen[layer].float(), transported(seen[layer], found[layer], look[layer]).float(), part)
@@ -146,7 +146,7 @@ def filled(picture: Tensor) -> Tensor:
     return F.pad(picture, (0, width - picture.shape[3], 0, height - picture.shape[2]), mode="replicate")
 
 
-def _halved(stage: Scale) -> Scale:
+def halved(stage: Scale) -> Scale:
     return dataclasses.replace(
         stage, width=stage.width // 2, height=stage.height // 2, style_size=max(SHORTEST, stage.style_size // 2)
     )
@@ -163,7 +163,7 @@ def look_of(style: Image.Image, stage: Scale, net: FeatureNet) -> Look:
     look = _looks.get(key)
     if look is None:
         picture = to_tensor(style, size, net.mean.device)
-        features = {**within(encoded(net, filled(picture))), PALETTE: picture}
+        features = {**encoded(net, filled(picture)), PALETTE: picture}
         look = {name: Moments.of(found) for name, found in features.items()}
         _looks[key] = look
         while len(_looks) > REMEMBERED:
