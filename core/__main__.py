@@ -26,7 +26,7 @@ from core.hub.publish import LICENCES, publish
 from core.pictures import images
 from core.settings import Request, Result, settings_of
 from core.style import dispatch
-from core.style.request import STYLE_PRESETS, StyleRequest, enough
+from core.style.request import STYLE_PRESETS, InstantRequest, StyleRequest, enough
 
 FRAME_SIDE = 256  # px, of animations
 SAMPLED = (".png", ".webp", ".gif", ".mp4")  # files that samples go to
@@ -70,6 +70,7 @@ def _add_style(commands: argparse._SubParsersAction) -> None:
     style.add_argument("-o", "--out", required=True, help="a PNG file, or for several photos a folder")
     style.add_argument("--preset", choices=STYLE_PRESETS, help="draft, good or fine")
     style.add_argument("--recipe", metavar="PNG", help="take the settings of this painting")
+    style.add_argument("--instant", action="store_true", help="paint at once, in one way through a small network")
     style.add_argument("--json", action="store_true", help="print one line of JSON for each painting")
     add_settings(style, StyleRequest)
     style.set_defaults(run=_style)
@@ -82,18 +83,22 @@ def _style(options: argparse.Namespace) -> None:
             raise UserError("Only one picture was given; name a photo and then a painting, or use --style.")
         styles = [photos.pop()]
     values: dict[str, Any] = {}
+    asked = InstantRequest if options.instant else StyleRequest
     if options.recipe:
         recipe = images.read_recipe(options.recipe)
         if recipe is None:
             raise UserError(f"{options.recipe} carries no recipe; give a PNG that Ganvas painted.")
-        values = StyleRequest.from_recipe(recipe).recipe()
+        painted_by = InstantRequest if recipe.get("kind") == InstantRequest.kind else StyleRequest
+        values = painted_by.from_recipe(recipe).recipe()
+        if not options.instant:  # with it, a slow painting is shown at once: the settings are the same
+            asked = painted_by
         if len(values["style_shares"]) != len(styles):  # they belong to other style pictures
             values["style_shares"] = ()
     values |= STYLE_PRESETS.get(options.preset, {})
     values |= given_settings(options, StyleRequest)
     if options.weights:
         values["style_shares"] = _numbers(options.weights)
-    request = StyleRequest.from_recipe({"kind": StyleRequest.kind, **values})
+    request = asked.from_recipe({**values, "kind": asked.kind})
     of_photo, of_style = enough(request)
     pictures = [images.open_picture(path, max_pixels=of_style) for path in styles]
 

@@ -23,7 +23,7 @@ def main() -> None:
     st.title("Models")
     made_here()
     st.subheader("Came with Ganvas", divider="grey")
-    for entry in sorted(registry.entries().values(), key=lambda entry: entry.kind == "features"):
+    for entry in sorted(registry.entries().values(), key=lambda entry: entry.kind != "generator"):
         if not entry.repo:
             path = registry.BUNDLE / entry.file
             sheet = path.parent / "samples.png" if entry.kind == "generator" else None
@@ -52,7 +52,7 @@ def made_here() -> None:
 def from_the_hub() -> None:
     st.subheader("From the Hub", divider="grey")
     here = {item.name: item for item in cache.entries()}
-    for entry in sorted(registry.entries().values(), key=lambda entry: entry.kind == "features"):
+    for entry in sorted(registry.entries().values(), key=lambda entry: entry.kind != "generator"):
         if entry.repo:
             registered(entry, here.get(entry.name))
     others = {name: item for name, item in here.items() if name not in registry.entries()}

@@ -16,8 +16,9 @@ from PIL import Image
 from core.__main__ import main
 from core.pictures import images
 from core.settings import settings_of
+from core.style import dispatch
 from core.style.optimise.paint import paint
-from core.style.request import StyleRequest
+from core.style.request import InstantRequest, StyleRequest
 from support.pictures import scene, texture
 
 pytestmark = pytest.mark.usefixtures("measured_machine")
@@ -39,6 +40,21 @@ def test_the_command_paints_what_the_engine_paints(files, capsys):
     *_, result = paint(StyleRequest(size=64, steps=3, stroke_size=0.5), scene(), [texture()])
     np.testing.assert_array_equal(np.asarray(Image.open("out.png")), np.asarray(result.images[0]))
     assert "painted in" in capsys.readouterr().out
+
+
+def test_instant_paints_at_once_and_its_recipe_does_so_again(files, capsys):
+    settings = ["--size", "64", "--stroke-size", "0.5"]
+    assert main(["style", "photo.png", "painting.png", "-o", "out.png", "--instant", *settings]) == 0
+    request = InstantRequest(size=64, stroke_size=0.5)
+    *_, result = dispatch.engine_of(request).paint(request, scene(), [texture()])
+    np.testing.assert_array_equal(np.asarray(Image.open("out.png")), np.asarray(result.images[0]))
+    assert images.read_recipe("out.png")["kind"] == "instant"
+    assert main(["style", "photo.png", "painting.png", "-o", "again.png", "--recipe", "out.png"]) == 0
+    np.testing.assert_array_equal(np.asarray(Image.open("again.png")), np.asarray(result.images[0]))
+    assert main(["style", "photo.png", "painting.png", "-o", "slow.png", *SMALL, *settings[2:]]) == 0
+    shown = ["-o", "shown.png", "--recipe", "slow.png", "--instant"]
+    assert main(["style", "photo.png", "painting.png", *shown]) == 0
+    np.testing.assert_array_equal(np.asarray(Image.open("shown.png")), np.asarray(result.images[0]))
 
 
 def test_every_setting_is_an_option():

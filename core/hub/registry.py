@@ -23,7 +23,7 @@ class Entry:
 
     name: str
     title: str
-    kind: str  # "features" or "generator"
+    kind: str  # "features", "generator" or "decoder" (of paintings at once)
     file: str
     architecture: str
     licence: str
@@ -34,7 +34,7 @@ class Entry:
     sha256: str = ""  # of the whole file, where known
 
     def __post_init__(self) -> None:
-        if self.kind not in ("features", "generator"):
+        if self.kind not in ("features", "generator", "decoder"):
             raise ValueError(f"{self.name}: kind is {self.kind!r}")
         if self.repo and not client.COMMIT.fullmatch(self.revision):
             raise ValueError(f"{self.name}: {self.repo} is not pinned to a full commit but to {self.revision!r}")

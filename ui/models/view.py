@@ -33,7 +33,7 @@ def line(title: str, facts: Sequence[str], sheet: Path | None = None) -> DeltaGe
 def facts(entry: Entry) -> list[str]:
     """What people want to know of an entry of the registry."""
     licence = "licence not stated" if entry.licence == "not stated" else entry.licence
-    return [*(["for painting"] if entry.kind == "features" else []), licence]
+    return [*(["for painting"] if entry.kind != "generator" else []), licence]
 
 
 def cached(item: Cached) -> list[str]:

@@ -15,7 +15,7 @@ from core.style.optimise import budget
 from core.style.optimise.schedule import scales
 from core.style.request import InstantRequest
 
-WEIGHTS = registry.BUNDLE / "instant.safetensors"
+WEIGHTS = "instant"  # their name in the registry
 NETWORK = "bundled"  # the decoder has learnt to read this one's features only
 # Against one step of the painter for each pixel, which the machine has been timed with: the way in and out without the
 # way back, and the style's way in.
@@ -26,7 +26,11 @@ USUAL = budget.Measured(0.0, 2e-6, BYTES_A_PIXEL, BYTES_IN_ALL)  # where the mac
 
 def ready(_request: InstantRequest) -> Beforehand | None:
     """None unless this copy of Ganvas lacks the weights."""
-    return None if WEIGHTS.is_file() else Beforehand(f"weights/{WEIGHTS.name} is missing; install Ganvas again.")
+    try:
+        registry.bundled(WEIGHTS)
+    except UserError as error:
+        return Beforehand(str(error))
+    return None
 
 
 def estimate(request: InstantRequest, photo_size: tuple[int, int]) -> Estimate:

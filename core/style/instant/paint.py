@@ -19,6 +19,7 @@ from torch import Tensor
 
 from core import device as devices
 from core.errors import UserError
+from core.hub import registry
 from core.perceptual import FeatureNet
 from core.pictures import images
 from core.settings import Progress, Result
@@ -173,9 +174,7 @@ def look_of(style: Image.Image, stage: Scale, net: FeatureNet) -> Look:
 
 @functools.cache
 def _decoder(device: torch.device) -> Decoder:
-    if not engine.WEIGHTS.is_file():
-        raise UserError(f"weights/{engine.WEIGHTS.name} is missing from this copy of Ganvas; install it again.")
-    return read(engine.WEIGHTS).frozen(device, devices.dtype(device))
+    return read(registry.bundled(engine.WEIGHTS)).frozen(device, devices.dtype(device))
 
 
 def _go_on(stopped: Callable[[], bool]) -> None:
