@@ -137,11 +137,9 @@ def test_a_flat_sky_stays_calm_and_borders_grow_no_frame():
     sky[96:] = np.random.default_rng(0).integers(0, 120, (32, 192, 3))
     painting = np.asarray(painted(Image.fromarray(sky), size=192).images[0], float)
     grain = [np.abs(np.diff(part, axis=1)).mean() for part in (painting[16:72], painting[100:])]
-    print(grain)
-    assert grain[0] < 0.75 * grain[1]
-    frame, within_it = painting[16:72, [0, 1, -2, -1]].mean((0, 1)), painting[16:72, 8:-8].mean((0, 1))
-    print(frame - within_it)
-    assert np.abs(frame - within_it).max() < 30
+    assert grain[0] < 0.6 * grain[1]
+    outermost, within_it = (painting[16:72, columns].mean(0) for columns in ([0, 1, -2, -1], [8, 8, -9, -9]))
+    assert np.abs(outermost - within_it).max() < 25  # more than 100 where convolutions see zeros beyond the border
 
 
 # ---------------------------------------------------------------- form
