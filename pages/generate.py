@@ -4,14 +4,16 @@ Widgets become a `SampleRequest`; the pieces it is made of are in `ui/`. Nothing
 """
 
 import secrets
+from dataclasses import replace
 
 import streamlit as st
 
-from core.gan import points
-from core.gan.request import SampleRequest
+from core.gan.request import MAX_POINTS, SampleRequest
 from core.gan.zoo import catalogue
 from core.visitors import policy, tray
+from ui import numbers
 from ui.generate import files, mix, view
+from ui.lasting import lasting
 from ui.models import hub_box
 from ui.telling import plain, telling
 
@@ -21,33 +23,35 @@ STATE = st.session_state
 
 def main() -> None:
     st.title("Generate")
-    for name, value in {"kept": [], "start": (), "selected": None, "seed": 0, "count": 36}.items():
+    for name, value in {"kept": {}, "start": (), "selected": None}.items():
         STATE.setdefault(name, value)
     settings, grid, picture = st.columns([5, 10, 6], gap="large")
     generator, about = None, {}
     with settings, telling():
         generator, about = choose()
-    if generator is None:
-        return
-    with grid, telling():
-        show({"generator": generator, **about})
-    plain = {"generator": generator, **about, "sort": False}
-    with picture, telling():
-        closer(plain, STATE.selected)
+    if generator is not None:
+        request = SampleRequest(generator, **about)
+        with grid, telling():
+            show(request)
+        with picture, telling():
+            closer(request, STATE.selected)
     if STATE.kept:
         with telling():
-            mix.mix(plain)
+            mix.mix(STATE.kept)
 
 
 # ---------------------------------------------------------------- what to make
 
 
 def choose() -> tuple[str | None, dict]:
-    """-> the generator's reference (None: it has to be fetched first), and the other settings of a request."""
+    """-> the generator's reference (None: it has to be fetched, or a number mended, first), and the other settings."""
     if "goto" in STATE:
-        STATE.generator = STATE.pop("goto")
+        STATE.update(generator=STATE.pop("goto"), step=None)
     titles = {c.ref: c for c in [*catalogue.choices(), *catalogue.fetchable()]}
-    ref = st.selectbox("Generator", titles, format_func=lambda r: view.title(titles[r]), key="generator")
+    key = lasting("generator", next(iter(titles)))
+    if STATE.generator not in titles:  # deleted meanwhile
+        STATE.generator = next(iter(titles))
+    ref = st.selectbox("Generator", titles, format_func=lambda r: view.title(titles[r]), key=key)
     chosen = titles[ref]
     if not chosen.here:
         with telling():
@@ -57,11 +61,14 @@ def choose() -> tuple[str | None, dict]:
         ref = view.checkpoint_of(ref)
     about: dict = {"averaged": chosen.where != "run" or toggle("averaged")}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        about["seed"] = st.number_input("Seed", 0, 2**32 - 1, step=1, key="seed", help=SETTINGS["seed"].help)
+        about["seed"] = numbers.field(SETTINGS["seed"], "seed", 0)
         st.button("", icon=":material/casino:", help="Another seed", on_click=another_seed)
-    about["count"] = st.select_slider("Pictures", view.counts(), help=SETTINGS["count"].help, key="count")
-    t = SETTINGS["truncation"]
-    about["truncation"] = st.slider(t.label, t.lo, t.hi, t.default, t.step, help=t.help, key="truncation")
+    if numbers.wrong(SETTINGS["seed"], about["seed"]):
+        ref = None
+    count = lasting("count", 36)
+    about["count"] = st.select_slider("Pictures", view.counts(), help=SETTINGS["count"].help, key=count)
+    t, key = SETTINGS["truncation"], lasting("truncation", SETTINGS["truncation"].default)
+    about["truncation"] = st.slider(t.label, t.lo, t.hi, step=t.step, help=t.help, key=key)
     about["sort"] = toggle("sort", chosen.has_discriminator, "This one came without its discriminator.")
     with st.popover("More generators", icon=":material/cloud_download:", width="stretch"), telling():
         if fetched := hub_box.any_repository("generate"):
@@ -76,7 +83,8 @@ def choose() -> tuple[str | None, dict]:
 def toggle(name: str, possible: bool = True, why_not: str = "") -> bool:
     about = SETTINGS[name]
     words = about.help if possible else why_not
-    return st.toggle(about.label, about.default, key=name, disabled=not possible, help=words) and possible
+    key = lasting(name, about.default)
+    return st.toggle(about.label, key=key, disabled=not possible, help=words) and possible
 
 
 def another_seed() -> None:
@@ -86,34 +94,40 @@ def another_seed() -> None:
 # ---------------------------------------------------------------- what was made
 
 
-def show(about: dict) -> None:
+def show(request: SampleRequest) -> None:
     """The grid."""
     if STATE.start:
-        about = {**about, "points": STATE.start[: about["count"]]}
+        request = replace(request, points=STATE.start[: request.count])
         st.button("Back to the seed", icon=":material/arrow_back:", on_click=lambda: STATE.update(start=()))
-    result = view.made(SampleRequest(**about))
+    result = view.made(request)
     if result.note:
         st.caption(plain(result.note))
-    view.pictures(result, [*STATE.kept, STATE.selected], "grid")
+    kept = [point for point in result.recipe["points"] if view.single(request, point) in STATE.kept]
+    view.pictures(view.by_name(result), [*kept, STATE.selected] if isinstance(STATE.selected, str) else kept, "grid")
     files.grid(result)
 
 
-def closer(about: dict, point: str | None) -> None:
-    """One picture, enlarged, and what can be done with it."""
-    if point is None:
+def closer(request: SampleRequest, selected: str | SampleRequest | None) -> None:
+    """One picture, enlarged, and what can be done with it: a point of the grid, which follows the settings, or one that
+    knows its own."""
+    if selected is None:
         st.caption("Click a picture to see it here, large.")
         return
-    result = view.made(SampleRequest(**about | {"points": (point,)}))
+    one = view.single(request, selected) if isinstance(selected, str) else selected
+    kept, (point,) = one in STATE.kept, one.points
+    result = STATE.kept[one] if kept else view.made(one)
     st.image(view.enlarged(result.images[0]), width="stretch", alt=f"Picture {point}")
     st.markdown(view.name_of(point))
-    kept = point in STATE.kept
-    if st.button("Do not keep" if kept else "Keep", icon=":material/bookmark:", width="stretch"):
-        (STATE.kept.remove if kept else STATE.kept.append)(point)
+    st.caption(plain(view.made_with(one)))
+    full = len(STATE.kept) >= MAX_POINTS and not kept
+    if st.button("Do not keep" if kept else "Keep", icon=":material/bookmark:", width="stretch", disabled=full):
+        if kept:
+            del STATE.kept[one]
+        else:
+            STATE.kept[one] = result
         st.rerun()
     spread = st.slider("How different", 0.05, 1.0, 0.35, 0.05)
-    if st.button("More like this", icon=":material/grain:", width="stretch"):
-        STATE.start = points.variations(point, max(view.LIKE, about["count"]), spread)
-        st.rerun()
+    st.button("More like this", icon=":material/grain:", width="stretch", on_click=view.more_like, args=(one, spread))
     files.button("Download PNG", files.one(result, 0), files.name_of(point), "stretch")
     if st.button("Send to Style", icon=":material/brush:", width="stretch"):
         st.switch_page("paint.py", query_params={"photo": tray.put(view.enlarged(result.images[0]))})

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.visitors import policy
+from ui.lasting import hold
 from ui.server import tabs, visitor
 
 st.set_page_config(page_title="Ganvas", page_icon="🎨", layout="wide")
@@ -24,4 +25,5 @@ if policy.public():
     tabs.opened()
     if not visitor.remembered():
         st.info("Your browser keeps no cookies for this page, so what you make here is gone when you load it again.")
+hold()
 page.run()

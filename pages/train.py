@@ -13,6 +13,7 @@ from core.gan.request import TRAIN_PRESETS, TrainRequest
 from core.runs import lifecycle, processes, run_folder, states
 from core.runs.run_folder import Run
 from core.visitors import policy
+from ui.lasting import lasting
 from ui.telling import plain, telling
 from ui.train import images, view
 from ui.train.view import SETTINGS
@@ -59,7 +60,7 @@ def new_run() -> None:
         source, uploads, label = images.choose()
     with right:
         st.subheader("Network", divider="grey")
-        preset = st.selectbox("Preset", PRESETS, format_func=PRESETS.get)
+        preset = st.selectbox("Preset", PRESETS, format_func=PRESETS.get, key=lasting("preset", "small"))
         start_from = {**asdict(TrainRequest()), **TRAIN_PRESETS[preset]}
         values = view.widgets([n for n, s in SETTINGS.items() if not s.advanced], start_from, preset)
         with st.expander("Advanced"):
@@ -67,7 +68,7 @@ def new_run() -> None:
             values |= view.widgets(names, {**start_from, **values}, preset)
         if policy.limits().train_minutes:
             st.caption(view.public_limits())
-    name = st.text_input("Name", label, max_chars=run_folder.MAX_NAME)
+    name = st.text_input("Name", max_chars=run_folder.MAX_NAME, key=lasting(f"name-{label}", label))
     check_column, start_column, _ = st.columns([1, 1, 2])
     only_check = check_column.button(
         "Check the images", icon=":material/search:", width="stretch", help="And measure how long it takes."

@@ -86,6 +86,12 @@ def _bracketed(point: str) -> str:
     return point if re.fullmatch(r"\d+:\d+(~\d+/[\d.]+)*", point) else f"({point})"
 
 
+def seed_of(point: str) -> int:
+    """The seed of a point; of one made of several, that of the first."""
+    found = re.search(r"\d+", point)
+    return int(found[0]) if found else 0
+
+
 # ---------------------------------------------------------------- latents
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -20,12 +21,14 @@ from core.gan.request import SampleRequest
 from core.gan.zoo import catalogue
 from core.hub import cache, registry
 from core.pictures import images
+from core.runs import lifecycle
 from core.visitors import policy, tray
 from support.chromium import launched
 from support.finished import finished_run
 from support.foreign_networks import Cryptopunks, Tutorial, lively, saved
 from support.studio import serving
 from ui.generate import files
+from ui.telling import plain
 
 STUDIO = Path(__file__).parents[2] / "pages" / "studio.py"
 
@@ -49,9 +52,7 @@ def newest(page: AppTest) -> tuple[SampleRequest, object]:
 @pytest.mark.parametrize("forged", [10**9, -1, float("nan"), float("inf")])
 def test_a_sliders_value_forged_on_the_socket_does_nothing(page, forged):
     """What a program sends in place of a slider's value: neither the page nor what it calls believes it."""
-    page.session_state["kept"] = ["7:1", "7:2"]
-    page.session_state["selected"] = "7:1"
-    page.run()
+    keep(page, "7:1", "7:2")
     page.toggle(key="way").set_value(True).run()
     made = len(page.session_state["made"])
     for label in ("Frames", "How different"):
@@ -91,16 +92,27 @@ def press(page: AppTest, label: str) -> AppTest:
     return page.run()
 
 
+def keep(page: AppTest, *names: str) -> AppTest:
+    """As if each were clicked on in the grid, and kept."""
+    for name in names:
+        page.session_state["selected"] = name
+        press(page.run(), "Keep")
+    return page
+
+
+def kept(page: AppTest) -> list[SampleRequest]:
+    return list(page.session_state["kept"])
+
+
 def test_one_picture_is_kept_varied_and_sent_to_style(page):
-    page.session_state["selected"] = "0:3"
-    press(page.run(), "Keep")
-    assert page.session_state["kept"] == ["0:3"]
+    keep(page, "0:3")
+    assert kept(page) == [SampleRequest(weights_bundled()[0], count=1, points=("0:3",))]
     press(page, "More like this")
     assert page.session_state["start"] == points.variations("0:3", 36, 0.35)
     press(page, "Back to the seed")
     assert page.session_state["start"] == ()
     press(page, "Do not keep")
-    assert page.session_state["kept"] == []
+    assert kept(page) == []
     before = set(tray._pictures)
     press(page, "Send to Style")
     (name,) = set(tray._pictures) - before
@@ -108,16 +120,116 @@ def test_one_picture_is_kept_varied_and_sent_to_style(page):
     assert tray.take("no such name") is None
 
 
-def test_ways_and_sums_of_kept_pictures(page):
-    page.session_state["kept"] = ["0:1", "0:2", "0:5"]
+def test_what_is_kept_stays_what_it_was(page):
+    """Its generator, seed and truncation are its own, whatever is chosen by then; also after other pages."""
+    first, other = weights_bundled()[:2]
+    page.number_input(key="seed").set_value(7).run()
+    page.slider(key="truncation").set_value(0.6)
+    keep(page, "7:2")
+    (request,) = kept(page)
+    assert request == SampleRequest(first, seed=7, truncation=0.6, count=1, points=("7:2",))
+    before = page.session_state["kept"][request]
+    recipe = images.read_recipe(files.one(before, 0))
+    assert (recipe["generator"], recipe["seed"], recipe["truncation"], recipe["points"]) == (first, 7, 0.6, ["7:2"])
+
+    page.selectbox(key="generator").set_value(other)
+    page.slider(key="truncation").set_value(1.2)
+    page.number_input(key="seed").set_value(0).run()
+    page.switch_page("models.py").run().switch_page("generate.py").run()
+    keep(page, "7:2")
+    assert [(one.generator, one.truncation) for one in kept(page)] == [(first, 0.6), (other, 1.2)]
+    assert page.session_state["kept"][request] is before
+    page.session_state["selected"] = request  # clicked on in the shelf
     page.run()
+    assert any("truncation 0.6" in plain_text(caption.value) for caption in page.caption)
+    press(page, "More like this")
+    assert (page.selectbox(key="generator").value, page.slider(key="truncation").value) == (first, 0.6)
+    assert newest(page)[0].points == points.variations("7:2", 36, 0.35)
+    assert not page.exception
+    assert not page.error
+
+
+def plain_text(markdown: str) -> str:
+    return markdown.replace("\\", "")
+
+
+def test_what_is_kept_outlives_its_generator():
+    run = finished_run()
+    page = opened("generate.py")
+    page.selectbox(key="generator").set_value("run:my-cats").run()
+    keep(page, "0:3")
+    lifecycle.delete(run)
+    page.run()
+    assert not page.exception
+    assert not page.error
+    assert page.selectbox(key="generator").value == weights_bundled()[0]
+    page.session_state["selected"] = kept(page)[0]
+    press(page.run(), "More like this")
+    assert any("my-cats" in plain_text(toast.value) for toast in page.toast)
+    assert len(kept(page)) == 1
+
+
+def test_widgets_keep_their_values_from_page_to_page(page):
+    other = weights_bundled()[1]
+    page.selectbox(key="generator").set_value(other).run()
+    page.number_input(key="seed").set_value(7)
+    page.slider(key="truncation").set_value(0.6)
+    page.select_slider(key="count").set_value(16)
+    page.toggle(key="sort").set_value(True).run()
+    page.switch_page("train.py").run()
+    page.selectbox(key="preset").set_value("paper").run()
+    page.number_input(key="paper-steps").set_value(700)
+    page.segmented_control[0].set_value("path").run()
+    page.text_input(key="images-path").set_value("/somewhere").run()
+    for _ in range(2):
+        page.switch_page("home.py").run()
+        page.switch_page("generate.py").run()
+        assert newest_asked(page) == (other, 7, 0.6, 16, True)
+        page.switch_page("train.py").run()
+        assert page.number_input(key="paper-steps").value == 700
+        assert page.text_input(key="images-path").value == "/somewhere"
+    assert not page.exception
+    assert not page.warning
+
+
+def newest_asked(page: AppTest) -> tuple:
+    widgets = (page.selectbox(key="generator"), page.number_input(key="seed"), page.slider(key="truncation"),
+               page.select_slider(key="count"), page.toggle(key="sort"))  # fmt: skip
+    return tuple(widget.value for widget in widgets)
+
+
+@pytest.mark.parametrize("seed", [-7, 2**32])
+def test_a_seed_out_of_bounds_is_answered_in_words(page, seed):
+    page.number_input(key="seed").set_value(seed).run()
+    assert not page.exception
+    assert [error.value for error in page.error] == [plain(f"Seed is {seed:g}; choose a value from 0 to {2**32 - 1}.")]
+    page.number_input(key="seed").set_value(7).run()
+    assert not page.error
+    assert newest(page)[0].seed == 7
+
+
+def test_ways_and_sums_of_kept_pictures(page):
+    keep(page, "0:1", "0:2", "0:5")
+    page.selectbox(key="generator").set_value(weights_bundled()[1]).run()
+    keep(page, "0:9")  # one of another generator is not mixed with them
     page.toggle(key="way").set_value(True)
     page.toggle(key="sum").set_value(True)
     page.run()
     assert not page.exception
-    requests = list(page.session_state["made"])
-    assert any(len(request.points) == 60 for request in requests)
-    assert any(request.points == ("0:1", "0:2", "0:5", "0:1-0:2+0:5") for request in requests)
+    mixed = [request for request in page.session_state["made"] if len(request.points) > 1]
+    assert any(len(request.points) == 60 for request in mixed)
+    assert any(request.points == ("0:1", "0:2", "0:5", "0:1-0:2+0:5") for request in mixed)
+    assert {request.generator for request in mixed} == {weights_bundled()[0]}
+
+
+def test_pictures_for_a_sum_are_chosen_among_pictures(page):
+    keep(page, "0:1", "0:2", "0:5")
+    for place in range(3):
+        (shown,) = (one for one in page.get("bidi_component") if f"pick-{place}" in one.proto.id)
+        data = json.loads(shown.proto.json)
+        assert data["names"] == ["0:1", "0:2", "0:5"]
+        assert data["chosen"] == [data["names"][place]]
+        assert data["sheet"].startswith("data:image/png;base64,")
 
 
 def test_the_tray_keeps_only_the_newest():

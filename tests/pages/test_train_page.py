@@ -85,7 +85,11 @@ def test_every_setting_has_a_widget_with_its_bounds():
         assert widget.label == about.label
         assert widget.value == about.default
         if not about.choices and about.type is not bool:
-            assert (widget.min, widget.max) == (about.lo, about.hi)
+            widget.set_value(about.type(about.hi + 1)).run()
+            assert plain(f"choose a value {about.allowed()}.") in app.error[0].value
+            assert len(app.error) == 1
+            widget.set_value(about.default).run()
+            assert not app.error
 
 
 def test_only_settings_that_say_something_to_the_method_are_shown(monkeypatch):

@@ -6,21 +6,25 @@ Pieces for `pages/generate.py`: they turn requests into jobs and results into wi
 from __future__ import annotations
 
 import base64
+import contextlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import streamlit as st
 from PIL import Image
 
 from core import jobs
 from core.errors import UserError
+from core.gan import points
 from core.gan.request import SampleRequest
 from core.gan.zoo import catalogue
 from core.pictures import images
 from core.settings import Result
 from core.visitors import policy
 from ui.generate import files
+from ui.lasting import lasting
 from ui.telling import plain
 
 REMEMBERED = 12  # results, so that a click does not make the same pictures again
@@ -72,7 +76,10 @@ def checkpoint_of(ref: str) -> str:
     """The reference of a run's generator as one wants to see it: finished, or at one of its checkpoints."""
     run, _ = catalogue.run_ref(ref)
     steps = [*([None] if run.result else []), *reversed(run.checkpoints())]
-    step = st.selectbox("Checkpoint", steps, format_func=lambda s: f"Step {s:,}" if s else "Finished", key="step")
+    key = lasting("step", steps[0])
+    if st.session_state.step not in steps:  # of another run, or thinned out
+        st.session_state.step = steps[0]
+    step = st.selectbox("Checkpoint", steps, format_func=lambda s: f"Step {s:,}" if s else "Finished", key=key)
     return f"{ref}@{step}" if step else ref
 
 
@@ -82,25 +89,59 @@ def counts() -> list[int]:
     return [count for count in COUNTS if count <= most]
 
 
+def single(request: SampleRequest, point: str) -> SampleRequest:
+    """One picture, made as `request` says: what a kept picture is known by."""
+    return replace(request, points=(point,), seed=points.seed_of(point), count=1, sort=False)
+
+
+def made_with(request: SampleRequest) -> str:
+    """The generator and the settings that all pictures of a request share, in words."""
+    ref, step = request.generator, ""
+    if ref.startswith("run:"):
+        ref, _, step = ref.partition("@")
+    words = [next((title(choice) for choice in catalogue.choices() if choice.ref == ref), ref)]
+    words += [f"step {int(step):,}"] if step.isdigit() else []
+    words += [f"truncation {request.truncation:g}"]
+    return ", ".join(words + ([] if request.averaged else ["not averaged"]))
+
+
 def name_of(point: str) -> str:
     """A point in words."""
     seed, _, index = point.partition(":")
     return f"Seed **{plain(seed)}**, picture **{plain(index)}**" if index.isdigit() else f"Picture **{plain(point)}**"
 
 
-def pictures(result: Result, chosen: Sequence[str], key: str, least: int = 76) -> None:
-    """All pictures of a result, to be clicked on. The point clicked goes to `session_state.selected`."""
-    columns = min(10, len(result.images))
-    sprite = base64.b64encode(files.png(images.grid(result.images, columns, gap=0))).decode()
+def pictures(
+    shown: Mapping[str, Image.Image],
+    chosen: Sequence[str],
+    key: str,
+    clicked: Callable[[str], None] | None = None,
+    least: int = 76,
+) -> None:
+    """Pictures by their names, to be clicked on. `clicked` is told the name; without it, `session_state.selected`."""
+    side = max(picture.width for picture in shown.values())
+    same = [p if p.width == side else p.resize((side, side), Image.Resampling.NEAREST) for p in shown.values()]
+    columns = min(10, len(shown))
+    sprite = base64.b64encode(files.png(images.grid(same, columns, gap=0))).decode()
+
+    def changed() -> None:
+        name = st.session_state[key].clicked
+        if name in shown:
+            clicked(name) if clicked else st.session_state.update(selected=name)
+
     _grid(
         key=key,
         data={
-            "names": list(result.recipe["points"]), "chosen": list(chosen), "columns": columns, "least": least,
-            "rows": -(-len(result.images) // columns), "pixels": result.images[0].width <= 32,
-            "sheet": f"data:image/png;base64,{sprite}",
+            "names": list(shown), "chosen": list(chosen), "columns": columns, "least": least,
+            "rows": -(-len(shown) // columns), "pixels": side <= 32, "sheet": f"data:image/png;base64,{sprite}",
         },
-        on_clicked_change=lambda: st.session_state.update(selected=st.session_state[key].clicked),
+        on_clicked_change=changed,
     )  # fmt: skip
+
+
+def by_name(result: Result) -> dict[str, Image.Image]:
+    """The pictures of a result by their points."""
+    return dict(zip(result.recipe["points"], result.images, strict=True))
 
 
 def made(request: SampleRequest) -> Result:
@@ -121,7 +162,7 @@ def _waited_for(request: SampleRequest) -> Result:
     if "torch" not in sys.modules and (first := catalogue.shipped(request)):
         # A server that has just started has no engine yet; it comes with the first job. The browser draws these
         # pictures first: with the engine beside it they came after 2.5 s instead of 1.4 (bench/sample.py).
-        pictures(first, [], "first")
+        pictures(by_name(first), [], "first")
         time.sleep(HEAD_START)
     job = jobs.submit(request)
     try:
@@ -140,27 +181,50 @@ def reopen() -> None:
     file = st.session_state.opened
     if file is None:
         return
-    try:
+    with _toasting():
         recipe = images.read_recipe(file.getvalue(), name=file.name)
         if recipe is None:
             raise UserError(f"{file.name} carries no recipe; choose a PNG that was downloaded from this page.")
         request = SampleRequest.from_recipe(recipe)
-        ref, step = request.generator, None
-        if ref.startswith("run:"):
-            run, step = catalogue.run_ref(ref)
-            ref = f"run:{run.id}"
-            if step and step not in run.checkpoints():
-                raise UserError(f"{file.name} was made at step {step} of {run.name}, and that checkpoint is gone.")
-        if ref not in {choice.ref for choice in catalogue.choices()}:
-            raise UserError(f"{file.name} was made with {ref}, which is not here; fetch it first.")
-    except UserError as error:
-        st.toast(plain(str(error)), icon=":material/error:")
-        return
+        _settle(request, file.name)
+        st.session_state.update(
+            count=next((n for n in counts() if n >= len(request.points)), counts()[-1]), start=request.points,
+            selected=request.points[0] if request.points else None,
+        )  # fmt: skip
+
+
+def more_like(request: SampleRequest, spread: float) -> None:
+    """Pictures like this one, of the generator and with the settings it was made with, go into the grid."""
+    (point,) = request.points
+    with _toasting():
+        start = points.variations(point, max(LIKE, st.session_state.count), spread)
+        _settle(request, "This picture")
+        st.session_state.update(start=start, selected=point)
+
+
+def _settle(request: SampleRequest, what: str) -> None:
+    """The widgets, as `request` wants them. For callbacks: once widgets are drawn they cannot be set."""
+    ref, step = request.generator, None
+    if ref.startswith("run:"):
+        run, step = catalogue.run_ref(ref)
+        ref = f"run:{run.id}"
+        if step and step not in run.checkpoints():
+            raise UserError(f"{what} was made at step {step} of {run.name}, and that checkpoint is gone.")
+    if ref not in {choice.ref for choice in catalogue.choices()}:
+        raise UserError(f"{what} was made with {ref}, which is not here; fetch it first.")
     st.session_state.update(
         generator=ref, step=step, seed=request.seed, truncation=request.truncation, averaged=request.averaged,
-        sort=False, count=next((n for n in counts() if n >= len(request.points)), counts()[-1]), start=request.points,
-        selected=request.points[0] if request.points else None,
+        sort=False,
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _toasting() -> Iterator[None]:
+    """What a person can mend is said; in a callback there is no place on the page yet."""
+    try:
+        yield
+    except UserError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
 
 
 def enlarged(picture: Image.Image) -> Image.Image:

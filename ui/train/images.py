@@ -10,6 +10,7 @@ from core.gan.data import dicebear, sources
 from core.pictures import images
 from core.runs import lifecycle
 from core.visitors import policy
+from ui.lasting import lasting
 from ui.telling import telling
 
 SOURCES = {"drawn": "Drawn here", "upload": "My files", "path": "A folder", "download": "MNIST"}
@@ -20,7 +21,8 @@ def choose() -> tuple[dict | None, list, str]:
     limits, offered = policy.limits(), dict(SOURCES)
     if policy.public():  # a visitor's folders are elsewhere, and the server's own are nobody's business
         del offered["path"]
-    kind = st.segmented_control("Where from", offered, default="drawn", format_func=offered.get, required=True)
+    where = lasting("images-from", "drawn")
+    kind = st.segmented_control("Where from", offered, format_func=offered.get, required=True, key=where)
     if kind == "upload":
         most = f" Up to {amounts.megabytes(limits.upload_bytes)} in all." if limits.upload_bytes else ""
         st.caption(f"Pictures, or zips of pictures, with folders inside if you like.{most}")
@@ -28,18 +30,23 @@ def choose() -> tuple[dict | None, list, str]:
         uploads = [(file.name, file) for file in files]
         return ({"kind": "folder", "path": lifecycle.UPLOADS} if files else None), uploads, "My pictures"
     if kind == "path":
-        path = st.text_input("Path", placeholder=str(Path.home() / "Pictures"), help="On this computer.")
+        usual, key = str(Path.home() / "Pictures"), lasting("images-path", "")
+        path = st.text_input("Path", placeholder=usual, help="On this computer.", key=key)
         with telling():
             if path.strip():
                 folder = sources.typed(path)
                 return {"kind": "folder", "path": str(folder)}, [], folder.name or "My pictures"
         return None, [], "My pictures"
     if kind == "download":
-        name = st.radio("Set", sources.DOWNLOADS, format_func=sources.DOWNLOADS.get, horizontal=True)
+        key = lasting("images-download", next(iter(sources.DOWNLOADS)))
+        name = st.radio("Set", sources.DOWNLOADS, format_func=sources.DOWNLOADS.get, horizontal=True, key=key)
         st.caption("Downloaded once, so it needs a network. Choose grey and 32 px.")
         return {"kind": "download", "name": name}, [], sources.DOWNLOADS[name]
-    name = st.radio("Set", dicebear.SETS, format_func=lambda n: dicebear.SETS[n].label, horizontal=True)
-    count = st.slider("How many", 500, min(20_000, limits.images), 3000, 500)
+    key = lasting("images-drawn", next(iter(dicebear.SETS)))
+    name = st.radio("Set", dicebear.SETS, format_func=lambda n: dicebear.SETS[n].label, horizontal=True, key=key)
+    count = st.slider(
+        "How many", 500, min(20_000, limits.images), step=500, key=lasting("images-count", min(3000, limits.images))
+    )
     st.image(_examples(name), alt=f"Examples of the set {name}")
     st.caption("Drawn with DiceBear; free of rights (CC0).")
     return {"kind": "drawn", "name": name, "count": count}, [], dicebear.SETS[name].label

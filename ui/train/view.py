@@ -23,6 +23,8 @@ from core.runs import lifecycle, processes, run_folder, states
 from core.runs.run_folder import Run
 from core.settings import settings_of
 from core.visitors import policy
+from ui import numbers
+from ui.lasting import lasting
 from ui.models.view import open_generator
 from ui.telling import plain, telling
 from ui.train import curves
@@ -61,20 +63,21 @@ def widgets(names: list[str], values: dict, key: str) -> dict:
     itself; their values. `values` has all settings."""
     chosen, settings = {}, policy.settings_of(TrainRequest)
     for name in names:
-        about, common = settings[name], {"help": settings[name].help, "key": f"{key}-{name}"}
+        about, own = settings[name], f"{key}-{name}"
         if not about.applies({**values, **chosen}["method"]):
             continue
         if about.choices:
             options = list(about.choices)
-            place = options.index(values[name]) if values[name] in options else len(options) - 1
-            chosen[name] = st.selectbox(about.label, options, place, about.choices.get, **common)
+            first = values[name] if values[name] in options else options[-1]
+            shown = about.choices.get
+            chosen[name] = st.selectbox(
+                about.label, options, format_func=shown, help=about.help, key=lasting(own, first)
+            )
         elif about.type is bool:
-            chosen[name] = st.toggle(about.label, values[name], **common)
+            chosen[name] = st.toggle(about.label, help=about.help, key=lasting(own, values[name]))
         else:
-            numbers = (about.lo, about.hi, about.step, min(values[name], about.hi))
-            lo, hi, step, value = (about.type(number) for number in numbers)
-            shown = "%d" if about.type is int else "%g"
-            chosen[name] = st.number_input(about.label, lo, hi, value, step, shown, **common)
+            chosen[name] = numbers.field(about, own, min(values[name], about.hi))
+            numbers.wrong(about, chosen[name])
     return chosen
 
 
