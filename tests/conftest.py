@@ -9,6 +9,8 @@ import tempfile
 
 import pytest
 
+from support import marks
+
 NOWHERE = "http://127.0.0.1:9"  # nobody listens at the discard port of a computer of today
 
 _hf_home = tempfile.TemporaryDirectory(prefix="ganvas-tests-hf-")
@@ -20,6 +22,17 @@ os.environ.update(
     HF_HUB_DISABLE_XET="1",
     GRADIO_ANALYTICS_ENABLED="False",
 )
+
+
+def pytest_collection_modifyitems(items):
+    """Whoever asks for the browser is marked; servers are marked where they are started, by module or test."""
+    for item in items:
+        if "browser" in item.fixturenames:
+            item.add_marker("browser")
+
+
+def pytest_runtest_setup(item):
+    marks.now({mark.name for mark in item.iter_markers()})
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,8 @@ from support.chromium import upload_pictures
 from support.pictures import scene, texture
 from support.studio import ROOT, serving
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory):
@@ -28,7 +30,6 @@ def studio(tmp_path_factory):
 @pytest.fixture
 def page(browser):
     page = browser.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    page.set_default_timeout(30_000)
     yield page
     page.close()
 
@@ -64,13 +65,13 @@ def paint_in_browser(page) -> None:
 def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page, files):
     page.goto(f"{studio}/style/")
     upload_pictures(page, files)
-    expect(page.get_by_text("on this machine")).to_be_visible(timeout=60_000)  # told before it starts
+    expect(page.get_by_text("on this machine")).to_be_visible()  # told before it starts
 
     # One painting is watched and stopped.
     page.get_by_text("More settings").click()
     set_size(page, 512, 200)
     paint_in_browser(page)
-    expect(page.locator("#preview img")).to_be_visible(timeout=60_000)
+    expect(page.locator("#preview img")).to_be_visible()
     previews = set()
     until = time.monotonic() + 60
     while len(previews) < 4 and time.monotonic() < until:  # the photo itself, then at least three of the painting
@@ -88,7 +89,7 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
     setting(page, "Stroke size").fill("0.5")
     set_size(page, 96, 7)
     paint_in_browser(page)
-    expect(page.get_by_text("Painted in")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Painted in")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_text("Download PNG").click()
     download.value.save_as(files / "painted.png")
@@ -150,7 +151,7 @@ def test_strength_is_set_without_painting_again(studio, page, files):
     page.get_by_text("More settings").click()
     set_size(page, 96, 7)
     paint_in_browser(page)
-    expect(page.get_by_text("Painted in")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Painted in")).to_be_visible()
     before = page.locator("#compare img").nth(1).get_attribute("src")
     page.get_by_label("Keep the photo's colours").check()
     expect(page.locator("#compare img").nth(1)).not_to_have_attribute("src", before)
@@ -191,17 +192,17 @@ def test_the_style_page_is_as_high_as_its_content_and_stays_so(studio, browser, 
     page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=theme)
     page.goto(f"{studio}/paint")
     frame, inside = page.locator("iframe[src*='/style/']"), page.frame_locator("iframe[src*='/style/']")
-    expect(inside.get_by_role("button", name="Paint", exact=True)).to_be_visible(timeout=60_000)
+    expect(inside.get_by_role("button", name="Paint", exact=True)).to_be_visible()
     assert fits(frame)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     upload_pictures(inside, files)
     inside.get_by_text("More settings").click()
     set_size(inside, 128, 1000)
     paint_in_browser(inside)
-    expect(inside.locator(".curves polyline").first).to_be_attached(timeout=60_000)
+    expect(inside.locator(".curves polyline").first).to_be_attached()
     assert fits(frame)  # nothing that comes while painting moves the page
     inside.get_by_role("button", name="Stop", exact=True).click()
-    expect(inside.get_by_text("Download PNG")).to_be_visible(timeout=60_000)
+    expect(inside.get_by_text("Download PNG")).to_be_visible()
     assert fits(frame)
     page.close()
 
@@ -214,9 +215,9 @@ def test_the_api_samples_a_generator(studio):
 
 def test_the_front_page_leads_to_the_style_page(studio, page):
     page.goto(studio)
-    expect(page.get_by_role("heading", name="Ganvas")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Ganvas")).to_be_visible()
     page.get_by_role("link", name="Style").first.click()
-    expect(page.frame_locator("iframe").get_by_text("Paint a photo")).to_be_visible(timeout=30_000)
+    expect(page.frame_locator("iframe").get_by_text("Paint a photo")).to_be_visible()
 
 
 def test_the_api_paints_the_same_picture_and_sends_previews(studio, files):

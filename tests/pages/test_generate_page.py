@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
 from core.errors import UserError
@@ -23,7 +23,6 @@ from core.hub import cache, registry
 from core.pictures import images
 from core.runs import lifecycle
 from core.visitors import policy, tray
-from support.chromium import launched
 from support.finished import finished_run
 from support.foreign_networks import Cryptopunks, Tutorial, lively, saved
 from support.studio import serving
@@ -413,19 +412,15 @@ def test_ones_own_generator_is_published(local_hub):
 
 
 @pytest.fixture
-def page_of(local_hub, tmp_path, monkeypatch):
+def page_of(local_hub, browser, tmp_path, monkeypatch):
     """A fresh server with a finished run and the local Hub, and a browser's page."""
     monkeypatch.setenv("GANVAS_HOME", str(tmp_path / "runs"))
     monkeypatch.setenv("HF_TOKEN", local_hub.token)  # what is private can be pulled back
     finished_run()
-    with serving(tmp_path) as address, sync_playwright() as playwright:
-        browser = launched(playwright)
+    with serving(tmp_path) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 900}, base_url=address)
-        page.set_default_timeout(40_000)
-        expect.set_options(timeout=40_000)
         yield page
-        expect.set_options(timeout=5_000)
-        browser.close()
+        page.close()
 
 
 def grid_of(page):
@@ -445,6 +440,7 @@ def downloaded(page, name: str) -> bytes:
     return Path(download.value.path()).read_bytes()
 
 
+@pytest.mark.server
 def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, local_hub):
     page = page_of
     page.goto("/generate")
@@ -514,6 +510,7 @@ def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, loc
     expect(grid_of(page)).not_to_have_css("background-image", own)
 
 
+@pytest.mark.server
 def test_a_picture_is_sent_to_style(page_of):
     page = page_of
     page.goto("/generate")

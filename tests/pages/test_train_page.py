@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
 from core.gan.data import dicebear, prepare
@@ -17,7 +17,6 @@ from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states
 from core.runs.run_folder import Run
 from core.settings import settings_of
-from support.chromium import CHROMIUM, launched
 from support.finished import finished_run
 from support.studio import serving
 from ui.telling import plain
@@ -347,8 +346,8 @@ def test_a_time_lapse_is_an_animation(tmp_path):
 # ---------------------------------------------------------------- in a browser
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (tests/install_chromium.sh)")
-def test_from_a_zip_to_a_generator_in_a_browser(tmp_path, monkeypatch):
+@pytest.mark.server
+def test_from_a_zip_to_a_generator_in_a_browser(browser, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     archive = tmp_path / "faces.zip"
     with zipfile.ZipFile(archive, "w") as files:
@@ -357,11 +356,8 @@ def test_from_a_zip_to_a_generator_in_a_browser(tmp_path, monkeypatch):
             dicebear.draw("portraits", number, 32).save(file, "PNG")
             files.writestr(f"faces/{number}.png", file.getvalue())
         files.writestr("faces/readme.txt", "not a picture")
-    with serving(tmp_path) as address, sync_playwright() as playwright:
-        browser = launched(playwright)
+    with serving(tmp_path) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(90_000)
-        expect.set_options(timeout=90_000)
         button = lambda name: page.get_by_role("button", name=name, exact=True)  # noqa: E731
 
         page.goto(f"{address}/train")
@@ -399,7 +395,7 @@ def test_from_a_zip_to_a_generator_in_a_browser(tmp_path, monkeypatch):
             button("Generator").click()
         names = zipfile.ZipFile(download.value.path()).namelist()
         assert {"model.safetensors", "config.json", "README.md", "samples.png"} <= set(names)
-        browser.close()
+        page.close()
     monkeypatch.setenv("GANVAS_HOME", str(tmp_path / "runs"))
     (run,) = lifecycle.all_runs()
     assert run.status == states.FINISHED

@@ -23,6 +23,8 @@ from core.style.request import StyleRequest
 from support.studio import serving
 from ui.server import visitor
 
+pytestmark = pytest.mark.server
+
 HERE, THERE, ELSEWHERE = "203.0.113.7", "203.0.113.8", "2001:db8:1:2::3"
 MADE_UP = {"Cookie": f"{visitor.COOKIE}={'a' * 43}"}
 

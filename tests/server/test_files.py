@@ -12,6 +12,8 @@ import pytest
 from support.raw_pictures import noise
 from support.studio import serving
 
+pytestmark = pytest.mark.server
+
 API = "gradio_api"
 ONCE = httpx.Limits(max_keepalive_connections=0)  # after a failed request the server closes the connection
 PUBLIC, PRIVATE, ALONE = "a public studio", "a private studio", "style_app.py alone"

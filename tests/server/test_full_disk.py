@@ -28,6 +28,8 @@ from core.style.request import StyleRequest
 from support.studio import serving
 from ui.telling import plain
 
+pytestmark = pytest.mark.server
+
 ROOT = Path(__file__).parents[2]
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
 TRAINED = TrainRequest(size=16, steps=1_000_000, batch=8, width_g=4, width_d=4, latent=8)

@@ -18,6 +18,8 @@ from starlette.routing import Mount, Route
 from support.studio import ROOT, serving
 from ui.server.late import Late
 
+pytestmark = pytest.mark.server
+
 BROWSER = {"Accept": "text/html,*/*"}
 # The studio, whose style app is made only once there is a file at `GO`.
 HELD = """
@@ -124,12 +126,11 @@ def held(tmp_path):
 def test_the_pages_are_there_before_it_and_its_frame_says_so(held, browser):
     address, go = held
     page = browser.new_page()
-    page.set_default_timeout(90_000)
     page.goto(f"{address}/paint")
     frame = page.frame_locator("iframe[src*='/style/']")
-    expect(frame.get_by_role("status")).to_contain_text("is starting", timeout=90_000)
+    expect(frame.get_by_role("status")).to_contain_text("is starting")
     go.touch()
-    expect(frame.get_by_role("button", name="Paint", exact=True)).to_be_visible(timeout=90_000)
+    expect(frame.get_by_role("button", name="Paint", exact=True)).to_be_visible()
     page.close()
 
 

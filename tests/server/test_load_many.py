@@ -3,11 +3,15 @@
 import asyncio
 import sys
 
+import pytest
+
 from support.studio import ROOT, serving
 
 sys.path.append(str(ROOT / "bench"))
 
 import load
+
+pytestmark = pytest.mark.server
 
 MANY = 6
 

@@ -11,6 +11,8 @@ from websockets.sync.client import connect
 
 from support.studio import serving
 
+pytestmark = pytest.mark.server
+
 NAMED = "studio.example.org"  # by whoever runs it
 SPACE = "somebody-ganvas.hf.space"
 PATHS = (

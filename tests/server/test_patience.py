@@ -11,6 +11,8 @@ from websockets.sync.client import connect
 
 from support.studio import ROOT, serving
 
+pytestmark = pytest.mark.server
+
 SILENCE = 1.5  # seconds, so that the tests are not as long as the limit
 IMPATIENT = f"""
 import dataclasses, sys

@@ -16,6 +16,8 @@ from core.visitors import identity, policy
 from support.studio import serving
 from ui.server import visitor
 
+pytestmark = pytest.mark.server
+
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
 
 
@@ -39,15 +41,14 @@ def here(home, monkeypatch):
 def opened(context, address: str):
     """A page, once its script has run."""
     page = context.new_page()
-    page.set_default_timeout(30_000)
     page.goto(address)
     settled(page)
     return page
 
 
 def settled(page) -> None:
-    expect(page.locator("h1").first).to_be_visible(timeout=30_000)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=30_000)
+    expect(page.locator("h1").first).to_be_visible()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
 
 
 def name_of(context) -> str:

@@ -22,7 +22,7 @@ import httpx
 import psutil
 import pytest
 from PIL import Image, PngImagePlugin
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -36,11 +36,12 @@ from core.runs import lifecycle, processes, run_folder, states
 from core.runs.run_folder import Run
 from core.style.request import StyleRequest
 from core.visitors import identity, policy, tray
-from support.chromium import launched
 from support.raw_pictures import noise
 from support.studio import serving
 from ui.server import visitor
 from ui.train import view
+
+pytestmark = pytest.mark.server
 
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
 ONE = (0, 1, 1.0, True, False, None)  # what else the API's /sample takes
@@ -363,28 +364,26 @@ def test_its_own_page_does(visitors_here, server):
 # ---------------------------------------------------------------- words that want to be code
 
 
-def test_no_name_becomes_a_script(visitors_here, server):
+def test_no_name_becomes_a_script(visitors_here, server, browser):
     """In a real browser: markup in a run's name and message, and in addresses."""
     anna, _ = visitors_here
     evil = f"{SCRIPT}[x](javascript:alert(1))"
     with identity.asking(name_of(anna)):
         run = finished_run(evil[: run_folder.MAX_NAME])
         run_folder.write_state(run, status=states.FAILED, step=20, message=evil)
-    with sync_playwright() as playwright:
-        browser = launched(playwright)
-        context = browser.new_context()
-        context.add_cookies([{"name": visitor.COOKIE, "value": anna.cookies[visitor.COOKIE], "url": server}])
-        page = context.new_page()
-        page.on("dialog", lambda dialog: pytest.fail(dialog.message))
-        for address in (f"/train?run={run.id}", "/models", f"/generate?{SCRIPT}", f"/style/?photo={SCRIPT}"):
-            page.goto(server + address)
-            expect(page.locator("h1").first).to_be_visible(timeout=30_000)
-            expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=30_000)
-            page.wait_for_timeout(500)
-            assert page.evaluate("window.stolen") is None
-            assert not page.locator("a[href^=javascript]").count()
-            assert str(files.home()) not in page.content()
-        browser.close()
+    context = browser.new_context()
+    context.add_cookies([{"name": visitor.COOKIE, "value": anna.cookies[visitor.COOKIE], "url": server}])
+    page = context.new_page()
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    for address in (f"/train?run={run.id}", "/models", f"/generate?{SCRIPT}", f"/style/?photo={SCRIPT}"):
+        page.goto(server + address)
+        expect(page.locator("h1").first).to_be_visible()
+        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        page.wait_for_timeout(500)
+        assert page.evaluate("window.stolen") is None
+        assert not page.locator("a[href^=javascript]").count()
+        assert str(files.home()) not in page.content()
+    context.close()
 
 
 # ---------------------------------------------------------------- a poisoned run folder

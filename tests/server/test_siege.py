@@ -12,6 +12,8 @@ import siege
 import strangers
 from attacks.files import leaks
 
+pytestmark = pytest.mark.server
+
 QUICK = [attack for attack in siege.ATTACKS if attack.quick]
 
 

@@ -23,6 +23,8 @@ from support.pictures import scene, texture
 from support.reverse_proxy import HUB, SPACE, SPACE_HOST, proxied
 from support.studio import serving
 
+pytestmark = pytest.mark.server
+
 USER = 1000
 PACKAGES = os.pathsep.join(path for path in sys.path if path.endswith("-packages"))
 SHOTS = os.environ.get("GANVAS_SHOTS")
@@ -93,7 +95,6 @@ def browser(space, tmp_path, request):
 def page(browser):
     context = browser.new_context(viewport={"width": 1280, "height": 900}, ignore_https_errors=True)
     page = context.new_page()
-    page.set_default_timeout(30_000)
     yield page
     shot(page, "last")
     context.close()
@@ -118,7 +119,7 @@ def paint(place) -> None:
         place.get_by_label(f"number input for {name}", exact=False).fill(value)
         place.get_by_label(f"number input for {name}", exact=False).press("Tab")
     place.get_by_role("button", name="Paint", exact=True).click()
-    expect(place.get_by_text("Painted in")).to_be_visible(timeout=90_000)
+    expect(place.get_by_text("Painted in")).to_be_visible()
     painted = place.locator("#compare img").last
     expect(painted).to_be_visible()
     assert painted.evaluate("image => image.naturalWidth") == 64  # it came through, under an address that is right
@@ -157,7 +158,7 @@ def test_the_hubs_frame_uploads_paints_trains_and_samples(space, page, tmp_path)
     steps.fill("20")
     steps.press("Enter")
     frame.get_by_role("button", name="Start", exact=True).click()
-    expect(frame.get_by_text("finished", exact=True)).to_be_visible(timeout=90_000)
+    expect(frame.get_by_text("finished", exact=True)).to_be_visible()
     expect(frame.locator("[data-testid=stImage] img").first).to_be_visible()
     shot(page, "hub-train")
 
@@ -167,7 +168,7 @@ def test_the_hubs_frame_uploads_paints_trains_and_samples(space, page, tmp_path)
     bundled = first.get_attribute("style")
     frame.get_by_role("combobox", name="Generator").click()
     frame.get_by_role("option", name=re.compile("My pictures")).click()
-    expect(first).not_to_have_attribute("style", bundled, timeout=60_000)
+    expect(first).not_to_have_attribute("style", bundled)
     shot(page, "hub-generate")
 
     page.reload()  # the frame remembers its visitor, though it may keep no cookies of its own site

@@ -21,6 +21,8 @@ from core.runs.run_folder import Run
 from support.studio import serving
 from ui.server import stopping
 
+pytestmark = pytest.mark.server
+
 ROOT = Path(__file__).parents[2]
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
 TRAINED = TrainRequest(size=16, steps=1_000_000, batch=8, width_g=8, width_d=8, latent=8)

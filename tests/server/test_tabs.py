@@ -14,6 +14,8 @@ from core.visitors.identity import Visitor
 from support.studio import serving
 from ui.server import tabs
 
+pytestmark = pytest.mark.server
+
 API = "/style/gradio_api"
 SAMPLE = ["portraits", 0, 1, 1.0, True, False, None]
 

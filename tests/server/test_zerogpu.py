@@ -14,6 +14,8 @@ from core.style.request import StyleRequest
 from support.pictures import scene, texture
 from support.studio import serving
 
+pytestmark = pytest.mark.server
+
 LENT = Path(__file__).parents[1] / "lent"
 
 

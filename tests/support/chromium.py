@@ -4,14 +4,21 @@ import shutil
 
 from playwright.sync_api import expect
 
+from support import marks
+from support.waiting import PATIENCE
+
 CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
 def launched(playwright, *arguments: str):
-    """A headless Chromium that asks nothing of the network by itself."""
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *arguments])
+    """A headless Chromium that asks nothing of the network by itself, and is given the time it takes."""
+    marks.require("browser")
+    expect.set_options(timeout=PATIENCE * 1000)
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *arguments])
+    browser.on("context", lambda context: context.set_default_timeout(PATIENCE * 1000))
+    return browser
 
 
 def upload_pictures(place, folder) -> None:

@@ -10,6 +10,9 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from support import marks
+from support.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -34,6 +37,7 @@ def serving(
 
     `root` is the project's folder, `user` the number of the user who runs it, `env` what is different for it.
     """
+    marks.require("server")
     port = free_port()
     own = {"GANVAS_HOME": str(home / "runs"), "GANVAS_CACHE": str(home / "cache"), "PORT": str(port), **(env or {})}
     log = (home / "server.log").open("w")
@@ -43,10 +47,10 @@ def serving(
     )  # fmt: skip
     try:
         address = f"http://127.0.0.1:{port}"
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE
         while True:
             with contextlib.suppress(OSError):
-                urllib.request.urlopen(address + ready, timeout=2).close()
+                urllib.request.urlopen(address + ready, timeout=PATIENCE).close()
                 break
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"{script} did not start:\n{(home / 'server.log').read_text()}")

@@ -288,6 +288,7 @@ def test_a_list_of_files_that_drips_is_given_up(local_hub, monkeypatch):
         client.list_repo("x/drip")
 
 
+@pytest.mark.server
 def test_words_stay_words_in_a_browser(browser, tmp_path):
     """Names of files and tensors, of runs and what is said of them, on every page that shows them."""
     run = finished_run()
@@ -304,14 +305,14 @@ def test_words_stay_words_in_a_browser(browser, tmp_path):
             page.on("dialog", lambda dialog: pytest.fail(dialog.message))
 
             def look() -> None:
-                expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=30_000)
+                expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
                 said.extend(page.get_by_test_id("stAlert").all_inner_texts())
                 assert page.evaluate("window.stolen") is None
                 assert page.locator("[href*=evil], [src*=evil]").count() == 0
 
             for where in (f"train?run={run.id}", "models", "generate"):
                 page.goto(f"{address}/{where}")
-                expect(page.locator("h1").first).to_be_visible(timeout=30_000)
+                expect(page.locator("h1").first).to_be_visible()
                 look()
             page.goto(f"{address}/models")
             for repo in ("x/odd", "x/tensors"):
@@ -319,7 +320,7 @@ def test_words_stay_words_in_a_browser(browser, tmp_path):
                 page.get_by_role("button", name="Show its files").click()
                 if repo == "x/tensors":
                     page.get_by_role("button", name="and open").click()
-                expect(page.get_by_test_id("stAlert")).to_contain_text(repo, timeout=30_000)
+                expect(page.get_by_test_id("stAlert")).to_contain_text(repo)
                 look()
             page.close()
     assert not [url for url in asked if "evil" in url.split("/")[2]]
@@ -592,6 +593,7 @@ def api(address: str, generator: str) -> str:
         return client.get(f"/style/gradio_api/call/sample/{call.json()['event_id']}").text
 
 
+@pytest.mark.server
 def test_a_public_server_stays_small_and_serves_beside_it(tmp_path):
     """Hostile repositories, many visitors at once, through the API of a real server; an honest one gets a picture."""
     cases = ["width 1500", "wide activations", "connected", "a million lists", "old, a million lists", "grown view"]
