@@ -8,6 +8,7 @@ from core import device, faults, jobs
 from core.errors import UserError
 from core.gan.request import SampleRequest
 from core.settings import Progress
+from support.waiting import PATIENCE
 
 
 def test_what_is_done_again_and_again_outlives_its_faults(capsys):
@@ -22,7 +23,7 @@ def test_what_is_done_again_and_again_outlives_its_faults(capsys):
         enough.set()
 
     with faults.again(work, 0.0):
-        assert enough.wait(10)
+        assert enough.wait(PATIENCE)
     said = capsys.readouterr().err
     assert "File name too long" in said
     assert "ganvas: The disk is full" in said

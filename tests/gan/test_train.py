@@ -26,6 +26,7 @@ from core.gan.train import Training, train
 from core.runs import lifecycle, states
 from core.runs.run_folder import Run
 from core.visitors import policy
+from support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 ONE_THREAD = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -372,8 +373,8 @@ def test_two_processes_follow_one(tmp_path):
     # `--multi_gpu` is accelerate's word for several processes on one machine, whatever they compute on.
     launch = "accelerate.commands.launch --multi_gpu --num_machines 1 --mixed_precision no --dynamo_backend no"
     launch = [sys.executable, "-m", *launch.split(), "--main_process_port", "0", "--num_processes", "2"]
-    subprocess.run([*launch, str(script), str(tmp_path), "none"], env=ONE_THREAD, check=True, timeout=120)
-    subprocess.run([sys.executable, str(script), str(tmp_path), "none"], env=ONE_THREAD, check=True, timeout=120)
+    subprocess.run([*launch, str(script), str(tmp_path), "none"], env=ONE_THREAD, check=True, timeout=PATIENCE)
+    subprocess.run([sys.executable, str(script), str(tmp_path), "none"], env=ONE_THREAD, check=True, timeout=PATIENCE)
     first, second, alone = (torch.load(tmp_path / f"{n}.pt") for n in ("2-0", "2-1", "1-0"))
     assert same(first, second)
     for net in ("g", "d"):

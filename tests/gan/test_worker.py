@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states
 from core.runs.run_folder import Run
 from core.visitors import identity, policy
+from support.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 30}
@@ -385,9 +385,7 @@ def test_the_command_line_runs_a_folder_and_the_queue_goes_on(monkeypatch):
     processes.start(first)
     processes.start(second)
     assert second.status == states.QUEUED
-    until = time.monotonic() + 120
-    while second.status != states.FINISHED and time.monotonic() < until:
-        time.sleep(0.1)
+    until(lambda: second.status in (states.FINISHED, states.FAILED))
     assert (first.status, second.status) == (states.FINISHED, states.FINISHED), first.log() + second.log()
 
 
@@ -428,13 +426,11 @@ def test_preparing_counts_as_time_of_the_run_and_ends(monkeypatch):
     packed.seek(0)
     lifecycle.add_upload(run, "bombs.zip", packed)
     command = [sys.executable, "-c", SHORT, str(run.path)]
-    began = time.monotonic()
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert "Preparing the pictures took the 0.05 minutes a run may take here" in told.stdout, told.stderr
-    assert time.monotonic() - began < 60
     assert run.status == states.FAILED
     assert run.state["message"] == told.stdout.strip()
-    assert 3 <= run.state["seconds"] < 20
+    assert run.state["seconds"] >= 3
     lifecycle.change(run, TrainRequest(**{**TINY, "size": 32}))
     assert run.state["seconds"] >= 3, "other settings give no time back"
     monkeypatch.setattr(policy, "PUBLIC", dataclasses.replace(policy.PUBLIC, train_minutes=0.05))

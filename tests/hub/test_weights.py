@@ -9,6 +9,7 @@ import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,6 +22,7 @@ from core.hub import cache, client, download, registry, safetensors_header
 from core.hub.registry import Entry
 from core.visitors import policy
 from support.local_hub import LocalHub, lfs_digest
+from support.waiting import PATIENCE
 
 REPO = "someone/net"
 RNG = np.random.default_rng(0)
@@ -315,13 +317,8 @@ def test_names_that_cannot_be(local_hub, name):
 def test_unreachable_is_said_at_once_and_remembered_for_a_minute(monkeypatch, local_hub, net):
     _, item = net
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    start = time.monotonic()
     assert "127.0.0.1:9) could not be reached" in refusal(download.fetch_tensors, item)
-    assert time.monotonic() - start < 3
-    start = time.monotonic()
-    sentence = refusal(download.fetch_tensors, item)
-    assert "seconds ago; trying again is possible in" in sentence
-    assert time.monotonic() - start < 0.1
+    assert "seconds ago; trying again is possible in" in refusal(download.fetch_tensors, item)
     # After a minute it is tried again, and another endpoint was never in question.
     monkeypatch.setattr(client, "REMEMBER_SECONDS", 0.0)
     assert "seconds ago" not in refusal(download.fetch_tensors, item)
@@ -331,8 +328,10 @@ def test_unreachable_is_said_at_once_and_remembered_for_a_minute(monkeypatch, lo
 
 
 def test_a_name_server_that_is_silent(monkeypatch):
+    over = threading.Event()
+
     def silent(*_, **__):
-        time.sleep(2)
+        over.wait(PATIENCE)
         raise OSError
 
     monkeypatch.setattr(socket, "getaddrinfo", silent)
@@ -340,18 +339,19 @@ def test_a_name_server_that_is_silent(monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "https://hub.invalid")
     start = time.monotonic()
     assert "could not be reached" in refusal(client.list_repo, REPO)
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < PATIENCE / 2
+    over.set()
 
 
 def test_a_hub_that_picks_up_and_says_nothing(net, local_hub, monkeypatch):
     _, item = net
     monkeypatch.setattr(client, "SILENCE_SECONDS", 0.3)
-    local_hub.fail(REPO, item.file, "hang", seconds=5)
+    local_hub.fail(REPO, item.file, "hang", seconds=PATIENCE)
     start = time.monotonic()
     assert "stopped answering" in refusal(download.fetch_tensors, item)
     assert "seconds ago" in refusal(download.fetch_tensors, item)
-    assert time.monotonic() - start < 2
-    local_hub.fail(REPO, "", "hang", seconds=5)
+    assert time.monotonic() - start < PATIENCE / 2
+    local_hub.fail(REPO, "", "hang", seconds=PATIENCE)
     assert "stopped answering" in refusal(client.list_repo, REPO)
 
 

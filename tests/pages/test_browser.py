@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from core.style.request import StyleRequest, enough
 from support.chromium import upload_pictures
 from support.pictures import scene, texture
 from support.studio import ROOT, serving
+from support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.server
 
@@ -73,16 +73,13 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
     paint_in_browser(page)
     expect(page.locator("#preview img")).to_be_visible()
     previews = set()
-    until = time.monotonic() + 60
-    while len(previews) < 4 and time.monotonic() < until:  # the photo itself, then at least three of the painting
-        previews.add(page.locator("#preview img").get_attribute("src"))
-        page.wait_for_timeout(100)
-    assert len(previews) >= 4
+    while len(previews) < 4:  # the photo itself, then at least three of the painting
+        source = page.locator("#preview img").get_attribute("src")
+        previews.add(source)
+        expect(page.locator("#preview img")).not_to_have_attribute("src", source)
     expect(page.locator(".curves polyline").first).to_be_attached()
     page.get_by_role("button", name="Stop", exact=True).click()
-    pressed = time.monotonic()
-    expect(page.get_by_text("Stopped")).to_be_visible()
-    assert time.monotonic() - pressed < 3  # a second here, and patience for a busy test machine
+    expect(page.get_by_text("Stopped")).to_be_visible()  # and not "Painted in", after all its steps
     expect(page.locator("#compare img").first).to_be_visible()  # the picture so far is kept
 
     # Another is finished, downloaded, and its settings are restored from the file.
@@ -226,7 +223,7 @@ def test_the_api_paints_the_same_picture_and_sends_previews(studio, files):
     job = client.submit(
         photo=handle_file(files / "photo.jpg"), styles=style, size=128, steps=20, seed=3, api_name="/paint"
     )
-    path, ended = job.result(timeout=120)
+    path, ended = job.result(timeout=PATIENCE)
     assert any(update[0] for update in job.outputs()[:-1])  # previews on the way
     assert ended["recipe"]["seed"] == 3
     *_, result = painted_here(StyleRequest(size=128, steps=20, seed=3), files)
@@ -239,11 +236,10 @@ def test_visitors_wait_in_turn_and_are_told_their_place(studio, files):
                 "styles": [{"image": handle_file(files / "painting.png"), "caption": None}]}  # fmt: skip
     first, second = (Client(f"{studio}/style/", verbose=False) for _ in range(2))
     one = first.submit(**painting, steps=150)
-    while not any(update[1]["state"] == "running" for update in one.outputs()):
-        time.sleep(0.1)
+    until(lambda: any(update[1]["state"] == "running" for update in one.outputs()))
     two = second.submit(**painting, steps=1)
-    assert two.result(timeout=120)[1]["state"] == "done"
-    assert one.result(timeout=30)[1]["state"] == "done"
+    assert two.result(timeout=PATIENCE)[1]["state"] == "done"
+    assert one.result(timeout=PATIENCE)[1]["state"] == "done"
     assert "Waiting: 1 painting before yours." in {update[1].get("words") for update in two.outputs()}
 
 
@@ -264,7 +260,7 @@ def test_a_taken_port_is_said_plainly(studio):
         env={**os.environ, "PORT": port},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 1
     assert f"Port {port} cannot be used" in done.stderr

@@ -26,6 +26,7 @@ from core.visitors import policy, tray
 from support.finished import finished_run
 from support.foreign_networks import Cryptopunks, Tutorial, lively, saved
 from support.studio import serving
+from support.waiting import PATIENCE
 from ui.generate import files
 from ui.telling import plain
 
@@ -33,7 +34,7 @@ STUDIO = Path(__file__).parents[2] / "pages" / "studio.py"
 
 
 def opened(page: str) -> AppTest:
-    return AppTest.from_file(str(STUDIO), default_timeout=60).run().switch_page(page).run()
+    return AppTest.from_file(str(STUDIO), default_timeout=PATIENCE).run().switch_page(page).run()
 
 
 @pytest.fixture

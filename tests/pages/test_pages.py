@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from support.waiting import PATIENCE
 from ui.style import view, widgets
 from ui.style.painting import SETTINGS
 
@@ -13,7 +14,7 @@ STUDIO = Path(__file__).parents[2] / "pages" / "studio.py"
 
 @pytest.fixture
 def studio():
-    return AppTest.from_file(str(STUDIO), default_timeout=30).run()
+    return AppTest.from_file(str(STUDIO), default_timeout=PATIENCE).run()
 
 
 def test_the_front_page_opens_and_shows_pictures(studio):

@@ -19,6 +19,7 @@ from core.runs.run_folder import Run
 from core.settings import settings_of
 from support.finished import finished_run
 from support.studio import serving
+from support.waiting import PATIENCE
 from ui.telling import plain
 from ui.train import view
 
@@ -27,7 +28,7 @@ DRAWN = {"kind": "drawn", "name": "portraits", "count": 500}
 
 
 def opened(run: Run | None = None) -> AppTest:
-    app = AppTest.from_file(str(PAGES / "train.py"), default_timeout=30)
+    app = AppTest.from_file(str(PAGES / "train.py"), default_timeout=PATIENCE)
     if run is not None:
         app.query_params["run"] = run.id
     app.run()

@@ -21,6 +21,7 @@ from core.errors import UserError
 from core.pictures import decoders, images
 from core.visitors import identity, policy
 from support.raw_pictures import encoded, png_chunk, png_of, scene
+from support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 MEMORY = 130_000_000  # bytes of one decoder here; a tenth of what is allowed in earnest, so that bombs can be small
@@ -117,7 +118,7 @@ def test_a_bomb_costs_one_picture(tmp_path, name):
     assert path.stat().st_size < policy.PUBLIC.picture_bytes
     done = subprocess.run(
         [sys.executable, "-c", OPENED, str(path), str(honest)], cwd=ROOT, env={**os.environ, "GANVAS_PUBLIC": "1"},
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     said, grown, most = json.loads(done.stdout)

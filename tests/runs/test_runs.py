@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -16,6 +15,7 @@ from core.gan.request import TrainRequest
 from core.runs import lifecycle, processes, run_folder, states, stuck
 from core.runs.run_folder import Run
 from core.visitors import identity
+from support.waiting import until
 
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 64}
 
@@ -127,9 +127,7 @@ def test_a_killed_worker_does_not_hold_up_the_queue(spawned):
     processes.start(first)
     processes.start(second)
     os.kill(first.state["pid"], 9)
-    deadline = time.monotonic() + 5
-    while first.alive and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: not first.alive)
     assert first.status == states.INTERRUPTED
     processes.start_next()
     assert spawned == ["first", "second"]
@@ -418,13 +416,6 @@ def looks(monkeypatch):
             clock[0] += stuck.LOOK_SECONDS
 
     return look
-
-
-def until(true):
-    end = time.perf_counter() + 20
-    while not true():
-        assert time.perf_counter() < end
-        time.sleep(0.01)
 
 
 def test_a_stopped_worker_gives_up_its_place(spawned, looks):

@@ -21,6 +21,7 @@ from websockets.sync.client import connect
 
 from core.style.request import StyleRequest
 from support.studio import serving
+from support.waiting import PATIENCE
 from ui.server import visitor
 
 pytestmark = pytest.mark.server
@@ -46,7 +47,7 @@ def client(server: str, address: str, *, cookie: bool = True) -> Iterator[httpx.
     """Somebody at an address. What they say themselves about it stands before what the proxy says."""
     said = {"X-Forwarded-For": f"8.8.8.8, {address}"}
     each_anew = httpx.Limits(max_keepalive_connections=0)  # a busy server lets idle connections go at any time
-    with httpx.Client(base_url=server, headers=said, timeout=120, limits=each_anew) as made:
+    with httpx.Client(base_url=server, headers=said, timeout=PATIENCE, limits=each_anew) as made:
         if cookie:
             made.get("/", headers={"Accept": "text/html"})
             assert made.cookies[visitor.COOKIE]
@@ -310,7 +311,7 @@ def test_a_flood_of_messages_holds_up_nobody(server):
         until = time.monotonic() + 8
         while time.monotonic() < until:
             began = time.monotonic()
-            assert httpx.get(f"{server}/_stcore/health", timeout=30).status_code == 200
+            assert httpx.get(f"{server}/_stcore/health", timeout=PATIENCE).status_code == 200
             slowest = max(slowest, time.monotonic() - began)
             time.sleep(0.05)
         began = time.monotonic()

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import time
 from pathlib import Path
 
 import httpx
@@ -11,6 +10,7 @@ import pytest
 
 from support.raw_pictures import noise
 from support.studio import serving
+from support.waiting import PATIENCE
 
 pytestmark = pytest.mark.server
 
@@ -26,7 +26,7 @@ def studio(request, tmp_path_factory):
     env = {"GANVAS_PUBLIC": "1" if request.param == PUBLIC else "0", "GRADIO_TEMP_DIR": str(home / "gradio")}
     alone = {"script": "style_app.py", "ready": "/config"} if request.param == ALONE else {}
     with serving(home, env=env, **alone) as address:
-        with httpx.Client(base_url=address + ("" if alone else "/style"), timeout=20, limits=ONCE) as client:
+        with httpx.Client(base_url=address + ("" if alone else "/style"), timeout=PATIENCE, limits=ONCE) as client:
             client.get("/", headers={"Accept": "text/html"})
             yield client, home / "gradio"
 
@@ -95,7 +95,6 @@ def uploaded_here(client: httpx.Client) -> str:
 def test_no_event_reads_what_was_not_uploaded(studio, outside):
     client, uploads = studio
     before = {path for path in uploads.rglob("*") if outside.name == path.name}
-    began = time.monotonic()
     sent = events(client, file_at(outside))
     assert len(sent) >= 10
     assert {"picked_style", "opened", "usable_styles", "restored", "start", "forecast", "paint", "sample"} <= {
@@ -104,7 +103,6 @@ def test_no_event_reads_what_was_not_uploaded(studio, outside):
     for event, values in sent:
         assert "That file was not uploaded here" in answered(client, event, values), event["api_name"]
     assert {path for path in uploads.rglob("*") if outside.name == path.name} == before, "nothing was copied"
-    assert time.monotonic() - began < 15
     assert client.get("/config").status_code == 200
 
 

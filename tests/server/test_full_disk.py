@@ -5,7 +5,6 @@ import contextlib
 import errno
 import io
 import subprocess
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from core.runs import lifecycle, processes, states
 from core.runs.run_folder import Run
 from core.style.request import StyleRequest
 from support.studio import serving
+from support.waiting import PATIENCE, until
 from ui.telling import plain
 
 pytestmark = pytest.mark.server
@@ -69,13 +69,6 @@ def full(disk: Path):
         (disk / "ballast").unlink()
 
 
-def until(true, seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def left(disk: Path) -> list[Path]:
     return [path for path in (disk / "ganvas").rglob("*") if path.name != ".lock"]
 
@@ -90,7 +83,7 @@ def refusal(call, *values) -> str:
 
 
 def page(run: Run | None = None) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "pages" / "train.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "pages" / "train.py"), default_timeout=PATIENCE)
     if run:
         test.query_params["run"] = run.id
     return test.run()

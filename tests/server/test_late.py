@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from support.studio import ROOT, serving
+from support.waiting import PATIENCE
 from ui.server.late import Late
 
 pytestmark = pytest.mark.server
@@ -136,7 +137,7 @@ def test_the_pages_are_there_before_it_and_its_frame_says_so(held, browser):
 
 def test_the_gate_stands_before_it_from_the_first_request_and_it_ends_at_once(held, tmp_path):
     address, go = held
-    with httpx.Client(base_url=address, timeout=30) as anna:
+    with httpx.Client(base_url=address, timeout=PATIENCE) as anna:
         page = anna.get("/style/", headers=BROWSER)
         assert page.status_code == 503
         assert page.headers["x-content-type-options"] == "nosniff"

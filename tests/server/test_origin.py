@@ -10,6 +10,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from support.studio import serving
+from support.waiting import PATIENCE
 
 pytestmark = pytest.mark.server
 
@@ -37,12 +38,12 @@ def server(request, tmp_path_factory):
 def asked(address: str, host: str, path: str = "/_stcore/health", **more: str) -> int:
     """The status of the answer to a page that came by the name `host`."""
     headers = {"Host": host, **{name.replace("_", "-"): value for name, value in more.items()}}
-    return httpx.get(address + path, headers=headers, timeout=20).status_code
+    return httpx.get(address + path, headers=headers, timeout=PATIENCE).status_code
 
 
 def sent(address: str, host: str, origin: str, **more: str) -> int:
     headers = {"Host": host, "Origin": origin, **{name.replace("_", "-"): value for name, value in more.items()}}
-    return httpx.post(address + SAMPLE, headers=headers, json={"data": ["none"]}, timeout=20).status_code
+    return httpx.post(address + SAMPLE, headers=headers, json={"data": ["none"]}, timeout=PATIENCE).status_code
 
 
 def streams(address: str, host: str, origin: str) -> bool:

@@ -38,6 +38,7 @@ from core.style.request import StyleRequest
 from core.visitors import identity, policy, tray
 from support.raw_pictures import noise
 from support.studio import serving
+from support.waiting import PATIENCE
 from ui.server import visitor
 from ui.train import view
 
@@ -67,7 +68,10 @@ def visitors_here(server, home, monkeypatch):
     """-> two browsers without a screen, Anna's and Bert's."""
     monkeypatch.setenv("GANVAS_HOME", str(home / "runs"))
     monkeypatch.setenv("GANVAS_PUBLIC", "1")
-    with httpx.Client(base_url=server, timeout=30) as anna, httpx.Client(base_url=server, timeout=30) as bert:
+    with (
+        httpx.Client(base_url=server, timeout=PATIENCE) as anna,
+        httpx.Client(base_url=server, timeout=PATIENCE) as bert,
+    ):
         for client in (anna, bert):
             client.get("/", headers={"Accept": "text/html"})
         yield anna, bert
@@ -239,16 +243,18 @@ def test_too_large_an_upload_is_refused(visitors_here, server, route, method):
     assert told(server, method, route, "999999999999") == 413
     assert told(server, method, route, "-1") == 400
 
+    taken = []
+
     def endless():
         for _ in range(400):  # 400 MB, and no length is told
+            taken.append(1)
             yield b"\0" * 10**6
 
-    began = time.monotonic()
     with contextlib.suppress(httpx.TransportError):  # cut off
         answer = anna.request(method, route, content=endless(), headers={
             "Content-Type": "multipart/form-data; boundary=x"})  # fmt: skip
         assert answer.status_code >= 400
-    assert time.monotonic() - began < 15
+    assert len(taken) < 400
 
 
 def test_a_picture_larger_than_allowed_is_refused(visitors_here):
@@ -502,7 +508,7 @@ def recipe_png(recipe) -> bytes:
 
 def test_compressed_text_does_not_fill_the_memory():
     bomb = zlib.compress(b"a" * 200_000_000, 9)
-    began = time.monotonic()
+    began = time.process_time()
     for chunk in ((b"zTXt", b"ganvas\0\0" + bomb), (b"iTXt", b"ganvas\0\1\0\0\0" + bomb)):
         with contextlib.suppress(UserError):
             assert images.read_recipe(png_with(chunk)) is None
@@ -510,7 +516,7 @@ def test_compressed_text_does_not_fill_the_memory():
             images.open_picture(png_with(chunk))
     with contextlib.suppress(UserError):
         images.read_recipe(png_with(*[(b"zTXt", b"k%d\0\0" % n + zlib.compress(b"a" * 1_000_000)) for n in range(200)]))
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize("recipe", [

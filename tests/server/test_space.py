@@ -22,6 +22,7 @@ from support.chromium import launched, upload_pictures
 from support.pictures import scene, texture
 from support.reverse_proxy import HUB, SPACE, SPACE_HOST, proxied
 from support.studio import serving
+from support.waiting import PATIENCE
 
 pytestmark = pytest.mark.server
 
@@ -193,7 +194,7 @@ def test_the_health_check_of_the_dockerfile(space):
     port = space[0].rsplit(":", 1)[1]
     asked = [part.replace("7860", port) for part in check]
     assert asked != check
-    assert subprocess.run([sys.executable, *asked], timeout=20).returncode == 0
+    assert subprocess.run([sys.executable, *asked], timeout=PATIENCE).returncode == 0
     assert python == "python"
 
 

@@ -12,6 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from core.visitors.identity import Visitor
 from support.studio import serving
+from support.waiting import PATIENCE
 from ui.server import tabs
 
 pytestmark = pytest.mark.server
@@ -30,7 +31,7 @@ def server(tmp_path_factory):
 
 @contextlib.contextmanager
 def client(server: str, address: str, *, cookie: bool = True) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server, headers={"X-Forwarded-For": address}, timeout=60) as made:
+    with httpx.Client(base_url=server, headers={"X-Forwarded-For": address}, timeout=PATIENCE) as made:
         if cookie:
             made.get("/", headers={"Accept": "text/html"})
         yield made

@@ -32,6 +32,7 @@ from support.finished import finished_run
 from support.foreign_networks import Cryptopunks, lively, saved
 from support.local_hub import LocalHub
 from support.studio import ROOT, serving
+from support.waiting import PATIENCE
 from ui import telling
 
 OURS = {"method": "dcgan", "size": 16, "channels": 3, "latent": 8, "width": 4, "norm": "batch"}
@@ -399,11 +400,11 @@ def test_one_visitor_and_all_together_fetch_few_things_at_once(limited, monkeypa
     slow = Slow()
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(slow.asked, *what) for what in ((1, "a"), (1, "b"))]
-        [slow.began.acquire(timeout=10) for _ in range(2)]
+        [slow.began.acquire(timeout=PATIENCE) for _ in range(2)]
         with pytest.raises(UserError, match="2 fetches of yours"):
             slow.asked(1, "c")
         asked.append(pool.submit(slow.asked, 2, "c"))
-        slow.began.acquire(timeout=10)
+        slow.began.acquire(timeout=PATIENCE)
         with pytest.raises(UserError, match="3 fetches of other visitors"):
             slow.asked(3, "d")
         asked.append(pool.submit(slow.asked, 3, "a"))  # under way already
@@ -430,7 +431,7 @@ def test_who_leaves_takes_nothing_from_others_and_what_nobody_wants_is_given_up(
     with ThreadPoolExecutor(4) as pool:
         first, second = pool.submit(slow.asked, 1, "a", leaving), pool.submit(slow.asked, 2, "a")
         alone = pool.submit(slow.asked, 3, "b", leaving)
-        [slow.began.acquire(timeout=10) for _ in range(2)]
+        [slow.began.acquire(timeout=PATIENCE) for _ in range(2)]
         gone.set()
         for left in (first, alone):
             with pytest.raises(Left):
@@ -518,17 +519,17 @@ def test_a_fault_is_told_to_everybody(limited):
     began, go = threading.Barrier(6), threading.Event()
 
     def broken(progress):
-        go.wait(10)
+        go.wait(PATIENCE)
         raise UserError("It is broken.")
 
     def ask(number):
-        began.wait(10)
+        began.wait(PATIENCE)
         with identity.asking(visitor(number)):
             fetches.shared("x", broken)
 
     with ThreadPoolExecutor(5) as pool:
         asked = [pool.submit(ask, n) for n in range(5)]
-        began.wait(10)
+        began.wait(PATIENCE)
         go.set()
         errors = [one.exception() for one in asked]
     assert {str(error) for error in errors} == {"It is broken."}
@@ -585,7 +586,7 @@ def test_what_nobody_used_for_long_makes_room(limited):
 
 def api(address: str, generator: str) -> str:
     """What the API's /sample answers to a visitor of its own: the stream of events."""
-    with httpx.Client(base_url=address, timeout=120) as client:
+    with httpx.Client(base_url=address, timeout=PATIENCE) as client:
         client.get("/", headers={"Accept": "text/html"})  # which brings a cookie
         call = client.post("/style/gradio_api/call/sample", json={"data": [generator, 0, 1, 1.0, True, False, None]})
         if call.status_code != 200:

@@ -36,10 +36,12 @@ def GPU(duration: Callable[..., int]) -> Callable:
             worker = forking.Process(target=work, args=(task, inward, outward), daemon=True)
             worker.start()
             inward.put(args)
+            events = 0
             while (came := outward.get())[0] == "event":
+                events += 1
                 yield came[1]
             worker.join()
-            note(f"given back by {token}")
+            note(f"given back by {token} after {events} events")
             if came[0] == "error":
                 raise gr.Error(came[1])
 
