@@ -89,7 +89,7 @@ def in_words(what: str, place: Path, done: str = "written to") -> Iterator[None]
 
 
 def _sentence(what: str, place: Path, done: str, error: OSError) -> str:
-    reason, mend = REASONS.get(error.errno, (error.strerror or str(error), "mend that"))
+    reason, mend = REASONS.get(error.errno or 0, (error.strerror or str(error), "mend that"))
     if policy.public():
         if error.errno in FULL:
             reason, mend = "the disk of this server is full", "delete a run of yours, or try again later"

@@ -58,6 +58,8 @@ class FeatureNet(nn.Module):
                 self.convs[layer] = nn.Conv2d(before, width, 3, padding=0 if before == 3 else 1)
                 self.channels[layer] = before = width
         self.layer_names = tuple(self.channels)
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
@@ -84,7 +86,7 @@ class FeatureNet(nn.Module):
 
     def frozen(self, device: str | torch.device, dtype: torch.dtype | None) -> FeatureNet:
         """Ready for use: on `device`, convolutions in `dtype` (None: float32), channels last, nothing to train."""
-        self.to(device=device, memory_format=torch.channels_last)
+        self.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # unknown to torch's stubs
         self.convs.to(dtype=dtype or torch.float32)
         return self.eval().requires_grad_(False)
 
@@ -105,8 +107,11 @@ def scale_to_one(net: FeatureNet, pictures: Sequence[Tensor]) -> None:
     for layer, mean in sums.items():
         if not mean > 0:
             raise ValueError(f"{layer} is silent")
-        net.convs[layer].weight.mul_(before / mean)
-        net.convs[layer].bias.div_(mean)
+        convolution = net.convs[layer]
+        assert isinstance(convolution, nn.Conv2d)
+        assert convolution.bias is not None
+        convolution.weight.mul_(before / mean)
+        convolution.bias.div_(mean)
         before = mean
 
 

@@ -42,7 +42,7 @@ class Setting:
     hi: float | None
     step: float | None
     unit: str
-    choices: Mapping[str, str]  # value -> what the page calls it; empty when the setting is a number or a switch
+    choices: Mapping[Any, str]  # value -> what the page calls it; empty when the setting is a number or a switch
     advanced: bool
     only_for: tuple[str, ...]  # the methods it says something to; empty: to all
     structural: bool  # what the networks are made of: fixed once a run has a checkpoint
@@ -92,7 +92,7 @@ def setting(
     hi: float | None = None,
     step: float | None = None,
     unit: str = "",
-    choices: Mapping[str, str] | None = None,
+    choices: Mapping[Any, str] | None = None,
     advanced: bool = False,
     only_for: tuple[str, ...] = (),
     structural: bool = False,

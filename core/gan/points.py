@@ -145,7 +145,7 @@ class _Reader:
         if total is not first:
             # Sums of normal numbers are longer than any the generator has seen; back to the length of "this". (The
             # paper's latents are uniform and averaged over three pictures, which keeps them short.)
-            value = _Value(value.text, total * (np.linalg.norm(first) / max(np.linalg.norm(total), 1e-9)))
+            value = _Value(value.text, total * (float(np.linalg.norm(first)) / max(float(np.linalg.norm(total)), 1e-9)))
         return value
 
     def _term(self) -> _Value:

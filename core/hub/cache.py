@@ -140,7 +140,7 @@ def _digest(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> s
     digest = hashlib.sha256(json.dumps(sorted(metadata.items())).encode())
     for name, values in sorted(tensors.items()):
         digest.update(f"{name} {values.dtype.str} {values.shape}".encode())
-        digest.update(values.reshape(-1).view("u1"))
+        digest.update(values.reshape(-1).view("u1").data)
     return digest.hexdigest()
 
 

@@ -16,7 +16,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,7 +155,7 @@ def file_info(repo: str, revision: str, path: str) -> RemoteFile:
 # ---------------------------------------------------------------- reading
 
 
-def chunks(remote: RemoteFile, start: int, end: int) -> Iterator[bytes]:
+def chunks(remote: RemoteFile, start: int, end: int) -> Generator[bytes, None, None]:
     """The bytes from `start` up to, not including, `end`, as they arrive.
 
     A connection that breaks is taken up again where it broke, `RESUMES` times. Whoever iterates sees exactly

@@ -14,7 +14,7 @@ import functools
 import hashlib
 import os
 import typing
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from pathlib import Path
 
 from core import amounts
@@ -151,7 +151,7 @@ def _pick(
     return {name: layout[name] for name in picked}
 
 
-def _file_chunks(path: Path, start: int, end: int) -> Iterator[bytes]:
+def _file_chunks(path: Path, start: int, end: int) -> Generator[bytes, None, None]:
     with path.open("rb") as file:
         file.seek(start)
         while start < end and (chunk := file.read(min(end - start, 2**20))):

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from core.errors import UserError
 from core.visitors import identity, policy
@@ -24,7 +24,7 @@ OnBytes = Callable[[int, int], None]  # (bytes done, bytes in all); an exception
 Result = TypeVar("Result")
 
 _changed = threading.Condition()  # guards all below
-_fetches: dict[str, _Fetch] = {}  # those at work
+_fetches: dict[str, _Fetch[Any]] = {}  # those at work
 _askers: Counter[str] = Counter()  # accounts that wait for something
 
 
@@ -53,7 +53,7 @@ def shared(key: str, work: Callable[[OnBytes], Result], progress: OnBytes | None
                 raise fetch.error
             if progress and fetch.of:
                 progress(fetch.done, fetch.of)
-            return fetch.result
+            return cast(Result, fetch.result)  # it is over without an error
 
 
 @contextlib.contextmanager
@@ -71,7 +71,7 @@ def _counted(account: str) -> Iterator[None]:
                 del _askers[account]
 
 
-def _joined(key: str, work: Callable[[OnBytes], Result]) -> _Fetch:
+def _joined(key: str, work: Callable[[OnBytes], Result]) -> _Fetch[Result]:
     most, address, until = policy.limits().fetches_all, identity.address(), time.monotonic() + PATIENCE
     with _changed:
         while key not in _fetches and not (len(_fetches) < most and _few(address)):
@@ -100,7 +100,7 @@ class _Unwanted(Exception):
     """Everybody who waited has left."""
 
 
-class _Fetch:
+class _Fetch(Generic[Result]):
     def __init__(self, key: str, work: Callable[[OnBytes], Result], address: str):
         self.key, self.work, self.address = key, work, address
         self.began = time.monotonic()

@@ -47,8 +47,7 @@ def entries() -> dict[str, Entry]:
     """All weights Ganvas knows by name, in the order of the file."""
     table = tomllib.loads((BUNDLE / "registry.toml").read_text(encoding="utf-8"))
     return {
-        name: Entry(name, **{key: tuple(value) if isinstance(value, list) else value for key, value in about.items()})
-        for name, about in table.items()
+        name: Entry(name, **(about | {"tensors": tuple(about.get("tensors", ()))})) for name, about in table.items()
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 
 from core import amounts
@@ -17,7 +17,7 @@ from core import amounts
 if typing.TYPE_CHECKING:
     import numpy as np
 
-Read = Callable[[int, int], Iterator[bytes]]  # (start, end) -> those bytes of the file, in pieces
+Read = Callable[[int, int], Generator[bytes, None, None]]  # (start, end) -> those bytes of the file, in pieces
 
 MAX_HEADER = 4 * 2**20
 MAX_TENSORS = 5000

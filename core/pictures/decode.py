@@ -49,7 +49,7 @@ SAVE = "open it elsewhere and save it as PNG or JPEG"
 
 # The formats that may be decoded at all: those of cameras, phones, scanners and the web. PIL's many other decoders
 # are little used and never run here, whatever a file contains.
-READERS = {
+READERS: dict[str, type[ImageFile.ImageFile] | None] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
     "WebP": WebPImagePlugin.WebPImageFile,
@@ -66,7 +66,9 @@ def _reader(kind: str) -> type[ImageFile.ImageFile]:
         import pillow_heif
 
         return pillow_heif.HeifImageFile
-    return READERS[kind]
+    reader = READERS[kind]
+    assert reader is not None, f"{kind} is imported above"
+    return reader
 
 
 @contextlib.contextmanager
@@ -265,7 +267,7 @@ def _turn(picture: Image.Image) -> Image.Transpose | None:
         6: turns.ROTATE_270,
         7: turns.TRANSVERSE,
         8: turns.ROTATE_90,
-    }.get(orientation)
+    }.get(orientation or 1)
 
 
 def _gamma(picture: Image.Image, kind: str) -> float | None:
@@ -330,7 +332,7 @@ def _in_srgb(picture: Image.Image, icc: bytes) -> Image.Image:
         return colours
     srgb = ImageCms.createProfile("sRGB")
     if picture.mode == "LAB":
-        return ImageCms.profileToProfile(picture, ImageCms.createProfile("LAB"), srgb, outputMode="RGB")
+        return _converted(picture, ImageCms.createProfile("LAB"), srgb)
     with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):  # a broken profile must not cost the picture
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         space = profile.profile.xcolor_space.strip()
@@ -340,5 +342,11 @@ def _in_srgb(picture: Image.Image, icc: bytes) -> Image.Image:
             picture = picture.convert("L")
         fits = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}.get(space) == picture.mode
         if fits and not (profile.profile.profile_description or "").startswith("sRGB"):
-            return ImageCms.profileToProfile(picture, profile, srgb, outputMode="RGB")
+            return _converted(picture, profile, srgb)
     return picture.convert("RGB")
+
+
+def _converted(picture: Image.Image, profile: Any, srgb: Any) -> Image.Image:
+    converted = ImageCms.profileToProfile(picture, profile, srgb, outputMode="RGB")
+    assert converted is not None, "it is only where a picture is changed in place"
+    return converted

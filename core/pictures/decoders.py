@@ -88,6 +88,8 @@ def _answer(
 
 
 def _asked(process: subprocess.Popen, task: dict[str, Any], file: BinaryIO) -> tuple[dict[str, Any], bytes]:
+    assert process.stdin is not None
+    assert process.stdout is not None
     seconds = task["seconds"]
     late = threading.Timer(PATIENCE * seconds, process.kill) if seconds else None
     if late:
@@ -210,7 +212,8 @@ def _end(process: subprocess.Popen | None) -> None:
         process.wait()
         for pipe in (process.stdin, process.stdout):
             with contextlib.suppress(OSError):  # what was not sent yet
-                pipe.close()
+                if pipe:
+                    pipe.close()
 
 
 def end() -> None:

@@ -125,7 +125,7 @@ def create_with(uploads: Sequence[tuple[str, BinaryIO]], request: TrainRequest, 
     if not policy.within(len(uploads), limits.upload_files) or not policy.within(total, limits.upload_bytes):
         raise UserError(
             f"These are {len(uploads)} files of {amounts.megabytes(total)}; give up to {limits.upload_files} of up to "
-            f"{amounts.megabytes(limits.upload_bytes)} in all ({policy.ELSEWHERE})."
+            f"{amounts.megabytes(limits.upload_bytes or total)} in all ({policy.ELSEWHERE})."
         )
     with _making(request, {"kind": "folder", "path": UPLOADS}, name) as run:
         for called, file in uploads:
@@ -248,10 +248,13 @@ def _new_folder(name: str) -> Path:
     try:
         files.make_folder(place)
         with files.in_words("A folder for this run", place, "made in"):
-            for path in itertools.chain([place / stem], (place / f"{stem}-{n}" for n in itertools.count(2))):
-                with contextlib.suppress(FileExistsError):
+            path, others = place / stem, itertools.count(2)
+            while True:
+                try:
                     path.mkdir()
                     return path
+                except FileExistsError:
+                    path = place / f"{stem}-{next(others)}"
     except UserError:
         tidy(place)
         raise

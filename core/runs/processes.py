@@ -141,7 +141,7 @@ def start_next() -> None:
 
 def _spawn_first(waiting: Sequence[Run]) -> None:
     """The first that can be started: one that cannot does not hold up the others."""
-    refused = None
+    refused: UserError | None = None
     for run in waiting:
         try:
             return _spawn(run, STARTING)
@@ -149,7 +149,8 @@ def _spawn_first(waiting: Sequence[Run]) -> None:
             refused = refused or error
             with contextlib.suppress(UserError):
                 write_state(run, **{**run.state, "status": FAILED, "message": str(error)})
-    raise refused
+    if refused:
+        raise refused
 
 
 def _waiting() -> list[Run]:
@@ -158,12 +159,13 @@ def _waiting() -> list[Run]:
     waiting = sorted(
         (run for run in lifecycle.everyones() if run.status == QUEUED), key=lambda run: run.state.get("queued", 0)
     )
-    before, turns = Counter(), {}
+    before: Counter[str] = Counter()
+    turns: dict[Run, int] = {}
     for run in waiting:
         owners = (str(run.path.parent), run.state.get("place", ""))
         turns[run] = max(before[owner] for owner in owners if owner)
         before.update(owner for owner in owners if owner)
-    return sorted(waiting, key=turns.get) if policy.public() else waiting
+    return sorted(waiting, key=turns.__getitem__) if policy.public() else waiting
 
 
 def queue_position(run: Run) -> int:
@@ -219,7 +221,7 @@ def _spawn(run: Run, status: str, *options: str) -> None:
     """A worker that outlives this process. Its process is noted here at once, so that a worker which dies before its
     first word is seen as dead."""
     detached: dict[str, Any] = {"start_new_session": True}
-    if os.name == "nt":
+    if sys.platform == "win32":
         detached = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
     if not (run.path / "reserve").is_file():
         files.write_bytes(run.path / "reserve", os.urandom(RESERVE), "What training needs first")

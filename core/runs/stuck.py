@@ -39,13 +39,14 @@ def give_up(run: Run) -> None:
     as interrupted, with the reason as its message."""
     state, now, last = run.state, time.monotonic(), _looks.get(run)
     worker = process_of(state)
-    same = last is not None and last.worker == worker
-    if not lives(state) or (same and now - last.when < LOOK_SECONDS):
+    if last is not None and last.worker != worker:
+        last = None
+    if not lives(state) or (last and now - last.when < LOOK_SECONDS):
         return
     try:
         process = psutil.Process(state["pid"])
         used = sum(process.cpu_times()[:2])
-        still = last.still + 1 if same and used - last.used <= NOTHING * (now - last.when) else 0
+        still = last.still + 1 if last and used - last.used <= NOTHING * (now - last.when) else 0
         _looks[run] = _Look(worker, now, used, still)
         if still < LOOKS:
             return

@@ -94,7 +94,8 @@ def leave(visitor: str, tab: str) -> None:
 def _too_many(newest: str) -> list[Painting]:
     """The finished ones for which there is no room; of addresses that keep as much, those of the `newest`."""
     limits, sizes = policy.limits(), {painting: painting.bytes for painting in _kept}
-    account, address = collections.Counter(), collections.Counter()
+    account: collections.Counter[str] = collections.Counter()
+    address: collections.Counter[str] = collections.Counter()
     for painting, size in sizes.items():
         account[painting.job.asker.account] += size
         address[painting.job.asker.address] += size

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import os
 import tempfile
 import time
@@ -26,23 +27,23 @@ TEMPORARY = ("ganvas-", "gradio")  # what both UIs call their folders for files 
 def sweep() -> None:
     """Clean once. What is being trained is never touched; what cannot be cleaned does not keep the rest from it."""
     limits = policy.limits()
-    if not policy.public():
+    if limits.hours is None:
         return
     oldest = time.time() - 3600 * limits.hours
     for clean in (
         lambda: tray.forget(oldest),
-        lambda: _runs(oldest, limits.disk_all),
+        lambda: _runs(oldest, limits.disk_all or math.inf),
         _empty_places,
-        lambda: _cache(oldest, limits.cache_bytes),
+        lambda: _cache(oldest, limits.cache_bytes or math.inf),
         lambda: _temporary(oldest),
-        lambda: _uploads(limits.uploads_disk),
+        lambda: _uploads(limits.uploads_disk or math.inf),
         _memory,
     ):
         with faults.logged():
             clean()
 
 
-def _runs(oldest: float, most: int) -> None:
+def _runs(oldest: float, most: float) -> None:
     """Those nobody has looked after since `oldest`; then, while all take too much, the oldest one of whoever has
     most."""
     resting = sorted((run for run in lifecycle.everyones() if not run.alive), key=touched)
@@ -78,7 +79,7 @@ def touched(run: Run) -> float:
     return max(times)
 
 
-def _cache(oldest: float, most: int) -> None:
+def _cache(oldest: float, most: float) -> None:
     entries = cache.entries()  # the last used first
     used = sum(entry.size for entry in entries)
     for entry in reversed(entries):
@@ -108,7 +109,7 @@ def gradio_folder() -> Path:
     return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
 
 
-def _uploads(most: int) -> None:
+def _uploads(most: float) -> None:
     """The oldest of Gradio's files, while all take too much."""
     files = []
     for where, _, names in os.walk(gradio_folder()):

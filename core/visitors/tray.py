@@ -46,7 +46,7 @@ def take(name: str) -> Image.Image | None:
     """The picture of that name, or None when it is no longer there. It stays, so that a page can be reloaded."""
     with _lock:
         found = _pictures.get(name)
-    return found and found.picture
+    return found.picture if found else None
 
 
 def forget(before: float) -> None:

@@ -12,7 +12,7 @@ import itertools
 import json
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -90,7 +90,7 @@ def prepared(picture: Image.Image, request: TrainRequest) -> Prepared:
         too_small=min(width, height) < size,
         odd_shape=max(width, height) > ODD * min(width, height),
         grey=bool((thumb.max(-1) - thumb.min(-1)).max() < 12),
-        transparent=picture.mode == "RGBA" and picture.getextrema()[3][0] < 255,
+        transparent=picture.mode == "RGBA" and np.asarray(picture.getchannel("A")).min() < 255,
     )
 
 
@@ -106,9 +106,10 @@ def _opened(found: Found, request: TrainRequest) -> tuple[Prepared | UserError, 
 
 
 Candidate = Prepared | UserError | None
+Candidates = Generator[Candidate, None, None]
 
 
-def _candidates(source: Mapping[str, Any], request: TrainRequest, run: Path) -> tuple[int, Iterator[Candidate]]:
+def _candidates(source: Mapping[str, Any], request: TrainRequest, run: Path) -> tuple[int, Candidates]:
     """How many candidates a source has, and each as `Prepared`, or as the `UserError` that says what is wrong with it;
     None now and then while one takes its time."""
     match source["kind"]:
@@ -117,8 +118,8 @@ def _candidates(source: Mapping[str, Any], request: TrainRequest, run: Path) -> 
             pictures = dicebear.drawn(source["name"], count, request.size, request.colour == "rgba")
             return count, (prepared(picture, request) for picture in pictures)
         case "download":
-            pictures = sources.downloaded(sources.DOWNLOADS[source["name"]])[: policy.limits().images]
-            return len(pictures), (prepared(Image.fromarray(pixels), request) for pixels in pictures)
+            arrays = sources.downloaded(sources.DOWNLOADS[source["name"]])[: policy.limits().images]
+            return len(arrays), (prepared(Image.fromarray(pixels), request) for pixels in arrays)
         case "folder":
             most = policy.limits().images
             found = list(
@@ -130,7 +131,7 @@ def _candidates(source: Mapping[str, Any], request: TrainRequest, run: Path) -> 
     raise ValueError(f"unknown source {source}")
 
 
-def _in_threads(found: list[Found], request: TrainRequest) -> Iterator[Candidate]:
+def _in_threads(found: list[Found], request: TrainRequest) -> Candidates:
     """Pictures are decoded elsewhere, so threads help; only so many ahead, so that results do not pile up."""
     most, pixels = policy.limits().images_pixels, 0
     threads, rest = ThreadPoolExecutor(decoders.at_once()), iter(found)
@@ -144,7 +145,7 @@ def _in_threads(found: list[Found], request: TrainRequest) -> Iterator[Candidate
                 continue
             ahead.popleft()
             pixels += decoded
-            if not policy.within(pixels, most):
+            if most is not None and pixels > most:
                 raise UserError(
                     f"The pictures have more than {most // 10**6:,} million pixels in all, the most a run takes here; "
                     "give fewer, or smaller ones."
@@ -160,7 +161,7 @@ def _in_threads(found: list[Found], request: TrainRequest) -> Iterator[Candidate
 # ---------------------------------------------------------------- all of them
 
 
-def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Iterator[Progress | Report]:
+def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Generator[Progress | Report, None, None]:
     """Write `run`/data/images.u8, preview.png and report.json; yields `Progress`, at last the `Report`.
 
     `source` is {"kind": "drawn", "name", "count"}, {"kind": "folder", "path"} (absolute, or relative to `run`) or
@@ -266,7 +267,7 @@ def read_report(run: Path) -> Report | None:
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
     kinds = {"int": int, "str": str, "tuple[str, ...]": list}
-    sound = all(isinstance(getattr(report, field.name), kinds[field.type]) for field in fields(Report))
+    sound = all(isinstance(getattr(report, field.name), kinds[str(field.type)]) for field in fields(Report))
     return report if sound and all(isinstance(problem, str) for problem in report.problems) else None
 
 

@@ -56,7 +56,7 @@ def of(network: nn.Module, *shape: int) -> tuple[Cost, tuple[int, ...]]:
             kept = output if isinstance(layer, nn.Conv2d) else inputs[0]
             places = 1 if kept.ndim == 2 else kept[0, 0].numel()
             sums += layer.weight.numel() * places
-            if places > 1 and max(layer.kernel_size) > MAX_KERNEL:
+            if places > 1 and not isinstance(layer, nn.Linear) and max(layer.kernel_size) > MAX_KERNEL:
                 raise ValueError(f"a kernel of {max(layer.kernel_size)} px")
 
     handles = [layer.register_forward_hook(hook) for layer in network.modules()]

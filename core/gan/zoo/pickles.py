@@ -121,8 +121,8 @@ def _list(stream: io.BytesIO, name: str) -> None:
             raise UserError(f"{name} has more than {MAX_STEPS:,} instructions; it was not opened.")
         if instruction.name in CALLS_BY_NAME:
             raise UserError(f"{name} calls functions in a way weights never need; it was not opened.")
-        if instruction.name == "GLOBAL" and not ALLOWED.fullmatch(argument):
-            wanted = argument.replace(" ", ".")[:80]
+        if instruction.name == "GLOBAL" and not ALLOWED.fullmatch(str(argument)):
+            wanted = str(argument).replace(" ", ".")[:80]
             raise UserError(f"{name} wants to call {wanted}; weights never need that, so it was not opened.")
 
 

@@ -45,9 +45,10 @@ class WindowedLBFGS:
 
     @torch.no_grad()
     def step(self) -> None:
+        assert self.picture.grad is not None, "somebody has called backward()"
         g = self.picture.grad[0]
         if self.last is not None:
-            self._remember(g)
+            self._remember(g, *self.last)
         direction = self._direction(-g)
         length = (self._dot(direction, direction) / self.covered).sqrt()
         direction *= self._spread((LONGEST * length.median() / length.clamp(min=1e-20)).clamp(max=1))
@@ -57,8 +58,7 @@ class WindowedLBFGS:
         self.last = g.clone(), direction
         self.picture += direction
 
-    def _remember(self, g: Tensor) -> None:
-        before, s = self.last
+    def _remember(self, g: Tensor, before: Tensor, s: Tensor) -> None:
         y = g - before
         sy = self._dot(s, y)
         expected = self._dot(y, self._smoothed(y))

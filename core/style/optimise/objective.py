@@ -54,10 +54,10 @@ class Moments:
     @classmethod
     def mixed(cls, parts: Sequence[Moments], shares: Sequence[float]) -> Moments:
         """Of several pictures together. Moments are averages, so their shares simply weigh them."""
-        return cls(
-            sum(share * part.mean for share, part in zip(shares, parts, strict=True)),
-            sum(share * part.gram for share, part in zip(shares, parts, strict=True)),
-        )
+        mean, gram = torch.zeros_like(parts[0].mean), torch.zeros_like(parts[0].gram)
+        for share, part in zip(shares, parts, strict=True):
+            mean, gram = mean + share * part.mean, gram + share * part.gram
+        return cls(mean, gram)
 
     @property
     def covariance(self) -> Tensor:
@@ -139,7 +139,7 @@ def total_variation(image: Tensor) -> Tensor:
         (image[:, :, 1:, 1:], image[:, :, :-1, :-1]),
         (image[:, :, 1:, :-1], image[:, :, :-1, 1:]),
     )
-    return sum(F.mse_loss(a, b) for a, b in pairs if a.numel()) / 4
+    return sum((F.mse_loss(a, b) for a, b in pairs if a.numel()), image.new_zeros(())) / 4
 
 
 @dataclass(frozen=True)
