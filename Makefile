@@ -1,4 +1,5 @@
 # make run          starts the studio; the first time it makes a virtual environment and installs what is pinned
+# make check        lints, checks types and runs the quick tests: no server, no browser; under a minute
 # make test         lints and runs every test; the first time it installs what they need, the browser included
 # make test-online  the same code against the real Hub and a real Docker; with HF_TOKEN, publishing as well
 
@@ -6,15 +7,21 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-.PHONY: run test test-online format clean
+.PHONY: run check lint test test-online format clean
 
 run: $(VENV)/run-ready
 	$(PY) app.py
 
-test: $(VENV)/test-ready
+check: lint
+	$(PY) -m pytest -m "not browser and not server and not slow"
+
+test: lint
+	$(PY) -m pytest
+
+lint: $(VENV)/test-ready
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m pytest
+	$(PY) -m mypy
 
 test-online: $(VENV)/test-ready
 	$(PY) -m pytest -rs tests/online

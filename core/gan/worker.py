@@ -64,7 +64,7 @@ def work(run: Run, check_only: bool = False) -> None:
         _forget_halves(run)
         stop_signal = StopSignal(run)
         before = run.state
-        kept = {name: before[name] for name in ("step", "seconds") if name in before}
+        kept: dict[str, Any] = {name: before[name] for name in ("step", "seconds") if name in before}
         try:
             _say(run, states.CHECKING if check_only else states.RUNNING, **kept, message="Preparing")
             _prepare(run, stop_signal, kept)
@@ -277,7 +277,7 @@ def _best_threads(training: Training, stopped: Callable[[], object]) -> int:
         lasted[threads] = time.perf_counter() - began
         if lasted[threads] > 2 * min(lasted.values()):
             break
-    best = min(lasted, key=lasted.get)
+    best = min(lasted, key=lasted.__getitem__)
     torch.set_num_threads(best)
     return best
 

@@ -33,7 +33,7 @@ USUAL = {
     4: [(2, 1, 0), (2, 0, 0), (1, 0, 0)], 5: [(2, 2, 1), (1, 2, 0), (1, 0, 0)], 6: [(2, 2, 0)], 7: [(1, 0, 0)],
 }  # fmt: skip
 # Chains of kernels that belong to widely used code, with what that code does.
-PUBLISHED = {
+PUBLISHED: dict[tuple[int, ...], list[tuple[int, int, int]]] = {
     (3, 3, 4, 4): [(1, 0, 0), (2, 1, 0), (2, 0, 0), (2, 1, 0)],  # 24 px: cryptopunks-gan
     (3, 4, 3, 4): [(2, 0, 0), (1, 0, 0), (2, 0, 0), (2, 0, 0)],  # 28 px: the MNIST DCGAN of many courses
     (3, 3, 3, 3): [(2, 0, 0), (2, 0, 0), (2, 0, 0), (2, 0, 0)],  # 31 px: AI-For-Beginners, lesson 17
@@ -64,7 +64,7 @@ class Inferred(GeneratorNetwork):
     def __init__(self, layers: Sequence[Layer], size: int):
         super().__init__()
         self.plan = tuple(layers)
-        self.config = {
+        self.config: dict[str, Any] = {
             "latent": layers[0].inputs, "channels": _channels(layers), "size": size,
             "layers": [asdict(layer) for layer in layers],
         }  # fmt: skip
@@ -101,7 +101,13 @@ def _modules(layer: Layer) -> Iterator[nn.Module]:
         yield nn.Unflatten(1, (layer.outputs // layer.reshape**2, layer.reshape, layer.reshape))
     if layer.norm and (layer.kind != "linear" or layer.norm != layer.outputs):
         yield nn.BatchNorm2d(layer.norm)
-    yield from {"relu": [nn.ReLU(True)], "leaky": [nn.LeakyReLU(0.2, True)], "tanh": [nn.Tanh()], "": []}[layer.after]
+    match layer.after:
+        case "relu":
+            yield nn.ReLU(True)
+        case "leaky":
+            yield nn.LeakyReLU(0.2, True)
+        case "tanh":
+            yield nn.Tanh()
 
 
 # ---------------------------------------------------------------- from tensors
@@ -241,12 +247,12 @@ def _norms_placed(
     placed: dict[str, dict[str, Tensor]] = {}
     for name, norm in sorted(norms, key=lambda item: _natural(item[0])):
         features = len(norm["running_mean"])
-        for (layer, kind), following in itertools.pairwise([*chain, None]):
+        for (layer, kind), following in itertools.pairwise(chain):  # what the last one makes is the picture
             weight = weights[layer]["weight"]
             outputs = weight.shape[1] if kind == "up" else weight.shape[0]
-            mapped = following and kind == "linear" and following[1] != "linear"
+            mapped = kind == "linear" and following[1] != "linear"
             fits = features == outputs or (mapped and features == _inputs(following, weights))
-            if fits and following and layer not in placed:
+            if fits and layer not in placed:
                 placed[layer] = norm
                 break
         else:
@@ -272,7 +278,7 @@ def _plan(
         norm = len(placed[name]["running_mean"]) if name in placed else 0
         reshape = 0
         if kind == "linear" and last:
-            reshape = _picture(outputs)[1]
+            _, reshape = _picture(outputs) or (0, 0)
         elif kind == "linear" and chain[i + 1][1] != "linear":
             reshape = _side(outputs, _inputs(chain[i + 1], weights))
         # Behind the layer that lays out the first map there is an activation only where there is a norm (StudioGAN).
@@ -299,8 +305,7 @@ def _strided(layers: list[Layer], wanted: int | None) -> tuple[list[Layer], int]
     for guess in itertools.islice(itertools.chain(guesses, itertools.product(*options)), MAX_TRIES):
         strides = iter(guess)
         planned = [
-            replace(layer, **dict(zip(("stride", "padding", "more"), next(strides), strict=True)))
-            if layer.kind == "up" else layer
+            _with(layer, *next(strides)) if layer.kind == "up" else layer
             for layer in layers
         ]  # fmt: skip
         side = _final_side(planned)
@@ -326,6 +331,10 @@ def _final_side(layers: Sequence[Layer]) -> int:
 # ---------------------------------------------------------------- filled, explained
 
 
+def _with(layer: Layer, stride: int, padding: int, more: int) -> Layer:
+    return replace(layer, stride=stride, padding=padding, more=more)
+
+
 def _filled(
     network: Inferred,
     chain: list[Step],
@@ -334,7 +343,7 @@ def _filled(
 ) -> Inferred:
     layers = [n for n, m in network.named_modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)]
     norms = iter(n for n, m in network.named_modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d))
-    state = {}
+    state: dict[str, Tensor] = {}
     for (name, _), layer in zip(chain, layers, strict=True):
         state |= {f"{layer}.{leaf}": value for leaf, value in weights[name].items()}
         if name in placed:

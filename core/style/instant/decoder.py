@@ -86,7 +86,8 @@ class Decoder(nn.Module):
 
     def frozen(self, device: str | torch.device, dtype: torch.dtype | None) -> Decoder:
         """Ready for use: on `device` in `dtype` (None: float32), channels last, nothing to train."""
-        self.to(device=device, dtype=dtype or torch.float32, memory_format=torch.channels_last)
+        self.to(device=device, dtype=dtype or torch.float32)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # unknown to torch's stubs
         return self.eval().requires_grad_(False)
 
 

@@ -72,13 +72,13 @@ def paint(
     ]
     target = to_tensor(photo, (stage.width, stage.height), device)
     noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(request.seed)).to(device)
-    easel = painted(net, decoder, target, NOISE * noise, wanted)
+    full = painted(net, decoder, target, NOISE * noise, wanted)
     yield Progress(total - 1, total)
     _go_on(stopped)
-    strong = easel
+    part = full
     if request.strength < 1:
-        strong = painted(net, decoder, target, NOISE * noise, wanted, request.strength)
-    strong, easel = (images.with_alpha_of(to_picture(picture), photo) for picture in (strong, easel))
+        part = painted(net, decoder, target, NOISE * noise, wanted, request.strength)
+    strong, easel = (images.with_alpha_of(to_picture(picture), photo) for picture in (part, full))
     finished = images.finish(strong, photo, keep_colour=request.keep_colour)
     recipe = request.recipe(
         painted_with=f"{net.label}, instant",
@@ -131,7 +131,7 @@ def _views(
         if k:
             picture = F.interpolate(picture, size, mode="bicubic", align_corners=False, antialias=True)
         pictures.append(picture)
-    return coloured(sum(pictures) / len(pictures), palette)
+    return coloured(sum(pictures[1:], pictures[0]) / len(pictures), palette)
 
 
 def coloured(image: Tensor, palette: Moments) -> Tensor:
