@@ -206,6 +206,7 @@ def test_everything_at_once_stays_finite(accelerator, method, loss):
     assert last.preview is not None
 
 
+@pytest.mark.slow
 def test_a_generator_learns_a_colour(accelerator):
     """A set of one colour is learned within seconds: the whole loop works, not only its parts."""
     pictures = np.empty((64, 16, 16, 3), np.uint8)
@@ -262,6 +263,7 @@ def drawn(name: str, **changes) -> Run:
     return lifecycle.create(request, {"kind": "drawn", "name": "portraits", "count": 60}, name)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_and_resumed_the_weights_are_the_same():
     """`kill -9` three times at random moments, also while checkpoints are written (they are, all the time)."""
     undisturbed, killed = drawn("undisturbed"), drawn("killed")
@@ -365,6 +367,7 @@ torch.save(training.state(), f"{sys.argv[1]}/{accelerator.num_processes}-{accele
 """
 
 
+@pytest.mark.slow
 def test_two_processes_follow_one(tmp_path):
     """`accelerate launch` on two processes: both end with equal weights, bit for bit, and each with half of the batch
     follows one with the whole. Without batch norm: its statistics are those of each process's half."""

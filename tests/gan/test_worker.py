@@ -26,6 +26,8 @@ from core.runs.run_folder import Run
 from core.visitors import identity, policy
 from support.waiting import PATIENCE, until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 30}
 

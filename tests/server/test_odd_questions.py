@@ -5,6 +5,8 @@ import pytest
 
 from support.studio import serving
 
+pytestmark = pytest.mark.server
+
 API = "/style/gradio_api"
 ODD = [b'{"data":[],"fn_index":99999,"session_hash":"a"}', b'{"data":[],"fn_index":-1,"session_hash":"a"}',
        b'{"data":{},"fn_index":0,"trigger_id":1e999,"event_data":[1],"session_hash":"a"}', b"[" * 100_000,

@@ -375,6 +375,7 @@ def test_one_picture_a_hundred_times_is_one_picture(run):
         report_of(run)
 
 
+@pytest.mark.slow
 def test_forty_thousand_files(run):
     """All but a few are no pictures: their names are not all kept."""
     zipped(run, {f"{i}.png": png(i) for i in range(40)} | {f"{i}.txt": b"no picture" for i in range(40_000)})

@@ -188,6 +188,7 @@ def fetched(tmp_path_factory):
             for case, (words, seconds, peak, kept) in zip(cases, lines, strict=True)}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_repository_is_refused_soon_and_small(fetched, case):
     words, seconds, memory, kept = fetched[case]
@@ -199,6 +200,7 @@ def test_a_hostile_repository_is_refused_soon_and_small(fetched, case):
     assert kept == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SOUND)
 def test_what_stands_beside_a_sound_generator_does_no_harm(fetched, case):
     words, seconds, memory, kept = fetched[case]
