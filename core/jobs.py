@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import collections
 import contextvars
+import functools
 import itertools
 import os
 import sys
@@ -20,7 +21,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image
 
@@ -85,10 +86,13 @@ class Job:
         seen = -1
         while not self.finished:
             with self._changed:
-                self._changed.wait_for(lambda seen=seen: self.version != seen, timeout=at_least_every)
+                self._changed.wait_for(functools.partial(self._newer_than, seen), timeout=at_least_every)
                 seen = self.version
             yield self
         yield self
+
+    def _newer_than(self, seen: int) -> bool:
+        return self.version != seen
 
     def wait(self) -> Result:
         """The result, once there is one; raises what the engine raised."""
@@ -96,7 +100,7 @@ class Job:
             pass
         if self.error is not None:
             raise self.error
-        return self.result
+        return cast(Result, self.result)
 
     def _news(self, **changes: Any) -> None:
         with self._changed:
@@ -163,7 +167,8 @@ def _engine(job: Job) -> Iterator[Progress | Result]:
             from core.gan.sample import sample
 
             return sample(job.request, stopped=lambda: job.cancelled)
-    return dispatch.paint(job.request, *job.pictures, stopped=lambda: job.cancelled)
+    photo, styles = job.pictures
+    return dispatch.paint(job.request, photo, styles, stopped=lambda: job.cancelled)
 
 
 class _Queue:
@@ -285,7 +290,7 @@ def _run(job: Job) -> None:
     else:
         job._news(state=DONE)
     finally:
-        job._context, job.pictures = None, ()  # these may hold much, and jobs are kept
+        job._context, job.pictures = contextvars.Context(), ()  # those it had may hold much, and jobs are kept
         if _line(job.request) is _paintings:  # which held it; a quick job must not take it from a painting at work
             device.release_memory()
 

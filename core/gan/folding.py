@@ -40,5 +40,8 @@ def _as_product(first: nn.ConvTranspose2d) -> list[nn.Module]:
     product = nn.Linear(inputs, outputs * height * width)
     with torch.no_grad():
         product.weight.copy_(first.weight.flatten(1).T)
-        product.bias.copy_(first.bias.repeat_interleave(height * width) if first.bias is not None else 0)
+        if first.bias is None:
+            product.bias.zero_()
+        else:
+            product.bias.copy_(first.bias.repeat_interleave(height * width))
     return [product, nn.Unflatten(1, (outputs, height, width))]

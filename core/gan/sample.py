@@ -45,8 +45,8 @@ def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) 
         block = latents[start : start + BLOCK]
         images = _made(loaded, block)
         pictures += to_pictures(images[: len(block)])
-        if request.sort:
-            probabilities += _probabilities(loaded, images)[: len(block)]
+        if request.sort and loaded.discriminator is not None:
+            probabilities += _probabilities(loaded.discriminator, images)[: len(block)]
         yield Progress(len(pictures), len(points), note=loaded.title)
     if not pictures:
         raise UserError("Stopped before the first picture.")
@@ -70,11 +70,11 @@ def _made(loaded: Loaded, block: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _probabilities(loaded: Loaded, images: Tensor) -> list[float]:
-    return loaded.discriminator.to(images.device)(images.contiguous()).sigmoid().tolist()
+def _probabilities(discriminator: nn.Module, images: Tensor) -> list[float]:
+    return discriminator.to(images.device)(images.contiguous()).sigmoid().tolist()
 
 
 @functools.lru_cache(4)
 def _ready(loaded: Loaded, device: torch.device) -> nn.Module:
     form = loaded.network.sampling_form()
-    return form.requires_grad_(False).eval().to(device, memory_format=torch.channels_last)
+    return form.requires_grad_(False).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # unknown to torch's stubs

@@ -6,6 +6,7 @@ torch has this too; here the first vector comes from our generator, and nothing 
 from __future__ import annotations
 
 import contextlib
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -24,18 +25,28 @@ def add(network: nn.Module) -> None:
 
 def learned_weight(layer: nn.Module) -> Tensor:
     """The parameter behind a layer's weight, with or without spectral norm."""
-    return layer.parametrizations.weight.original if parametrize.is_parametrized(layer, "weight") else layer.weight
+    behind = _behind(layer)
+    return cast(Tensor, layer.weight if behind is None else behind.original)
 
 
 def begin(network: nn.Module, rng: torch.Generator) -> None:
     """Find the largest singular values of a network that has just been given its weights."""
     for layer in network.modules():
-        if isinstance(layer, LAYERS) and parametrize.is_parametrized(layer, "weight"):
-            layer.parametrizations.weight[0].begin(learned_weight(layer), rng)
+        if isinstance(layer, LAYERS) and (behind := _behind(layer)) is not None:
+            cast(SpectralNorm, behind[0]).begin(learned_weight(layer), rng)
+
+
+def _behind(layer: nn.Module) -> parametrize.ParametrizationList | None:
+    """What makes a layer's weight out of the learned one, where something does."""
+    if not parametrize.is_parametrized(layer, "weight"):
+        return None
+    return cast(parametrize.ParametrizationList, cast(nn.ModuleDict, layer.parametrizations)["weight"])
 
 
 class SpectralNorm(nn.Module):
     """Algorithm 1: the singular vector `u` [outputs] is followed from step to step. `begin` before use."""
+
+    u: Tensor
 
     def __init__(self, outputs: int):
         super().__init__()

@@ -51,12 +51,15 @@ class Training:
         g, d = build(request, self._randomness("weights", 0))
         self.g, self.d = _placed(g, self.device), _placed(d, self.device)
         self._phases = methods.load(request.method).phases
-        adam = {"betas": (request.beta1, 0.999), "fused": self.device.type in ("cpu", "cuda")}
-        self.opt_g = torch.optim.Adam(self.g.parameters(), lr=request.rate_g, **adam)
-        self.opt_d = torch.optim.Adam(self.d.parameters(), lr=request.rate_d, **adam)
+        self.opt_g = self._adam(self.g, request.rate_g)
+        self.opt_d = self._adam(self.d, request.rate_d)
         self.ema = copy.deepcopy(self.g).requires_grad_(False).eval()
         self.steps = 0
         self._orders: dict[int, np.ndarray] = {}
+
+    def _adam(self, network: nn.Module, rate: float) -> torch.optim.Adam:
+        fused = self.device.type in ("cpu", "cuda")
+        return torch.optim.Adam(network.parameters(), lr=rate, betas=(self.request.beta1, 0.999), fused=fused)
 
     # ------------------------------------------------------------ one step
 
@@ -104,7 +107,7 @@ class Training:
         """
         if self.accelerator.num_processes == 1:
             return
-        gradients = [p.grad for p in network.parameters()]
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
         means = self.accelerator.reduce(torch.cat([grad.flatten() for grad in gradients]), "mean")
         for grad, mean in zip(gradients, means.split([grad.numel() for grad in gradients]), strict=True):
             grad.copy_(mean.view_as(grad))
@@ -199,7 +202,7 @@ class Training:
 
 def _placed(network: Placed, device: torch.device) -> Placed:
     """On the device, with channels last, which is how processors and GPUs convolve fastest."""
-    return network.to(device, memory_format=torch.channels_last)
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # unknown to torch's stubs
 
 
 def train(

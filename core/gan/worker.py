@@ -421,12 +421,15 @@ class RunWriter:
             self.score()
         chosen, discriminator, step = self._chosen(asked)
         report = prepare.read_report(self.run.path)
+        data = {"source": "not known any more", "licence": "not known", "count": len(self.training.images)}
+        if report is not None:
+            data = {"source": report.source, "licence": report.licence, "count": report.usable}
         recipe = self.request.recipe(
             name=self.run.name,
             steps_made=step,
             kept=checkpoint.reason(self.run, step, asked),
             seconds=round(self.seconds),
-            data={"source": report.source, "licence": report.licence, "count": report.usable},
+            data=data,
         )
         with files.replacing(self.run.path / "result", "The generator") as folder:
             model_folder.save(chosen, folder, self.training.sample(64, chosen), recipe)

@@ -17,7 +17,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from core import __version__, amounts
 from core.errors import UserError
@@ -69,7 +69,7 @@ class Plan:
         """The plan for people to read."""
         seen = "private" if (self.was_private if self.private is None else self.private) else "public"
         said = [f"The Space {self.repo} ({self.kind}, {seen}) at {self.address}", "", "Its README.md:", ""]
-        said += [f"    {line}".rstrip() for line in self.files["README.md"].decode().splitlines()]
+        said += [f"    {line}".rstrip() for line in cast(bytes, self.files["README.md"]).decode().splitlines()]
         return [*said, "", self.compared, *self.changes(), self.summary()]
 
     def changes(self) -> list[str]:
@@ -77,7 +77,7 @@ class Plan:
         lines = []
         for verb in ("added", "changed", "deleted"):
             for path in getattr(self, verb):
-                size = self.there[path] if verb == "deleted" else _size(self.files[path])
+                size = (self.there or {})[path] if verb == "deleted" else _size(self.files[path])
                 lines.append(f"  {verb:8} {amounts.size(size):>10}  {path}")
         lines += [f"  left out             {path} ({why})" for path, why in self.left_out.items()]
         if self.was_sdk not in ("", SDKS[self.kind]):
@@ -153,7 +153,7 @@ def send(planned: Plan, *, token: str | None = None, root: Path = ROOT) -> Plan:
     api = HfApi(client.endpoint(), token=token, library_name="ganvas", library_version=__version__)
     if planned.there is None:
         with _sending(repo):
-            hardware = ZERO_HARDWARE if kind == "zerogpu" else None
+            hardware: Any = ZERO_HARDWARE if kind == "zerogpu" else None
             api.create_repo(
                 repo, repo_type="space", space_sdk=SDKS[kind], space_hardware=hardware, private=private, exist_ok=True
             )

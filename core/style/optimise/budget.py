@@ -77,6 +77,14 @@ def recall(network: str) -> Measured | None:
         return _unwritten.get(path)
 
 
+def measured(network: str) -> Measured:
+    """What was measured on this machine for `network`, once it was."""
+    found = recall(network)
+    if found is None:
+        raise LookupError(f"this machine has not been measured with {network}")
+    return found
+
+
 def remember(network: str, measured: Measured) -> None:
     """Keep it for the next start; where nothing can be written, for as long as this process runs."""
     path = _file(network)

@@ -81,7 +81,8 @@ class _Descent:
         self.x = image.detach().contiguous().clone().requires_grad_()
         self.method, self.rate = method, rate
         self.stepper = _stepper(self.x, method, rate)
-        self.best, self.best_image, self.best_parts = float("inf"), image.detach(), {}
+        self.best, self.best_image = float("inf"), image.detach()
+        self.best_parts: dict[str, float] = {}
         self.rollbacks, self.returned = 0, False  # without a better picture in between; whether the last step was one
 
     def step(self, loss_of: LossOf, step: int, steps: int) -> tuple[float, Tensor, dict[str, float]]:
@@ -96,7 +97,7 @@ class _Descent:
         # Losses are means, so their gradient shrinks as the picture grows, and plain descent multiplies it: all methods
         # are given the sum over pixels instead.
         (x.numel() * whole).backward()
-        _slow_down(self.stepper, self.method, self.rate, step, steps)
+        _slow_down(self.stepper, self.rate, step, steps)
         self.stepper.step()
         return float(whole.detach()), before, {name: float(part) for name, part in parts.items()}
 
@@ -151,9 +152,9 @@ def _sound(loss: float, best: float, x: Tensor) -> bool:
     return math.isfinite(loss) and loss <= RUNAWAY * best + TINY and math.isfinite(float(x.detach().sum()))
 
 
-def _slow_down(stepper: torch.optim.Optimizer | WindowedLBFGS, method: str, rate: float, step: int, steps: int) -> None:
+def _slow_down(stepper: torch.optim.Optimizer | WindowedLBFGS, rate: float, step: int, steps: int) -> None:
     """Adam's steps have a fixed length: let them grow in for a moment and shrink out, or noise stays in the picture."""
-    if method == "adam":
+    if isinstance(stepper, torch.optim.Adam):
         warm = min(1.0, (step + 1) / 5)
         stepper.param_groups[0]["lr"] = ADAM * rate * warm * (0.1 + 0.9 * math.cos(math.pi / 2 * step / steps))
 

@@ -27,7 +27,7 @@ def ready(request: StyleRequest) -> Beforehand | None:
 def estimate(request: StyleRequest, photo_size: tuple[int, int]) -> Estimate:
     """From what was measured; a `UserError` that names the largest size that fits where this one does not."""
     name = choice.choose(request.network)
-    takes = budget.estimate_that_fits(request, photo_size, budget.recall(name))
+    takes = budget.estimate_that_fits(request, photo_size, budget.measured(name))
     return replace(takes, note=f"Network: {settings_of(StyleRequest)['network'].choices[name]}.")
 
 

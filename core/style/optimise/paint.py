@@ -54,15 +54,13 @@ def paint(
 
     stages = scales(request, photo.size)
     account = _Account(stages, measured, expected)
-    image: Tensor | None = None
     for stage, step in _coarse_to_fine(request, photo, styles, shares, net, stages):
-        image = step.image
         yield account.progress(stage, step)
         if stopped():
             account.stop()
             break
 
-    easel = images.with_alpha_of(to_picture(image), photo)
+    easel = images.with_alpha_of(to_picture(step.image), photo)
     finished = images.finish(easel, photo, strength=request.strength, keep_colour=request.keep_colour)
     # The network is named: "auto" would find another one once VGG-19 has been downloaded.
     recipe = dataclasses.replace(request, network=name).recipe(
@@ -82,7 +80,7 @@ def _prepared(name: str, stopped: Callable[[], bool]) -> Generator[Progress, Non
         for event in measure(MeasureRequest(name), stopped):
             if isinstance(event, Progress):
                 yield event
-    return budget.recall(name)
+    return budget.measured(name)
 
 
 def _coarse_to_fine(
