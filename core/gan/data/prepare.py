@@ -90,7 +90,7 @@ def prepared(picture: Image.Image, request: TrainRequest) -> Prepared:
         too_small=min(width, height) < size,
         odd_shape=max(width, height) > ODD * min(width, height),
         grey=bool((thumb.max(-1) - thumb.min(-1)).max() < 12),
-        transparent=picture.mode == "RGBA" and np.asarray(picture.getchannel("A")).min() < 255,
+        transparent=picture.mode == "RGBA" and bool(np.asarray(picture.getchannel("A")).min() < 255),
     )
 
 

@@ -78,7 +78,7 @@ def hub_ref(text: str) -> HubRef:
             "generators; write run:name for a run of yours, or hub:owner/name for a repository."
         )
     text = re.sub(r"^(hub:|https?://(www\.)?(huggingface\.co|hf\.co)/)", "", text.strip()).rstrip("/")
-    text = re.sub(r"^([^/]+/[^/]+)/(?:tree|blob|resolve)/([^/]+)/?", r"\1@\2:", text).rstrip(":")
+    text = re.sub(r"^([^/@:]+/[^/@:]+)/(?:tree|blob|resolve)/([^/]+)/?", r"\1@\2:", text).rstrip(":")
     found = re.fullmatch(r"([^@:]+)(?:@([\w./-]+?))?(?::(.+))?", text)
     if not found or ".." in text:
         raise client.not_a_name(text)
