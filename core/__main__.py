@@ -189,7 +189,12 @@ def _sample(options: argparse.Namespace) -> None:
 
     if catalogue.on_hub(request.generator):
         with tqdm(desc="Fetching", unit="B", unit_scale=True, disable=None) as bar:
-            fetch(request.generator, lambda done, total: (setattr(bar, "total", total), bar.update(done - bar.n)))
+
+            def show(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            fetch(request.generator, show)
     with console.ctrl_c() as stopped:
         result = console.watched(sample(request, stopped.is_set), request.generator, quiet=False)
         _keep(result, out)
