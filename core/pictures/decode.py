@@ -14,7 +14,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from PIL import (
     AvifImagePlugin,
@@ -195,27 +195,27 @@ def _either(words: Sequence[str]) -> str:
 # ---------------------------------------------------------------- the pixels
 
 
-def decoded(picture: Image.Image, kind: str, name: str, max_pixels: int) -> Image.Image:
+def decoded(picture: ImageFile.ImageFile, kind: str, name: str, max_pixels: int) -> Image.Image:
     """The pixels of what `opened` gave: upright, in sRGB, RGB, or RGBA where they are see-through, no metadata.
 
     A picture of more than `max_pixels` comes out reduced to that many.
     """
     with _decoding(kind, name):
-        picture = _loaded(picture, kind, max_pixels)
-        icc, turn, gamma = picture.info.get("icc_profile"), _turn(picture), _gamma(picture, kind)
-        picture = _showing(picture, kind)
-    picture = picture.resize(_within(picture.size, max_pixels), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        loaded = _loaded(picture, kind, max_pixels)
+        icc, turn, gamma = loaded.info.get("icc_profile"), _turn(loaded), _gamma(loaded, kind)
+        plain = _showing(loaded, kind)
+    plain = plain.resize(_within(plain.size, max_pixels), Image.Resampling.LANCZOS, reducing_gap=3.0)
     if turn is not None:
-        picture = picture.transpose(turn)
+        plain = plain.transpose(turn)
     if gamma:
-        picture = _brightened(picture, gamma)
-    picture = _in_srgb(picture, icc if isinstance(icc, bytes) else b"")  # a text chunk may be called icc_profile
-    picture.info = {}
-    return picture
+        plain = _brightened(plain, gamma)
+    plain = _in_srgb(plain, icc if isinstance(icc, bytes) else b"")  # a text chunk may be called icc_profile
+    plain.info = {}
+    return plain
 
 
 def _loaded(picture: ImageFile.ImageFile, kind: str, max_pixels: int) -> ImageFile.ImageFile:
-    file = picture.fp
+    file = cast(BinaryIO, picture.fp)
     if kind != "JPEG":
         tiles = picture.tile
         try:
@@ -297,10 +297,8 @@ def _showing(picture: Image.Image, kind: str) -> Image.Image:
 
 
 def _blank(picture: Image.Image) -> bool:
-    extrema = picture.getextrema()
-    if picture.mode == "RGBA" and extrema[3][1] == 0:
-        return True
-    return all(low == high for low, high in ([extrema] if len(picture.getbands()) == 1 else extrema))
+    extrema = depth.extrema(picture)
+    return (picture.mode == "RGBA" and extrema[3][1] == 0) or all(low == high for low, high in extrema)
 
 
 def _plain(picture: Image.Image, kind: str) -> Image.Image:

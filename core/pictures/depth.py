@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from PIL import Image, ImageFile
 
@@ -40,11 +40,16 @@ def _eight_bits(values: Any) -> Any:
     return np.rint(np.minimum(np.arange(65536) / top, 1) * 255).astype(np.uint8)[values]
 
 
+def extrema(picture: Image.Image) -> list[tuple[int, int]]:
+    """The smallest and the largest value of each band."""
+    return [cast("tuple[int, int]", band.getextrema()) for band in picture.split()]
+
+
 def all_bits(picture: ImageFile.ImageFile, tiles: Sequence[Any], file: BinaryIO) -> ImageFile.ImageFile:
     """Of colours in 16 bits PIL keeps the upper eight. Where those say little, the lower ones are read as well."""
     raw = [tile.args if isinstance(tile.args, str) else tile.args[0] for tile in tiles if tile.args]
     deep = bool(raw) and all(isinstance(mode, str) and re.fullmatch(r"RGB[Aax]?X?;16[BLN]", mode) for mode in raw)
-    if not deep or max(high for _, high in picture.getextrema()[:3]) > TOPS[-2] // 256:
+    if not deep or max(high for _, high in extrema(picture)[:3]) > TOPS[-2] // 256:
         return picture
     import numpy as np
 

@@ -17,6 +17,9 @@ from core.visitors import policy
 UNPACKED = 10**9  # bytes that all zips may unpack to, beyond 20 times their own size: pictures hardly shrink in a zip
 HEADER_BYTES = 30  # before each file, at least
 ENTRY_BYTES = 500  # of the directory for each file: a long name, times, rights
+# zipfile's own, of which typeshed does not tell.
+_end_record, ECD_SIZE = zipfile._EndRecData, zipfile._ECD_SIZE  # type: ignore[attr-defined]
+METHOD_NAMES: dict[int, str] = zipfile.compressor_names  # type: ignore[attr-defined]
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # the others cannot be unpacked piece by piece, within a limit
 OPEN = 8  # archives kept open at once
 
@@ -33,8 +36,8 @@ class Archives:
         name = called(path.name)
         try:
             with open(path, "rb") as file:
-                end = zipfile._EndRecData(file)  # knows all the ways of saying where the directory is
-            size, most = end[zipfile._ECD_SIZE], policy.limits().images
+                end = _end_record(file)  # knows all the ways of saying where the directory is
+            size, most = end[ECD_SIZE], policy.limits().images
             if size > ENTRY_BYTES * most:
                 raise UserError(f"{name} lists more files than the {most:,} a run takes here, so give fewer.")
             entries = self._open(path).infolist()
@@ -53,7 +56,7 @@ class Archives:
         if entry.flag_bits & 1:
             raise UserError(f"{name} is locked with a password inside its zip; pack it again without.")
         if entry.compress_type not in METHODS:
-            method = zipfile.compressor_names.get(entry.compress_type, "an unknown method")
+            method = METHOD_NAMES.get(entry.compress_type, "an unknown method")
             raise UserError(
                 f"{name} is packed with {method}, which is not read here; unpack it, or pack it again in zips of less "
                 "than 2 GB."

@@ -251,7 +251,9 @@ def sound(run: Path) -> bool:
 def fits(run: Path, request: TrainRequest) -> bool:
     """Whether there are pictures, all of them, and of the size and colours that a request asks for."""
     report = read_report(run)
-    return sound(run) and (report.size, report.channels) == (request.size, len(CHANNELS[request.colour]))
+    if report is None or not sound(run):
+        return False
+    return (report.size, report.channels) == (request.size, len(CHANNELS[request.colour]))
 
 
 def _shape(report: Report) -> tuple[int, int, int, int]:

@@ -10,6 +10,7 @@ limits. Knows nothing of what becomes of a picture (`core.gan.data.prepare`).
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import urllib.parse
 import urllib.request
@@ -84,7 +85,7 @@ def find(folder: Path) -> Iterator[Found]:
         if kind in READERS or not zipfile.is_zipfile(path):  # a picture may have a zip behind it
             cut = kind == "a ZIP archive"
             refuse = _refusal(f"{name} is a ZIP archive that breaks off early; copy or download it again.")
-            yield Found(name, refuse if cut else lambda path=path: path)
+            yield Found(name, refuse if cut else functools.partial(Path, path))
         else:
             yield from _in_zip(path, archives)
 
@@ -101,7 +102,9 @@ def _looked_at(path: Path) -> tuple[str, bool]:
 
 def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
     """The files below a folder, each real folder once, each with what is to be said of it in place of opening it."""
-    follow, seen, closed = not policy.public(), set(), []
+    follow = not policy.public()
+    seen: set[str] = set()
+    closed: list[OSError] = []
     for where, folders, names in os.walk(folder, onerror=closed.append, followlinks=follow):
         real = os.path.realpath(where)
         if real in seen:
@@ -144,7 +147,11 @@ def _in_zip(path: Path, archives: Archives) -> Iterator[Found]:
         if name.lower() in SYSTEM_NAMES:
             continue
         name = called(name)
-        yield Found(name, lambda entry=entry, name=name: _inner(archives.read(path, entry, name), name))
+        yield Found(name, functools.partial(_inner_of, archives, path, entry, name))
+
+
+def _inner_of(archives: Archives, path: Path, entry: zipfile.ZipInfo, name: str) -> bytes:
+    return _inner(archives.read(path, entry, name), name)
 
 
 def _inner(content: bytes, name: str) -> bytes:
