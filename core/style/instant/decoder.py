@@ -58,9 +58,10 @@ class Decoder(nn.Module):
         self.at_half = nn.ModuleList([_conv(quarter, half), _conv(half, half)])
         self.at_whole = nn.ModuleList([_conv(half, whole), _conv(whole, 3)])
         self.tuned = (quarter, quarter, half, half, whole)  # channels of the convolutions that are
-        self.tune = nn.Sequential(nn.Linear(2 * (deep + fine), 64), nn.ReLU(), nn.Linear(64, 2 * sum(self.tuned)))
-        nn.init.zeros_(self.tune[2].weight)
-        nn.init.zeros_(self.tune[2].bias)
+        last = nn.Linear(64, 2 * sum(self.tuned))
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.tune = nn.Sequential(nn.Linear(2 * (deep + fine), 64), nn.ReLU(), last)
 
     def forward(self, features: Mapping[str, Tensor]) -> Tensor:
         """What `encoded` gave for [N, 3, H, W] -> a picture of that size, about in [0, 1] and not clamped."""
