@@ -16,7 +16,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
-from core import faults
+from core import console, faults
 from core.runs import processes, stuck
 from core.visitors import identity, policy, sweep
 from ui.server import network, patience, serving, stopping, visitor
@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent
 
 
 def _style_app() -> Any:
+    serving.require_folders()  # also where `streamlit run` starts this
     import style_app  # and Gradio, for which no other page shall wait
 
     return style_app.mounted()
@@ -80,9 +81,12 @@ def _config(host: str, port: int) -> dict[str, Any]:
 def main() -> None:
     host, port = serving.host(), serving.port()
     serving.require_free(port)
+    serving.require_folders()
+    console.printable()
     network.believe_peers()
     patience.keep()
-    print(f"Ganvas is starting at http://{'localhost' if host == '127.0.0.1' else host}:{port}", flush=True)
+    print(f"Ganvas is starting at http://{'localhost' if host == '127.0.0.1' else serving.in_address()}:{port}",
+          flush=True)  # fmt: skip
     app.run(config=_config(host, port))
 
 

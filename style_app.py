@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from core import console
 from core.style.request import STYLE_PRESETS, StyleRequest
 from core.visitors import policy
 from ui.server import files, network, patience, serving, turns
@@ -134,17 +135,23 @@ def mounted(root_path: str = "/style") -> Any:
 
 def main() -> None:
     serving.require_free(serving.port())
+    serving.require_folders()
+    console.printable()
     network.believe_peers()
     patience.keep()
     ours = {**OURS, "middleware": [Middleware(Gate)]}
-    build().launch(
-        max_threads=turns.AT_ONCE,
-        state_session_capacity=policy.limits().pages,
-        server_name=serving.host(),
-        server_port=serving.port(),
-        app_kwargs=ours,
-        **_serving(),
-    )
+    page = build()
+    with serving.past_proxies():  # it asks itself whether it answers
+        page.launch(
+            max_threads=turns.AT_ONCE,
+            state_session_capacity=policy.limits().pages,
+            server_name=serving.in_address(),
+            server_port=serving.port(),
+            app_kwargs=ours,
+            **_serving(),
+            prevent_thread_lock=True,
+        )
+    page.block_thread()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import errno
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,15 +60,26 @@ def cache() -> Path:
     return _place("GANVAS_CACHE", "weights", platformdirs.user_cache_path)
 
 
-PLACES = {"GANVAS_HOME": home, "GANVAS_CACHE": cache}
+def uploads() -> Path:
+    """Where Gradio keeps what is uploaded and what it hands out."""
+    return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
+
+
+PLACES = {"GANVAS_HOME": home, "GANVAS_CACHE": cache, "GRADIO_TEMP_DIR": uploads}
 
 
 def _place(variable: str, what: str, of_system: Callable[..., Path]) -> Path:
     if chosen := os.environ.get(variable):
-        return Path(chosen).absolute()  # workers run in another folder
-    place = of_system("ganvas", appauthor=False)
+        place = Path(os.path.expanduser(chosen))  # not every file of variables is read by a shell
+        if not place.parts[0].startswith("~"):
+            return place.absolute()  # workers run in another folder
+    else:
+        place = of_system("ganvas", appauthor=False)
     if not place.is_absolute():  # so it is where the home is not known
-        raise UserError(f"This user has no home folder for {what}; let {variable} name a folder.")
+        raise UserError(
+            f"This user has no home folder for {what}; let HOME name it, or let {variable} name a folder "
+            "(GANVAS_HOME is for runs, GANVAS_CACHE for weights)."
+        )
     return place
 
 
@@ -75,9 +87,9 @@ def _place(variable: str, what: str, of_system: Callable[..., Path]) -> Path:
 
 
 @contextlib.contextmanager
-def in_words(what: str, place: Path, done: str = "written to") -> Iterator[None]:
+def in_words(what: str, place: Path, done: str = "written to", path: Path | None = None) -> Iterator[None]:
     """An `OSError` inside becomes the sentence "`what` could not be written to `place`: ...". Errors of networks, and
-    those that libraries make up themselves, go on as they are."""
+    those that libraries make up themselves, go on as they are. `path` is what is to be there, if not `place`."""
     try:
         yield
     except (ConnectionError, TimeoutError):
@@ -85,10 +97,10 @@ def in_words(what: str, place: Path, done: str = "written to") -> Iterator[None]
     except OSError as error:
         if error.errno is None:
             raise
-        raise UserError(_sentence(what, place, done, error)) from error
+        raise UserError(_sentence(what, place, done, error, path or place)) from error
 
 
-def _sentence(what: str, place: Path, done: str, error: OSError) -> str:
+def _sentence(what: str, place: Path, done: str, error: OSError, path: Path) -> str:
     reason, mend = REASONS.get(error.errno or 0, (error.strerror or str(error), "mend that"))
     if policy.public():
         if error.errno in FULL:
@@ -96,7 +108,7 @@ def _sentence(what: str, place: Path, done: str, error: OSError) -> str:
         elif error.errno != errno.ENAMETOOLONG:
             mend = "please try again later"
         return f"{what} could not be {done.split()[0]}: {reason}; {mend}."
-    return f"{what} could not be {done} {place}: {reason}; {mend}, or {_elsewhere(place)}."
+    return f"{what} could not be {done} {place}: {reason}; {mend}, or {_elsewhere(path)}."
 
 
 def _elsewhere(place: Path) -> str:
@@ -112,7 +124,7 @@ def _elsewhere(place: Path) -> str:
 
 def make_folder(path: Path) -> Path:
     """A folder, with those above it, unless it is there."""
-    with in_words(f"The folder {path.name}", path.parent, "made in"):
+    with in_words(f"The folder {path.name}", path.parent, "made in", path):
         path.mkdir(parents=True, exist_ok=True)
     return path
 

@@ -9,6 +9,7 @@ from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
 from core import files
+from core.errors import UserError
 
 HERE = {"HOME": "/home/me"}
 PLACES = [
@@ -36,3 +37,12 @@ def test_another_folder_may_be_named(monkeypatch):
     monkeypatch.setenv("GANVAS_HOME", "/somewhere")
     monkeypatch.setenv("GANVAS_CACHE", "here")
     assert (files.home(), files.cache()) == (Path("/somewhere"), Path("here").absolute())
+
+
+@pytest.mark.parametrize(("variable", "place"), [("GANVAS_HOME", files.home), ("GANVAS_CACHE", files.cache)])
+def test_a_place_that_cannot_be_made_names_its_variable(monkeypatch, tmp_path, variable, place):
+    (tmp_path / "taken").write_text("")
+    for folder in ("taken", "taken/below"):
+        monkeypatch.setenv(variable, str(tmp_path / folder))
+        with pytest.raises(UserError, match=f"let {variable} name another folder"):
+            files.make_folder(place())

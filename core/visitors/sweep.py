@@ -100,27 +100,22 @@ def _temporary(oldest: float) -> None:
                 for name in names:
                     if os.lstat(os.path.join(where, name)).st_mtime < oldest:
                         os.unlink(os.path.join(where, name))
-                if unused:
+                if unused and Path(where) != files.uploads():
                     os.rmdir(where)
-
-
-def gradio_folder() -> Path:
-    """Where Gradio keeps what is uploaded and what it hands out."""
-    return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
 
 
 def _uploads(most: float) -> None:
     """The oldest of Gradio's files, while all take too much."""
-    files = []
-    for where, _, names in os.walk(gradio_folder()):
+    found = []
+    for where, _, names in os.walk(files.uploads()):
         for path in (os.path.join(where, name) for name in names):
             with contextlib.suppress(OSError):
                 about = os.lstat(path)
-                files.append((about.st_mtime, about.st_size, path))
-    used = sum(size for _, size, _ in files)
+                found.append((about.st_mtime, about.st_size, path))
+    used = sum(size for _, size, _ in found)
     if used <= most:
         return
-    for _, size, path in sorted(files):
+    for _, size, path in sorted(found):
         if used <= SHARE * most:
             break
         with contextlib.suppress(OSError):  # gone already

@@ -3,6 +3,9 @@
 import dataclasses
 import io
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
 import zipfile
@@ -15,6 +18,7 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 
 from core import files
+from core.__main__ import main
 from core.errors import UserError
 from core.gan import checkpoint, measures, train, worker
 from core.gan.data import prepare
@@ -507,3 +511,29 @@ def test_a_damaged_checkpoint_is_told_and_costs_no_picture():
     worker.work(run)
     assert run.state["message"].startswith("The checkpoint of step 50 cannot be read, so training went on from step 0")
     assert {path.name: path.read_bytes() for path in (run.path / worker.LOST).iterdir()} == sheets
+
+
+def test_the_command_says_where_the_generator_is_also_of_a_finished_run(capsys):
+    run = new()
+    for _ in range(2):
+        assert main(["train", str(run.path)]) == 0
+        said = capsys.readouterr().out
+        assert f"30 steps, in {run.path}" in said
+        assert "30 of 30 steps" in said
+        assert f"finished at step 30. Its generator is in {run.result}." in said
+    assert main(["train", str(run.path), "--check"]) == 0
+    assert "All of it takes about" in capsys.readouterr().out
+
+
+def test_the_command_says_how_far_it_is_and_that_ctrl_c_paused_it():
+    run = new(steps=20_000)
+    command = subprocess.Popen([sys.executable, "-m", "core", "train", str(run.path)], cwd=ROOT, text=True,
+                               stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
+    lines = []
+    while not lines or "of 20,000 steps, " not in lines[-1]:
+        lines.append(command.stdout.readline())
+        assert lines[-1], "it ended early"
+    command.send_signal(signal.SIGINT)
+    rest, _ = command.communicate(timeout=60)
+    assert re.search(r"paused at step [1-9][\d,]*\. The same command goes on from there", rest)
+    assert any("Measuring" in line for line in lines)

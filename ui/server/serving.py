@@ -1,13 +1,29 @@
-"""Where the studio listens: host and port from the environment, told plainly when they cannot be had."""
+"""Where the studio listens, and what it needs of its computer before it starts; told where that is missing."""
 
+import atexit
+import contextlib
+import errno
 import os
+import shutil
 import socket
 import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from core import files
+from core.errors import UserError
 
 
 def host() -> str:
     """This computer only; on a Space, or where `HOST` says so, the world."""
-    return os.environ.get("HOST") or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
+    named = os.environ.get("HOST", "").strip().strip("[]")  # as addresses of IPv6 stand in an address of a page
+    return named or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
+
+
+def in_address() -> str:
+    """The host as it stands in the address of a page."""
+    return f"[{host()}]" if ":" in host() else host()
 
 
 def port() -> int:
@@ -19,10 +35,64 @@ def port() -> int:
 
 
 def require_free(number: int) -> None:
-    """Ends the program with one sentence when another program listens there."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Ends the program with one sentence when it cannot listen there."""
+    nowhere = (
+        f"HOST is {host()!r}, which is no address of this computer; set HOST to 127.0.0.1 (this computer only) or to "
+        "0.0.0.0 (whoever can reach it)."
+    )
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host(), number, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError):
+        sys.exit(nowhere)
+    try:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            sys.exit(nowhere)
+        other = number + 1 if 1024 <= number < 65535 else 7860
+        sys.exit(f"Port {number} cannot be used ({error.strerror}); choose another, for example PORT={other}.")
+
+
+def require_folders() -> None:
+    """A home, and a folder for files on their way that is this process's own: those of others on this computer, whose
+    Gradio may have made the usual one, can neither read it nor be in the way. Ends the program without.
+    """
+    try:
+        if not Path("~").expanduser().is_absolute():
+            raise RuntimeError
+    except RuntimeError:  # libraries ask for one as well
         try:
-            probe.bind((host(), number))
+            os.environ["HOME"] = str(files.home())
+        except UserError as error:
+            sys.exit(str(error))
+    if not os.environ.get("GRADIO_TEMP_DIR"):
+        try:
+            own = tempfile.mkdtemp(prefix="ganvas-files-")
         except OSError as error:
-            sys.exit(f"Port {number} cannot be used ({error.strerror}); choose another, for example PORT={number + 1}.")
+            sys.exit(f"Nothing can be written to the folder for temporary files ({error}); let TMPDIR name another.")
+        os.environ["GRADIO_TEMP_DIR"] = own
+        atexit.register(shutil.rmtree, own, ignore_errors=True)
+    place = files.uploads()
+    try:
+        files.make_folder(place)
+        with files.in_words("Uploads", place), tempfile.TemporaryFile(dir=place):
+            pass
+    except UserError as error:
+        sys.exit(str(error))
+
+
+@contextlib.contextmanager
+def past_proxies() -> Iterator[None]:
+    """What the program asks of itself inside goes to no proxy."""
+    names = ("no_proxy", "NO_PROXY")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "*"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value

@@ -14,8 +14,8 @@ from collections import Counter, OrderedDict
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope
 
-from core import amounts
-from core.visitors import identity, policy, sweep
+from core import amounts, files
+from core.visitors import identity, policy
 from ui.server import visitor
 
 STREAMLIT = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+/?$")
@@ -138,7 +138,7 @@ _folder = _Folder()
 async def _measure() -> None:
     if time.monotonic() - _folder.when > MEASURED_SECONDS:
         _folder.when = time.monotonic()
-        _folder.bytes = await asyncio.to_thread(identity.size_of, sweep.gradio_folder())
+        _folder.bytes = await asyncio.to_thread(identity.size_of, files.uploads())
 
 
 _pages: OrderedDict[str, str] = OrderedDict()  # Streamlit's name of an open page -> where its uploads come from

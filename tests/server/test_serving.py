@@ -1,0 +1,82 @@
+"""What the studio needs of its computer: told in a sentence where it is missing, and shared with nobody."""
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from core import files
+from support.studio import serving as studio
+from ui.server import serving
+
+PROXIES = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "no_proxy": "", "NO_PROXY": ""}
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "no such host", "2001:db8::7", "x" * 300])
+def test_a_host_that_is_not_here_is_named(monkeypatch, host):
+    monkeypatch.setenv("HOST", host)
+    with pytest.raises(SystemExit, match="which is no address of this computer; set HOST"):
+        serving.require_free(7860)
+
+
+def test_hosts_of_both_kinds(monkeypatch):
+    monkeypatch.setenv("HOST", "[::1]")
+    assert (serving.host(), serving.in_address()) == ("::1", "[::1]")
+    monkeypatch.setenv("HOST", " 127.0.0.1 ")
+    assert (serving.host(), serving.in_address()) == ("127.0.0.1", "127.0.0.1")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(SystemExit, match="choose another, for example PORT="):
+            serving.require_free(taken.getsockname()[1])
+
+
+def test_files_on_their_way_lie_in_a_folder_of_its_own(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "gradio").mkdir()  # another user's
+    serving.require_folders()
+    own = files.uploads()
+    assert own.parent == tmp_path
+    assert own.name != "gradio"
+    if os.name == "posix":
+        assert stat.S_IMODE(own.stat().st_mode) == 0o700
+
+
+def test_a_folder_for_them_that_cannot_be_is_told(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "file"))
+    with pytest.raises(SystemExit, match="let GRADIO_TEMP_DIR name another folder"):
+        serving.require_folders()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows knows a home by other variables")
+def test_without_a_home_the_folder_of_runs_is_one_and_without_both_that_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setenv("HOME", "~")
+    serving.require_folders()
+    assert Path.home() == files.home()
+    monkeypatch.setenv("HOME", "~")
+    monkeypatch.delenv("GANVAS_HOME")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    with pytest.raises(SystemExit, match=r"HOME name it, or let GANVAS_HOME .* GANVAS_CACHE"):
+        serving.require_folders()
+    monkeypatch.setenv("GANVAS_HOME", "~/runs")  # never a folder of that name
+    with pytest.raises(SystemExit, match="let HOME name it"):
+        serving.require_folders()
+
+
+def test_variables_for_proxies_are_as_before(monkeypatch):
+    monkeypatch.setenv("no_proxy", "example.org")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with serving.past_proxies():
+        assert os.environ["no_proxy"] == "*"
+    assert (os.environ["no_proxy"], "NO_PROXY" in os.environ) == ("example.org", False)
+
+
+@pytest.mark.server
+def test_the_style_app_starts_behind_a_proxy_that_is_not_there(tmp_path):
+    with studio(tmp_path, "style_app.py", "/", env=PROXIES):
+        pass
