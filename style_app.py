@@ -50,7 +50,7 @@ def build() -> gr.Blocks:
             [app.load, *shape], do.forecast, None, page["forecast"], inputs_kwargs=_some(page, ("photo", *SETTINGS)),
             trigger_mode="always_last", **AT_ONCE,
         )  # fmt: skip
-        app.load(do.sent, None, page["photo"], **AT_ONCE)
+        _connect_last(app, page)
         _publish(page)
         gr.api(painting.sample, api_name="sample", concurrency_limit=SAMPLES)
         app.unload(painting.leave)
@@ -72,6 +72,18 @@ def _connect_easel(page: layout.Widgets) -> None:
         [page["strength"].release, page["keep_colour"].input], do.afterwards, None, [page["compare"], page["png"]],
         inputs_kwargs=_some(page, layout.AFTERWARDS), **AT_ONCE,
     )  # fmt: skip
+
+
+def _connect_last(app: gr.Blocks, page: layout.Widgets) -> None:
+    """The visitor's last paintings. One that is still at work is followed."""
+    easel = [page[field.name] for field in dataclasses.fields(do.Easel)]
+    shown = [*(page[name] for name in do.ASKED_AND_HOW), *easel, page["following"]]
+    app.load(do.found, None, shown, **AT_ONCE)
+    page["strip"].select(do.chosen, None, shown, **AT_ONCE)
+    page["throw"].click(do.throw_away, None, easel, **AT_ONCE)
+    page["following"].change(
+        do.follow, page["following"], easel, concurrency_limit=None, trigger_mode="multiple", **PRIVATE
+    ).then(do.timelapse, None, page["timelapse"], **AT_ONCE)
 
 
 def _connect_pictures(page: layout.Widgets) -> None:

@@ -62,6 +62,7 @@ class Limits:
     jobs_all: int = 20  # waiting: a longer queue is no use to anybody in it
     paintings: int = 2_000_000_000  # bytes of finished ones kept in memory for a visitor
     paintings_all: int = 2_000_000_000
+    unwatched: float | None = None  # seconds a painting goes on after the last page of its visitor has gone
     asked: int | None = None  # questions of a visitor that Gradio answers at a time
     asked_address: int | None = None
     pages: int = 10_000  # open pages of the style app that Gradio remembers, at up to 100 kB each
@@ -126,6 +127,7 @@ PUBLIC = Limits(
     jobs_all=60,
     paintings=100_000_000,
     paintings_all=1_500_000_000,
+    unwatched=120,
     asked=6,
     asked_address=24,
     pages=1000,

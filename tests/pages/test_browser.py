@@ -101,9 +101,7 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
     with Image.open(files / "time-lapse.webp") as film:
         assert film.n_frames >= 2
 
-    page.reload()
-    page.get_by_text("More settings").click()
-    expect(setting(page, "Steps")).not_to_have_value("7")
+    set_size(page, 96, 9)
     page.locator("#restore input[type=file]").set_input_files(files / "painted.png")
     expect(setting(page, "Steps")).to_have_value("7")
     expect(setting(page, "Stroke size")).to_have_value("0.5")
@@ -140,6 +138,66 @@ def test_what_is_uploaded_replaces_the_example_unless_styles_are_mixed(studio, p
     expect(mix).to_be_checked()
     expect(page.locator("#styles img[src*='other.png']")).to_have_count(0)
     expect(pictures).to_have_count(2)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_painting_is_found_again_with_what_went_in(studio, browser, files, width):
+    """By reload, by Generate and back, by the Back button and from another tab; running and finished."""
+    context = browser.new_context(viewport={"width": width, "height": 844})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto(f"{studio}/style/")
+    upload_pictures(page, files)
+    page.get_by_text("More settings").click()
+    set_size(page, 160, 900)
+    paint_in_browser(page)
+    expect(page.locator(".curves polyline").first).to_be_attached(timeout=60_000)
+    page.reload()
+    page.get_by_text("More settings").click()
+    expect(setting(page, "Steps")).to_have_value("900")
+    expect(page.locator("#photo img[src*='photo.jpg']")).to_be_visible()
+    expect(page.locator("#styles img[src*='painting.png']")).to_have_count(1)
+    expect(page.locator(".status .bar")).to_be_visible()
+    expect(page.locator(".curves polyline").first).to_be_attached()
+    page.goto(f"{studio}/generate")
+    page.go_back()
+    expect(page.locator("#preview img")).to_be_visible()
+    other = context.new_page()
+    other.goto(f"{studio}/style/")
+    other.get_by_role("button", name="Stop", exact=True).click()
+    for each in (other, page):
+        expect(each.get_by_text("Download PNG")).to_be_visible()
+    other.close()
+
+    set_again(page, 96, 3)
+    paint_in_browser(page)
+    expect(page.get_by_text("Painted in")).to_be_visible(timeout=60_000)
+    page.reload()
+    expect(page.get_by_text("Painted in")).to_be_visible()
+    expect(page.locator("#compare img").nth(1)).to_be_visible()
+    expect(page.get_by_text("Download time-lapse")).to_be_visible()
+    page.get_by_text("More settings").click()
+    expect(setting(page, "Steps")).to_have_value("3")
+    kept = page.locator("#strip").get_by_role("button", name="Thumbnail")
+    count = kept.count()
+    assert count >= 2
+    page.screenshot(path=files / "strip.png", full_page=True)
+    kept.nth(1).click()  # the one before
+    expect(setting(page, "Steps")).to_have_value("900")
+    expect(page.get_by_text("Stopped")).to_be_visible()
+    page.get_by_role("button", name="Throw away").click()
+    expect(page.get_by_text("Thrown away")).to_be_visible()
+    expect(kept).to_have_count(count - 1)
+    page.reload()
+    page.get_by_text("More settings").click()
+    expect(setting(page, "Steps")).to_have_value("3")
+    context.close()
+
+
+def set_again(page, size: int, steps: int) -> None:
+    if not setting(page, "Size").is_visible():
+        page.get_by_text("More settings").click()
+    set_size(page, size, steps)
 
 
 def test_strength_is_set_without_painting_again(studio, page, files):

@@ -68,3 +68,45 @@ def test_a_page_has_one_and_nobody_elses():
 def test_a_photo_is_kept_at_the_size_of_its_painting():
     assert reduced(Image.new("RGB", (6000, 4000)), 512).size == (512, 341)
     assert reduced(Image.new("RGBA", (300, 200)), 512).size == (300, 200)
+
+
+def test_a_painting_is_found_from_any_page_of_its_visitor():
+    anna = painting("anna", "x", "one", jobs.RUNNING)
+    older = painting("anna", "x", "two")
+    painting("bert", "x", "three")
+    assert paintings.theirs("anna") == [older, anna]
+    assert [anna.number, older.number] == [1, 2]
+    paintings.show(anna, "two")
+    assert paintings.of("anna", "two") is anna
+    paintings.leave("anna", "one")
+    assert not anna.job.cancelled
+    paintings.throw_away(older)
+    assert paintings.theirs("anna") == [anna]
+    paintings.forget(anna.made + 1)  # it is at work
+    assert paintings.theirs("anna") == [anna]
+    assert paintings.theirs("bert") == []  # it was finished
+
+
+def test_nobody_paints_for_nobody(monkeypatch):
+    """Who looks at another painting of theirs, or comes back in time, has not gone."""
+    monkeypatch.setattr(policy, "PUBLIC", policy.Limits(unwatched=60))
+    anna = painting("anna", "x", "one", jobs.RUNNING)
+    paintings.leave("anna", "one")
+    paintings.show(anna, "two")
+    assert paintings._gone == {}
+    painting("anna", "x", "three")
+    paintings.leave("anna", "two")
+    assert paintings._gone == {}
+    paintings._end_unwatched("anna")
+    assert not anna.job.cancelled
+    monkeypatch.setattr(policy, "PUBLIC", policy.Limits(unwatched=0.01))
+    paintings.leave("anna", "three")
+    anna.job._cancelled.wait(10)
+    assert anna.job.cancelled
+    assert paintings.theirs("anna")[-1] is anna  # and keeps what there is of it
+
+
+def test_the_last_ones_are_kept(monkeypatch):
+    monkeypatch.setattr(policy, "PUBLIC", policy.Limits())
+    many = [painting("anna", "x", "tab") for _ in range(paintings.MOST + 3)]
+    assert paintings.theirs("anna") == many[:2:-1]

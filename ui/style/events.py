@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import time
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ from core.style import dispatch
 from core.style.request import STYLE_PRESETS, StyleRequest, enough
 from core.visitors import paintings, policy, tray
 from core.visitors.paintings import Painting
+from ui.server import visitor
 from ui.style import view
 from ui.style.painting import (
     MOST_STYLES,
     SETTINGS,
     error_text,
     followed,
+    left,
     outcome,
     painting_of,
     shows_something,
@@ -33,6 +36,7 @@ from ui.style.painting import (
 )
 
 QUIET = 0.25  # seconds between news for each painting that is before one's own
+THUMBNAIL = 160  # px of the longer side
 GLANCE = 65_536  # pixels of a picture that is only looked at
 SHOWABLE = {".jpg", ".jpeg", ".png", ".webp", ".gif"}  # by browsers; anything else is turned into PNG
 
@@ -55,6 +59,7 @@ class Easel:
     finished: Any = dataclasses.field(default_factory=gr.skip)
     png: Any = dataclasses.field(default_factory=gr.skip)
     timelapse: Any = dataclasses.field(default_factory=gr.skip)
+    strip: Any = dataclasses.field(default_factory=gr.skip)
 
     def __iter__(self):
         return iter(getattr(self, field.name) for field in dataclasses.fields(self))
@@ -67,21 +72,28 @@ async def start(request: gr.Request, **asked: Any):
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
     paintings.keep(painting)
-    job = painting.job
-    yield tuple(
-        Easel(
-            go=gr.update(visible=False),
-            stop=gr.update(visible=True),
-            preview=gr.update(visible=True, value=small(images.on_white(painting.photo))),
-            compare=gr.update(visible=False),
-            curves="",
-            finished=gr.update(visible=False),
-            timelapse=gr.update(visible=False),
-        )
-    )
+    yield tuple(dataclasses.replace(await asyncio.to_thread(_begun, painting), curves="", strip=_strip(request)))
+    async for news in _news(request, painting):
+        yield news
+
+
+async def follow(request: gr.Request, number: float | None):
+    """How the painting goes that this page found at work."""
+    yield tuple(Easel())  # of no answer at all Gradio would make an empty easel
+    painting = painting_of(request)
+    if painting and painting.number == number:
+        async for news in _news(request, painting):
+            yield news
+
+
+async def _news(request: gr.Request, painting: Painting):
+    """All that happens to a painting until it is finished, as long as the page shows it."""
+    job, leave = painting.job, functools.partial(left, request, painting)
     drawn, said, quiet_until = None, None, 0.0
-    async with contextlib.aclosing(followed(job)) as ticks:
+    async with contextlib.aclosing(followed(job, leave)) as ticks:
         async for _ in ticks:
+            if painting_of(request) is not painting:
+                return
             # For each answer Gradio makes all these widgets anew: who is far back in the line is told less often.
             nothing_new = words(job) == said and job.preview is drawn
             if nothing_new or (job.position and time.monotonic() < quiet_until):
@@ -92,40 +104,64 @@ async def start(request: gr.Request, **asked: Any):
                 drawn = job.preview
                 now.preview = small(drawn)
             yield tuple(now)
-    ready = {"go": gr.update(visible=True), "stop": gr.update(visible=False)}
-    if job.error:
-        yield tuple(Easel(**ready, status=view.status(error_text(job.error))))
-        if job.cancelled:
-            return
-    if painting_of(request) is not painting:  # the visitor has left, and the folder for files is gone
+    if painting_of(request) is not painting:  # the visitor has left, or thrown it away with its folder for files
         return
-    finished, _, recipe = await asyncio.to_thread(outcome, painting)
-    after, before, path = await asyncio.to_thread(_saved, painting, finished, recipe)
+    now = await asyncio.to_thread(_over, painting)
+    now.strip = await asyncio.to_thread(_strip, request)
+    yield tuple(now)
+
+
+def _begun(painting: Painting) -> Easel:
+    """What shows a painting that is not finished."""
+    return Easel(
+        go=gr.update(visible=False),
+        stop=gr.update(visible=True),
+        preview=gr.update(visible=True, value=small(painting.job.preview or images.on_white(painting.photo))),
+        compare=gr.update(visible=False),
+        curves=view.curves(painting.job.curve),
+        finished=gr.update(visible=False),
+        timelapse=gr.update(visible=False),
+    )
+
+
+def _over(painting: Painting) -> Easel:
+    """What shows a painting that is finished, stopped, or failed."""
+    job, now = painting.job, Easel(go=gr.update(visible=True), stop=gr.update(visible=False))
+    if job.error:
+        now.status = view.status(error_text(job.error))
+        if job.cancelled:
+            now.curves = view.curves(job.curve)
+        return now
+    after, before, recipe = _files(painting)
     note = job.result.note if job.result else "Stopped."
     took = "" if job.cancelled else f"Painted in {amounts.duration(job.result.seconds)}."
-    yield tuple(
-        Easel(
-            **ready,
-            status=view.status(" ".join(part for part in (took, note, _painter(recipe)) if part)),
-            preview=gr.update(visible=False),
-            compare=gr.update(visible=True, value=(before, after)),
-            curves=view.curves(job.curve),
-            finished=gr.update(visible=True),
-            png=gr.update(value=path),
-        )
-    )
+    now.status = view.status(" ".join(part for part in (took, note, _painter(recipe)) if part))
+    now.preview = gr.update(visible=False)
+    now.compare = gr.update(visible=True, value=(before, after))
+    now.curves = view.curves(job.curve)
+    now.finished = gr.update(visible=True)
+    now.png = gr.update(value=after)
+    return now
 
 
 def _painter(recipe: dict) -> str:
     return f"Painted with {recipe['painted_with']}." if "painted_with" in recipe else ""
 
 
-def _saved(painting: Painting, finished: Any, recipe: dict) -> tuple[str, str, str]:
-    """The painting as a PNG with its recipe, and the photo at the same size for comparison, as files."""
+def _files(painting: Painting) -> tuple[str, str, dict]:
+    """The painting as a PNG with its recipe, as it was shown last, and the photo at the same size; and the recipe."""
+    job, (finished, easel, recipe) = painting.job, outcome(painting)
+    wanted = {name: painting.asked[name] for name in ("strength", "keep_colour")}
+    if any(recipe[name] != value for name, value in wanted.items()):
+        finished = images.finish(easel, painting.photo, **wanted)
+        recipe.update(wanted)
     after, before = painting.file("painting.png"), painting.file("photo.jpg")
-    images.write_png(finished, after, recipe)
-    images.on_white(painting.photo).resize(finished.size).save(before, quality=92)
-    return after, before, after
+    with painting.lock:
+        if painting.written != (version := (*wanted.values(), job.result is None)):
+            images.write_png(finished, after, recipe)
+            images.on_white(painting.photo).resize(finished.size).save(before, quality=92)
+            painting.written = version
+    return after, before, recipe
 
 
 def afterwards(request: gr.Request, strength: float, keep_colour: bool):
@@ -133,11 +169,9 @@ def afterwards(request: gr.Request, strength: float, keep_colour: bool):
     painting = painting_of(request)
     if painting is None or not shows_something(painting.job):
         return gr.skip(), gr.skip()
-    _, easel, recipe = outcome(painting)
-    finished = images.finish(easel, painting.photo, strength=strength, keep_colour=keep_colour)
-    recipe.update(strength=strength, keep_colour=keep_colour)
-    after, before, path = _saved(painting, finished, recipe)
-    return gr.update(value=(before, after)), gr.update(value=path)
+    painting.asked = {**painting.asked, "strength": strength, "keep_colour": keep_colour}
+    after, before, _ = _files(painting)
+    return gr.update(value=(before, after)), gr.update(value=after)
 
 
 def stop(request: gr.Request) -> None:
@@ -149,11 +183,98 @@ def stop(request: gr.Request) -> None:
 def timelapse(request: gr.Request):
     """The way to the painting as an animation, offered once there is one."""
     painting = painting_of(request)
-    if painting is None or len(painting.job.frames) < 2:
-        return gr.skip()
+    return gr.skip() if painting is None else _film(painting)
+
+
+def _film(painting: Painting) -> Any:
     path = painting.file("time-lapse.webp")
-    images.animation(painting.job.frames, path)
+    with painting.lock:
+        if not Path(path).exists():
+            if not painting.job.finished or len(painting.job.frames) < 2:
+                return gr.update(visible=False)
+            images.animation(painting.job.frames, path)
+            painting.job.frames = []  # which take more memory than all the rest
     return gr.update(value=path, visible=True)
+
+
+# ---------------------------------------------------------------- a visitor's last paintings
+
+
+def found(request: gr.Request) -> tuple[Any, ...]:
+    """The page is opened: the picture that another page sent here, or the visitor's newest painting with what went in.
+    Once that picture is being painted, its painting."""
+    sent = request.query_params.get("photo", "")
+    theirs = [one for one in paintings.theirs(visitor.of_request(request).name) if not sent or one.sent == sent]
+    if theirs:
+        return _shown(request, theirs[0])
+    picture = tray.take(sent)
+    skipped = [gr.skip()] * (len(ASKED_AND_HOW) - 1)
+    return gr.skip() if picture is None else picture, *skipped, *Easel(strip=_strip(request)), gr.skip()
+
+
+def chosen(request: gr.Request, which: gr.SelectData) -> tuple[Any, ...]:
+    """One of the visitor's last paintings, with what went in."""
+    caption = which.value.get("caption") if isinstance(which.value, dict) else None
+    for painting in paintings.theirs(visitor.of_request(request).name):
+        if _title(painting) == caption:
+            return _shown(request, painting)
+    return *([gr.skip()] * len(ASKED_AND_HOW)), *Easel(strip=_strip(request)), gr.skip()
+
+
+def throw_away(request: gr.Request) -> tuple[Any, ...]:
+    """The painting that is shown goes, and nothing is kept of it."""
+    painting = painting_of(request)
+    if painting:
+        paintings.throw_away(painting)
+    return tuple(
+        Easel(
+            status=view.status("Thrown away."),
+            compare=gr.update(visible=False),
+            curves="",
+            finished=gr.update(visible=False),
+            timelapse=gr.update(visible=False),
+            strip=_strip(request),
+        )
+    )
+
+
+def _shown(request: gr.Request, painting: Painting) -> tuple[Any, ...]:
+    """What went in, the easel, and the painting's number where it has to be followed."""
+    paintings.show(painting, request.session_hash or "")
+    asked, over = painting.asked, painting.job.error is not None or shows_something(painting.job)
+    if over:
+        easel = _over(painting)
+        easel.timelapse = gr.skip() if painting.job.error else _film(painting)
+    else:
+        easel = _begun(painting)
+    easel.strip = _strip(request)
+    photo = asked["photo"] if Path(asked["photo"]).exists() else painting.photo
+    styles = [one for one in asked["styles"] if Path(one[0]).exists()]
+    preset = next((name for name, its in STYLE_PRESETS.items() if its.items() <= asked.items()), None)
+    how = (asked[name] for name in ("style_weights", *SETTINGS))
+    return photo, styles, len(styles) > 1, preset, *how, *easel, None if over else painting.number
+
+
+ASKED_AND_HOW = ("photo", "styles", "mix", "preset", "style_weights", *SETTINGS)  # what `_shown` fills first
+
+
+def _strip(request: gr.Request) -> Any:
+    """The visitor's last paintings, small."""
+    there = [one for one in paintings.theirs(visitor.of_request(request).name) if not one.job.error]
+    return gr.update(visible=bool(there), value=[(_thumbnail(one), _title(one)) for one in there])
+
+
+def _thumbnail(painting: Painting) -> Any:
+    result, preview = painting.job.result, painting.job.preview
+    picture = result.images[0] if result else preview or painting.photo
+    return picture.resize(images.fit_size(*picture.size, THUMBNAIL), reducing_gap=2)
+
+
+def _title(painting: Painting) -> str:
+    return f"Painting {painting.number}"
+
+
+# ---------------------------------------------------------------- pictures and settings
 
 
 def opened(path: str | None) -> tuple[Any, str]:
@@ -174,12 +295,6 @@ def _showable(path: str) -> Any:
         return None
     largest = StyleRequest(size=policy.settings_of(StyleRequest)["size"].hi)
     return images.open_picture(path, max_pixels=enough(largest)[0])
-
-
-def sent(request: gr.Request) -> Any:
-    """The picture another page sent here, if the address names one that is still there."""
-    picture = tray.take(request.query_params.get("photo", ""))
-    return gr.skip() if picture is None else picture
 
 
 def usable_styles(styles: list | None, mix: bool, uploaded: gr.EventData) -> tuple[Any, Any, str]:

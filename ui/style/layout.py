@@ -80,5 +80,11 @@ def easel(about: Mapping[str, Setting]) -> Widgets:
         with gr.Row():
             drawn["png"] = widgets.Download("Download PNG", variant="primary")
             drawn["timelapse"] = widgets.Download("Download time-lapse", visible=False)
+            drawn["throw"] = gr.Button("Throw away")
     drawn["curves"] = gr.HTML(padding=False)
+    drawn["strip"] = widgets.Pictures(
+        label="Your last paintings", visible=False, interactive=False, allow_preview=False, columns=7, height="auto",
+        object_fit="cover", format="webp", buttons=[], elem_id="strip", elem_classes="shelf",
+    )  # fmt: skip
+    drawn["following"] = gr.Number(visible="hidden")
     return drawn

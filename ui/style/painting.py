@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import functools
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,18 @@ STOPPING = 0.7  # seconds a stopped painting gets to end by itself before its la
 
 
 def painting_of(request: gr.Request) -> Painting | None:
-    """The newest painting of an open page, if it has one."""
+    """The painting an open page shows, if it shows one."""
     return paintings.of(visitor.of_request(request).name, request.session_hash)
 
 
 def leave(request: gr.Request) -> None:
     paintings.leave(visitor.of_request(request).name, request.session_hash)
+
+
+def left(request: gr.Request, painting: Painting) -> None:
+    """A page does not listen any more to how this painting goes. If it only shows another one, it is not left."""
+    if painting_of(request) is painting:
+        leave(request)
 
 
 # ---------------------------------------------------------------- a job, from widgets and followed
@@ -62,14 +68,17 @@ def submit(
     jobs.require_room(wanted)  # before anything is decoded
     opened = images.open_picture(photo, max_pixels=of_photo)
     job = jobs.submit(wanted, opened, [images.open_picture(path, max_pixels=of_style) for path, _ in styles])
-    return Painting(job, paintings.reduced(opened, wanted.size), request.session_hash or "")
+    settings = {name: getattr(wanted, name) for name in settings}
+    asked = {"photo": photo, "styles": styles, "style_weights": style_weights, **settings}
+    sent = request.query_params.get("photo", "")
+    return Painting(job, paintings.reduced(opened, wanted.size), request.session_hash or "", asked, sent)
 
 
-async def followed(job: jobs.Job) -> AsyncIterator[None]:
+async def followed(job: jobs.Job, gone: Callable[[], None] | None = None) -> AsyncIterator[None]:
     """Ticks whenever `job` has news and at least every second, holding no thread; ends when it is over.
 
     Also ends soon after the visitor pressed stop, even when a large step is still on its way. If the visitor goes away,
-    the job is cancelled.
+    `gone` is called, or the job is cancelled.
     """
     seen, quiet, stopping = -1, 0.0, 0.0
     try:
@@ -82,7 +91,7 @@ async def followed(job: jobs.Job) -> AsyncIterator[None]:
             if job.cancelled and job.preview:
                 stopping += 0.1
     except (GeneratorExit, asyncio.CancelledError):
-        job.cancel()
+        (gone or job.cancel)()
         raise
 
 

@@ -121,7 +121,7 @@ def public_limits() -> str:
     limits = policy.limits()
     return (
         f"On this shared computer: paintings up to {limits.settings['style']['size']} px, pictures up to "
-        f"{amounts.megabytes(limits.picture_bytes)}. What you make is gone when you leave."
+        f"{amounts.megabytes(limits.picture_bytes)}. Your last paintings stay here for a day."
     )
 
 
