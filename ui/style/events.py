@@ -109,6 +109,8 @@ async def _news(request: gr.Request, painting: Painting):
     now = await asyncio.to_thread(_over, painting)
     now.strip = await asyncio.to_thread(_strip, request)
     yield tuple(now)
+    if job.error and not job.cancelled:
+        raise gr.Error(error_text(job.error), print_exception=False)
 
 
 def _begun(painting: Painting) -> Easel:
