@@ -140,7 +140,7 @@ def test_what_is_uploaded_replaces_the_example_unless_styles_are_mixed(studio, p
     expect(pictures).to_have_count(2)
 
 
-@pytest.mark.parametrize("width", [1280])
+@pytest.mark.parametrize("width", [1280, 390])
 def test_a_painting_is_found_again_with_what_went_in(studio, browser, files, width):
     """By reload, by Generate and back, by the Back button and from another tab; running and finished."""
     context = browser.new_context(viewport={"width": width, "height": 844})
