@@ -272,7 +272,7 @@ def stream(server: str, address: str):
 
 
 def test_what_one_open_page_keeps_in_memory_has_an_end(server):
-    with client(server, "203.0.113.50") as stranger, stream(server, "203.0.113.50") as socket:
+    with client(server, "203.0.113.50", cookie=False) as stranger, stream(server, "203.0.113.50") as socket:
         page, statuses = page_opened(socket), []
         for number in range(3):
             files = {"file": ("x.zip", b"\0" * 90_000_000)}

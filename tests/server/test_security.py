@@ -304,6 +304,7 @@ def test_many_bombs_at_once_take_the_memory_of_two(visitors_here, server):
     honest = {"path": uploaded(bert), "meta": {"_type": "gradio.FileData"}}
     assert "event: complete" in called(bert, "paint", honest, [{"image": honest, "caption": None}], "", *defaults())
     bomb = {"path": uploaded(anna, "bomb.png", flat_png(5000)), "meta": {"_type": "gradio.FileData"}}
+    style = {"path": uploaded(anna), "meta": {"_type": "gradio.FileData"}}
     taken, decoding, over = [], [], threading.Event()
 
     def watch():
@@ -319,7 +320,7 @@ def test_many_bombs_at_once_take_the_memory_of_two(visitors_here, server):
         time.sleep(0.02)
     before = taken[0]
     with ThreadPoolExecutor(16) as threads:
-        calls = [threads.submit(called, anna, "paint", bomb, [{"image": bomb, "caption": None}], "", *defaults())
+        calls = [threads.submit(called, anna, "paint", bomb, [{"image": style, "caption": None}], "", *defaults())
                  for _ in range(16)]  # fmt: skip
         assert "event: complete" in called(bert, "paint", honest, [{"image": honest, "caption": None}], "", *defaults())
         answers = [call.result() for call in calls]
