@@ -320,5 +320,5 @@ def test_a_flood_of_messages_holds_up_nobody(server):
         drawn = time.monotonic() - began
         over.set()
     assert slowest < 6  # 8.7 s were seen on a quiet machine; this one may be busy
-    assert drawn < 10
+    assert drawn < 30  # a minute where the messages of a socket are not paced
     assert not [flood.exception() for flood in floods if flood.exception()]
