@@ -3,6 +3,7 @@
 import io
 import os
 import time
+import types
 
 import pytest
 from PIL import Image
@@ -291,6 +292,20 @@ def test_nothing_is_opened_for_whoever_has_no_room(limited, monkeypatch):
             painting.submit(None, **asked)
         with pytest.raises(UserError, match="0 jobs of yours"):
             sample_api.sample("hub:a/b")
+
+
+def test_what_a_painting_keeps_of_what_was_asked_has_an_end(anna, monkeypatch, tmp_path):
+    """Four megabytes of style weights, or of a caption, were kept with each of a visitor's paintings."""
+    Image.new("RGB", (40, 30), "teal").save(tmp_path / "a.png")
+    monkeypatch.setattr(jobs, "submit", lambda request, *pictures: jobs.Job(request, pictures, 1))
+    page = types.SimpleNamespace(query_params={}, session_hash="a")
+    asked = {name: about.default for name, about in painting.SETTINGS.items()}
+    asked |= {"photo": str(tmp_path / "a.png"), "styles": [(str(tmp_path / "a.png"), "caption" * 10**6)]}
+    with pytest.raises(UserError, match="more than 8 style weights"):
+        painting.submit(page, **asked, style_weights="1," * 10**6)
+    kept = painting.submit(page, **asked, style_weights="0" * 10**6 + "2.50").asked
+    assert len(str(kept)) < 2000
+    assert kept["style_weights"] == "2.5"
 
 
 def test_few_open_pages_are_remembered(public):

@@ -32,6 +32,7 @@ from ui.style.painting import (
     shows_something,
     small,
     submit,
+    weights_text,
     words,
 )
 
@@ -72,7 +73,8 @@ async def start(request: gr.Request, **asked: Any):
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
     paintings.keep(painting)
-    yield tuple(dataclasses.replace(await asyncio.to_thread(_begun, painting), curves="", strip=_strip(request)))
+    strip = await asyncio.to_thread(_strip, request)
+    yield tuple(dataclasses.replace(await asyncio.to_thread(_begun, painting), curves="", strip=strip))
     async for news in _news(request, painting):
         yield news
 
@@ -355,7 +357,7 @@ def restored(path: str | None) -> list[Any]:
         policy.require_allowed(request)
     except UserError as error:
         return [view.notice(str(error)), *nothing]
-    shares = ", ".join(f"{share:g}" for share in request.style_shares)
+    shares = weights_text(request)
     said = view.notice("The settings of that painting are back.")
     return [said, None, shares, *(getattr(request, name) for name in SETTINGS)]
 

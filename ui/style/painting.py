@@ -59,8 +59,11 @@ def submit(
         raise UserError("There is no style picture yet; upload one or pick an example.")
     if len(styles) > MOST_STYLES:
         raise UserError(f"There are {len(styles)} style pictures; up to {MOST_STYLES} can be mixed.")
+    written = [part for part in style_weights.split(",") if part.strip()]
+    if len(written) > MOST_STYLES:  # what is asked is kept with its painting, so it has an end
+        raise UserError(f"There are more than {MOST_STYLES} style weights; write one for each picture, like 2, 1.")
     try:
-        shares = tuple(float(part) for part in style_weights.split(",") if part.strip())
+        shares = tuple(map(float, written))
     except ValueError:
         raise UserError(f"Style weights are {style_weights!r}; write a number for each picture, like 2, 1.") from None
     wanted = StyleRequest(**settings, style_shares=shares)
@@ -69,9 +72,15 @@ def submit(
     opened = images.open_picture(photo, max_pixels=of_photo)
     job = jobs.submit(wanted, opened, [images.open_picture(path, max_pixels=of_style) for path, _ in styles])
     settings = {name: getattr(wanted, name) for name in settings}
-    asked = {"photo": photo, "styles": styles, "style_weights": style_weights, **settings}
+    pictures = {"photo": photo, "styles": [(path, None) for path, _ in styles]}
+    asked = {**pictures, "style_weights": weights_text(wanted), **settings}
     sent = request.query_params.get("photo", "")
     return Painting(job, paintings.reduced(opened, wanted.size), request.session_hash or "", asked, sent)
+
+
+def weights_text(request: StyleRequest) -> str:
+    """The style weights of a request as they are written in their field."""
+    return ", ".join(str(share).removesuffix(".0") for share in request.style_shares)
 
 
 async def followed(job: jobs.Job, gone: Callable[[], None] | None = None) -> AsyncIterator[None]:
