@@ -16,7 +16,11 @@ SEEN = 128  # of 255: what is less opaque does not count where a style is cut ou
 
 def to_paint(photo: Image.Image) -> Image.Image:
     """A photo as it is; one of which nothing can be seen is a white sheet of paper."""
-    return images.on_white(photo) if photo.mode == "RGBA" and photo.getchannel("A").getextrema()[1] == 0 else photo
+    return images.on_white(photo) if _unseen(photo) else photo
+
+
+def _unseen(picture: Image.Image) -> bool:
+    return picture.mode == "RGBA" and picture.getchannel("A").getextrema()[1] == 0
 
 
 def of_style(style: Image.Image) -> Image.Image:
@@ -44,7 +48,7 @@ def noted(photo: Image.Image, styles: Sequence[Image.Image], painted: tuple[int,
     """What a person has to know of the pictures they gave, in sentences; `styles` as `of_style` gives them, `painted`
     the painting's width and height."""
     notes = []
-    if photo.mode == "RGBA" and photo.getchannel("A").getextrema()[1] == 0:
+    if _unseen(photo):
         notes.append("Nothing of the photo can be seen, it is see-through all over; it was painted as white paper.")
     if images.fit_size(*photo.size, max(painted), minimum=1) != painted:
         notes.append(

@@ -133,23 +133,22 @@ class _Sending:
                     del own[name]
             own["x-content-type-options"] = "nosniff"
             own.setdefault("referrer-policy", "same-origin")
-            if self._is_new():
-                own.append("set-cookie", self._cookie())
+            if cookie := self._cookie():
+                own.append("set-cookie", cookie)
         elif message["type"] == "http.response.body":
             self.ended = not message.get("more_body", False)
         await self.send(message)
 
-    def _is_new(self) -> bool:
-        """A browser that opens a page and has no secret yet. Only then, so that the many requests of one page, sent
-        at once, do not all bring another one home."""
-        opens = self.scope["method"] == "GET" and "text/html" in self.headers.get("accept", "")
-        return policy.public() and opens and visitor.better_cookie(_cookies(self.headers)) is not None
-
     def _cookie(self) -> str:
-        """In a frame of huggingface.co only a cookie with `SameSite=None; Secure; Partitioned` is kept."""
+        """For a browser that opens a page and has no secret yet, else "". Only then, so that the many requests of one
+        page, sent at once, do not all bring another one home."""
+        opens = self.scope["method"] == "GET" and "text/html" in self.headers.get("accept", "")
+        value = visitor.better_cookie(_cookies(self.headers)) if policy.public() and opens else None
+        if value is None:
+            return ""
+        # In a frame of huggingface.co only a cookie with `SameSite=None; Secure; Partitioned` is kept.
         secure = (self.headers.get("x-forwarded-proto") or self.scope["scheme"]).split(",")[0].strip() == "https"
         where = "SameSite=None; Secure; Partitioned" if secure else "SameSite=Lax"
-        value = visitor.better_cookie(_cookies(self.headers))
         return f"{visitor.COOKIE}={value}; Path=/; Max-Age={YEAR}; HttpOnly; {where}"
 
 
