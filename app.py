@@ -16,10 +16,10 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
-from core import console, faults
+from core import faults
 from core.runs import processes, stuck
 from core.visitors import identity, policy, sweep
-from ui.server import network, patience, serving, stopping, visitor
+from ui.server import network, serving, stopping, visitor
 from ui.server.gate import Gate
 from ui.server.late import Late
 
@@ -79,12 +79,8 @@ def _config(host: str, port: int) -> dict[str, Any]:
 
 
 def main() -> None:
+    serving.get_ready()
     host, port = serving.host(), serving.port()
-    serving.require_free(port)
-    serving.require_folders()
-    console.printable()
-    network.believe_peers()
-    patience.keep()
     print(f"Ganvas is starting at http://{'localhost' if host == '127.0.0.1' else serving.in_address()}:{port}",
           flush=True)  # fmt: skip
     app.run(config=_config(host, port))

@@ -14,10 +14,9 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from core import console
 from core.style.request import STYLE_PRESETS, StyleRequest
 from core.visitors import policy
-from ui.server import files, network, patience, serving, turns
+from ui.server import files, serving, turns
 from ui.server.gate import Gate
 from ui.style import events as do
 from ui.style import layout, painting, view, widgets
@@ -146,11 +145,7 @@ def mounted(root_path: str = "/style") -> Any:
 
 
 def main() -> None:
-    serving.require_free(serving.port())
-    serving.require_folders()
-    console.printable()
-    network.believe_peers()
-    patience.keep()
+    serving.get_ready()
     ours = {**OURS, "middleware": [Middleware(Gate)]}
     page = build()
     with serving.past_proxies():  # it asks itself whether it answers

@@ -11,8 +11,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from core import files
+from core import console, files
 from core.errors import UserError
+from ui.server import network, patience
 
 
 def host() -> str:
@@ -32,6 +33,15 @@ def port() -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         sys.exit(f"The port is {text!r}; set PORT to a number from 1 to 65535.")
     return int(text)
+
+
+def get_ready() -> None:
+    """What either program does before it listens; ends the program where something is missing."""
+    require_free(port())
+    require_folders()
+    console.printable()
+    network.believe_peers()
+    patience.keep()
 
 
 def require_free(number: int) -> None:
