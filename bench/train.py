@@ -148,7 +148,7 @@ def _overhead(name: str) -> dict:
     """Processor seconds of every part, times how often it happens, over those of the steps."""
     from core.gan import checkpoint, measures, pictures
     from core.gan.measures.moment import Moment, Real
-    from core.gan.worker import CHECKPOINT_SECONDS, SCORE_SECONDS
+    from core.gan.run_writer import CHECKPOINT_SECONDS, SCORE_SECONDS
 
     training = a_training(PAPER if name == "paper" else {})
     run = Run(Path(tempfile.mkdtemp()))

@@ -252,8 +252,9 @@ def test_going_on_from_a_state_is_the_same_bit_for_bit(pictures, tmp_path, preci
 
 def worker_process(run: Run, *options: str) -> subprocess.Popen:
     code = (
-        "import sys; from core.gan import worker; from core.runs.run_folder import Run; from pathlib import Path;"
-        "worker.CHECKPOINT_SECONDS = 0.0; worker.work(Run(Path(sys.argv[1])))"
+        "import sys; from pathlib import Path; from core.gan import run_writer, worker;"
+        "from core.runs.run_folder import Run;"
+        "run_writer.CHECKPOINT_SECONDS = 0.0; worker.work(Run(Path(sys.argv[1])))"
     )
     return subprocess.Popen([sys.executable, "-c", code, str(run.path), *options], cwd=ROOT, env=ONE_THREAD)
 

@@ -20,7 +20,7 @@ from PIL import Image
 from core import files
 from core.__main__ import main
 from core.errors import UserError
-from core.gan import checkpoint, measures, train, worker
+from core.gan import checkpoint, measures, run_writer, train, worker
 from core.gan.data import prepare
 from core.gan.request import TrainRequest
 from core.gan.zoo import model_folder
@@ -180,7 +180,7 @@ def test_a_branch_goes_on_from_where_it_was_made():
 
 def test_running_away_is_told_and_the_checkpoint_before_is_kept(monkeypatch):
     run = new(rate_g=0.1, rate_d=0.1, norm_d="none", norm_g="none", loss="hinge", steps=5000)
-    monkeypatch.setattr(worker, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_writer, "CHECKPOINT_SECONDS", 0.0)
     worker.work(run, check_only=True)
     real = train.train
 
@@ -353,13 +353,13 @@ def test_what_was_measured_best_is_never_thinned_out(monkeypatch):
     """Measured at every step, and best at step 10."""
     run = new(steps=20)
     monkeypatch.setattr(measures, "take", lambda moment: iter([("kid", abs(moment.training.steps - 10.0))]))
-    plain, write = train.train, worker.RunWriter.write
+    plain, write = train.train, run_writer.RunWriter.write
 
     def every_step(writer, progress):
         writer.every = writer.score_every = -1.0
         write(writer, progress)
 
-    monkeypatch.setattr(worker.RunWriter, "write", every_step)
+    monkeypatch.setattr(run_writer.RunWriter, "write", every_step)
     monkeypatch.setattr(worker, "train", lambda training, stopped: plain(training, stopped, report_every=0))
     worker.work(run)
     assert list(run.scores()["kid"]) == list(range(1, 21))
@@ -510,7 +510,7 @@ def test_a_damaged_checkpoint_is_told_and_costs_no_picture():
     (run.path / "control").write_text("pause")
     worker.work(run)
     assert run.state["message"].startswith("The checkpoint of step 50 cannot be read, so training went on from step 0")
-    assert {path.name: path.read_bytes() for path in (run.path / worker.LOST).iterdir()} == sheets
+    assert {path.name: path.read_bytes() for path in (run.path / run_writer.LOST).iterdir()} == sheets
 
 
 def test_the_command_says_where_the_generator_is_also_of_a_finished_run(capsys):
