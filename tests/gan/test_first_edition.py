@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from PIL import Image
 
 from core.gan import checkpoint, sample, worker
@@ -18,6 +17,7 @@ from core.gan.request import SampleRequest
 from core.gan.zoo import load, model_folder
 from core.pictures import images
 from core.runs import lifecycle, states
+from support.alone import alone
 
 EDITION = Path(__file__).parents[1] / "data" / "edition-1"
 
@@ -25,12 +25,8 @@ EDITION = Path(__file__).parents[1] / "data" / "edition-1"
 @pytest.fixture(autouse=True)
 def _runs(_own_files):
     shutil.copytree(EDITION / "runs", lifecycle.folder())
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    AcceleratorState._reset_state(True)
-    yield
-    AcceleratorState._reset_state(True)
-    torch.set_num_threads(threads)
+    with alone():
+        yield
 
 
 @pytest.mark.parametrize("name", ["portraits", "run-shapes", "run-flat", "run-shapes-sorted"])

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from PIL import Image
 
 from core import files
@@ -28,6 +27,7 @@ from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states
 from core.runs.run_folder import Run
 from core.visitors import identity, policy
+from support.alone import alone
 from support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.slow
@@ -38,12 +38,8 @@ TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps"
 
 @pytest.fixture(autouse=True)
 def _alone():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    AcceleratorState._reset_state(True)
-    yield
-    AcceleratorState._reset_state(True)
-    torch.set_num_threads(threads)
+    with alone():
+        yield
 
 
 def new(name="portraits", count=60, **settings) -> Run:
