@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from PIL import Image
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -20,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from core.style.request import StyleRequest
-from support.studio import serving
+from support.studio import process_at, serving
 from support.waiting import PATIENCE
 from ui.server import visitor
 
@@ -178,10 +177,9 @@ def test_a_storm_of_stops_leaves_the_line_to_the_others(server):
         assert not [storm.exception() for storm in storms if storm.exception()]
 
 
-def memory() -> float:
-    """MB of the server."""
-    (process,) = [child for child in psutil.Process().children() if "app.py" in child.cmdline()]
-    return process.memory_info().rss / 1e6
+def memory(server: str) -> float:
+    """MB of it."""
+    return process_at(server).memory_info().rss / 1e6
 
 
 def test_a_finished_painting_keeps_little(server):
@@ -189,13 +187,13 @@ def test_a_finished_painting_keeps_little(server):
     with client(server, HERE) as anna:
         start, small, huge = event(anna, "start"), uploaded(anna, picture()), uploaded(anna, plain(6000, 4000))
         painted(anna, start, wish(small, [small]), "before")
-        before = memory()
+        before = memory(server)
         for tab in ("one", "two"):
             assert "painting.png" in painted(anna, start, wish(huge, [huge] * 8), tab)
         until = time.monotonic() + 20
-        while memory() - before > 250 and time.monotonic() < until:
+        while memory(server) - before > 250 and time.monotonic() < until:
             time.sleep(0.2)
-        assert memory() - before < 250
+        assert memory(server) - before < 250
 
 
 # ---------------------------------------------------------------- who one is

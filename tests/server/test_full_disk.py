@@ -24,7 +24,7 @@ from core.hub import publish
 from core.runs import lifecycle, processes, states
 from core.runs.run_folder import Run
 from core.style.request import StyleRequest
-from support.studio import serving
+from support.studio import process_at, serving
 from support.waiting import PATIENCE, until
 from ui.telling import plain
 
@@ -235,7 +235,7 @@ def test_a_server_tells_its_visitors(tmp_path):
     api = "/style/gradio_api"
     here = {"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(tmp_path / "gradio")}
     with serving(tmp_path, env=here) as address, httpx.Client(base_url=address, timeout=60) as anna:
-        (server,) = [child for child in psutil.Process().children() if child.cmdline()[-1:] == ["app.py"]]
+        server = process_at(address)
 
         def sent(side: int) -> httpx.Response:
             return anna.post(f"{api}/upload", files={"files": ("photo.png", picture(side))})

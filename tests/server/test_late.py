@@ -8,14 +8,13 @@ import signal
 import threading
 
 import httpx
-import psutil
 import pytest
 from playwright.sync_api import expect
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
-from support.studio import ROOT, serving
+from support.studio import ROOT, process_at, serving
 from support.waiting import PATIENCE
 from ui.server.late import Late
 
@@ -147,8 +146,7 @@ def test_the_gate_stands_before_it_from_the_first_request_and_it_ends_at_once(he
         assert anna.get("/style/monitoring").status_code == 404
         assert anna.get("/style/config", headers={"Host": "elsewhere.example"}).status_code == 421
         assert anna.get("/style/config").status_code == 503
-    port = address.rpartition(":")[2]
-    (process,) = [child for child in psutil.Process().children() if child.environ().get("PORT") == port]
+    process = process_at(address)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == -signal.SIGTERM
     assert not go.exists()

@@ -37,7 +37,7 @@ from core.runs.run_folder import Run
 from core.style.request import StyleRequest
 from core.visitors import identity, policy, tray
 from support.raw_pictures import noise
-from support.studio import serving
+from support.studio import process_at, serving
 from support.waiting import PATIENCE
 from ui.server import visitor
 from ui.train import view
@@ -299,8 +299,7 @@ def flat_png(side: int) -> bytes:
 def test_many_bombs_at_once_take_the_memory_of_two(visitors_here, server):
     """Sixteen calls with a PNG of some kilobytes took eleven gigabytes."""
     anna, bert = visitors_here
-    port = server.rsplit(":", 1)[1]
-    (process,) = (child for child in psutil.Process().children() if child.environ().get("PORT") == port)
+    process = process_at(server)
     honest = {"path": uploaded(bert), "meta": {"_type": "gradio.FileData"}}
     assert "event: complete" in called(bert, "paint", honest, [{"image": honest, "caption": None}], "", *defaults())
     bomb = {"path": uploaded(anna, "bomb.png", flat_png(5000)), "meta": {"_type": "gradio.FileData"}}

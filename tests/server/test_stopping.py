@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from core.gan.request import TrainRequest
 from core.runs import lifecycle, processes, run_folder, states
 from core.runs.run_folder import Run
-from support.studio import serving
+from support.studio import process_at, serving
 from support.waiting import PATIENCE, until
 from ui.server import stopping
 
@@ -41,10 +41,8 @@ def photo(tmp_path) -> str:
 @contextlib.contextmanager
 def studio(home: Path, **env: str) -> Iterator[tuple[str, psutil.Process]]:
     """A server, and the process that it is."""
-    before = set(psutil.Process().children())
     with serving(home, env=env) as address:
-        (process,) = set(psutil.Process().children()) - before
-        yield address, process
+        yield address, process_at(address)
 
 
 def paint(address: str, photo: str):

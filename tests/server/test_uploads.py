@@ -65,6 +65,32 @@ def test_a_full_folder_takes_nothing_in(folder):
     assert sent(11_000, told=False) == (200, "http.request")
 
 
+def test_what_is_refused_is_heard_out(folder):
+    """A connection that is closed while something is still coming is reset, and then nobody reads why."""
+    scope = {"type": "http", "method": "POST", "path": UPLOAD, "query_string": b"", "scheme": "http",
+             "headers": [(b"host", b"localhost"), (b"origin", b"https://elsewhere.example")]}  # fmt: skip
+    seen = []
+
+    def refused(coming: list[dict]) -> None:
+        async def receive() -> dict:
+            seen.append("read")
+            return coming.pop(0)
+
+        async def send(message: dict) -> None:
+            seen.append(message.get("status") or ("answered" if message.get("more_body") else "closed"))
+
+        seen.clear()
+        asyncio.run(Gate(_taking)(scope, receive, send))
+
+    more = {"type": "http.request", "body": b"x" * 100_000, "more_body": True}
+    refused([more, more, {"type": "http.request", "body": b"x"}])
+    assert seen == [403, "answered", "read", "read", "read", "closed"]
+    refused([more, {"type": "http.disconnect"}])
+    assert seen == [403, "answered", "read", "read", "closed"]
+    refused([more] * 50)
+    assert seen.count("read") == 10, "but not for ever"
+
+
 def test_the_oldest_go_when_the_folder_is_full(folder):
     for number in range(5):
         holding(folder / f"{number}.png", FULL // 4, when=2e9 - number)

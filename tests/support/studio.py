@@ -10,6 +10,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import psutil
+
 from support import marks
 from support.waiting import PATIENCE
 
@@ -20,6 +22,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def process_at(address: str) -> psutil.Process:
+    """The server at `address`, which this process has started. Others of its children may end at any moment."""
+    port = address.rpartition(":")[2]
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.environ().get("PORT") == port:
+                return child
+    raise ProcessLookupError(f"no server at {address}")
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ studio stops. In public mode it also gives every visitor their secret (`ui.serve
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import traceback
 from collections.abc import Awaitable
@@ -32,6 +33,7 @@ CLOSED = re.compile(
 )
 YEAR = 365 * 24 * 3600
 GRACE = 1.0  # seconds an answer may still take once the studio stops
+HEARD_OUT = (1_000_000, 2.0)  # bytes and seconds of a refused request that are still read, so that its sender sees why
 
 
 class Gate:
@@ -110,7 +112,23 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, words
         await receive()
         await send({"type": "websocket.close", "code": 1008, "reason": words})
         return
-    await PlainTextResponse(words, status, {"connection": "close"})(scope, receive, send)
+
+    async def heard_out(message: Message) -> None:
+        """A connection closed over what was not read is reset, and the answer on its way is lost with it."""
+        answered = message["type"] == "http.response.body"
+        await send({**message, "more_body": True} if answered else message)
+        if answered:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(_read_on(receive), HEARD_OUT[1])
+            await send({"type": "http.response.body"})
+
+    await PlainTextResponse(words, status, {"connection": "close"})(scope, receive, heard_out)
+
+
+async def _read_on(receive: Receive) -> None:
+    left = HEARD_OUT[0]
+    while left > 0 and (message := await receive()).get("more_body"):
+        left -= len(message.get("body", b""))
 
 
 # ---------------------------------------------------------------- what goes out with each answer

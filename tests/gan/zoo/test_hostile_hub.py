@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
-import psutil
 import pytest
 import torch
 from playwright.sync_api import expect
@@ -31,7 +30,7 @@ from core.visitors import identity, policy
 from support.finished import finished_run
 from support.foreign_networks import Cryptopunks, lively, saved
 from support.local_hub import LocalHub
-from support.studio import ROOT, serving
+from support.studio import ROOT, process_at, serving
 from support.waiting import PATIENCE
 from ui import telling
 
@@ -606,7 +605,7 @@ def test_a_public_server_stays_small_and_serves_beside_it(tmp_path):
         local.add("x/good", {"generator.pth": saved(lively(Cryptopunks()).state_dict())})
         here = {"GANVAS_PUBLIC": "1", "HF_ENDPOINT": local.url, "GRADIO_TEMP_DIR": str(tmp_path / "gradio")}
         with serving(tmp_path, env=here) as address:
-            (server,) = [child for child in psutil.Process().children() if child.cmdline()[-1:] == ["app.py"]]
+            server = process_at(address)
             assert "complete" in api(address, "portraits")  # the engine is there, with all its memory
             before, peak, over = server.memory_info().rss, [], threading.Event()
 
