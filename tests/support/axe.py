@@ -1,0 +1,20 @@
+"""axe-core's judgement of a page as people meet it who use a keyboard or hear it read: what it says is broken.
+
+The script comes with axe-playwright-python, so nothing is fetched while testing.
+"""
+
+from axe_playwright_python.base import AXE_SCRIPT
+
+
+def violations(place, within: str = "body") -> list[str]:
+    """What is broken in `place` (a page, or one frame of a page) inside `within` (a CSS selector), each in a line.
+    Frames inside `place` are not looked into: they are asked by themselves."""
+    place.evaluate(AXE_SCRIPT)
+    found = place.evaluate(
+        "within => axe.run(within, {resultTypes: ['violations'], iframes: false}).then(all => all.violations)", within
+    )
+    return [f"{one['id']}: {node['html'][:300]} {_why(node)}" for one in found for node in one["nodes"]]
+
+
+def _why(node) -> str:
+    return "; ".join(check["message"] for kind in ("any", "all", "none") for check in node[kind])
