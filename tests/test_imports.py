@@ -19,10 +19,9 @@ WITH_TORCH = {
     "core/gan/pictures.py", "core/gan/run_writer.py", "core/gan/sample.py", "core/gan/spectral_norm.py",
     "core/gan/train.py", "core/gan/worker.py", "core/gan/zoo/cost.py", "core/gan/zoo/load.py",
     "core/gan/zoo/model_folder.py", "core/gan/zoo/pickles.py", "core/gan/zoo/recognise.py",
-    "core/style/instant/decoder.py", "core/style/instant/paint.py", "core/style/instant/transfer.py",
+    "core/style/*/paint.py", "core/style/instant/decoder.py", "core/style/instant/transfer.py",
     "core/style/networks.py", "core/style/pixels.py", "core/style/optimise/descent.py",
     "core/style/optimise/lbfgs.py", "core/style/optimise/measure.py", "core/style/optimise/objective.py",
-    "core/style/optimise/paint.py",
 }  # fmt: skip
 
 

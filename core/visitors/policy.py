@@ -167,8 +167,14 @@ def limits() -> Limits:
 
 def settings_of(request: type[Request]) -> dict[str, Setting]:
     """The settings of a request as they may be chosen here: with lower bounds where strangers come."""
-    most = limits().settings.get(request.kind, {})
+    most = _most(request)
     return {name: _at_most(about, most.get(name)) for name, about in all_settings_of(request).items()}
+
+
+def _most(request: type[Request]) -> Mapping[str, int]:
+    """Of its kind, else of the kind that it is a sort of: a new engine's paintings are not without a limit."""
+    stated = limits().settings
+    return next((stated[kind] for sort in request.__mro__ if (kind := vars(sort).get("kind")) in stated), {})
 
 
 def _at_most(about: Setting, most: int | None) -> Setting:
@@ -182,7 +188,7 @@ def _at_most(about: Setting, most: int | None) -> Setting:
 def require_allowed(request: Request) -> None:
     """Raises `UserError` when the request asks for more than is allowed here."""
     allowed = settings_of(type(request))
-    for name, most in limits().settings.get(request.kind, {}).items():
+    for name, most in _most(type(request)).items():
         value = getattr(request, name)
         if value > most:
             about = allowed[name]

@@ -5,6 +5,7 @@ import inspect
 import subprocess
 import sys
 import types
+import typing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -16,7 +17,7 @@ from PIL import Image
 from core import device, jobs
 from core.errors import UserError
 from core.pictures import images
-from core.settings import Progress, Request, Result, setting
+from core.settings import Progress, Request, Result, setting, settings_of
 from core.style import dispatch
 from core.style.optimise import budget
 from core.style.request import MeasureRequest, StyleRequest
@@ -76,9 +77,26 @@ def test_what_is_asked_with_every_page_imports_no_torch(tmp_path):
     assert said == "False\n"
 
 
-@pytest.mark.parametrize("kind", dispatch.ENGINES)
-def test_strangers_may_not_ask_everything_of_an_engine(kind):
-    assert "size" in policy.PUBLIC.settings[kind]
+@pytest.mark.parametrize("name", dispatch.ENGINES.values())
+def test_strangers_may_not_ask_everything_of_an_engine(monkeypatch, name):
+    request = typing.get_type_hints(importlib.import_module(name).paint)["request"]
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    assert (
+        policy.settings_of(request)["size"].hi
+        == policy.PUBLIC.settings["style"]["size"]
+        < settings_of(request)["size"].hi
+    )
+
+
+def test_a_new_kind_of_painting_has_the_limits_of_the_kind_it_is_a_sort_of(monkeypatch):
+    @dataclass(frozen=True)
+    class NewRequest(StyleRequest):
+        kind: ClassVar[str] = "new"
+
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    with pytest.raises(UserError, match="Size is 2048 px; on this shared computer choose at most 1024 px"):
+        policy.require_allowed(NewRequest(size=2048))
+    policy.require_allowed(NewRequest(size=1024))
 
 
 def test_the_queue_finds_an_engine_by_its_request(mirror):
