@@ -174,7 +174,7 @@ def settings_of(request: type[Request]) -> dict[str, Setting]:
 def _most(request: type[Request]) -> Mapping[str, int]:
     """Of its kind, else of the kind that it is a sort of: a new engine's paintings are not without a limit."""
     stated = limits().settings
-    return next((stated[kind] for sort in request.__mro__ if (kind := vars(sort).get("kind")) in stated), {})
+    return next((stated[kind] for sort in request.__mro__ if (kind := vars(sort).get("kind", "")) in stated), {})
 
 
 def _at_most(about: Setting, most: int | None) -> Setting:
