@@ -12,7 +12,18 @@ def duration(seconds: float) -> str:
     """Seconds in words a person would use."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
+    if seconds < 300:
+        return f"{round(seconds / 30) / 2:g} min"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def between(least: float, most: float | None) -> str:
+    """A time that is not known well, in words: from the least to the most."""
+    low, high = duration(least), duration(least if most is None else most)
+    if low == high:
+        return low
+    (number, unit), (_, other) = low.split(), high.split()
+    return f"{number if unit == other else low} to {high}"
 
 
 def ago(when: float) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from core import amounts
 from core.settings import Progress, Result
 
 
@@ -47,5 +48,6 @@ def watched(events: Iterator[Progress | Result], title: str, quiet: bool) -> Res
             bar.total = event.total
             bar.update(event.step - bar.n)
             if event.losses and event.seconds_left is not None:
-                bar.set_postfix_str(f"{event.seconds_left:.0f} s left, loss {event.losses['total']:.4f}")
+                left = amounts.between(event.seconds_left, event.seconds_left_at_most)
+                bar.set_postfix_str(f"{left} left, loss {event.losses['total']:.4f}")
     raise RuntimeError("the engine ended without a result")

@@ -162,7 +162,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Progress:
-    """One sign of life of a job. `preview` is the picture so far, where there is a new one."""
+    """One sign of life of a job. `preview` is the picture so far, where there is a new one.
+
+    `seconds_left` is the least where `seconds_left_at_most` is told too. `share` (0 to 1) says how much of the work is
+    done where steps do not cost the same; `size` (width, height) what the picture at work has, where that changes.
+    """
 
     step: int
     total: int
@@ -170,6 +174,9 @@ class Progress:
     preview: Image.Image | None = None
     seconds_left: float | None = None
     note: str = ""
+    seconds_left_at_most: float | None = None
+    share: float | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

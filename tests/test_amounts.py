@@ -9,10 +9,28 @@ from core import amounts
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.2, "1 s"), (42, "42 s"), (89.9, "90 s"), (90, "2 min"), (240, "4 min"), (5399, "90 min"), (9000, "2.5 h")],
+    [
+        (0.2, "1 s"),
+        (42, "42 s"),
+        (89.9, "90 s"),
+        (90, "1.5 min"),
+        (142, "2.5 min"),
+        (240, "4 min"),
+        (5399, "90 min"),
+        (9000, "2.5 h"),
+    ],
 )
 def test_durations(seconds, words):
     assert amounts.duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "words"),
+    [(20, 35.2, "20 to 35 s"), (50, 100, "50 s to 1.5 min"), (200, 400, "3.5 to 7 min"), (20.1, 20.2, "20 s"),
+     (20, None, "20 s")],
+)  # fmt: skip
+def test_a_duration_that_is_not_known_well(least, most, words):
+    assert amounts.between(least, most) == words
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ class Estimate:
     memory: int  # bytes at the peak
     free: int  # bytes this process may still take
     note: str = ""  # what else is worth knowing, in words
+    seconds_at_most: float | None = None  # where that is not known well
 
     @property
     def fits(self) -> bool:

@@ -383,7 +383,6 @@ async def forecast(photo: str | None, **settings: Any) -> str:
         takes = engine.estimate(wanted, picture.size)
     except UserError as error:
         return view.forecast(str(error))
-    return view.forecast(
-        f"About {amounts.duration(takes.seconds)} and {amounts.gigabytes(takes.memory)} of memory on this machine. "
-        f"{takes.note}"
-    )
+    seconds = amounts.between(takes.seconds, takes.seconds_at_most)
+    memory = amounts.gigabytes(takes.memory)
+    return view.forecast(f"About {seconds} and {memory} of memory on this machine. {takes.note}")

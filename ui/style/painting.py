@@ -114,8 +114,8 @@ def words(job: jobs.Job) -> tuple[str, float]:
     at = job.latest
     parts = [at.note or f"Step {at.step} of {at.total}"]
     if at.seconds_left is not None:
-        parts.append(f"about {amounts.duration(at.seconds_left)} left")
-    return " · ".join(parts), at.step / at.total
+        parts.append(f"about {amounts.between(at.seconds_left, at.seconds_left_at_most)} left")
+    return " · ".join(parts), at.step / at.total if at.share is None else at.share
 
 
 def shows_something(job: jobs.Job) -> bool:

@@ -1,7 +1,8 @@
 """What a painting will take on this machine, told before it starts: seconds and memory.
 
-Figures come from `core.style.optimise.measure`, which paints a few steps once per network and machine; here they are
-kept in a file, read, and multiplied. Plain arithmetic: no torch.
+Figures come from `core.style.optimise.measure`, which paints a few steps once per network and machine, and from the
+paintings made here since, which say how far it goes wrong; here they are kept in a file, read, and multiplied. Plain
+arithmetic: no torch.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -20,34 +22,49 @@ from core.style.optimise.schedule import Scale, scales
 from core.style.request import StyleRequest
 
 HISTORY = 15  # steps L-BFGS remembers: two pictures each
+PACES = 5  # paintings whose pace is remembered
+TELLING = 3.0  # seconds of measured work: what is shorter says little of the pace
+UNKNOWN = (1.0, 2.0)  # the pace where nothing was painted yet: steps are measured undisturbed, and few stay so
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one step was seen to cost with one network: a fixed part and a part for every pixel."""
+    """What one step was seen to cost with one network: a fixed part and a part for every pixel; and the pace of the
+    last paintings, newest last: how many seconds they took for each second that this says."""
 
     seconds_a_step: float
     seconds_a_pixel: float
     bytes_a_pixel: float
     bytes_in_all: float
     device: str = "cpu"
+    paces: Sequence[float] = ()
+
+    @property
+    def usual(self) -> tuple[float, float]:
+        """The least and the most that the pace is expected to be."""
+        return (0.9 * min(self.paces), 1.2 * max(self.paces)) if self.paces else UNKNOWN
 
     def step(self, stage: Scale) -> float:
         """Seconds for one step at this stage."""
         return self.seconds_a_step + self.seconds_a_pixel * stage.width * stage.height
 
 
+def worth(stages: Sequence[Scale], measured: Measured) -> float:
+    """Seconds for all steps of these stages, by what was measured."""
+    return sum(stage.steps * measured.step(stage) for stage in stages)
+
+
 def estimate(request: StyleRequest, photo_size: tuple[int, int], measured: Measured) -> Estimate:
     """Seconds and memory for painting a photo of this size (width, height)."""
     stages = scales(request, photo_size)
-    seconds = sum(stage.steps * measured.step(stage) for stage in stages)
+    least, most = (pace * worth(stages, measured) for pace in measured.usual)
     pixels = stages[-1].width * stages[-1].height
     # The style picture is only looked at, without gradients: a quarter as much a pixel, and not at the same time.
     looked_at = max(pixels, stages[-1].style_size ** 2 // 4)
     memory = measured.bytes_in_all + measured.bytes_a_pixel * looked_at
     if request.optimiser == "lbfgs":
         memory += 2 * HISTORY * 3 * 4 * pixels
-    return Estimate(seconds, int(memory), device.free_memory(measured.device))
+    return Estimate(least, int(memory), device.free_memory(measured.device), seconds_at_most=most)
 
 
 def estimate_that_fits(request: StyleRequest, photo_size: tuple[int, int], measured: Measured) -> Estimate:
@@ -83,6 +100,14 @@ def measured(network: str) -> Measured:
     if found is None:
         raise LookupError(f"this machine has not been measured with {network}")
     return found
+
+
+def learn(network: str, took: float, measured_to_take: float) -> None:
+    """A painting, or as much of it as was done, took so many seconds in place of those; the last ones are remembered.
+    What is too short to tell is not."""
+    if measured_to_take >= TELLING:
+        before = measured(network)
+        remember(network, replace(before, paces=(*before.paces, round(took / measured_to_take, 3))[-PACES:]))
 
 
 def remember(network: str, measured: Measured) -> None:

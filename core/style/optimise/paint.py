@@ -23,6 +23,7 @@ from core.style import choice
 from core.style.networks import ensure_downloaded, network
 from core.style.optimise import budget
 from core.style.optimise.descent import Step, descend
+from core.style.optimise.forecast import Forecast
 from core.style.optimise.measure import measure
 from core.style.optimise.objective import Objective, Weights
 from core.style.optimise.schedule import Scale, scales
@@ -48,17 +49,18 @@ def paint(
     shares = shares_of(request, styles)
     name = choice.choose(request.network)
     measured = yield from _prepared(name, stopped)
-    expected = budget.estimate_that_fits(request, photo.size, measured).seconds
+    budget.estimate_that_fits(request, photo.size, measured)
     devices.hold_memory()
     net = network(name, devices.pick())
 
     stages = scales(request, photo.size)
-    account = _Account(stages, measured, expected)
+    account = _Account(stages, measured)
     for stage, step in _coarse_to_fine(request, photo, styles, shares, net, stages):
         yield account.progress(stage, step)
         if stopped():
             account.stop()
             break
+    budget.learn(name, account.forecast.elapsed, account.forecast.done)
 
     easel = images.with_alpha_of(to_picture(step.image), photo)
     finished = images.finish(easel, photo, strength=request.strength, keep_colour=request.keep_colour)
@@ -108,57 +110,39 @@ def _coarse_to_fine(
 class _Account:
     """How far a painting has come, and what is told of it on the way."""
 
-    def __init__(self, stages: Sequence[Scale], measured: budget.Measured, expected: float):
-        """`expected`: seconds for all stages, by what was `measured`."""
+    def __init__(self, stages: Sequence[Scale], measured: budget.Measured):
         self.total = sum(stage.steps for stage in stages)
         self.notes: list[str] = []
         self.stopped_at: int | None = None
-        self._measured, self._expected = measured, expected
-        self._stage, self._at_stage = stages[0], 0
-        self._steps_before, self._cost_before = 0, 0.0  # of the stages before this one
+        self.forecast = Forecast(stages, measured)
         self._started, self._previewed = time.perf_counter(), 0.0
-
-    @property
-    def done(self) -> int:
-        return self._steps_before + self._at_stage
 
     def progress(self, stage: Scale, step: Step) -> Progress:
         """The news of one more step."""
-        if stage is not self._stage:
-            self._steps_before += self._stage.steps
-            self._cost_before += self._stage.steps * self._measured.step(self._stage)
-            self._stage, self._at_stage = stage, 0
-        self._at_stage = min(self._at_stage + 1, stage.steps)
         if step.note and step.note not in self.notes:
             self.notes.append(step.note)
         now = time.perf_counter()
         preview = None
         if now - self._previewed > PREVIEW_EVERY:
             preview, self._previewed = to_picture(step.image), now
-        cost = self._cost_before + self._at_stage * self._measured.step(stage)
+        self.forecast.stepped(stage, now - self._started)
+        least, most = self.forecast.left
         return Progress(
-            step=self.done,
+            step=self.forecast.steps,
             total=self.total,
             losses={"total": sum(step.parts.values()), **step.parts} if step.parts else {},
             preview=preview,
-            seconds_left=_left(now - self._started, cost, self._expected),
+            seconds_left=least,
             note=step.note,
+            seconds_left_at_most=most,
+            share=self.forecast.share,
+            size=(stage.width, stage.height),
         )
 
     def stop(self) -> None:
         """It ends here, before its time."""
-        self.stopped_at = self.done
-        self.notes.append(f"Stopped after {self.done} of {self.total} steps.")
-
-
-def _left(elapsed: float, cost: float, expected: float) -> float:
-    """Seconds still to go, `cost` being the seconds the steps so far were expected to take of all that `expected`.
-
-    What was measured before counts at first; the longer this painting runs, the more its own pace does.
-    """
-    trust = min(1.0, elapsed / 5)
-    pace = trust * elapsed / cost + (1 - trust)
-    return max(0.0, (expected - cost) * pace)
+        self.stopped_at = self.forecast.steps
+        self.notes.append(f"Stopped after {self.stopped_at} of {self.total} steps.")
 
 
 def _start(request: StyleRequest, photo: Tensor, generator: torch.Generator) -> Tensor:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import types
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from core.pictures import images
 from core.settings import Progress, Result
 from core.style.optimise import budget
 from core.style.optimise import objective as objectives
+from core.style.optimise import paint as painter
 from core.style.optimise.descent import ROLLBACKS, descend
 from core.style.optimise.lbfgs import WindowedLBFGS
 from core.style.optimise.objective import Moments, Objective, StyleDistance, StyleTarget, Weights, gram, total_variation
@@ -355,6 +357,19 @@ def test_a_painting_tells_its_progress_and_ends_with_a_result():
     assert progress[0].preview is not None
     assert isinstance(result, Result)
     assert result.images[0].size == (64, 48)
+
+
+def test_a_painting_tells_how_long_it_takes_from_its_own_pace(monkeypatch):
+    """On a clock that goes a second for each step, where half of that was measured, and remembers it."""
+    budget.remember("bundled", budget.Measured(0.5, 0, 1000, 1e8))
+    monkeypatch.setattr(painter, "time", types.SimpleNamespace(perf_counter=itertools.count().__next__))
+    *events, _ = paint(StyleRequest(size=256, steps=20), scene(), [texture()])
+    first, later, last = events[1], events[6], events[-1]
+    assert first.seconds_left < 22 <= first.seconds_left_at_most
+    assert later.seconds_left == later.seconds_left_at_most == pytest.approx(24 - later.step, rel=0.1)
+    assert (last.share, last.seconds_left) == (1, 0)
+    assert [event.size for event in events] == [(128, 96)] * 4 + [(256, 192)] * 20
+    assert budget.measured("bundled").paces == (2.0,)
 
 
 def test_the_painting_moves_towards_the_style():
