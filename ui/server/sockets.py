@@ -1,7 +1,9 @@
-"""How often a page may speak. Streamlit draws a page anew for every message on its socket, so a program that sends
-thousands would have the server to itself: what comes too fast waits here, and the others are served meanwhile.
+"""What a page may say on its socket, and how often. Streamlit draws a page anew for every message, so a program that
+sends thousands would have the server to itself: what comes too fast waits here, and the others are served meanwhile.
+A person who drags a slider never notices.
 
-A person who drags a slider never notices. Knows no page and no widget.
+It also listens to commands that no page of ours has a button for, one of which empties what is kept for all visitors:
+those are passed over, and who talks nonsense is hung up on. Knows no page and no widget.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ BURST = 4.0  # seconds' worth that may come at once
 LARGE = 100_000  # bytes: a message of so many counts as one more
 OPENING = 2  # messages that a new socket counts as
 MOST_PACES = 1000
+SAID = ("rerun_script", "stop_script", "app_heartbeat", "file_urls_request")  # of Streamlit's `BackMsg`
+NONSENSE = {"type": "websocket.disconnect", "code": 1003}
 
 
 class _Pace:
@@ -67,13 +71,30 @@ class Heard:
         return True
 
     async def receive(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "websocket.receive":
+        while True:
+            message = await self._receive()
+            if message["type"] != "websocket.receive":
+                return message
             amount = 1 + len(message.get("bytes") or message.get("text") or "") / LARGE
             await asyncio.sleep(max(0.0, self._mine.delay(amount), self._shared.delay(amount)))
-        return message
+            kind = _kind(message.get("bytes"))
+            if kind is None:
+                return NONSENSE
+            if kind in SAID:
+                return message
 
     def over(self) -> None:
         _open[self._address] -= 1
         if not _open[self._address]:
             del _open[self._address]
+
+
+def _kind(said: bytes | None) -> str | None:
+    """What kind of thing a page says; None where it cannot be understood."""
+    from google.protobuf.message import DecodeError
+    from streamlit.proto.BackMsg_pb2 import BackMsg  # a Space of the style app alone has no Streamlit, and no sockets
+
+    try:
+        return BackMsg.FromString(said).WhichOneof("type") or "" if said else None
+    except DecodeError:
+        return None
