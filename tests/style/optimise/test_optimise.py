@@ -369,7 +369,7 @@ def test_a_painting_tells_how_long_it_takes_from_its_own_pace(monkeypatch):
     assert later.seconds_left == later.seconds_left_at_most == pytest.approx(24 - later.step, rel=0.1)
     assert (last.share, last.seconds_left) == (1, 0)
     assert [event.size for event in events] == [(128, 96)] * 4 + [(256, 192)] * 20
-    assert budget.measured("bundled").paces == (2.0,)
+    assert budget.measured("bundled").paces == [2.0]
 
 
 def test_the_painting_moves_towards_the_style():
