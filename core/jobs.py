@@ -55,6 +55,7 @@ class Job:
     result: Result | None = None
     error: Exception | None = None
     curve: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    sizes: list[tuple[int, tuple[int, int]]] = field(default_factory=list)  # of the picture at work, from which step on
     frames: list[Image.Image] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -114,6 +115,8 @@ class Job:
             self._keep_frame(event.images[0] if event.images else None)
             self._news(result=event)
             return
+        if event.size and (not self.sizes or self.sizes[-1][1] != event.size):
+            self.sizes.append((event.step, event.size))
         if event.losses:
             self.curve = _thinned([*self.curve, (event.step, dict(event.losses))], CURVE)
         self._keep_frame(event.preview)

@@ -146,6 +146,8 @@ def test_a_real_painting_through_the_queue_can_be_stopped():
     assert "Stopped" in job.result.note
     assert job.frames
     assert len(job.curve) >= 1
+    assert job.sizes[0][0] == 1
+    assert job.sizes[-1][1] == job.result.images[1].size
 
 
 def test_errors_of_a_painting_reach_whoever_waits():

@@ -53,8 +53,22 @@ def test_curves_draw_what_they_are_given():
     drawn = view.curves(points)
     assert drawn.count("<polyline") == 3
     assert "Style 0.0526" in drawn
+    assert ">Step 1<" in drawn
+    assert ">19<" in drawn
+    assert [f">{value}<" in drawn for value in ("0.01", "0.1", "1")] == [True] * 3, "the scale of the losses"
     assert view.curves([]) == ""
     assert view.curves(points[:1]) == ""
+
+
+def test_curves_say_where_the_picture_grew():
+    points = [(n, {"style": 1 / n}) for n in range(1, 22)]
+    drawn = view.curves(points, [(1, (128, 96)), (11, (256, 192))])
+    assert drawn.count('class="grows"') == 1
+    assert 'd="M50.00 0V100"' in drawn, "half-way, at step 11"
+    assert ">128 px<" in drawn
+    assert ">256 px<" in drawn
+    assert "made larger" in drawn
+    assert "made larger" not in view.curves(points, [(1, (128, 96))])
 
 
 def test_words_are_escaped():

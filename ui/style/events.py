@@ -101,7 +101,7 @@ async def _news(request: gr.Request, painting: Painting):
             if nothing_new or (job.position and time.monotonic() < quiet_until):
                 continue
             said, quiet_until = words(job), time.monotonic() + job.position * QUIET
-            now = Easel(status=view.status(*said), curves=view.curves(job.curve))
+            now = Easel(status=view.status(*said), curves=view.curves(job.curve, job.sizes))
             if job.preview is not drawn:
                 drawn = job.preview
                 now.preview = small(drawn)
@@ -122,7 +122,7 @@ def _begun(painting: Painting) -> Easel:
         stop=gr.update(visible=True),
         preview=gr.update(visible=True, value=small(painting.job.preview or images.on_white(painting.photo))),
         compare=gr.update(visible=False),
-        curves=view.curves(painting.job.curve),
+        curves=view.curves(painting.job.curve, painting.job.sizes),
         finished=gr.update(visible=False),
         timelapse=gr.update(visible=False),
     )
@@ -134,7 +134,7 @@ def _over(painting: Painting) -> Easel:
     if job.error:
         now.status = view.status(error_text(job.error))
         if job.cancelled:
-            now.curves = view.curves(job.curve)
+            now.curves = view.curves(job.curve, job.sizes)
         return now
     after, before, recipe = _files(painting)
     note = job.result.note if job.result else "Stopped."
@@ -142,7 +142,7 @@ def _over(painting: Painting) -> Easel:
     now.status = view.status(" ".join(part for part in (took, note, _painter(recipe)) if part))
     now.preview = gr.update(visible=False)
     now.compare = gr.update(visible=True, value=(before, after))
-    now.curves = view.curves(job.curve)
+    now.curves = view.curves(job.curve, job.sizes)
     now.finished = gr.update(visible=True)
     now.png = gr.update(value=after)
     return now

@@ -38,7 +38,18 @@ footer { opacity: .7; }
 .status .bar i { display: block; height: 100%; background: var(--color-accent); }
 .status p { margin: .5rem 0 0; color: var(--body-text-color); }
 .notice { border-left: 3px solid var(--color-accent); padding-left: .7rem; margin: .3rem 0; }
-.curves svg { width: 100%; height: 130px; display: block; }
+.curves { margin: 0; }
+.curves figcaption, .curves .plot { color: var(--body-text-color-subdued); font-size: .8rem; }
+.curves .plot { display: grid; grid-template-columns: 3.2rem minmax(0, 1fr); margin: .3rem 0; line-height: 1.2; }
+.curves .sizes, .curves svg, .curves .steps { grid-column: 2; }
+.curves .loss { grid-row: 2; position: relative; }
+.curves .loss span { position: absolute; right: .5rem; transform: translateY(-50%); }
+.curves .sizes { grid-row: 1; position: relative; height: 1.3rem; }
+.curves .sizes span { position: absolute; padding-left: 3px; white-space: nowrap; }
+.curves svg { grid-row: 2; width: 100%; height: 140px; display: block; }
+.curves svg path { vector-effect: non-scaling-stroke; stroke: var(--border-color-primary); }
+.curves svg .grows { stroke: var(--body-text-color-subdued); stroke-dasharray: 3 3; }
+.curves .steps { grid-row: 3; display: flex; justify-content: space-between; padding-top: 2px; }
 .curves .legend { display: flex; gap: 1.2rem; flex-wrap: wrap; font-size: .9rem; font-variant-numeric: tabular-nums; }
 .curves .legend b { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
 .block:has(> .html-container > .prose > .caption) { margin: -4px 0 -10px; }
@@ -130,33 +141,48 @@ def notice(*sentences: str) -> str:
     return "".join(f'<p class="notice" role="alert">{escape(sentence)}</p>' for sentence in sentences)
 
 
-def curves(points: Sequence[tuple[int, Mapping[str, float]]]) -> str:
-    """The three losses over the steps, as an SVG drawing with a logarithmic scale and the newest values below."""
+def curves(points: Sequence[tuple[int, Mapping[str, float]]], sizes: Sequence[tuple[int, tuple[int, int]]] = ()) -> str:
+    """The three losses over the steps, as a drawing with a logarithmic scale, and the newest values below.
+
+    `sizes`: from which step on the picture was how large; it is marked where that changes, as the losses jump there.
+    """
     drawn = {name: [(step, losses[name]) for step, losses in points if losses.get(name, 0) > 0] for name in CURVES}
     values = [value for line in drawn.values() for _, value in line]
     if len(points) < 2 or not values:
         return ""
-    low, high = math.log(max(min(values), max(values) * 1e-4)), math.log(max(values))
+    low, high = math.log10(max(min(values), max(values) * 1e-4)), math.log10(max(values))
+    low, high = math.floor(low), max(math.ceil(high), math.floor(low) + 1)
     first, last = points[0][0], max(points[-1][0], points[0][0] + 1)
 
-    def place(step: int, value: float) -> str:
-        x = 600 * (step - first) / (last - first)
-        y = 125 - 120 * (max(math.log(value), low) - low) / max(high - low, 1e-9)
-        return f"{x:.1f},{y:.1f}"
+    def across(step: int) -> float:  # in percent, as are heights
+        return 100 * (step - first) / (last - first)
+
+    def up(value: float) -> float:
+        return 100 * (high - max(math.log10(value), low)) / (high - low)
 
     lines = "".join(
         f'<polyline fill="none" stroke="{CURVES[name]}" stroke-width="1.6" vector-effect="non-scaling-stroke" '
-        f'points="{" ".join(place(*point) for point in line)}"/>'
+        f'points="{" ".join(f"{across(step):.2f},{up(value):.2f}" for step, value in line)}"/>'
         for name, line in drawn.items()
     )
+    heights = [(exponent, up(10.0**exponent)) for exponent in range(low, high + 1)]
+    grid = "".join(f'<path class="grid" d="M0 {y:.2f}H100"/>' for _, y in heights)
+    grid += "".join(f'<path class="grows" d="M{across(step):.2f} 0V100"/>' for step, _ in sizes[1:] if step > first)
+    scale = "".join(f'<span style="top:{y:.1f}%">{10.0**exponent:g}</span>' for exponent, y in heights)
+    marks = "".join(f'<span style="left:{max(0.0, across(step)):.1f}%">{max(size)} px</span>' for step, size in sizes)
     legend = "".join(
         f'<span><b style="background:{CURVES[name]}"></b>{CURVE_NAMES[name]} {line[-1][1]:.3g}</span>'
         for name, line in drawn.items()
         if line
     )
     return (
-        f'<div class="curves"><svg viewBox="0 0 600 130" preserveAspectRatio="none" role="img" '
-        f'aria-label="Losses over the steps">{lines}</svg><div class="legend">{legend}</div></div>'
+        f'<figure class="curves"><figcaption>How far the picture is from what is asked (loss), step by step.'
+        f"{' Lines jump where it is made larger: there is more to get right.' if len(sizes) > 1 else ''}</figcaption>"
+        f'<div class="plot"><div class="loss">{scale}</div><div class="sizes">{marks}</div>'
+        f'<svg viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label="Loss from step {first} to '
+        f'{last}; the newest values are below">{grid}{lines}</svg>'
+        f'<div class="steps"><span>Step {first}</span><span>{last}</span></div></div>'
+        f'<div class="legend">{legend}</div></figure>'
     )
 
 
