@@ -18,7 +18,10 @@ from ui.telling import plain, telling
 from ui.train import images, view
 from ui.train.view import SETTINGS
 
-PRESETS = {"small": "Small sets, on a processor", "paper": "As in the DCGAN paper", "lesson": "As in the lesson"}
+PRESETS = {
+    "small": "Small sets, on a processor", "relativistic": "Small sets, with the loss of R3GAN",
+    "paper": "As in the DCGAN paper", "lesson": "As in the lesson",
+}  # fmt: skip
 
 
 def main() -> None:

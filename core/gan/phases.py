@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
-from core.gan.losses import discriminator_loss, generator_loss
+from core.gan.losses import beliefs, discriminator_loss, generator_loss
 
 if TYPE_CHECKING:
     from core.gan.train import Training
@@ -30,8 +31,9 @@ def two_phases(training: Training) -> Iterator[dict[str, Tensor]]:
         on_fake = d(training.varied(fake.detach(), "fake"))
         loss_d = discriminator_loss(request.loss, on_real, on_fake, request.smoothing)
     if not training.d_waits(loss_d):
-        training.learn(d, training.opt_d, loss_d + training.r1(real))
-    yield {"loss_d": loss_d, "real": on_real.sigmoid(), "fake": on_fake.sigmoid()}
+        training.learn(d, training.opt_d, loss_d + training.penalty(real, fake.detach()))
+    belief_real, belief_fake = beliefs(request.loss, on_real.detach(), on_fake.detach())
+    yield {"loss_d": loss_d, "real": belief_real, "fake": belief_fake}
 
     # Phase 2: the generator learns through the discriminator, which is frozen: its parameters take no gradient.
     # It stays in training mode, so its batch norm sees this batch's statistics, as in the paper; and the pictures
@@ -39,6 +41,9 @@ def two_phases(training: Training) -> Iterator[dict[str, Tensor]]:
     d.requires_grad_(False)
     with training.accelerator.autocast():
         on_fake_now = d(training.varied(fake, "generator"))
-        loss_g = generator_loss(request.loss, on_fake_now)
+        if request.loss == "relativistic":  # it needs to know what D, as it is now, says of the real ones
+            with torch.no_grad():
+                on_real = d(training.varied(real, "real"))
+        loss_g = generator_loss(request.loss, on_fake_now, on_real.detach())
     training.learn(g, training.opt_g, loss_g)
     yield {"loss_g": loss_g}

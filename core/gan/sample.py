@@ -30,7 +30,8 @@ from core.settings import Progress, Result
 def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Progress | Result]:
     """Yields `Progress` after every block, then a `Result` with the pictures (L, RGB or RGBA) in the order of the
     recipe's `points`. With `sort`, the discriminator's favourites come first and the recipe has its `opinions`, the
-    probability it gives each of being real. Stopped, the pictures so far; `UserError` when there are none."""
+    probability it gives each of being real (one that was trained to compare only knows which is more so). Stopped, the
+    pictures so far; `UserError` when there are none."""
     began = time.perf_counter()
     loaded = open_generator(request.generator, request.averaged)
     if request.sort and loaded.discriminator is None:
@@ -38,7 +39,7 @@ def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) 
     points = request.points or of_seed(request.seed, request.count)
     latents = loaded.network.latents_of(points, request.truncation)
     pictures: list[Image.Image] = []
-    probabilities: list[float] = []
+    logits: list[float] = []
     for start in range(0, len(points), BLOCK):
         if stopped():
             break
@@ -46,15 +47,15 @@ def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) 
         images = _made(loaded, block)
         pictures += to_pictures(images[: len(block)])
         if request.sort and loaded.discriminator is not None:
-            probabilities += _probabilities(loaded.discriminator, images)[: len(block)]
+            logits += _logits(loaded.discriminator, images)[: len(block)]
         yield Progress(len(pictures), len(points), note=loaded.title)
     if not pictures:
         raise UserError("Stopped before the first picture.")
     order = list(range(len(pictures)))
     more: dict[str, Any] = {}
     if request.sort:
-        order.sort(key=lambda i: -probabilities[i])
-        more["opinions"] = [round(probabilities[i], 4) for i in order]
+        order.sort(key=lambda i: -logits[i])  # they differ still where probabilities are all rounded to 1
+        more["opinions"] = [round(p, 4) for p in torch.tensor([logits[i] for i in order]).sigmoid().tolist()]
     recipe = request.recipe(**{**more, "points": [points[i] for i in order]})
     yield Result(tuple(pictures[i] for i in order), recipe, time.perf_counter() - began, loaded.said)
 
@@ -70,8 +71,8 @@ def _made(loaded: Loaded, block: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _probabilities(discriminator: nn.Module, images: Tensor) -> list[float]:
-    return discriminator.to(images.device)(images.contiguous()).sigmoid().tolist()
+def _logits(discriminator: nn.Module, images: Tensor) -> list[float]:
+    return discriminator.to(images.device)(images.contiguous()).tolist()
 
 
 @functools.lru_cache(4)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from core.gan.augment import DRAWS, augment, cut_out, flip, translate, vary_colour
-from core.gan.losses import discriminator_loss, generator_loss, r1_penalty
+from core.gan.losses import beliefs, discriminator_loss, generator_loss, gradient_penalty, slope_penalty
 from core.gan.networks import build
 from core.gan.request import TRAIN_PRESETS, TrainRequest
 from core.gan.spectral_norm import SpectralNorm
@@ -78,7 +78,7 @@ def test_original_losses_are_the_formulas():
     d_real, d_fake = real.double().sigmoid(), fake.double().sigmoid()
     expected = -(d_real.log().mean() + (1 - d_fake).log().mean())
     assert discriminator_loss("original", real, fake).item() == pytest.approx(expected.item(), rel=1e-5)
-    assert generator_loss("original", fake).item() == pytest.approx(-d_fake.log().mean().item(), rel=1e-5)
+    assert generator_loss("original", fake, real).item() == pytest.approx(-d_fake.log().mean().item(), rel=1e-5)
     smoothed = -(0.9 * d_real.log() + 0.1 * (1 - d_real).log()).mean() - (1 - d_fake).log().mean()
     assert discriminator_loss("original", real, fake, 0.1).item() == pytest.approx(smoothed.item(), rel=1e-5)
 
@@ -87,15 +87,39 @@ def test_hinge_stops_caring_beyond_one():
     far = torch.tensor([3.0, 5.0])
     assert discriminator_loss("hinge", far, -far) == 0
     assert discriminator_loss("hinge", -far, far) == 10
-    assert generator_loss("hinge", far) == -4
+    assert generator_loss("hinge", far, far) == -4
 
 
-def test_r1_is_the_squared_slope():
+def test_losses_that_compare_are_the_formulas():
+    """Of the relativistic one: R3GAN's pairs, each real picture with one generated; of the Wasserstein one: the
+    distance, and what keeps scores near 0."""
+    real, fake = torch.randn(2, 50, dtype=torch.float32, generator=seeded())
+    d_real, d_fake = real.double(), fake.double()
+    expected = -torch.log(torch.sigmoid(d_real - d_fake)).mean()
+    assert discriminator_loss("relativistic", real, fake).item() == pytest.approx(expected.item(), rel=1e-5)
+    expected = -torch.log(torch.sigmoid(d_fake - d_real)).mean()
+    assert generator_loss("relativistic", fake, real).item() == pytest.approx(expected.item(), rel=1e-5)
+    expected = d_fake.mean() - d_real.mean() + 0.001 * (d_real**2).mean()
+    assert discriminator_loss("wasserstein", real, fake).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert generator_loss("wasserstein", fake, real).item() == pytest.approx(-d_fake.mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("loss", "moves"), [("original", True), ("hinge", True), ("relativistic", False),
+                                             ("wasserstein", False)])  # fmt: skip
+def test_beliefs_are_of_pairs_where_only_those_count(loss, moves):
+    """Logits that are all higher by 3 are no other opinion to a D that only compares."""
+    real, fake = torch.randn(2, 50, generator=seeded())
+    before, after = beliefs(loss, real, fake), beliefs(loss, real + 3, fake + 3)
+    assert all(torch.allclose(a, b, atol=1e-6) != moves for a, b in zip(before, after, strict=True))
+    assert all(0 <= belief.min() <= belief.max() <= 1 for belief in before)
+
+
+def test_penalties_are_of_the_slope():
     images = torch.randn(4, 3, 8, 8, generator=seeded()).requires_grad_(True)
     direction = torch.randn(3, 8, 8, generator=seeded(1))
-    assert r1_penalty((images * direction).sum((1, 2, 3)), images).item() == pytest.approx(
-        direction.square().sum().item(), rel=1e-5
-    )
+    logits, squared = (images * direction).sum((1, 2, 3)), direction.square().sum().item()
+    assert slope_penalty(logits, images).item() == pytest.approx(squared, rel=1e-5)
+    assert gradient_penalty(logits, images).item() == pytest.approx((squared**0.5 - 1) ** 2, rel=1e-5)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

@@ -184,6 +184,19 @@ def test_sorting_puts_the_discriminators_favourites_first(run):
     assert "opinions" not in points.recipe_of(ordered.recipe, 0)
 
 
+def test_a_discriminator_that_is_sure_of_all_still_has_favourites(run):
+    """One that was trained to compare may say of all pictures that they are real, of some more than of others."""
+    judge = load.open_generator("run:my-run").discriminator
+    before = ask(generator="run:my-run", count=20, sort=True)
+    with torch.no_grad():
+        judge.layers[-2].bias += 30
+    after = ask(generator="run:my-run", count=20, sort=True)
+    assert set(after.recipe["opinions"]) == {1.0}
+    opinions = dict(zip(before.recipe["points"], before.recipe["opinions"], strict=True))
+    ordered = [opinions[point] for point in after.recipe["points"]]
+    assert ordered == sorted(ordered, reverse=True)
+
+
 def test_a_discriminator_is_kept_with_its_spectral_norm(run, tmp_path):
     judge = load.open_generator("run:my-run@20").discriminator
     model_folder.save_discriminator(judge, tmp_path)

@@ -25,6 +25,7 @@ from core.gan.request import TrainRequest
 from core.gan.train import Training, train
 from core.runs import lifecycle, states
 from core.runs.run_folder import Run
+from core.settings import settings_of
 from core.visitors import policy
 from support.waiting import PATIENCE
 
@@ -76,10 +77,21 @@ def test_gradients_of_both_phases_are_the_lessons(accelerator, pictures):
     """In float64, against the plainest possible writing of Goodfellow's algorithm with the paper's networks."""
     request = TrainRequest(**TINY, norm_d="batch", translate=False, rate_d=0.003)
     training = Training(request, pictures, accelerator)
+    ones, zeros = torch.ones(8).double(), torch.zeros(8).double()
+
+    def loss_d(d, real, fake):
+        return F.binary_cross_entropy(d(real).sigmoid(), ones) + F.binary_cross_entropy(d(fake).sigmoid(), zeros)
+
+    d_before = copy.deepcopy(training.d.state_dict())
+    gradients_are(training, loss_d, lambda d, _, fake: F.binary_cross_entropy(d(fake).sigmoid(), ones))
+    assert not same(d_before, training.d.state_dict())
+
+
+def gradients_are(training: Training, loss_d, loss_g) -> None:
+    """One step in float64: what D and G learn from is what these plain losses of (d, real, fake) give."""
     for net in (training.g, training.d, training.ema):
         net.double()
     g, d = copy.deepcopy(training.g), copy.deepcopy(training.d)
-    d_before = copy.deepcopy(training.d.state_dict())
     real, latents = training.real_batch().double(), training.latents().double()
     training.real_batch, training.latents = lambda: real, lambda: latents
     found = {}
@@ -91,17 +103,52 @@ def test_gradients_of_both_phases_are_the_lessons(accelerator, pictures):
         training.step()
 
     fake = g(latents)
-    ones, zeros = torch.ones(8).double(), torch.zeros(8).double()
-    (
-        F.binary_cross_entropy(d(real).sigmoid(), ones) + F.binary_cross_entropy(d(fake.detach()).sigmoid(), zeros)
-    ).backward()
+    loss_d(d, real, fake.detach()).backward()
     for mine, plain in zip(found["d"], d.parameters(), strict=True):
         torch.testing.assert_close(mine, plain.grad, rtol=1e-9, atol=1e-12)
     d.load_state_dict({**training.d.state_dict()})  # D after its step, as G meets it
-    F.binary_cross_entropy(d(fake).sigmoid(), ones).backward()
+    loss_g(d, real, fake).backward()
     for mine, plain in zip(training.g.parameters(), g.parameters(), strict=True):
         torch.testing.assert_close(mine.grad, plain.grad, rtol=1e-9, atol=1e-12)
-    assert not same(d_before, training.d.state_dict())
+
+
+def slopes(d, images: torch.Tensor) -> list[torch.Tensor]:
+    """How D's opinion of each picture depends on it, one after the other."""
+    alone = [image[None].clone().requires_grad_(True) for image in images]
+    return [torch.autograd.grad(d(image).sum(), image, create_graph=True)[0] for image in alone]
+
+
+@pytest.mark.parametrize("method", ["dcgan", "connected"])
+def test_gradients_of_the_relativistic_loss_are_r3gans(accelerator, pictures, method):
+    """Pairs, and R1 and R2 of half of gamma each, eight times as strong in every eighth step."""
+    request = TrainRequest(**TINY, method=method, loss="relativistic", gamma=0.3, norm_d="none", translate=False)
+
+    def loss_d(d, real, fake):
+        pairs = [-torch.log(torch.sigmoid(d(r[None]) - d(f[None]))) for r, f in zip(real, fake, strict=True)]
+        penalties = [(s**2).sum() for s in slopes(d, real) + slopes(d, fake)]
+        return sum(pairs).sum() / 8 + 8 * 0.3 / 2 * sum(penalties) / 8
+
+    def loss_g(d, real, fake):
+        return -torch.log(torch.sigmoid(d(fake) - d(real).detach())).mean()
+
+    gradients_are(Training(request, pictures, accelerator), loss_d, loss_g)
+
+
+@pytest.mark.parametrize("method", ["dcgan", "connected"])
+def test_gradients_of_the_wasserstein_loss_are_wgan_gps(accelerator, pictures, method):
+    request = TrainRequest(**TINY, method=method, loss="wasserstein", norm_d="none", translate=False)
+    training = Training(request, pictures, accelerator)
+    share = training._draws("between")[:, 0].double()
+    training._draws = lambda _: share[:, None]
+
+    def loss_d(d, real, fake):
+        between = [a * r + (1 - a) * f for a, r, f in zip(share, real, fake, strict=True)]
+        penalties = [((s**2).sum().sqrt() - 1) ** 2 for s in slopes(d, between)]
+        drift = 0.001 * (d(real) ** 2).mean()
+        return d(fake).mean() - d(real).mean() + 10 * sum(penalties) / 8 + drift
+
+    gradients_are(training, loss_d, lambda d, _, fake: -d(fake).mean())
+    assert share.min() < 0.4 < 0.6 < share.max()
 
 
 def test_the_frozen_discriminator_takes_no_gradient(accelerator, pictures):
@@ -135,14 +182,24 @@ def test_learning_rates_are_separate(accelerator, pictures):
     assert not all(torch.equal(a, b) for a, b in zip(g, training.g.parameters(), strict=True))
 
 
-def test_r1_comes_every_sixteenth_step(accelerator, pictures):
-    request = TrainRequest(**TINY, r1=10.0)
-    with_r1, without = Training(request, pictures, accelerator), Training(TrainRequest(**TINY), pictures, accelerator)
-    assert with_r1.r1(with_r1.real_batch()).item() > 0
-    for training in (with_r1, without):
-        training.step()
-    assert not torch.equal(weights(with_r1), weights(without))
-    assert with_r1.r1(with_r1.real_batch()) == 0
+@pytest.mark.parametrize(
+    ("settings", "every"),
+    [({}, 0), ({"r1": 10.0}, 16), ({"loss": "relativistic"}, 8), ({"loss": "relativistic", "gamma": 0.0}, 0),
+     ({"loss": "wasserstein"}, 1), ({"loss": "wasserstein", "gradient_penalty": 0.0}, 0)],
+)  # fmt: skip
+def test_penalties_come_when_they_are_due(accelerator, pictures, settings, every):
+    """Those every n-th step, and those a loss has to have come with it alone."""
+    training = Training(TrainRequest(**TINY, **settings), pictures, accelerator)
+    real, found = training.real_batch(), []
+    for training.steps in range(33):
+        if training.penalty(real, -real).item() > 0:
+            found.append(training.steps)
+    assert found == (list(range(0, 33, every)) if every else [])
+
+
+def test_a_loss_that_does_not_tell_who_is_ahead_is_not_asked():
+    with pytest.raises(UserError, match=r"wait below is 0\.2, but the Wasserstein loss .*leave it at 0"):
+        TrainRequest(loss="wasserstein", skip_d_below=0.2)
 
 
 def test_the_average_follows_and_is_the_generator_itself_when_off(accelerator, pictures):
@@ -190,7 +247,7 @@ def test_every_epoch_shows_every_picture_once(accelerator, pictures):
 
 
 @pytest.mark.parametrize("method", ["dcgan", "connected"])
-@pytest.mark.parametrize("loss", ["original", "hinge"])
+@pytest.mark.parametrize("loss", settings_of(TrainRequest)["loss"].choices)
 def test_everything_at_once_stays_finite(accelerator, method, loss):
     pictures = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 4), np.uint8)  # fewer than a batch
     request = TrainRequest(
@@ -228,14 +285,17 @@ def test_running_away_is_noticed(accelerator, pictures):
 # ---------------------------------------------------------------- exact resume
 
 
-@pytest.mark.parametrize("precision", ["no", "bf16"])
-def test_going_on_from_a_state_is_the_same_bit_for_bit(pictures, tmp_path, precision):
+@pytest.mark.parametrize(
+    ("precision", "settings"),
+    [("no", {}), ("bf16", {}), ("no", {"loss": "relativistic"}), ("bf16", {"loss": "wasserstein"})],
+)
+def test_going_on_from_a_state_is_the_same_bit_for_bit(pictures, tmp_path, precision, settings):
     AcceleratorState._reset_state(True)
     accelerator = Accelerator(cpu=True, mixed_precision=precision)
-    request = TrainRequest(**TINY, r1=1.0, flip=True, vary_colour=True)
+    request = TrainRequest(**TINY, **settings, r1=1.0, flip=True, vary_colour=True)
     whole = Training(request, pictures, accelerator)
     run = Run(tmp_path)
-    cut = random.Random(precision).randrange(1, 19)
+    cut = random.Random(f"{precision} {settings}").randrange(1, 19)
     for _ in train(whole, report_every=0):
         if whole.steps == cut:
             checkpoint.save(run, whole.state(), 1.5)
@@ -359,12 +419,14 @@ from core.gan.request import TrainRequest
 torch.set_num_threads(1)
 accelerator = Accelerator(cpu=True, mixed_precision="no")
 pictures = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
-request = TrainRequest(size=16, width_g=4, width_d=4, latent=8, batch=8, norm_g="none", norm_d=sys.argv[2],
-                       skip_d_below=0.2, r1=1.0, flip=True)
-training = Training(request, pictures, accelerator)
-for _ in range(5):
-    training.step()
-torch.save(training.state(), f"{sys.argv[1]}/{accelerator.num_processes}-{accelerator.process_index}.pt")
+small = dict(size=16, width_g=4, width_d=4, latent=8, batch=8, norm_g="none", norm_d="none", r1=1.0, flip=True)
+states = []
+for more in (dict(skip_d_below=0.2), dict(loss="relativistic"), dict(loss="wasserstein")):
+    training = Training(TrainRequest(**small, **more), pictures, accelerator)
+    for _ in range(5):
+        training.step()
+    states.append(training.state())
+torch.save(states, f"{sys.argv[1]}/{accelerator.num_processes}-{accelerator.process_index}.pt")
 """
 
 
@@ -377,13 +439,17 @@ def test_two_processes_follow_one(tmp_path):
     # `--multi_gpu` is accelerate's word for several processes on one machine, whatever they compute on.
     launch = "accelerate.commands.launch --multi_gpu --num_machines 1 --mixed_precision no --dynamo_backend no"
     launch = [sys.executable, "-m", *launch.split(), "--main_process_port", "0", "--num_processes", "2"]
-    subprocess.run([*launch, str(script), str(tmp_path), "none"], env=ONE_THREAD, check=True, timeout=PATIENCE)
-    subprocess.run([sys.executable, str(script), str(tmp_path), "none"], env=ONE_THREAD, check=True, timeout=PATIENCE)
+    subprocess.run([*launch, str(script), str(tmp_path)], env=ONE_THREAD, check=True, timeout=PATIENCE)
+    subprocess.run([sys.executable, str(script), str(tmp_path)], env=ONE_THREAD, check=True, timeout=PATIENCE)
     first, second, alone = (torch.load(tmp_path / f"{n}.pt") for n in ("2-0", "2-1", "1-0"))
     assert same(first, second)
-    for net in ("g", "d"):
-        for name, value in alone[net].items():
-            torch.testing.assert_close(first[net][name], value, rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
+    for number, (whole, halves) in enumerate(zip(alone, first, strict=True)):
+        for net in ("g", "d"):
+            for name, value in whole[net].items():
+                where = f"{name} of {number}"
+                torch.testing.assert_close(
+                    halves[net][name], value, rtol=1e-3, atol=1e-5, msg=lambda m, where=where: f"{where}: {m}"
+                )
 
 
 def test_twenty_steps_say_what_a_run_will_take(accelerator, pictures):
