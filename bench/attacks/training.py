@@ -192,7 +192,7 @@ def a_stopped_worker(_: Stranger) -> str:
         os.kill(run.state["pid"], signal.SIGSTOP)
         began = time.monotonic()
         try:
-            while run.alive and time.monotonic() - began < 150:
+            while run.alive and time.monotonic() - began < 200:
                 processes.start_next()
                 time.sleep(1)
             took, alive = time.monotonic() - began, run.alive

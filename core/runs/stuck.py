@@ -18,7 +18,7 @@ from core.errors import UserError
 from core.runs.run_folder import Run, lives, process_of, write_state
 
 LOOK_SECONDS = 20.0  # between looks, at least
-LOOKS = 15  # after so many in a row at which it had done nothing, a worker is given up
+LOOKS = 6  # after so many in a row at which it had done nothing, a worker is given up
 NOTHING = 0.001  # of one processor's time, at most
 GONE_SECONDS = 5.0  # a killed process may take a moment
 

@@ -157,6 +157,12 @@ def throw_away(painting: Painting) -> None:
     painting.end()
 
 
+def close() -> None:
+    """Throw all away: the program ends."""
+    for painting in _kept.copy():
+        throw_away(painting)
+
+
 def forget(before: float) -> None:
     """Throw away what was finished and asked for before that time."""
     for painting in [one for one in list(_kept) if one.job.finished and one.made < before]:

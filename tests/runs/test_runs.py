@@ -432,7 +432,7 @@ def test_a_stopped_worker_gives_up_its_place(spawned, looks):
     assert first.alive
     looks(1)
     assert (first.status, second.status, spawned) == (states.INTERRUPTED, states.STARTING, ["first", "second"])
-    assert "did nothing for 5 minutes" in first.state["message"]
+    assert "did nothing for 2 minutes" in first.state["message"]
     assert paused.status == states.PAUSED
 
 

@@ -73,7 +73,8 @@ def test_the_server_ends_and_begins_again(tmp_path, monkeypatch, photo, measured
     run, next_one = lifecycle.create(TRAINED, DRAWN, "Stars"), lifecycle.create(TRAINED, DRAWN, "Moons")
 
     # SIGTERM, as a Space or `docker stop` sends it, while it paints, trains, and streams to an open page.
-    with studio(tmp_path) as (address, process):
+    (tmp_path / "temporary").mkdir()
+    with studio(tmp_path, TMPDIR=str(tmp_path / "temporary")) as (address, process):
         processes.start(run)
         processes.start(next_one)
         until(lambda: run.status == states.RUNNING and run.state.get("step", 0) > 10)
@@ -88,6 +89,7 @@ def test_the_server_ends_and_begins_again(tmp_path, monkeypatch, photo, measured
         assert painting.done()
         log = (tmp_path / "server.log").read_text()
     assert "Traceback" not in log, log
+    assert not list((tmp_path / "temporary").glob("ganvas-*")), "people's pictures"
     assert not workers(run)
     step = max(run.checkpoints())
     assert step >= run.state["step"] > 10

@@ -1,5 +1,7 @@
 """Which paintings are kept, and which go when there is no room."""
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
@@ -57,12 +59,19 @@ def test_a_page_has_one_and_nobody_elses():
     second = painting("anna", "x", "tab", jobs.RUNNING)
     assert there(first, second, stranger) == [False, True, True]
     assert first.job.cancelled
-    from pathlib import Path
-
     assert not Path(folder).exists()
     paintings.leave("bert", "elsewhere")
     paintings.leave("bert", "tab")
     assert there(second, stranger) == [True, False]
+
+
+def test_all_go_when_the_program_ends():
+    places = [Path(painting("anna", "x", tab).file("painting.png")) for tab in ("one", "two")]
+    for place in places:
+        place.write_bytes(b"a picture")
+    paintings.close()
+    assert not paintings.theirs("anna")
+    assert not [place for place in places if place.parent.exists()]
 
 
 def test_a_photo_is_kept_at_the_size_of_its_painting():

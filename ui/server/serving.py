@@ -5,15 +5,20 @@ import contextlib
 import errno
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 from core import console, files
 from core.errors import UserError
+from core.visitors import paintings
 from ui.server import network, patience
+
+OWN = "ganvas-files-"  # how the folder that a process makes for itself begins
 
 
 def host() -> str:
@@ -39,9 +44,18 @@ def get_ready() -> None:
     """What either program does before it listens; ends the program where something is missing."""
     require_free(port())
     require_folders()
+    signal.signal(signal.SIGTERM, _end)
     console.printable()
     network.believe_peers()
     patience.keep()
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    """A signal would leave what lies in temporary folders: people's pictures."""
+    paintings.close()
+    _remove_uploads()
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
 
 
 def require_free(number: int) -> None:
@@ -79,11 +93,11 @@ def require_folders() -> None:
             sys.exit(str(error))
     if not os.environ.get("GRADIO_TEMP_DIR"):
         try:
-            own = tempfile.mkdtemp(prefix="ganvas-files-")
+            own = tempfile.mkdtemp(prefix=OWN)
         except OSError as error:
             sys.exit(f"Nothing can be written to the folder for temporary files ({error}); let TMPDIR name another.")
         os.environ["GRADIO_TEMP_DIR"] = own
-        atexit.register(shutil.rmtree, own, ignore_errors=True)
+        atexit.register(_remove_uploads)
     place = files.uploads()
     try:
         files.make_folder(place)
@@ -91,6 +105,12 @@ def require_folders() -> None:
             pass
     except UserError as error:
         sys.exit(str(error))
+
+
+def _remove_uploads() -> None:
+    """Of a folder that was made here."""
+    if files.uploads().name.startswith(OWN):
+        shutil.rmtree(files.uploads(), ignore_errors=True)
 
 
 @contextlib.contextmanager
