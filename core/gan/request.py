@@ -65,6 +65,11 @@ class TrainRequest(Request):
         "spectral", "Discriminator's normalisation", "Spectral norm keeps it from winning; batch norm is the paper's.",
         choices={"spectral": "Spectral norm", "batch": "Batch norm", "none": "None"}, advanced=True, structural=True,
     )  # fmt: skip
+    minibatch_stddev: bool = setting(
+        False, "Minibatch standard deviation",
+        "Shows the discriminator how much the pictures of a batch differ, so that the generator cannot repeat itself.",
+        advanced=True, structural=True, only_for=("dcgan",),
+    )  # fmt: skip
     rate_g: float = setting(
         0.0004, "Generator's learning rate", "Too high: pictures jump about.",
         lo=0.0, hi=0.1, step=0.0001, advanced=True,

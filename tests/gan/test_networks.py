@@ -6,6 +6,7 @@ from torch import nn
 
 from core.gan.augment import DRAWS, augment, cut_out, flip, translate, vary_colour
 from core.gan.losses import beliefs, discriminator_loss, generator_loss, gradient_penalty, slope_penalty
+from core.gan.minibatch_stddev import MinibatchStddev
 from core.gan.networks import build
 from core.gan.request import TRAIN_PRESETS, TrainRequest
 from core.gan.spectral_norm import SpectralNorm
@@ -71,6 +72,33 @@ def test_spectral_norm_makes_the_largest_singular_value_one():
     begun.begin(weight, seeded(1))
     first = begun(weight)
     assert torch.linalg.matrix_norm(first.flatten(1), 2).item() == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize(("count", "parts"), [(2, [2]), (4, [4]), (8, [4, 4]), (10, [5, 5])])
+def test_the_minibatchs_deviation_is_that_of_its_groups(count, parts):
+    features = torch.randn(count, 3, 4, 4, generator=seeded())
+    layer = MinibatchStddev()
+    shown = layer(features)
+    assert torch.equal(shown[:, :3], features)
+    at = 0
+    for size in parts:
+        expected = features[at : at + size].std(0, correction=0).mean()
+        assert torch.allclose(shown[at : at + size, 3], expected.expand(size, 4, 4), rtol=1e-5)
+        at += size
+    for _ in range(200):
+        layer(features)
+    assert torch.allclose(layer.eval()(features)[:, 3], shown[:, 3].mean(), rtol=1e-4)
+
+
+def test_a_picture_is_judged_by_itself_once_training_is_over():
+    request = TrainRequest(size=16, width_g=4, width_d=4, minibatch_stddev=True)
+    _, d = build(request, seeded())
+    images = torch.rand(8, 3, 16, 16, generator=seeded()) * 2 - 1
+    alike = images[:1].expand(8, -1, -1, -1)
+    assert not torch.allclose(d(alike)[0], d(images)[0], atol=1e-6), "while training it is compared"
+    d.eval()
+    assert torch.allclose(d(alike)[0], d(images)[0], atol=1e-6)
+    assert torch.allclose(d(images[:1])[0], d(images)[0], atol=1e-6)
 
 
 def test_original_losses_are_the_formulas():

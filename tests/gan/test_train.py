@@ -112,6 +112,27 @@ def gradients_are(training: Training, loss_d, loss_g) -> None:
         torch.testing.assert_close(mine.grad, plain.grad, rtol=1e-9, atol=1e-12)
 
 
+def test_gradients_with_minibatch_standard_deviation(accelerator, pictures):
+    """Through the deviation of each four, before the last layer."""
+    request = TrainRequest(**TINY, norm_d="none", translate=False, minibatch_stddev=True)
+
+    def plain(d, images):
+        *inner, _, last, _ = d.layers
+        features = images
+        for layer in inner:
+            features = layer(features)
+        four = [(((f - f.mean(0)) ** 2).mean(0) + 1e-8).sqrt().mean() for f in (features[:4], features[4:])]
+        shown = torch.stack([four[i // 4].expand(4, 4) for i in range(8)])[:, None]
+        return last(torch.cat([features, shown], 1)).flatten()
+
+    def loss_d(d, real, fake):
+        return F.softplus(-plain(d, real)).mean() + F.softplus(plain(d, fake)).mean()
+
+    gradients_are(
+        Training(request, pictures, accelerator), loss_d, lambda d, _, fake: F.softplus(-plain(d, fake)).mean()
+    )
+
+
 def slopes(d, images: torch.Tensor) -> list[torch.Tensor]:
     """How D's opinion of each picture depends on it, one after the other."""
     alone = [image[None].clone().requires_grad_(True) for image in images]
@@ -287,7 +308,12 @@ def test_running_away_is_noticed(accelerator, pictures):
 
 @pytest.mark.parametrize(
     ("precision", "settings"),
-    [("no", {}), ("bf16", {}), ("no", {"loss": "relativistic"}), ("bf16", {"loss": "wasserstein"})],
+    [
+        ("no", {}),
+        ("bf16", {}),
+        ("no", {"loss": "relativistic"}),
+        ("bf16", {"loss": "wasserstein", "minibatch_stddev": True}),
+    ],
 )
 def test_going_on_from_a_state_is_the_same_bit_for_bit(pictures, tmp_path, precision, settings):
     AcceleratorState._reset_state(True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from core.gan import folding, initial, spectral_norm
 from core.gan.methods.method import GeneratorNetwork, Method, Network, widths_and_norms
+from core.gan.minibatch_stddev import MinibatchStddev
+from core.gan.request import TrainRequest
 
 
 class Generator(GeneratorNetwork):
@@ -43,15 +45,16 @@ class Discriminator(Network):
     """Images -> logits: the mirror image of the generator.
 
     `norm` is "batch" (the paper's: in all but the first and last layer), "spectral" (Miyato et al. 2018, in all layers,
-    instead of batch norm) or "none".
+    instead of batch norm) or "none". With `stddev` its last layer sees how much the batch varies.
     """
 
     def __init__(
         self, *, method: Literal["dcgan"] = "dcgan", size: int, channels: int, width: int,
-        norm: Literal["batch", "spectral", "none"] = "batch",
+        norm: Literal["batch", "spectral", "none"] = "batch", stddev: bool = False,
     ):  # fmt: skip
         super().__init__()
-        self.config = {"method": method, "size": size, "channels": channels, "width": width, "norm": norm}
+        common = {"method": method, "size": size, "channels": channels}
+        self.config = {**common, "width": width, "norm": norm, "stddev": stddev}
         widths = [channels] + [width * 2**i for i in range(_doublings(size))]
         layers: list[nn.Module] = []
         for i, (before, after) in enumerate(itertools.pairwise(widths)):
@@ -59,7 +62,8 @@ class Discriminator(Network):
             layers += [nn.Conv2d(before, after, 4, 2, 1, bias=not normalised)]
             layers += [nn.BatchNorm2d(after)] if normalised else []
             layers += [nn.LeakyReLU(0.2, inplace=True)]
-        layers += [nn.Conv2d(widths[-1], 1, 4, 1, 0), nn.Flatten(0)]  # 4x4 -> 1x1
+        layers += [MinibatchStddev()] if stddev else []
+        layers += [nn.Conv2d(widths[-1] + stddev, 1, 4, 1, 0), nn.Flatten(0)]  # 4x4 -> 1x1
         self.layers = nn.Sequential(*layers)
         if norm == "spectral":
             spectral_norm.add(self)
@@ -88,4 +92,9 @@ def initialise(network: Network, rng: torch.Generator) -> None:
     initial.draw(network, rng, lambda _: 0.02)
 
 
-METHOD = Method(Generator, Discriminator, initialise, "DCGAN (Radford et al. 2015)", widths_and_norms)
+def _configs(request: TrainRequest) -> tuple[dict[str, Any], dict[str, Any]]:
+    of_generator, of_discriminator = widths_and_norms(request)
+    return of_generator, {**of_discriminator, "stddev": request.minibatch_stddev}
+
+
+METHOD = Method(Generator, Discriminator, initialise, "DCGAN (Radford et al. 2015)", _configs)
