@@ -18,9 +18,9 @@ MAX_NUMBER = 2**16  # in a configuration
 def build(request: TrainRequest, rng: torch.Generator) -> tuple[GeneratorNetwork, Network]:
     """Both networks of a request, freshly initialised from `rng`."""
     method = methods.load(request.method)
-    of_generator, of_discriminator = method.configs(request)
+    of_generator, of_partner = method.configs(request)
     with torch.random.fork_rng(devices=[]):  # torch's layers draw weights of their own before ours replace them
-        g, d = method.generator(**of_generator), method.discriminator(**of_discriminator)
+        g, d = method.generator(**of_generator), method.partner(**of_partner)
     method.initialise(g, rng)
     method.initialise(d, rng)
     return g, d
@@ -35,7 +35,9 @@ def generator(config: Mapping[str, Any]) -> GeneratorNetwork:
 
 def discriminator(config: Mapping[str, Any]) -> Network:
     """Like `generator`."""
-    kind = methods.load(config["method"]).discriminator
+    if config["method"] not in methods.ADVERSARIAL:
+        raise ValueError(f"{str(config['method'])[:20]} has no discriminator")
+    kind = methods.load(config["method"]).partner
     return kind(**_checked(kind, config))
 
 

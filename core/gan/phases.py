@@ -31,7 +31,7 @@ def two_phases(training: Training) -> Iterator[dict[str, Tensor]]:
         on_fake = d(training.varied(fake.detach(), "fake"))
         loss_d = discriminator_loss(request.loss, on_real, on_fake, request.smoothing)
     if not training.d_waits(loss_d):
-        training.learn(d, training.opt_d, loss_d + training.penalty(real, fake.detach()))
+        training.learn(loss_d + training.penalty(real, fake.detach()), d)
     belief_real, belief_fake = beliefs(request.loss, on_real.detach(), on_fake.detach())
     yield {"loss_d": loss_d, "real": belief_real, "fake": belief_fake}
 
@@ -45,5 +45,5 @@ def two_phases(training: Training) -> Iterator[dict[str, Tensor]]:
             with torch.no_grad():
                 on_real = d(training.varied(real, "real"))
         loss_g = generator_loss(request.loss, on_fake_now, on_real.detach())
-    training.learn(g, training.opt_g, loss_g)
+    training.learn(loss_g, g)
     yield {"loss_g": loss_g}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from core.errors import UserError
-from core.gan.methods import METHODS
+from core.gan.methods import ADVERSARIAL, METHODS
 from core.settings import Request, setting, settings_of
 
 
@@ -22,7 +22,7 @@ class TrainRequest(Request):
         choices={16: "16 px", 32: "32 px", 64: "64 px", 128: "128 px"}, structural=True,
     )  # fmt: skip
     method: str = setting(
-        "dcgan", "Method", "DCGAN sees shapes; fully connected is where the lesson begins.",
+        "dcgan", "Method", "DCGAN sees shapes; fully connected is where the lesson begins; an autoencoder is blurrier.",
         choices=METHODS, structural=True,
     )  # fmt: skip
     colour: str = setting(
@@ -43,19 +43,19 @@ class TrainRequest(Request):
         choices={
             "original": "Original (2014)", "hinge": "Hinge", "relativistic": "Relativistic (R3GAN)",
             "wasserstein": "Wasserstein (WGAN-GP)",
-        }, advanced=True,
+        }, advanced=True, only_for=ADVERSARIAL,
     )  # fmt: skip
     latent: int = setting(
         64, "Latent numbers", "How many numbers describe one picture.",
         lo=2, hi=512, step=2, advanced=True, structural=True,
     )  # fmt: skip
     width_g: int = setting(
-        32, "Generator's width", "Channels before its last layer.",
+        32, "Generator's width", "Channels before its last layer; of an autoencoder, after its first layer too.",
         lo=4, hi=128, step=4, advanced=True, structural=True,
     )  # fmt: skip
     width_d: int = setting(
         32, "Discriminator's width", "Channels after its first layer.",
-        lo=4, hi=128, step=4, advanced=True, structural=True,
+        lo=4, hi=128, step=4, advanced=True, structural=True, only_for=ADVERSARIAL,
     )  # fmt: skip
     norm_g: str = setting(
         "batch", "Generator's normalisation", "Batch norm is the paper's.",
@@ -64,6 +64,7 @@ class TrainRequest(Request):
     norm_d: str = setting(
         "spectral", "Discriminator's normalisation", "Spectral norm keeps it from winning; batch norm is the paper's.",
         choices={"spectral": "Spectral norm", "batch": "Batch norm", "none": "None"}, advanced=True, structural=True,
+        only_for=ADVERSARIAL,
     )  # fmt: skip
     minibatch_stddev: bool = setting(
         False, "Minibatch standard deviation",
@@ -76,35 +77,39 @@ class TrainRequest(Request):
     )  # fmt: skip
     rate_d: float = setting(
         0.0004, "Discriminator's learning rate", "Too high: it wins and nothing more is learned.",
-        lo=0.0, hi=0.1, step=0.0001, advanced=True,
+        lo=0.0, hi=0.1, step=0.0001, advanced=True, only_for=ADVERSARIAL,
     )  # fmt: skip
     beta1: float = setting(0.5, "Momentum", "Adam's first beta; the paper's is 0.5.", lo=0.0, hi=0.99, step=0.05,
                            advanced=True)  # fmt: skip
     smoothing: float = setting(
         0.0, "Label smoothing", "Real pictures count as 1 minus this. Original loss only.",
-        lo=0.0, hi=0.5, step=0.05, advanced=True,
+        lo=0.0, hi=0.5, step=0.05, advanced=True, only_for=ADVERSARIAL,
     )  # fmt: skip
     skip_d_below: float = setting(
         0.0, "Let the discriminator wait below", "It skips its step while its loss is below this; 0: never.",
-        lo=0.0, hi=2.0, step=0.05, advanced=True,
+        lo=0.0, hi=2.0, step=0.05, advanced=True, only_for=ADVERSARIAL,
     )  # fmt: skip
     r1: float = setting(
         0.0, "R1", "Punishes a discriminator that reacts strongly to small changes; 0: off.",
-        lo=0.0, hi=100.0, step=0.1, advanced=True,
+        lo=0.0, hi=100.0, step=0.1, advanced=True, only_for=ADVERSARIAL,
     )  # fmt: skip
     gamma: float = setting(
-        0.1, "R1 and R2", "The same on real and on generated pictures, with the relativistic loss only; 0: off.",
-        lo=0.0, hi=100.0, step=0.01, advanced=True,
+        0.1, "R1 and R2", "As R1, on real and generated pictures alike, with the relativistic loss only; 0: off.",
+        lo=0.0, hi=100.0, step=0.01, advanced=True, only_for=ADVERSARIAL,
     )  # fmt: skip
     gradient_penalty: float = setting(
         10.0, "Gradient penalty", "Keeps the discriminator's slope near 1, with the Wasserstein loss only; 0: off.",
-        lo=0.0, hi=100.0, step=1.0, advanced=True,
+        lo=0.0, hi=100.0, step=1.0, advanced=True, only_for=ADVERSARIAL,
     )  # fmt: skip
     vary_colour: bool = setting(
-        False, "Vary colours", "DiffAugment: for sets of less than a few hundred.", advanced=True
+        False, "Vary colours", "DiffAugment: for sets of less than a few hundred.", advanced=True, only_for=ADVERSARIAL,
+    )  # fmt: skip
+    translate: bool = setting(
+        True, "Shift", "DiffAugment: for sets of less than some thousands.", advanced=True, only_for=ADVERSARIAL
     )
-    translate: bool = setting(True, "Shift", "DiffAugment: for sets of less than some thousands.", advanced=True)
-    cut_out: bool = setting(False, "Cut holes", "DiffAugment: for sets of less than a few hundred.", advanced=True)
+    cut_out: bool = setting(
+        False, "Cut holes", "DiffAugment: for sets of less than a few hundred.", advanced=True, only_for=ADVERSARIAL
+    )
     ema: float = setting(
         0.995, "Averaging", "The final generator is a moving average over about 1 / (1 - this) steps; 0: off.",
         lo=0.0, hi=0.9999, step=0.001, advanced=True,
@@ -128,6 +133,11 @@ class TrainRequest(Request):
                 f"Let the discriminator wait below is {self.skip_d_below}, but the Wasserstein loss does not tell how "
                 "far ahead it is; leave it at 0, or choose another loss."
             )
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """Of the generator, and of what learns beside it; where they have one loss, they learn as one."""
+        return self.rate_g, self.rate_d if self.method in ADVERSARIAL else self.rate_g
 
     @property
     def channels(self) -> int:

@@ -19,6 +19,7 @@ from core import files
 from core.gan import checkpoint, measures
 from core.gan.data import prepare
 from core.gan.measures.moment import Moment, Real
+from core.gan.methods import ADVERSARIAL
 from core.gan.methods.method import GeneratorNetwork, Network
 from core.gan.pictures import sheet
 from core.gan.request import TrainRequest
@@ -139,7 +140,7 @@ class RunWriter:
         scores = checkpoint.scores(self.run)
         if asked is None and scores and self.training.steps not in scores:
             self.score()
-        chosen, discriminator, step = self._chosen(asked)
+        chosen, partner, step = self._chosen(asked)
         report = prepare.read_report(self.run.path)
         data = {"source": "not known any more", "licence": "not known", "count": len(self.training.images)}
         if report is not None:
@@ -153,24 +154,25 @@ class RunWriter:
         )
         with files.replacing(self.run.path / "result", "The generator") as folder:
             model_folder.save(chosen, folder, self.training.sample(64, chosen), recipe)
-            model_folder.save_discriminator(discriminator.eval(), folder)
+            if self.request.method in ADVERSARIAL:
+                model_folder.save_discriminator(partner.eval(), folder)
         minutes = policy.limits().train_minutes
         early = self.time_is_up and f"Finished after {minutes:g} minutes, as long as a run may train here."
         self._say(states.FINISHED, None, early or "")
 
     def _chosen(self, asked: int | None) -> tuple[GeneratorNetwork, Network, int]:
         """The moving average of the step that was asked for, or of the one with the best score, as GANs get worse
-        again as often as not, or else of the last; the discriminator of that moment; and the step. A checkpoint that
+        again as often as not, or else of the last; what learned beside it; and the step. A checkpoint that
         cannot be read is passed over."""
         for step in checkpoint.ranked(self.run) if asked is None else [asked, *checkpoint.ranked(self.run)]:
             if step == self.training.steps:
                 break
             path = self.run.checkpoints().get(step)
             if saved := path and checkpoint.opened(path, self.training.device):
-                chosen, discriminator = copy.deepcopy(self.training.ema), copy.deepcopy(self.training.d)
+                chosen, partner = copy.deepcopy(self.training.ema), copy.deepcopy(self.training.d)
                 chosen.load_state_dict(saved["average"])
-                discriminator.load_state_dict(saved["d"])
-                return chosen, discriminator, step
+                partner.load_state_dict(saved["d"])
+                return chosen, partner, step
         return self.training.ema, self.training.d, self.training.steps
 
     def _sheet(self, step: int, sheet: Image.Image) -> None:

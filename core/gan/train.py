@@ -40,7 +40,8 @@ R1_R2_EVERY = 8  # steps: R3GAN has them in each; our pilot learned fast with th
 
 
 class Training:
-    """Both networks, both optimisers, the generator's moving average (EMA), and the number of steps made.
+    """Both networks, both optimisers, the generator's moving average (EMA), and the number of steps made. `d` is the
+    discriminator, or whatever else learns beside the generator.
 
     `images` is uint8 [N, size, size, channels]. The accelerator says where to compute and in which precision, and
     knows the other processes, if there are any: each takes its part of every batch, gradients are averaged.
@@ -52,8 +53,7 @@ class Training:
         g, d = build(request, self._randomness("weights", 0))
         self.g, self.d = _placed(g, self.device), _placed(d, self.device)
         self._phases = methods.load(request.method).phases
-        self.opt_g = self._adam(self.g, request.rate_g)
-        self.opt_d = self._adam(self.d, request.rate_d)
+        self.opt_g, self.opt_d = map(self._adam, (self.g, self.d), request.rates)
         self.ema = copy.deepcopy(self.g).requires_grad_(False).eval()
         self.steps = 0
         self._orders: dict[int, np.ndarray] = {}
@@ -65,7 +65,7 @@ class Training:
     # ------------------------------------------------------------ one step
 
     def step(self) -> dict[str, Tensor]:
-        """All phases on the next batch. Returns means over it: loss_d, loss_g, real, fake (D's beliefs)."""
+        """All phases on the next batch. Returns means over it of what they measured."""
         measured: dict[str, Tensor] = {}
         for phase in self.phases():
             measured |= phase
@@ -79,12 +79,15 @@ class Training:
         self._update_ema()
         self.steps += 1
 
-    def learn(self, network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-        """One step of a network down its loss."""
-        optimiser.zero_grad()
+    def learn(self, loss: Tensor, *networks: nn.Module) -> None:
+        """One step of `g`, `d` or both down their loss."""
+        optimisers = [self.opt_g if network is self.g else self.opt_d for network in networks]
+        for optimiser in optimisers:
+            optimiser.zero_grad()
         loss.backward()
-        self._average_gradients(network)
-        optimiser.step()
+        for network, optimiser in zip(networks, optimisers, strict=True):
+            self._average_gradients(network)
+            optimiser.step()
 
     def d_waits(self, loss_d: Tensor) -> bool:
         """Is D so far ahead that it should wait for G? All processes decide alike, by their mean loss."""
@@ -207,11 +210,9 @@ class Training:
         self.g.load_state_dict(state["g"])
         self.d.load_state_dict(state["d"])
         self.ema.load_state_dict(state["average"])
-        for optimiser, saved, rate in (
-            (self.opt_g, state["opt_g"], self.request.rate_g),
-            (self.opt_d, state["opt_d"], self.request.rate_d),
-        ):
-            optimiser.load_state_dict(saved)
+        optimisers = ((self.opt_g, "opt_g"), (self.opt_d, "opt_d"))
+        for (optimiser, name), rate in zip(optimisers, self.request.rates, strict=True):
+            optimiser.load_state_dict(state[name])
             for group in optimiser.param_groups:
                 group.update(lr=rate, betas=(self.request.beta1, 0.999))
 
@@ -230,9 +231,9 @@ def train(
     """Run until the request's number of steps, or until `stopped()`; yields `Progress` every so many seconds, now and
     then with a sheet of samples, always from the same latents.
 
-    Losses in a `Progress` are means since the one before: loss_d, loss_g, real and fake (the mean probability D gives
-    real and generated pictures of being real), images_per_second. The last `Progress` comes at the last step. A network
-    that has become infinite or not a number ends in a `FloatingPointError`.
+    Losses in a `Progress` are images_per_second, and means since the one before of what the method's phases measured
+    (see `core.gan.phases`). The last `Progress` comes at the last step. A network that has become infinite or not a
+    number ends in a `FloatingPointError`.
     """
     request, total = training.request, training.request.steps
     sums: dict[str, Tensor] = {}

@@ -229,7 +229,7 @@ def measure(
             raise _Ended
         said(steps / MEASURED_STEPS)
         began = time.perf_counter()
-        training.step()["loss_g"].item()
+        _made(training)
         lasted += time.perf_counter() - began
         steps += 1
     each = lasted / steps
@@ -241,6 +241,12 @@ def measure(
         "threads": threads,
         "parameters": sum(p.numel() for net in (training.g, training.d) for p in net.parameters()),
     }
+
+
+def _made(training: Training) -> None:
+    """A step, waited for until it is through."""
+    for value in training.step().values():
+        value.item()
 
 
 def _best_threads(training: Training, stopped: Callable[[], object]) -> int:
@@ -256,7 +262,7 @@ def _best_threads(training: Training, stopped: Callable[[], object]) -> int:
         training.step()  # reserves memory, chooses algorithms
         began = time.perf_counter()
         for _ in range(2):
-            training.step()["loss_g"].item()
+            _made(training)
         lasted[threads] = time.perf_counter() - began
         if lasted[threads] > 2 * min(lasted.values()):
             break

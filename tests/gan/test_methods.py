@@ -11,10 +11,11 @@ from torch import nn
 
 from core.errors import UserError
 from core.gan import methods, networks
-from core.gan.methods import METHODS
+from core.gan.methods import ADVERSARIAL, METHODS
 from core.gan.request import TRAIN_PRESETS, TrainRequest
 from core.gan.zoo import cost, model_folder
 from core.settings import setting, settings_of
+from support.fitting import fitting
 
 TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 6}
 
@@ -33,34 +34,37 @@ def test_the_table_is_read_without_torch():
 def test_a_configuration_makes_the_network_again(method):
     """Of every kind of norm: the same tensors, and with them the same outputs."""
     for norm_g, norm_d in (("batch", "batch"), ("none", "spectral"), ("none", "none")):
-        request = TrainRequest(method=method, **TINY, norm_g=norm_g, norm_d=norm_d, minibatch_stddev=method == "dcgan")
-        g, d = networks.build(request, seeded(1))
+        g, d = networks.build(fitting(method, **TINY, norm_g=norm_g, norm_d=norm_d, minibatch_stddev=True), seeded(1))
         latents = g.latents(3, seeded())
         images = torch.rand(3, 3, 16, 16, generator=seeded()) * 2 - 1
         for network, again, shown in (
             (g, networks.generator(g.config), latents),
-            (d, networks.discriminator(d.config), images),
+            (d, methods.load(method).partner(**d.config), images),
         ):
             again.load_state_dict(network.state_dict(), strict=True)
             assert again.config == network.config
-            assert torch.equal(again.eval()(shown), network.eval()(shown))
-            assert torch.equal(again.train()(shown), network.train()(shown))
+            for mode in (False, True):
+                torch.testing.assert_close(again.train(mode)(shown), network.train(mode)(shown), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("norm_d", ["batch", "spectral", "none"])
 def test_what_networks_take_is_told_before_they_are_made(method, norm_d):
-    g, d = networks.build(TrainRequest(method=method, **TINY, norm_d=norm_d), seeded())
+    g, d = networks.build(fitting(method, **TINY, norm_d=norm_d), seeded())
     latents = g.latents(1, seeded())
     of_g, made = cost.of(model_folder.planned_generator(g.config), *latents.shape[1:])
-    of_d, judged = cost.of(model_folder.planned_discriminator(d.config), 3, 16, 16)
-    assert (made, judged) == ((3, 16, 16), ())
-    for told, network in ((of_g, g), (of_d, d)):
+    assert made == (3, 16, 16)
+    found = [(of_g, g)]
+    if method in ADVERSARIAL:
+        of_d, judged = cost.of(model_folder.planned_discriminator(d.config), 3, 16, 16)
+        assert judged == ()
+        found.append((of_d, d))
+    for told, network in found:
         assert told.size > 4 * sum(value.numel() for value in network.state_dict().values())
         assert told.sums > 0
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ADVERSARIAL)
 def test_spectral_norm_follows_from_the_configuration(method):
     """All of its layers, and none without."""
     _, d = networks.build(TrainRequest(method=method, **TINY, norm_d="spectral"), seeded(1))
@@ -81,12 +85,19 @@ def test_spectral_norm_follows_from_the_configuration(method):
               {"size": 3.5}, {"colour": "red"}, {"method": "other"}, {"method": ["dcgan"]}, {"self": None}]
 )  # fmt: skip
 def test_a_configuration_of_anybody_is_believed_only_where_it_makes_sense(method, wrong):
-    g, d = networks.build(TrainRequest(method=method, **TINY), seeded())
+    g, d = networks.build(fitting(method, **TINY), seeded())
     for make, config in ((networks.generator, g.config), (networks.discriminator, d.config)):
         with pytest.raises((ValueError, TypeError)):
             make({**config, **wrong})
     with pytest.raises(KeyError):
         networks.generator({name: value for name, value in g.config.items() if name != "method"})
+
+
+@pytest.mark.parametrize("method", METHODS.keys() - ADVERSARIAL)
+def test_an_encoder_is_not_taken_for_a_discriminator(method):
+    _, encoder = networks.build(fitting(method, **TINY), seeded())
+    with pytest.raises(ValueError, match="no discriminator"):
+        networks.discriminator(encoder.config)
 
 
 def test_the_lesson_is_the_lessons():

@@ -17,6 +17,7 @@ from core import jobs
 from core.__main__ import main
 from core.errors import UserError
 from core.gan import checkpoint, networks, pictures, points, sample
+from core.gan.methods import METHODS
 from core.gan.methods.dcgan import Discriminator, Generator
 from core.gan.networks import build
 from core.gan.pictures import to_pictures
@@ -144,7 +145,7 @@ def test_pictures_are_those_of_a_plain_loop_over_the_network(run):
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("norm", ["batch", "none"])
-@pytest.mark.parametrize("method", ["dcgan", "connected"])
+@pytest.mark.parametrize("method", METHODS)
 def test_what_is_made_ready_is_the_same_function(method, norm, channels):
     network = lively(
         networks.generator({"method": method, "size": 16, "channels": channels, "latent": 6, "width": 4, "norm": norm})

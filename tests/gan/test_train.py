@@ -17,9 +17,11 @@ import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from torch.distributions import Normal, kl_divergence
 
 from core.errors import UserError
 from core.gan import checkpoint, worker
+from core.gan.methods import ADVERSARIAL, METHODS
 from core.gan.networks import build
 from core.gan.request import TrainRequest
 from core.gan.train import Training, train
@@ -27,6 +29,7 @@ from core.runs import lifecycle, states
 from core.runs.run_folder import Run
 from core.settings import settings_of
 from core.visitors import policy
+from support.fitting import fitting
 from support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -131,6 +134,33 @@ def test_gradients_with_minibatch_standard_deviation(accelerator, pictures):
     gradients_are(
         Training(request, pictures, accelerator), loss_d, lambda d, _, fake: F.softplus(-plain(d, fake)).mean()
     )
+
+
+def test_gradients_of_an_autoencoder_are_those_of_its_bound(accelerator, pictures):
+    """The evidence lower bound, plainly: pictures normal with the likeliest scatter, latents with torch's divergence.
+    (The constant of the normal density has no gradient.)"""
+    training = Training(fitting("vae", **TINY), pictures, accelerator)
+    for net in (training.g, training.d, training.ema):
+        net.double()
+    g, encoder = copy.deepcopy(training.g), copy.deepcopy(training.d)
+    real, noise = training.real_batch().double(), training.latents().double()
+    training.real_batch, training.latents = lambda: real, lambda: noise
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "float", torch.Tensor.double)
+        measured = training.step()
+
+    mean, log_variance = encoder(real)
+    latents = Normal(mean, (log_variance / 2).exp())
+    made = g(mean + latents.scale * noise)
+    error = (made - real).square().mean()
+    surprise = 3 * 16 * 16 / 2 * error.log()
+    divergence = kl_divergence(latents, Normal(0.0, 1.0)).sum(1).mean()
+    (surprise + divergence).backward()
+    for mine, plain in ((training.g, g), (training.d, encoder)):
+        for a, b in zip(mine.parameters(), plain.parameters(), strict=True):
+            torch.testing.assert_close(a.grad, b.grad, rtol=1e-9, atol=1e-12)
+    assert measured["reconstruction"] == pytest.approx(error.item())
+    assert measured["divergence"] == pytest.approx(divergence.item())
 
 
 def slopes(d, images: torch.Tensor) -> list[torch.Tensor]:
@@ -267,12 +297,13 @@ def test_every_epoch_shows_every_picture_once(accelerator, pictures):
     assert shown[:40] != shown[40:]
 
 
-@pytest.mark.parametrize("method", ["dcgan", "connected"])
-@pytest.mark.parametrize("loss", settings_of(TrainRequest)["loss"].choices)
+@pytest.mark.parametrize(
+    ("method", "loss"), [*itertools.product(ADVERSARIAL, settings_of(TrainRequest)["loss"].choices), ("vae", None)]
+)
 def test_everything_at_once_stays_finite(accelerator, method, loss):
     pictures = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 4), np.uint8)  # fewer than a batch
-    request = TrainRequest(
-        **{**TINY, "steps": 40}, method=method, loss=loss, colour="rgba", smoothing=0.1, r1=1.0, flip=True,
+    request = fitting(
+        method, **{**TINY, "steps": 40}, loss=loss, colour="rgba", smoothing=0.1, r1=1.0, flip=True,
         vary_colour=True, cut_out=True, norm_g="none",
     )  # fmt: skip
     training = Training(request, pictures, accelerator)
@@ -280,7 +311,8 @@ def test_everything_at_once_stays_finite(accelerator, method, loss):
     assert last.step == 40
     assert last.seconds_left == 0
     assert all(np.isfinite(v) for v in last.losses.values())
-    assert last.losses.keys() == {"loss_d", "loss_g", "real", "fake", "images_per_second"}
+    measured = {"loss_d", "loss_g", "real", "fake"} if method in ADVERSARIAL else {"reconstruction", "divergence"}
+    assert last.losses.keys() == {*measured, "images_per_second"}
     assert last.preview is not None
 
 
@@ -310,15 +342,15 @@ def test_running_away_is_noticed(accelerator, pictures):
     ("precision", "settings"),
     [
         ("no", {}),
-        ("bf16", {}),
         ("no", {"loss": "relativistic"}),
         ("bf16", {"loss": "wasserstein", "minibatch_stddev": True}),
+        *(("bf16", {"method": method}) for method in METHODS),
     ],
 )
 def test_going_on_from_a_state_is_the_same_bit_for_bit(pictures, tmp_path, precision, settings):
     AcceleratorState._reset_state(True)
     accelerator = Accelerator(cpu=True, mixed_precision=precision)
-    request = TrainRequest(**TINY, **settings, r1=1.0, flip=True, vary_colour=True)
+    request = fitting(**{"method": "dcgan", **TINY, **settings}, r1=1.0, flip=True, vary_colour=True)
     whole = Training(request, pictures, accelerator)
     run = Run(tmp_path)
     cut = random.Random(f"{precision} {settings}").randrange(1, 19)
@@ -445,9 +477,11 @@ from core.gan.request import TrainRequest
 torch.set_num_threads(1)
 accelerator = Accelerator(cpu=True, mixed_precision="no")
 pictures = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
-small = dict(size=16, width_g=4, width_d=4, latent=8, batch=8, norm_g="none", norm_d="none", r1=1.0, flip=True)
+small = dict(size=16, width_g=4, latent=8, batch=8, norm_g="none", flip=True)
+two = dict(width_d=4, norm_d="none", r1=1.0)
 states = []
-for more in (dict(skip_d_below=0.2), dict(loss="relativistic"), dict(loss="wasserstein")):
+for more in (dict(**two, skip_d_below=0.2), dict(**two, loss="relativistic"), dict(**two, loss="wasserstein"),
+             dict(method="vae")):
     training = Training(TrainRequest(**small, **more), pictures, accelerator)
     for _ in range(5):
         training.step()

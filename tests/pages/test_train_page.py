@@ -111,8 +111,9 @@ def test_only_settings_that_say_something_to_the_method_are_shown(monkeypatch):
 
     assert shown("small-") == applying("dcgan")
     assert {"flip", "smoothing"} <= applying("connected") - applying("dcgan")
-    app.selectbox(key="small-method").set_value("connected").run()
-    assert shown("small-") == applying("connected")
+    for method in ("connected", "vae"):
+        app.selectbox(key="small-method").set_value(method).run()
+        assert shown("small-") == applying(method)
     run = lifecycle.create(TrainRequest(), DRAWN, "mine")
     app = opened(run)
     assert shown("change-mine-") == applying("dcgan")
@@ -278,15 +279,17 @@ def test_whatever_was_measured_is_drawn():
     scores = [*known, ("*new*", 10, 1.0), ("*new*", 20, 2.0), ("one", 30, 7.0)]
     lines = [json.dumps({"step": step, "name": name, "value": value}) for name, step, value in scores]
     (run.path / "scores.jsonl").write_text("\n".join([*lines, '{"step": 5, "value": 1}', '{"step": 5, "na']))
-    (run.path / "metrics.jsonl").write_text('{"step": 5, "kl": 1.5}\n{"step": 9, "kl": 1, "loss_g": 2}\n')
+    (run.path / "metrics.jsonl").write_text(
+        '{"step": 5, "kl": 1.5, "reconstruction": 0.2}\n{"step": 9, "kl": 1, "loss_g": 2, "reconstruction": 0.1}\n'
+    )
     app = opened(run)
     said = captions(app)
     assert "KID: 2.5 at step 30; the lowest is best, 1.5 at step 20." in said
     assert f"{plain('*new*')}: 2 at step 20." in said
     assert "one: 7 at step 30." in said
-    assert {"Losses", "Other losses"} <= set(said.splitlines())
+    assert {"Losses", "Mean squared error", "Other losses"} <= set(said.splitlines())
     assert "The discriminator believes" not in said
-    assert len(app.get("vega_lite_chart")) == 4, "two of losses, two of what was measured more than once"
+    assert len(app.get("vega_lite_chart")) == 5, "three of losses, two of what was measured more than once"
 
 
 def checked(usable: int, **settings) -> Run:

@@ -11,7 +11,9 @@ from ui.telling import plain
 
 LINE_COLOURS = ["#c4472b", "#3b82f6"]
 LINES = {"Losses": {"loss_d": "Discriminator", "loss_g": "Generator"},
-         "The discriminator believes": {"real": "real pictures", "fake": "generated ones"}}  # fmt: skip
+         "The discriminator believes": {"real": "real pictures", "fake": "generated ones"},
+         "Mean squared error": {"reconstruction": "Pictures made again"},
+         "Divergence in nats": {"divergence": "Latents from normal ones"}}  # fmt: skip
 
 
 def losses(metrics: Sequence[Mapping[str, float]]) -> None:

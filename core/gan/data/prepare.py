@@ -27,7 +27,7 @@ from core.gan.data import dicebear, sources
 from core.gan.data.sources import Found
 from core.gan.request import TrainRequest
 from core.pictures import decoders, images
-from core.settings import Progress
+from core.settings import Progress, settings_of
 from core.visitors import policy
 
 MINIMUM = 32  # different pictures: fewer are copied rather than learned from
@@ -228,7 +228,8 @@ def advice(count: int) -> str:
 def missing(count: int, request: TrainRequest) -> tuple[str, ...]:
     """The switches that would help with so few pictures and are off: by the names of their settings."""
     helpful = AGAINST_COPYING if count < VERY_FEW else AGAINST_COPYING[:1] if count < PLENTY else ()
-    return tuple(name for name in helpful if not getattr(request, name))
+    about = settings_of(request)
+    return tuple(name for name in helpful if about[name].applies(request.method) and not getattr(request, name))
 
 
 def load(run: Path) -> np.ndarray:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 METHODS: Mapping[str, str] = {
     "dcgan": "DCGAN",
     "connected": "Fully connected",
+    "vae": "Variational autoencoder",
 }
+ADVERSARIAL = tuple(name for name in METHODS if name != "vae")  # those with a discriminator
 
 
 def load(name: str) -> Method:

@@ -55,21 +55,27 @@ class Discriminator(Network):
         super().__init__()
         common = {"method": method, "size": size, "channels": channels}
         self.config = {**common, "width": width, "norm": norm, "stddev": stddev}
-        widths = [channels] + [width * 2**i for i in range(_doublings(size))]
-        layers: list[nn.Module] = []
-        for i, (before, after) in enumerate(itertools.pairwise(widths)):
-            normalised = norm == "batch" and i > 0
-            layers += [nn.Conv2d(before, after, 4, 2, 1, bias=not normalised)]
-            layers += [nn.BatchNorm2d(after)] if normalised else []
-            layers += [nn.LeakyReLU(0.2, inplace=True)]
+        layers, widest = down(size, channels, width, norm == "batch")
         layers += [MinibatchStddev()] if stddev else []
-        layers += [nn.Conv2d(widths[-1] + stddev, 1, 4, 1, 0), nn.Flatten(0)]  # 4x4 -> 1x1
+        layers += [nn.Conv2d(widest + stddev, 1, 4, 1, 0), nn.Flatten(0)]  # 4x4 -> 1x1
         self.layers = nn.Sequential(*layers)
         if norm == "spectral":
             spectral_norm.add(self)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)
+
+
+def down(size: int, channels: int, width: int, batch_norm: bool) -> tuple[list[nn.Module], int]:
+    """From images to 4x4: the layers, and how many channels the last one has."""
+    widths = [channels] + [width * 2**i for i in range(_doublings(size))]
+    layers: list[nn.Module] = []
+    for i, (before, after) in enumerate(itertools.pairwise(widths)):
+        normalised = batch_norm and i > 0
+        layers += [nn.Conv2d(before, after, 4, 2, 1, bias=not normalised)]
+        layers += [nn.BatchNorm2d(after)] if normalised else []
+        layers += [nn.LeakyReLU(0.2, inplace=True)]
+    return layers, widths[-1]
 
 
 def _up(before: int, after: int, kernel: int, stride: int, padding: int, norm: str) -> list[nn.Module]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Network(nn.Module):
-    """Either of the two. `config` makes it again, without its numbers."""
+    """Either of the two that learn. `config` makes it again, without its numbers."""
 
     config: dict[str, Any]
 
@@ -52,7 +52,7 @@ class Method:
     buffers of its networks: they are kept in checkpoints, and in the generator's folder."""
 
     generator: type[GeneratorNetwork]
-    discriminator: type[Network]
+    partner: type[Network]  # learns beside it and is not needed to make pictures: a discriminator, or an encoder
     initialise: Callable[[Network, torch.Generator], None]  # draws all numbers of a new network
     card: str  # in the model card: what it is, and its paper
     configs: Callable[[TrainRequest], tuple[dict[str, Any], dict[str, Any]]]  # the two networks' of a request

@@ -9,6 +9,7 @@ Such a *reference* stands in requests and recipes.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from PIL import Image
 from core import files
 from core.errors import UserError
 from core.gan import points
+from core.gan.methods import ADVERSARIAL
 from core.gan.request import SampleRequest
 from core.hub import cache, client, registry
 from core.pictures import images
@@ -155,10 +157,16 @@ def _has_discriminator(folder: Path | None) -> bool:
 def own() -> list[Choice]:
     """Your own runs, newest first: finished ones and those with a checkpoint."""
     return [
-        Choice(f"run:{r.id}", r.name, "run", has_discriminator=_has_discriminator(r.result) or bool(r.checkpoints()))
+        Choice(f"run:{r.id}", r.name, "run", has_discriminator=_has_discriminator(r.result) or _learns_with_one(r))
         for r in lifecycle.all_runs()
         if r.result or r.checkpoints()
     ]
+
+
+def _learns_with_one(run: Run) -> bool:
+    with contextlib.suppress(UserError):  # its settings cannot be read
+        return bool(run.checkpoints()) and run.request.method in ADVERSARIAL
+    return False
 
 
 def fetchable() -> list[Choice]:

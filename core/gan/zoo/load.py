@@ -21,6 +21,7 @@ from torch import Tensor
 
 from core.errors import UserError
 from core.gan import networks
+from core.gan.methods import ADVERSARIAL
 from core.gan.methods.method import GeneratorNetwork, Network
 from core.gan.zoo import catalogue, cost, model_folder, pickles, recognise
 from core.gan.zoo.catalogue import HubRef
@@ -96,7 +97,7 @@ def _of_run(run: Run, ref: str, averaged: bool, _stamp: float) -> Loaded:
     return Loaded(ref, f"{run.name}, step {step or max(checkpoints)}", network, discriminator)
 
 
-def _of_checkpoint(run: Run, step: int, averaged: bool) -> tuple[GeneratorNetwork, Network]:
+def _of_checkpoint(run: Run, step: int, averaged: bool) -> tuple[GeneratorNetwork, Network | None]:
     g, d = networks.build(run.request, torch.Generator())
     found = pickles.read(run.checkpoints()[step], f"The checkpoint of step {step}")
     try:
@@ -104,7 +105,8 @@ def _of_checkpoint(run: Run, step: int, averaged: bool) -> tuple[GeneratorNetwor
         d.load_state_dict(found["d"])
     except (KeyError, RuntimeError, TypeError) as error:
         raise UserError(f"The checkpoint of step {step} of {run.name} is damaged; choose another one.") from error
-    return g.requires_grad_(False).eval(), d.requires_grad_(False).eval()
+    judge = d.requires_grad_(False).eval() if run.request.method in ADVERSARIAL else None
+    return g.requires_grad_(False).eval(), judge
 
 
 # ---------------------------------------------------------------- from the Hub

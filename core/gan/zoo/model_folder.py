@@ -23,10 +23,12 @@ from core.errors import UserError
 from core.gan import methods, networks
 from core.gan.methods.method import GeneratorNetwork, Network
 from core.gan.pictures import MODES, sheet
+from core.gan.request import TrainRequest
 from core.gan.zoo import cost
 from core.gan.zoo.catalogue import DISCRIMINATOR
 from core.hub.safetensors_header import unique
 from core.pictures import images
+from core.settings import settings_of
 
 MAX_CONFIG = 100_000  # bytes
 
@@ -102,8 +104,12 @@ def discriminator(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> N
 def _card(generator: GeneratorNetwork, recipe: Mapping[str, Any]) -> str:
     c, data = generator.config, recipe["data"]
     method = methods.load(c["method"]).card
+    about = settings_of(TrainRequest)
+    idle = {name for name, setting in about.items() if not setting.applies(c["method"])}
     settings = "\n".join(
-        f"| {name} | {value} |" for name, value in recipe.items() if name != "kept" and not isinstance(value, dict)
+        f"| {name} | {value} |"
+        for name, value in recipe.items()
+        if name not in {"kept", *idle} and not isinstance(value, dict)
     )
     kept = f"\n\n{recipe['kept']}" if "kept" in recipe else ""
     millions = sum(p.numel() for p in generator.parameters()) / 1e6

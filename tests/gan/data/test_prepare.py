@@ -129,6 +129,7 @@ def test_only_what_is_off_is_advised():
     off = replace(REQUEST, translate=False)
     assert prepare.missing(50, off) == ("translate", "vary_colour", "cut_out")
     assert prepare.missing(50, REQUEST) == ("vary_colour", "cut_out")
+    assert prepare.missing(50, replace(REQUEST, method="vae")) == (), "what would do nothing is not advised"
     assert prepare.missing(3000, off) == ("translate",)
     assert prepare.missing(3000, REQUEST) == prepare.missing(20_000, off) == ()
 

@@ -8,6 +8,7 @@ from huggingface_hub import PyTorchModelHubMixin
 
 from core.errors import UserError
 from core.gan import networks
+from core.gan.methods import METHODS
 from core.gan.methods.dcgan import Generator
 from core.gan.methods.method import GeneratorNetwork
 from core.gan.pictures import to_pictures
@@ -37,7 +38,7 @@ def folder(tmp_path):
     return tmp_path / "cats", net
 
 
-@pytest.mark.parametrize("method", ["dcgan", "connected"])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_what_is_saved_is_loaded(tmp_path, method, channels):
     net = made(method=method, channels=channels)
