@@ -103,7 +103,9 @@ def recognised(source: Source, name: str | None) -> Iterator[tuple[BinaryIO, int
         file.seek(0)
         if kind not in READERS:
             way_out = f"use {_either(list(READERS))}"
-            if "archive" in kind:
+            if kind.endswith("raw file"):
+                way_out = SAVE
+            elif "archive" in kind:
                 way_out = "unpack it" if kind == "a ZIP archive" else "unpack it, or pack it as a zip to train on it"
             raise UserError(f"{name} is {kind}, not a picture that can be opened; {way_out}.")
         yield file, size, kind, name
@@ -141,17 +143,32 @@ def _still(file: BinaryIO) -> ImageFile.ImageFile:
     return PngImagePlugin.PngImageFile(mend.png(file, bare=True))
 
 
+# Of a TIFF's directory: what kind of page it is, what its values mean, which directories are within it, and of DNG.
+PAGE, COLOURS, INNER, DNG = 254, 262, 330, 50706
+INNER_LOOKED_AT = 8
+SENSORS = (32803, 34892)  # values of COLOURS: a mosaic of filters, and what was made of one before it is developed
+
+
 def _is_raw(file: BinaryIO) -> bool:
     """Whether a TIFF holds what a sensor saw: it says so, or comes with a small picture to be shown in its place."""
-    said: Mapping[int, Any] = {}
+    head = file.read(8)
+    head += file.read(8) if head[2] == 43 else b""  # BigTIFF
+
+    def directory(place: int | None) -> Mapping[int, Any]:
+        found = TiffImagePlugin.ImageFileDirectory_v2(head)
+        file.seek(found.next if place is None else place)
+        found.load(file)
+        return found
+
+    raw = False
     with contextlib.suppress(Exception):  # the reader will say what is wrong with it
-        head = file.read(8)
-        said = TiffImagePlugin.ImageFileDirectory_v2(head + (file.read(8) if head[2] == 43 else b""))  # 43: BigTIFF
-        file.seek(said.next)
-        said.load(file)
+        first = directory(None)
+        raw = first.get(PAGE, 0) == 1 or first.get(COLOURS) in SENSORS or DNG in first
+        inner = first.get(INNER, ())
+        for place in [inner] if isinstance(inner, int) else inner[:INNER_LOOKED_AT]:
+            raw = raw or directory(place).get(COLOURS) in SENSORS
     file.seek(0)
-    small, colours, filters, dng = 254, 262, (32803, 34892), 50706
-    return said.get(small, 0) == 1 or said.get(colours) in filters or dng in said
+    return raw
 
 
 def allowed(picture: Image.Image, kind: str, name: str, most: int) -> int:
@@ -297,14 +314,14 @@ def _showing(picture: Image.Image, kind: str) -> Image.Image:
 
 
 def _blank(picture: Image.Image) -> bool:
-    extrema = depth.extrema(picture)
-    return (picture.mode == "RGBA" and extrema[3][1] == 0) or all(low == high for low, high in extrema)
+    return (picture.mode == "RGBA" and depth.extrema(picture)[3][1] == 0) or depth.flat(picture)
 
 
 def _plain(picture: Image.Image, kind: str) -> Image.Image:
     """Any of PIL's modes as one of five: RGBA where it is see-through, else L, RGB, CMYK or LAB, 8 bits each."""
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        return depth.grey8(picture)
+        grey, clear = depth.grey8(picture), picture.info.get("transparency")
+        return depth.without(grey, picture, clear) if isinstance(clear, int) else grey
     if "transparency" in picture.info or picture.mode in ("LA", "PA", "RGBA"):
         picture = picture.convert("RGBA")
         lowest, highest = picture.getchannel("A").getextrema()

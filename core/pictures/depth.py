@@ -9,9 +9,13 @@ from typing import Any, BinaryIO, cast
 
 from PIL import Image, ImageFile
 
+from core.pictures import mend
+
 # What sensors and converters count up to. A file of 16 bits whose brightest value is below one of these has that many
 # levels: shown as 16 bits, it would be nearly black.
 TOPS = (255, 1023, 4095, 16383, 65535)
+DEEP = r"RGB[Aax]?X?;16[BLN]|LA;16B"  # what PIL calls colours in 16 bits
+FLAT = 8  # levels between the darkest and the brightest that a picture of one colour has at most, from JPEG
 
 
 def grey8(picture: Image.Image) -> Image.Image:
@@ -32,6 +36,15 @@ def grey8(picture: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint((values - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8))
 
 
+def without(grey: Image.Image, deep: Image.Image, clear: int) -> Image.Image:
+    """`grey` in RGBA, see-through where `deep`, of which it was made, has the value `clear`."""
+    import numpy as np
+
+    seen = grey.convert("RGBA")
+    seen.putalpha(Image.fromarray(np.where(np.asarray(deep) == clear, 0, 255).astype(np.uint8)))
+    return seen
+
+
 def _eight_bits(values: Any) -> Any:
     """uint16 -> uint8, by a table: a float for each pixel would take four times the memory."""
     import numpy as np
@@ -45,25 +58,36 @@ def extrema(picture: Image.Image) -> list[tuple[int, int]]:
     return [cast("tuple[int, int]", band.getextrema()) for band in picture.split()]
 
 
+def flat(picture: Image.Image) -> bool:
+    """Whether it is of one colour, as far as can be seen."""
+    return all(high - low <= FLAT for low, high in extrema(picture))
+
+
 def all_bits(picture: ImageFile.ImageFile, tiles: Sequence[Any], file: BinaryIO) -> ImageFile.ImageFile:
     """Of colours in 16 bits PIL keeps the upper eight. Where those say little, the lower ones are read as well."""
     raw = [tile.args if isinstance(tile.args, str) else tile.args[0] for tile in tiles if tile.args]
-    deep = bool(raw) and all(isinstance(mode, str) and re.fullmatch(r"RGB[Aax]?X?;16[BLN]", mode) for mode in raw)
+    deep = bool(raw) and all(isinstance(mode, str) and re.fullmatch(DEEP, mode) for mode in raw)
     if not deep or max(high for _, high in extrema(picture)[:3]) > TOPS[-2] // 256:
         return picture
     import numpy as np
 
     file.seek(0)
-    lower = type(picture)(file)
-    swapped = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-    lower.tile = [tile._replace(args=_swapped(tile.args, swapped)) for tile in lower.tile]
-    lower.load()
-    upper = np.asarray(picture).astype(np.uint16)
-    values = upper * 256 + np.asarray(lower)
-    shown = _eight_bits(values[..., :3])
-    if values.shape[2] == 4:
-        shown = np.dstack([shown, _eight_bits(values[..., 3])])
-    picture.im = Image.fromarray(shown).im
+    colours = 1 if raw[0].startswith("LA") else 3
+    if colours == 1:
+        halves = type(picture)(mend.png_halves(file))
+        halves.load()
+        bands = np.asarray(halves).astype(np.uint16)
+        values = bands[..., ::2] * 256 + bands[..., 1::2]
+    else:
+        lower = type(picture)(file)
+        swapped = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+        lower.tile = [tile._replace(args=_swapped(tile.args, swapped)) for tile in lower.tile]
+        lower.load()
+        values = np.asarray(picture).astype(np.uint16) * 256 + np.asarray(lower)
+    shown = _eight_bits(values[..., :colours])
+    if values.shape[2] > colours:
+        shown = np.dstack([shown, _eight_bits(values[..., colours])])
+    picture.im = Image.fromarray(shown).convert(picture.mode).im
     return picture
 
 

@@ -11,7 +11,10 @@ SIGNATURES = (
     (rb"RIFF....WEBP", "WebP"),
     (rb"GIF8[79]a", "GIF"),
     (rb"BM....\0\0\0\0", "BMP"),
-    (rb"II\*\0....CR|II(RO|RS|U\0)|MMOR|FUJIFILMCCD-RAW|FOVb|\0MRM|....ftypcrx ", "a camera's raw file"),
+    (
+        rb"II\*\0....CR|II(RO|RS|U\0|II)|II\x1a\0{3}HEAPCCDR|MMOR|FUJIFILMCCD-RAW|FOVb|\0MRM|....ftypcrx ",
+        "a camera's raw file",
+    ),
     (rb"II[*+]\0|MM\0[*+]", "TIFF"),
     (rb"....ftyp(....)*?avi[fs]", "AVIF"),
     (rb"....ftyp(....)*?(hei[cxms]|hev[cx]|mif1)", "HEIC"),
@@ -22,7 +25,10 @@ SIGNATURES = (
     (rb"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (rb"Rar!\x1a\x07", "a RAR archive"),
     (rb".{257}ustar", "a TAR archive"),
-    (rb"\x1f\x8b|BZh[1-9]1AY|\xfd7zXZ\0|\x28\xb5\x2f\xfd|LZIP|\x1f[\x9d\xa0]", "a packed file or archive"),
+    (
+        rb"\x1f\x8b|BZh[1-9]1AY|\xfd7zXZ\0|\x28\xb5\x2f\xfd|LZIP|\x1f[\x9d\xa0]|\x04\x22M\x18|\x5d\0\0.{2}|MSCF\0|..-lh|xar!",
+        "a packed file or archive",
+    ),
     (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old office document or a folder's thumbnails"),
     (rb"\0\x05\x16\x07", "a Mac's notes on another file"),
     (rb"P[1-7]\s+(#|\d|WIDTH)", "a Netpbm picture (PBM, PGM, PPM)"),

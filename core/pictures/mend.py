@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 PNG_HEAD = 8  # bytes
+PACKED_SUM = 4  # bytes at the end of what zlib packs
 PNG_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 # What changes how a picture looks, and how long it is, where that is fixed. Other chunks only accompany it.
-PNG_LOOKS = {b"tRNS": None, b"iCCP": None, b"eXIf": None, b"sRGB": 1, b"gAMA": 4}
+PNG_LOOKS = {b"iCCP": None, b"eXIf": None, b"sRGB": 1, b"gAMA": 4}
+PNG_CLEAR = {0: {2}, 2: {6}, 3: set(range(1, 257))}  # kind of colours -> the lengths tRNS can have there
 PNG_MOVES = {b"acTL": 8, b"fcTL": 26, b"fdAT": None}
 PNG_TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 MAX_PROFILE = 2**20  # bytes of a colour profile in a PNG, unpacked; those of screens have some thousand
@@ -26,13 +28,22 @@ JPEG_END = b"\xff\xd9"
 
 def png(file: BinaryIO, keyword: str | None = None, *, bare: bool = False) -> BinaryIO:
     """A PNG with its picture, what changes how that looks, and the text under `keyword`; of these what is undamaged.
-    `bare`: with neither colours' meaning nor movement. Bytes that are missing at the very end are put there."""
-    wanted = {b"tRNS": None} if bare else PNG_LOOKS | PNG_MOVES
+    `bare`: with neither colours' meaning nor movement, nor the sum of all that is packed, which browsers compare with
+    nothing. Bytes that are missing at the very end are put there."""
+    wanted = {} if bare else PNG_LOOKS | PNG_MOVES
     out = io.BytesIO()
     out.write(file.read(PNG_HEAD))
-    for kind, data, sound in _chunks(file):
+    chunks = list(_chunks(file))
+    colours = next((data[9] for kind, data, _ in chunks if kind == b"IHDR" and len(data) == 13), 0)
+    packed = [number for number, (kind, data, _) in enumerate(chunks) if kind == b"IDAT" and data]
+    whole = all(chunks[number][2] for number in packed)
+    for number, (kind, data, sound) in enumerate(chunks):
+        if bare and whole and packed and number == packed[-1]:
+            data = data[:-PACKED_SUM]
         if kind in PNG_CRITICAL:
             keep = True
+        elif kind == b"tRNS":
+            keep = sound and len(data) in PNG_CLEAR.get(colours, ())
         elif kind in PNG_TEXTS:
             keep = sound and keyword is not None and data.startswith(keyword.encode() + b"\0")
         else:
@@ -58,6 +69,15 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes, bool]]:
         if kind == b"IEND":
             return
     yield b"IEND", b"", True
+
+
+def png_halves(file: BinaryIO) -> BinaryIO:
+    """A PNG of grey and alpha in 16 bits, as one of four bands in 8: grey's upper and lower half, alpha's likewise. Its
+    bytes stay what they are, and so do the filters of its rows."""
+    data = bytearray(file.read())
+    data[PNG_HEAD + 16 : PNG_HEAD + 18] = 8, 6
+    data[PNG_HEAD + 21 : PNG_HEAD + 25] = zlib.crc32(data[PNG_HEAD + 4 : PNG_HEAD + 21]).to_bytes(4, "big")
+    return io.BytesIO(data)
 
 
 def _small_profile(data: bytes) -> bool:

@@ -8,9 +8,8 @@ from PIL import Image
 
 from core.errors import UserError
 from core.pictures import images
-from core.pictures.depth import extrema
+from core.pictures.depth import flat
 
-FLAT = 8  # levels between the darkest and the brightest that a picture of one colour has at most, from JPEG
 SEEN = 128  # of 255: what is less opaque does not count where a style is cut out
 
 
@@ -56,7 +55,7 @@ def noted(photo: Image.Image, styles: Sequence[Image.Image], painted: tuple[int,
             f"to {painted[0]} × {painted[1]}."
         )
     for number, style in enumerate(styles, 1):
-        if all(high - low <= FLAT for low, high in extrema(style.convert("RGB"))):
+        if flat(style.convert("RGB")):
             which = "The style picture" if len(styles) == 1 else f"Style picture {number}"
             notes.append(f"{which} is of one colour: there are no strokes to take from it, only the colour.")
     return notes

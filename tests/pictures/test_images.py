@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import lzma
 import struct
 import tarfile
 import zipfile
@@ -375,10 +376,16 @@ def test_what_is_not_a_picture_is_named(tmp_path):
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "folder's thumbnails"),
         (b"II*\0\x10\0\0\0CR\2\0" + bytes(60), "camera's raw file"),
         (b"FUJIFILMCCD-RAW 0201" + bytes(60), "camera's raw file"),
+        (b"II\x1a\0\0\0HEAPCCDR\2\0" + bytes(60), "camera's raw file"),
+        (b"IIIIwaR\0" + bytes(60), "camera's raw file"),
+        (lzma.compress(tarred()), "packed file or archive"),
+        (lzma.compress(tarred(), lzma.FORMAT_ALONE), "packed file or archive"),
+        (b"MSCF\0\0\0\0" + bytes(60), "packed file or archive"),
+        (b"!\x1f-lh5-" + bytes(60), "packed file or archive"),
     ):
         path = tmp_path / "photo.jpg"
         path.write_bytes(data)
-        way_out = "unpack it" if "archive" in what else "JPEG, PNG"
+        way_out = "unpack it" if "archive" in what else "PNG or JPEG" if "raw" in what else "JPEG, PNG"
         refused(path, "photo.jpg", what, way_out)
 
 

@@ -47,6 +47,7 @@ ACCOMPANY = {
     "empty rendering": png_chunk(b"sRGB", b""),
     "half an animation": png_chunk(b"acTL", struct.pack(">II", 5, 0)) + png_chunk(b"fcTL", b"\0" * 26),
     "frames without number": png_chunk(b"acTL", b"\0\0\0\0"),
+    "nothing that is see-through": png_chunk(b"tRNS", b"\0"),
     "of somebody's own": png_chunk(b"prVt", LONG),
 }
 
@@ -71,6 +72,15 @@ def test_a_png_whose_own_data_is_damaged_is_refused():
     data[len(data) // 2] ^= 255
     with pytest.raises(UserError, match="damaged"):
         images.open_picture(bytes(data))
+
+
+def test_a_png_whose_sum_is_wrong_opens_as_in_browsers():
+    rows = b"".join(b"\0" + bytes([y, 40, 80]) * 16 for y in range(16))
+    packed = zlib.compress(rows)
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 16, 8, 2, 0, 0, 0))
+    data = png_chunk(b"IDAT", packed[:9]) + png_chunk(b"IDAT", packed[9:-4] + b"sums") + png_chunk(b"IDAT", b"")
+    picture = images.open_picture(b"\x89PNG\r\n\x1a\n" + header + data + png_chunk(b"IEND", b""))
+    assert [picture.getpixel((3, y)) for y in (0, 15)] == [(0, 40, 80), (15, 40, 80)]
 
 
 @pytest.mark.parametrize("missing", [1, 4, 8, 12])
@@ -167,6 +177,22 @@ def test_colours_of_fewer_bits_in_sixteen_too(bits, kind):
         assert abs(picture.getpixel((9, 0))[3] - 156) <= 1
 
 
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_see_through_grey_of_fewer_bits_in_sixteen_too(bits):
+    ramp = np.rint(np.linspace(0, 2**bits - 1, 256))
+    rows = (b"\0" + np.stack([ramp, np.full_like(ramp, 40_000)], -1).astype(">u2").tobytes()) * 4
+    picture = images.open_picture(png_of(256, 4, bits=16, colour=4, rows=rows))
+    assert differ(picture.getchannel("G"), np.tile(np.arange(256), (4, 1))) <= 1
+    assert abs(picture.getpixel((9, 0))[3] - 156) <= 1
+
+
+def test_one_of_65536_greys_that_is_see_through():
+    rows = b"\0" + np.array([1000, 1001, 65535], ">u2").tobytes()
+    data = png_of(3, 1, bits=16, colour=0, rows=rows, extra=png_chunk(b"tRNS", struct.pack(">H", 1001)))
+    picture = images.open_picture(data)
+    assert [picture.getpixel((x, 0))[3] for x in range(3)] == [255, 0, 255]
+
+
 # ---------------------------------------------------------------- raw files
 
 
@@ -193,6 +219,19 @@ def test_a_sensors_mosaic_is_a_raw_file():
         images.open_picture(data[:place] + struct.pack("<H", 32803) + data[place + 2 :])
 
 
+@pytest.mark.parametrize(("colours", "raw"), [(32803, True), (34892, True), (2, False)])
+def test_a_sensors_mosaic_within_another_picture_s_directory_is_a_raw_file(colours, raw):
+    data = tiff_with(t65000=7_654_321)
+    place = data.index(struct.pack("<I", 7_654_321)) - 8
+    data = data[:place] + struct.pack("<HHII", 330, 4, 1, len(data)) + data[place + 12 :]
+    data += struct.pack("<H", 1) + struct.pack("<HHIHH", 262, 3, 1, colours, 0) + bytes(4)
+    if raw:
+        with pytest.raises(UserError, match="is a camera's raw file"):
+            images.open_picture(data)
+    else:
+        assert differ(images.open_picture(data), scene()) == 0
+
+
 def test_a_tiff_of_several_pages_is_no_raw_file():
     data = encoded(scene(), "TIFF", save_all=True, append_images=[scene(48, 32)])
     assert images.open_picture(data).size == (96, 64)
@@ -209,6 +248,12 @@ def test_a_blank_first_frame_is_not_the_picture(format, first):
     data = encoded(blank, format, save_all=True, append_images=frames, duration=[100, 200, 300], lossless=True)
     picture = images.on_white(images.open_picture(data))
     assert np.abs(np.asarray(picture, int) - np.asarray(scene(), int)).mean() < 12
+
+
+def test_a_first_frame_is_blank_although_it_is_not_all_one_value():
+    grain = np.random.default_rng(0).integers(250, 254, (64, 96, 3), np.uint8)
+    data = encoded(Image.fromarray(grain), "WEBP", save_all=True, append_images=[scene()], lossless=True)
+    assert differ(images.open_picture(data), scene()) == 0
 
 
 def test_an_animation_of_blank_frames_is_its_first():
