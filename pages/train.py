@@ -20,7 +20,8 @@ from ui.train.view import SETTINGS
 
 PRESETS = {
     "small": "Small sets, on a processor", "relativistic": "Small sets, with the loss of R3GAN",
-    "paper": "As in the DCGAN paper", "lesson": "As in the lesson",
+    "progressive": "Progressive growing, as in its paper", "paper": "As in the DCGAN paper",
+    "lesson": "As in the lesson",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ WITH_TORCH = {
     "core/perceptual.py",
     "core/gan/augment.py", "core/gan/checkpoint.py", "core/gan/folding.py", "core/gan/initial.py", "core/gan/losses.py",
     "core/gan/measures/[!_]*.py", "core/gan/methods/[!_]*.py", "core/gan/minibatch_stddev.py", "core/gan/networks.py",
-    "core/gan/phases.py", "core/gan/pictures.py", "core/gan/run_writer.py", "core/gan/sample.py",
+    "core/gan/phases.py", "core/gan/pictures.py", "core/gan/run_writer.py", "core/gan/sample.py", "core/gan/scales.py",
     "core/gan/spectral_norm.py", "core/gan/train.py", "core/gan/worker.py", "core/gan/zoo/cost.py",
     "core/gan/zoo/load.py", "core/gan/zoo/model_folder.py", "core/gan/zoo/pickles.py", "core/gan/zoo/recognise.py",
     "core/style/*/paint.py", "core/style/instant/decoder.py", "core/style/instant/transfer.py",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def two_phases(training: Training) -> Iterator[dict[str, Tensor]]:
     """Yields loss_d, real and fake (D's beliefs), then loss_g."""
     g, d, request = training.g, training.d, training.request
-    real, latents = training.real_batch(), training.latents()
+    real, latents = d.shown(training.real_batch()), training.latents()
 
     # Phase 1: the discriminator learns that real pictures are 1 and generated ones 0.
     d.requires_grad_(True)

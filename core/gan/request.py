@@ -36,6 +36,10 @@ class TrainRequest(Request):
     steps: int = setting(
         3000, "Steps", "How many times both networks learn from one batch.", lo=20, hi=1_000_000, step=100
     )
+    grown_at: int = setting(
+        1500, "Grown at step", "From here on pictures have their full size; before, they grow from 4 px.",
+        lo=0, hi=500_000, step=100, structural=True, only_for=("progressive",),
+    )  # fmt: skip
     flip: bool = setting(False, "Mirror", "Also show every picture mirrored. Not for text or faces with a parting.")
     batch: int = setting(64, "Batch", "Pictures per step.", lo=2, hi=512, step=2, advanced=True)
     loss: str = setting(
@@ -60,11 +64,12 @@ class TrainRequest(Request):
     norm_g: str = setting(
         "batch", "Generator's normalisation", "Batch norm is the paper's.",
         choices={"batch": "Batch norm", "none": "None"}, advanced=True, structural=True,
+        only_for=("dcgan", "connected", "vae"),
     )  # fmt: skip
     norm_d: str = setting(
         "spectral", "Discriminator's normalisation", "Spectral norm keeps it from winning; batch norm is the paper's.",
         choices={"spectral": "Spectral norm", "batch": "Batch norm", "none": "None"}, advanced=True, structural=True,
-        only_for=ADVERSARIAL,
+        only_for=("dcgan", "connected"),
     )  # fmt: skip
     minibatch_stddev: bool = setting(
         False, "Minibatch standard deviation",
@@ -128,6 +133,11 @@ class TrainRequest(Request):
                     f"leave it at {about.default!r}, or choose {' or '.join(about.only_for)}."
                 )
 
+        if self.method == "progressive" and self.steps <= self.grown_at:
+            raise UserError(
+                f"Pictures would have grown at step {self.grown_at:,}, but there are only {self.steps:,} steps; choose "
+                "more, or let them grow faster."
+            )
         if self.loss == "wasserstein" and self.skip_d_below:
             raise UserError(
                 f"Let the discriminator wait below is {self.skip_d_below}, but the Wasserstein loss does not tell how "
@@ -154,6 +164,10 @@ TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     # Huang et al. 2024 (R3GAN) on our networks: what learned fastest in a pilot.
     "relativistic": {"loss": "relativistic", "norm_d": "none", "beta1": 0.0},
+    # Karras et al. 2018, appendix A, in what small sets leave open.
+    "progressive": {
+        "method": "progressive", "loss": "wasserstein", "rate_g": 0.001, "rate_d": 0.001, "beta1": 0.0,
+    },
     # AI-For-Beginners, lesson 17.
     "lesson": {
         "size": 32, "method": "connected", "colour": "grey", "batch": 256, "latent": 100, "width_g": 64, "width_d": 64,

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 Placed = TypeVar("Placed", bound=nn.Module)
 R1_EVERY = 16  # steps: lazy regularisation, Karras et al. 2020 (StyleGAN2), appendix B
 R1_R2_EVERY = 8  # steps: R3GAN has them in each; our pilot learned fast with these, which take a seventh of the time
+LOOKED_AT = 100  # steps that tell how much effort many take
 
 
 class Training:
@@ -52,7 +53,7 @@ class Training:
         self.device = accelerator.device
         g, d = build(request, self._randomness("weights", 0))
         self.g, self.d = _placed(g, self.device), _placed(d, self.device)
-        self._phases = methods.load(request.method).phases
+        self.method = methods.load(request.method)
         self.opt_g, self.opt_d = map(self._adam, (self.g, self.d), request.rates)
         self.ema = copy.deepcopy(self.g).requires_grad_(False).eval()
         self.steps = 0
@@ -75,7 +76,7 @@ class Training:
         """The same step phase by phase, each yielding what it measured. It is made when all of them are through."""
         self.g.train()
         self.d.train()
-        yield from self._phases(self)
+        yield from self.method.phases(self)
         self._update_ema()
         self.steps += 1
 
@@ -252,12 +253,20 @@ def train(
         if not all(math.isfinite(value) for value in losses.values()):
             raise FloatingPointError(f"not a number at step {training.steps}: {losses}")
         losses["images_per_second"] = (training.steps - since) * request.batch / (now - reported)
-        pace = (now - began) / (training.steps - first)
+        pace = (now - began) / effort(training, range(first, training.steps))
         preview = None
         if now - previewed >= preview_every or training.steps == total:
             preview, previewed = sheet(training.sample()), now
-        yield Progress(training.steps, total, losses, preview, seconds_left=(total - training.steps) * pace)
+        seconds_left = pace * effort(training, range(training.steps, total))
+        yield Progress(training.steps, total, losses, preview, seconds_left)
         sums, since, reported = {}, training.steps, time.perf_counter()
+
+
+def effort(training: Training, steps: range) -> float:
+    """Of all these steps, as far as some of them tell."""
+    some = steps[:: max(1, len(steps) // LOOKED_AT)]
+    efforts = [training.method.effort(training.request, step) for step in some]
+    return len(steps) * sum(efforts) / max(1, len(efforts))
 
 
 def _agreed(accelerator: Accelerator, stopped: Callable[[], bool]) -> bool:

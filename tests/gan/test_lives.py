@@ -15,7 +15,7 @@ from support.fitting import fitting
 
 pytestmark = pytest.mark.slow
 
-TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 24}
+TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 24, "grown_at": 8}
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 50}
 
 

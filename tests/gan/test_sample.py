@@ -16,7 +16,7 @@ from PIL import Image
 from core import jobs
 from core.__main__ import main
 from core.errors import UserError
-from core.gan import checkpoint, networks, pictures, points, sample
+from core.gan import checkpoint, pictures, points, sample
 from core.gan.methods import METHODS
 from core.gan.methods.dcgan import Discriminator, Generator
 from core.gan.networks import build
@@ -27,6 +27,7 @@ from core.hub import registry
 from core.pictures import images
 from core.runs import lifecycle
 from core.settings import Progress, Result
+from support.fitting import fitting
 from ui.generate import sample_api
 
 SMALL = {"size": 16, "latent": 8, "width_g": 4, "width_d": 4, "steps": 20}
@@ -147,9 +148,9 @@ def test_pictures_are_those_of_a_plain_loop_over_the_network(run):
 @pytest.mark.parametrize("norm", ["batch", "none"])
 @pytest.mark.parametrize("method", METHODS)
 def test_what_is_made_ready_is_the_same_function(method, norm, channels):
-    network = lively(
-        networks.generator({"method": method, "size": 16, "channels": channels, "latent": 6, "width": 4, "norm": norm})
-    )
+    colour = {1: "grey", 3: "rgb", 4: "rgba"}[channels]
+    request = fitting(method, size=16, colour=colour, latent=6, width_g=4, norm_g=norm)
+    network = lively(build(request, torch.Generator())[0])
     z = torch.randn(5, 6, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         expected = network(z)

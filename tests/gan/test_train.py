@@ -24,7 +24,7 @@ from core.gan import checkpoint, worker
 from core.gan.methods import ADVERSARIAL, METHODS
 from core.gan.networks import build
 from core.gan.request import TrainRequest
-from core.gan.train import Training, train
+from core.gan.train import Training, effort, train
 from core.runs import lifecycle, states
 from core.runs.run_folder import Run
 from core.settings import settings_of
@@ -303,7 +303,7 @@ def test_every_epoch_shows_every_picture_once(accelerator, pictures):
 def test_everything_at_once_stays_finite(accelerator, method, loss):
     pictures = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 4), np.uint8)  # fewer than a batch
     request = fitting(
-        method, **{**TINY, "steps": 40}, loss=loss, colour="rgba", smoothing=0.1, r1=1.0, flip=True,
+        method, **{**TINY, "steps": 40}, grown_at=20, loss=loss, colour="rgba", smoothing=0.1, r1=1.0, flip=True,
         vary_colour=True, cut_out=True, norm_g="none",
     )  # fmt: skip
     training = Training(request, pictures, accelerator)
@@ -350,7 +350,7 @@ def test_running_away_is_noticed(accelerator, pictures):
 def test_going_on_from_a_state_is_the_same_bit_for_bit(pictures, tmp_path, precision, settings):
     AcceleratorState._reset_state(True)
     accelerator = Accelerator(cpu=True, mixed_precision=precision)
-    request = fitting(**{"method": "dcgan", **TINY, **settings}, r1=1.0, flip=True, vary_colour=True)
+    request = fitting(**{"method": "dcgan", **TINY, **settings}, grown_at=16, r1=1.0, flip=True, vary_colour=True)
     whole = Training(request, pictures, accelerator)
     run = Run(tmp_path)
     cut = random.Random(f"{precision} {settings}").randrange(1, 19)
@@ -510,6 +510,33 @@ def test_two_processes_follow_one(tmp_path):
                 torch.testing.assert_close(
                     halves[net][name], value, rtol=1e-3, atol=1e-5, msg=lambda m, where=where: f"{where}: {m}"
                 )
+
+
+@pytest.mark.parametrize("steps", [20, 300, 3000, 100_000])
+def test_what_is_measured_comes_from_all_over_the_run(accelerator, pictures, monkeypatch, steps):
+    """Also where a slow machine ends it after a few; what comes every sixteenth step comes as often as in twenty."""
+    training, made = Training(TrainRequest(**{**TINY, "steps": steps}), pictures, accelerator), []
+    step = training.step
+    monkeypatch.setattr(training, "step", lambda: (made.append(training.steps), step())[1])
+    monkeypatch.setattr(worker, "MEASURE_SECONDS", float("inf"))
+    worker.measure(training)
+    before, measured = made[:-20], made[-20:]
+    assert min(before) == steps - 1, "the number of threads is chosen where steps take the longest"
+    assert sum(place % 16 == 0 for place in measured) == 2
+    if steps > 1000:
+        for some in (measured[:3], measured[:5], measured):
+            shares = [0, *sorted(place / steps for place in some), 1]
+            assert max(b - a for a, b in itertools.pairwise(shares)) < 2 / len(some)
+
+
+def test_time_left_knows_that_steps_grow_dearer(accelerator, pictures):
+    """Until pictures have grown, the steps made tell little of those to come."""
+    request = TrainRequest(method="progressive", size=16, width_g=4, width_d=4, batch=8, steps=1000, grown_at=800)
+    training = Training(request, pictures, accelerator)
+    told = [effort(training, range(0, 1000)), effort(training, range(500, 1000)), effort(training, range(1000, 1000))]
+    # Of three scales: 200 steps at 4 px, 400 at 8, 400 at 16.
+    assert told == pytest.approx([200 + 2 * 400 + 3 * 400, 2 * 100 + 3 * 400, 0], rel=0.02)
+    assert effort(Training(TrainRequest(**TINY), pictures, accelerator), range(7, 20)) == 13
 
 
 def test_twenty_steps_say_what_a_run_will_take(accelerator, pictures):

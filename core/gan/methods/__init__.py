@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 METHODS: Mapping[str, str] = {
     "dcgan": "DCGAN",
     "connected": "Fully connected",
+    "progressive": "Progressive growing",
     "vae": "Variational autoencoder",
 }
 ADVERSARIAL = tuple(name for name in METHODS if name != "vae")  # those with a discriminator

@@ -28,6 +28,10 @@ class Network(nn.Module):
 
     config: dict[str, Any]
 
+    def shown(self, images: Tensor) -> Tensor:
+        """What a discriminator is shown of real pictures while training."""
+        return images
+
 
 class GeneratorNetwork(Network):
     """Latents -> images. `config` has at least latent, size and channels."""
@@ -46,6 +50,10 @@ class GeneratorNetwork(Network):
         return copy.deepcopy(self)
 
 
+def all_alike(_request: TrainRequest, _step: int) -> float:
+    return 1.0
+
+
 @dataclass(frozen=True)
 class Method:
     """`phases` makes one step of training, see `core.gan.phases`. What a method has to remember beside weights are
@@ -57,6 +65,7 @@ class Method:
     card: str  # in the model card: what it is, and its paper
     configs: Callable[[TrainRequest], tuple[dict[str, Any], dict[str, Any]]]  # the two networks' of a request
     phases: Callable[[Training], Iterator[dict[str, Tensor]]] = two_phases
+    effort: Callable[[TrainRequest, int], float] = all_alike  # of a step, compared with the run's others
 
 
 def widths_and_norms(request: TrainRequest) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -7,14 +7,11 @@ mean of all that it could be: blurred.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from torch import Tensor, nn
 
-from core.gan import initial
 from core.gan.methods import dcgan
 from core.gan.methods.method import Method, Network
 from core.gan.request import TrainRequest
@@ -55,11 +52,6 @@ class Encoder(Network):
         return mean, log_variance
 
 
-def initialise(network: Network, rng: torch.Generator) -> None:
-    """He et al. 2015: DCGAN's 0.02 is too little where there is no batch norm."""
-    initial.draw(network, rng, lambda weight: math.sqrt(2 / weight[0].numel()))
-
-
 def both_at_once(training: Training) -> Iterator[dict[str, Tensor]]:
     """One phase: encoder and decoder learn from one loss, equation 10 of the paper with one draw a picture, in nats.
 
@@ -87,6 +79,6 @@ def _configs(request: TrainRequest) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 METHOD = Method(
-    Generator, Encoder, initialise, "the decoder of a variational autoencoder (Kingma & Welling 2014)", _configs,
+    Generator, Encoder, dcgan.initialise, "the decoder of a variational autoencoder (Kingma & Welling 2014)", _configs,
     both_at_once,
 )  # fmt: skip

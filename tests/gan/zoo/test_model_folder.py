@@ -14,6 +14,7 @@ from core.gan.methods.method import GeneratorNetwork
 from core.gan.pictures import to_pictures
 from core.gan.zoo import model_folder
 from core.pictures import images
+from support.fitting import fitting
 
 CONFIG = {"method": "dcgan", "size": 16, "channels": 3, "latent": 8, "width": 4, "norm": "batch"}
 RECIPE = {
@@ -23,7 +24,11 @@ RECIPE = {
 
 
 def made(**changes) -> GeneratorNetwork:
-    net = networks.generator({**CONFIG, **changes}).eval()
+    return numbered(networks.generator({**CONFIG, **changes}))
+
+
+def numbered(net: GeneratorNetwork) -> GeneratorNetwork:
+    net.eval()
     with torch.no_grad():
         for value in net.state_dict().values():
             if value.is_floating_point():
@@ -41,7 +46,8 @@ def folder(tmp_path):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_what_is_saved_is_loaded(tmp_path, method, channels):
-    net = made(method=method, channels=channels)
+    request = fitting(method, size=16, colour={1: "grey", 3: "rgb", 4: "rgba"}[channels], latent=8, width_g=4)
+    net = numbered(networks.build(request, torch.Generator())[0])
     latents = torch.randn(9, 8)
     model_folder.save(net, tmp_path / "g", to_pictures(net(latents)), RECIPE)
     assert torch.equal(model_folder.load(tmp_path / "g")(latents), net(latents))
