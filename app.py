@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent
 
 
 def _style_app() -> Any:
-    serving.require_folders()  # also where `streamlit run` starts this
+    serving.settle()  # where `streamlit run` has started this, nobody has yet
     import style_app  # and Gradio, for which no other page shall wait
 
     return style_app.mounted()

@@ -15,7 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from core import __version__, console, outputs
+from core import __version__, console, outputs, proxies
 from core.errors import UserError
 from core.gan import points
 from core.gan.cli import add_train
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_deploy(commands)
     console.printable()
     options = parser.parse_args(arguments)
+    proxies.settle()
     try:
         options.run(options)
     except UserError as error:
@@ -159,7 +160,7 @@ def _add_sample(commands: argparse._SubParsersAction) -> None:
     )
     sample.add_argument("--recipe", metavar="PNG", help="make the pictures of this file again")
     sample.add_argument("--points", metavar="POINT", nargs="+", help="these pictures, like 7:12 or 7:12-7:3+8:0")
-    sample.add_argument("--frames", type=int, help="this many steps on the way through --points")
+    sample.add_argument("--frames", help="this many steps on the way through --points")
     add_settings(sample, SampleRequest)
     sample.set_defaults(run=_sample)
 
@@ -179,7 +180,9 @@ def _sample(options: argparse.Namespace) -> None:
     if options.points:
         values["points"] = tuple(options.points)
     if options.frames is not None:
-        values["points"] = points.interpolate(values.get("points", ()), options.frames)
+        if not options.frames.isdecimal():
+            raise UserError(f"--frames is {options.frames!r}; write a whole number, like 60.")
+        values["points"] = points.interpolate(values.get("points", ()), int(options.frames))
     request = SampleRequest.from_recipe({"kind": SampleRequest.kind, **values})
     given = [options.recipe] if options.recipe else []
     out = outputs.settled(options.out, SAMPLED, given, folder=True)
@@ -287,18 +290,28 @@ def add_settings(parser: argparse.ArgumentParser, request: type[Request]) -> Non
     """An option for every setting of `request`, named, explained and defaulted by the setting itself."""
     group = parser.add_argument_group("settings")
     for name, about in settings_of(request).items():
-        flag = "--" + name.replace("_", "-")
         if about.type is bool:
-            group.add_argument(flag, action=argparse.BooleanOptionalAction, help=about.help, default=None)
+            group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, help=about.help, default=None)
         else:
             bounds = "{" + ",".join(about.choices) + "}" if about.choices else f"{about.lo}..{about.hi}"
             text = f"{about.help} [{about.default}]".replace("%", "%%")
-            group.add_argument(flag, metavar=bounds, help=text)
+            group.add_argument(_flag(name), metavar=bounds, help=text)
 
 
 def given_settings(options: argparse.Namespace, request: type[Request]) -> dict[str, Any]:
-    """The settings the person gave; the others keep their defaults."""
-    return {name: value for name in settings_of(request) if (value := getattr(options, name)) is not None}
+    """The settings the person gave; the others keep their defaults. `UserError` names the option."""
+    given = {}
+    for name, about in settings_of(request).items():
+        if (value := getattr(options, name)) is not None:
+            try:
+                given[name] = about.convert(value)
+            except UserError as error:
+                raise UserError(f"{_flag(name)}: {error}") from None
+    return given
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,12 @@ def cache() -> Path:
 
 def uploads() -> Path:
     """Where Gradio keeps what is uploaded and what it hands out."""
-    return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
+    if chosen := os.environ.get("GRADIO_TEMP_DIR"):
+        return Path(chosen)
+    try:
+        return Path(tempfile.gettempdir()) / "gradio"
+    except FileNotFoundError:
+        raise UserError("No folder for temporary files can be written; let TMPDIR name one.") from None
 
 
 PLACES = {"GANVAS_HOME": home, "GANVAS_CACHE": cache, "GRADIO_TEMP_DIR": uploads}

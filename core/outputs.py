@@ -23,6 +23,8 @@ def settled(out: str, endings: Sequence[str], given: Iterable[str], *, folder: b
     `endings`: those of the files that can be made; `given`: the files that must not be lost. With `folder` a name
     without an ending is a folder's, as every name with a slash behind it is; with `file` one file may hold all.
     """
+    if not out.strip():
+        raise UserError(f"No place was named after -o; name a folder, or a file that ends in {endings[0]}.")
     path = _at_home(out)
     if out.endswith(("/", os.sep)) or os.path.isdir(path) or (folder and not path.suffix):
         return _writable(files.make_folder(path))

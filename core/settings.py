@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import reprlib
 import types
 import typing
 from collections.abc import Mapping
@@ -27,6 +28,16 @@ if typing.TYPE_CHECKING:
 
 
 # ---------------------------------------------------------------- what a setting is
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 60
+
+
+def shown(value: Any) -> str:
+    """A value that somebody gave, fit for a sentence whatever it is."""
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}"
+    return "an object" if isinstance(value, dict) else _short.repr(value)
 
 
 @dataclass(frozen=True)
@@ -55,17 +66,17 @@ class Setting:
         if self.choices:
             named = {str(choice): choice for choice in self.choices}
             if str(value) not in named:
-                near = difflib.get_close_matches(str(value), named, n=1)
+                near = difflib.get_close_matches(str(value)[:60], named, n=1)
                 hint = f" Did you mean {near[0]!r}?" if near else ""
-                raise UserError(f"{self.label} is {value!r}; choose one of {', '.join(named)}.{hint}")
+                raise UserError(f"{self.label} is {shown(value)}; choose one of {', '.join(named)}.{hint}")
             return named[str(value)]
         if self.type is bool:
             if not isinstance(value, bool):
-                raise UserError(f"{self.label} is {value!r}; it can only be true or false.")
+                raise UserError(f"{self.label} is {shown(value)}; it can only be true or false.")
             return value
         if self.type is str:
             if not isinstance(value, str):
-                raise UserError(f"{self.label} is {value!r}; it has to be text.")
+                raise UserError(f"{self.label} is {shown(value)}; it has to be text.")
             return value
         try:
             number = float(value)
@@ -73,9 +84,9 @@ class Setting:
                 raise ValueError
         except (TypeError, ValueError, OverflowError):
             kind = "a whole number" if self.type is int else "a number"
-            raise UserError(f"{self.label} is {value!r}; it has to be {kind} {self.allowed()}.") from None
+            raise UserError(f"{self.label} is {shown(value)}; it has to be {kind} {self.allowed()}.") from None
         if (self.lo is not None and number < self.lo) or (self.hi is not None and number > self.hi):
-            raise UserError(f"{self.label} is {number:g}{self.unit}; choose a value {self.allowed()}.")
+            raise UserError(f"{self.label} is {number:.12g}{self.unit}; choose a value {self.allowed()}.")
         return self.type(number)
 
     def allowed(self) -> str:

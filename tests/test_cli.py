@@ -99,7 +99,10 @@ def test_one_bad_photo_does_not_cost_the_others_theirs(files, capsys):
     [
         (["photo.png"], "name a photo and then a painting"),
         (["missing.png", "painting.png"], "missing.png"),
-        (["photo.png", "painting.png", "--size", "9"], "from 64 to 2048 px"),
+        (["photo.png", "painting.png", "--size", "9"], "--size: Size is 9 px; choose a value from 64 to 2048 px"),
+        (["photo.png", "painting.png", "--rate", "fast"], "--rate: Step size is 'fast'; it has to be a number"),
+        (["photo.png", "painting.png", "--steps", "123456789"], "--steps: Steps is 123456789; choose"),
+        (["photo.png", "painting.png", "--seed", "-7"], "--seed: Seed is -7; choose a value from 0"),
         (["photo.png", "painting.png", "--optimiser", "adm"], "Did you mean 'adam'"),
         (["photo.png", "painting.png", "--weights", "a"], "write a number"),
         (["photo.png", "painting.png", "--weights", "1,2"], "1 style pictures but 2"),
@@ -120,6 +123,22 @@ def test_mistakes_are_told_in_one_line(files, capsys, arguments, words):
     assert not (files / "out.png").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--seed", "-7"], "--seed: Seed is -7"),
+        (["--count", "many"], "--count: Pictures is 'many'"),
+        (["--points", "7:1", "--frames", "some"], "--frames is 'some'; write a whole number"),
+        (["--points", "7"], "'7' names no picture"),
+    ],
+)
+def test_what_sample_cannot_take_is_told_in_one_line(files, capsys, arguments, words):
+    assert main(["sample", "portraits", "-o", "out.png", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
+
+
 @pytest.mark.parametrize("command", ["style", "sample"])
 @pytest.mark.parametrize(
     ("out", "words"),
@@ -132,6 +151,7 @@ def test_mistakes_are_told_in_one_line(files, capsys, arguments, words):
         ("loop/a.png", "could not be made in ."),
         ("x" * 300 + ".png/", "a name is too long"),
         ("theirs.png", "is there already"),
+        ("", "No place was named after -o"),
     ],
 )
 def test_where_nothing_can_go_is_told_before_anything_is_made(files, capsys, command, out, words):

@@ -1,17 +1,23 @@
 """What the studio needs of its computer: told in a sentence where it is missing, and shared with nobody."""
 
+import errno
 import os
 import socket
 import stat
 from pathlib import Path
 
+import httpx
 import pytest
 
-from core import files
+from core import files, proxies
+from core.errors import UserError
 from support.studio import serving as studio
 from ui.server import serving
 
-PROXIES = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "no_proxy": "", "NO_PROXY": ""}
+PROXIES = {
+    "http_proxy": "http://127.0.0.1:9", "https_proxy": "socks5h://127.0.0.1:9", "all_proxy": "socks4://me:secret@there:9",
+    "no_proxy": "", "NO_PROXY": "",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "no such host", "2001:db8::7", "x" * 300])
@@ -76,7 +82,48 @@ def test_variables_for_proxies_are_as_before(monkeypatch):
     assert (os.environ["no_proxy"], "NO_PROXY" in os.environ) == ("example.org", False)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "usable"),
+    [
+        ("http_proxy", "http://127.0.0.1:9", True),
+        ("HTTPS_PROXY", "127.0.0.1:9", True),
+        ("all_proxy", "socks5://me:secret@127.0.0.1:9", True),
+        ("https_proxy", " ", True),
+        ("no_proxy", "localhost,10.0.0.0/8,::1,*.example.org", True),
+        ("all_proxy", "socks4://me:secret@127.0.0.1:9", False),
+        ("ALL_PROXY", "ftp://there", False),
+        ("http_proxy", "there:port", False),
+        ("https_proxy", "http://[::1", False),
+        ("no_proxy", "a:b:c", False),
+    ],
+)
+def test_a_proxy_that_makes_no_sense_is_left_out_and_told(monkeypatch, name, value, usable):
+    for other in [other for other in os.environ if other.lower() in proxies.NAMES]:
+        monkeypatch.delenv(other)
+    monkeypatch.setenv(name, value)
+    told = proxies.leave_out_unusable()
+    httpx.Client().close()  # as Gradio makes one when it is imported
+    assert (name in os.environ) == usable
+    assert len(told) == (not usable)
+    assert "secret" not in "".join(told)
+    if not usable:
+        assert told[0].startswith(f"{name} cannot be used")
+
+
+def test_without_a_folder_for_temporary_files_the_variable_is_named(monkeypatch):
+    def none() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    with pytest.raises(UserError, match="let TMPDIR name one"):
+        files.uploads()
+    with pytest.raises(UserError, match=r"^a could not be written to /nowhere: the disk is read-only"):
+        with files.in_words("a", Path("/nowhere")):
+            raise OSError(errno.EROFS, "read-only")
+
+
 @pytest.mark.server
-def test_the_style_app_starts_behind_a_proxy_that_is_not_there(tmp_path):
+def test_the_style_app_starts_behind_proxies_that_are_not_there(tmp_path):
     with studio(tmp_path, "style_app.py", "/", env=PROXIES):
-        pass
+        assert "all_proxy cannot be used" in (tmp_path / "server.log").read_text()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from core import console, files
+from core import console, files, proxies
 from core.errors import UserError
 from core.visitors import paintings
 from ui.server import network, patience
@@ -43,9 +43,9 @@ def port() -> int:
 def get_ready() -> None:
     """What either program does before it listens; ends the program where something is missing."""
     require_free(port())
-    require_folders()
-    signal.signal(signal.SIGTERM, _end)
     console.printable()
+    settle()
+    signal.signal(signal.SIGTERM, _end)
     network.believe_peers()
     patience.keep()
 
@@ -56,6 +56,12 @@ def _end(number: int, _: FrameType | None) -> None:
     _remove_uploads()
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
+
+
+def settle() -> None:
+    """What is needed of the surroundings, also where `streamlit run` starts the program."""
+    require_folders()
+    proxies.settle()
 
 
 def require_free(number: int) -> None:
