@@ -11,15 +11,20 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+if __name__ == "__main__":  # Gradio would end in a stack trace when it is imported
+    from core import proxies
+
+    proxies.settle()
+
 import gradio as gr
 from starlette.middleware import Middleware
 
 from core.style.request import STYLE_PRESETS, StyleRequest
 from core.visitors import policy
-from ui.server import files, serving, turns
+from ui.server import files, serving, subpath, turns
 from ui.server.gate import Gate
 from ui.style import events as do
-from ui.style import layout, painting, view, widgets
+from ui.style import layout, painting, programs, view, widgets
 from ui.style.painting import MOST_STYLES, SETTINGS
 
 SAMPLES = 48  # calls of /sample at a time, so that those that fetch hold up no others; twice what one address may ask
@@ -32,9 +37,10 @@ AT_ONCE = {**PRIVATE, "queue": False}
 
 def build() -> gr.Blocks:
     """The whole app. Nothing is loaded or measured yet."""
+    subpath.relative_on_pages()
     settings = policy.settings_of(StyleRequest)
     with widgets.Page(title="Ganvas · Style", analytics_enabled=False, delete_cache=(3600, 86400)) as app:
-        gr.HTML('<p class="alone"><a href="/">Ganvas</a></p>')
+        gr.HTML('<p class="alone"><a href="../">Ganvas</a></p>')
         gr.Markdown("# Paint a photo in another picture's style", elem_id="title")
         with gr.Row(equal_height=False):
             with gr.Column(scale=2, min_width=320):
@@ -124,7 +130,7 @@ def _publish(page: layout.Widgets) -> None:
 
 
 # Of the app that Gradio makes: they come before its own.
-OURS = {"routes": files.ROUTES, "openapi_url": None}
+OURS = {"routes": [*files.ROUTES, *programs.ROUTES], "openapi_url": None}
 
 
 def _serving() -> dict[str, Any]:

@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 
+import httpx
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -287,6 +289,38 @@ def test_the_api_paints_the_same_picture_and_sends_previews(studio, files):
     *_, result = painted_here(StyleRequest(size=128, steps=20, seed=3), files)
     with Image.open(path) as got:
         np.testing.assert_array_equal(np.asarray(got.convert("RGB")), np.asarray(result.images[0]))
+
+
+def test_the_api_takes_what_is_clear_and_tells_the_rest_by_its_name(studio, files):
+    """By its client and by HTTP alone. It once said that it "has not enabled verbose error reporting"."""
+    client = Client(f"{studio}/style/", verbose=False)
+    given = {"photo": handle_file(files / "photo.jpg"), "styles": handle_file(files / "painting.png"), "size": "64",
+             "steps": "1", "keep_colour": "no", "style_weights": [1], "rate": None, "api_name": "/paint"}  # fmt: skip
+    assert client.predict(**given)[1]["recipe"]["size"] == 64
+    for name, value in {"photo": "photo.jpg", "styles": "a.jpg", "size": 99999, "steps": "few", "start": "sky"}.items():
+        with pytest.raises(AppError, match=f"^{name}: "):
+            client.predict(**given | {name: value})
+    with pytest.raises(AppError, match="cannot be fetched"):
+        client.predict(**given | {"photo": handle_file("http://127.0.0.1:9/a.jpg")})
+    for name, value in {"count": 0, "seed": "x", "sort": "perhaps"}.items():
+        with pytest.raises(AppError, match=f"^{name}: "):
+            client.predict(**{name: value}, api_name="/sample")
+
+    with httpx.Client(base_url=f"{studio}/style/gradio_api/", timeout=PATIENCE) as plain:
+
+        def asked(function: str, how: str = "call/v2", **body) -> str:
+            begun = plain.post(f"{how}/{function}", json=body)
+            number = begun.json().get("event_id")
+            return plain.get(f"call/{function}/{number}").text if number else begun.text
+
+        sent = [plain.post("upload", files={"files": (files / name).read_bytes()}).json()
+                for name in ("photo.jpg", "painting.png")]  # fmt: skip
+        assert '"state":"done"' in asked("paint", photo=sent[0], styles=sent[1][0], size="64", steps=1).replace(" ", "")
+        assert "size: Size is" in asked("paint", photo=sent[0], styles=sent[1], size=1)
+        assert "photo: " in asked("paint", "call", data=["a.jpg"])
+        assert "takes 7: generator, seed" in asked("sample", "call", data=[None] * 8)
+        assert "has no parameter 'sed'; did you mean seed?" in asked("sample", sed=3)
+        assert "There is no /paints" in asked("paints")
 
 
 def test_visitors_wait_in_turn_and_are_told_their_place(studio, files):

@@ -96,9 +96,11 @@ def test_its_own_names_are(server):
 def test_the_log_names_the_header_and_what_to_set(server):
     address, log = server
     asked(address, "proxied.example")
-    sent(address, "127.0.0.1", "https://rewritten.example")
+    sent(address, "127.0.0.1", "https://rewritten.example:8443")
     asked(address, "localhost", x_forwarded_host="forwarded.example")
     text = log.read_text()
     assert "'Host: proxied.example'. If that is this studio, set GANVAS_HOSTS='proxied.example'." in text
-    assert "'Origin: https://rewritten.example, but Host: 127.0.0.1'" in text
+    assert "'Origin: https://rewritten.example:8443, but Host: 127.0.0.1'" in text
+    assert "nginx: proxy_set_header Host" in text
+    assert "set GANVAS_HOSTS='rewritten.example:8443'." in text  # with its port, without which it would help nothing
     assert "'X-Forwarded-Host: forwarded.example'" in text

@@ -24,7 +24,9 @@ def launched(playwright, *arguments: str):
 def upload_pictures(place, folder) -> None:
     """photo.jpg and painting.png into the style app, in place of its examples. `place`: a page or a frame of one."""
     place.locator("#photo").get_by_label("Remove Image").click()
-    place.locator("#styles").get_by_label("Clear").click()
+    clear = place.locator("#styles").get_by_label("Clear")
+    expect(clear).to_have_count(1)  # while a gallery is drawn anew there are two
+    clear.click()
     place.locator("#photo input[type=file]").set_input_files(folder / "photo.jpg")
     expect(place.locator("#photo img")).to_be_visible()
     place.locator("#styles input[type=file]").set_input_files(folder / "painting.png")

@@ -1,4 +1,5 @@
-"""What stands before a Space: HTTPS under another host name, a proxy that tells where requests come from, a frame.
+"""What stands before a Space: HTTPS under another host name, a proxy that tells where requests come from, a frame. And
+what a JupyterHub puts before a studio: a path (`below`).
 
     with proxied(port, folder) as proxy:
         browser = chromium.launch(args=proxy.chromium)
@@ -17,9 +18,12 @@ import contextlib
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+
+from support.waiting import PATIENCE
 
 SPACE_HOST = "somebody-ganvas.hf.space"
 SPACE = f"https://{SPACE_HOST}"
@@ -53,25 +57,63 @@ def proxied(inner: int, folder: Path, keeps_host: bool = False) -> Iterator[Prox
     )  # fmt: skip
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True, name="reverse proxy")
-    thread.start()
+    with _listening(lambda reader, writer: _answer(reader, writer, inner, keeps_host), context) as port:
+        yield Proxy(port)
+
+
+@contextlib.contextmanager
+def below(path: str, inner: int, *, strips: bool) -> Iterator[str]:
+    """A proxy that shows the server at port `inner` below `path`, as JupyterHub does; yields that address. It takes the
+    path off, or leaves it in place, and tells nothing. What is asked outside is a 404."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first, *fields = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]
+        method, asked, version = first.split()
+        if not asked.startswith(f"{path}/"):
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+            return
+        asked = asked.removeprefix(path) if strips else asked
+        upgraded = any(field.lower().startswith("upgrade:") for field in fields)
+        kept = [field for field in fields if not field.lower().startswith("connection:")]
+        kept.append(f"Connection: {'Upgrade' if upgraded else 'close'}")
+        await _hand_on(reader, writer, inner, [f"{method} {asked} {version}", *kept])
+
+    with _listening(answer) as port:
+        yield f"http://127.0.0.1:{port}{path}"
+
+
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.contextmanager
+def _listening(answer: Answer, context: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Has connections to a free port answered, by a thread of its own; yields the port."""
+    begun: Future[tuple[int, Callable[[], object]]] = Future()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            await _answer(reader, writer, inner, keeps_host)
-        writer.close()
+        try:
+            await answer(reader, writer)
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
 
-    server = asyncio.run_coroutine_threadsafe(
-        asyncio.start_server(serve, "127.0.0.1", 0, ssl=context, limit=2**20), loop
-    ).result()
+    async def listen() -> None:
+        over, loop = asyncio.Event(), asyncio.get_running_loop()
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context, limit=2**20)
+        begun.set_result((server.sockets[0].getsockname()[1], lambda: loop.call_soon_threadsafe(over.set)))
+        await over.wait()
+        server.close()
+
+    thread = threading.Thread(target=asyncio.run, args=[listen()], daemon=True, name="reverse proxy")
+    thread.start()
+    port, end = begun.result(PATIENCE)
     try:
-        yield Proxy(server.sockets[0].getsockname()[1])
+        yield port
     finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
+        end()
         thread.join()
-        loop.close()
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inner: int, keeps_host: bool) -> None:
@@ -89,16 +131,21 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, in
         "X-Forwarded-For: 203.0.113.7", f"Connection: {'Upgrade' if upgraded else 'close'}",
     ]  # fmt: skip
     kept = [field for field in fields if not field.lower().startswith(DROPPED)]
+    await _hand_on(reader, writer, inner, [first, *told, *kept])
+
+
+async def _hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inner: int, head: Sequence[str]) -> None:
+    """A request, of which the head is known, to the server, and its answer back."""
     behind, before = await asyncio.open_connection("127.0.0.1", inner)
-    before.write("\r\n".join([first, *told, *kept, "", ""]).encode("latin-1"))
+    before.write("\r\n".join([*head, "", ""]).encode("latin-1"))
     both = {asyncio.ensure_future(_pour(reader, before)), asyncio.ensure_future(_pour(behind, writer))}
     try:  # when the server has said all, or the visitor has gone, it is over
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for one in both:
             one.cancel()
-        await asyncio.gather(*both, return_exceptions=True)
         before.close()
+        await asyncio.gather(*both, return_exceptions=True)
 
 
 async def _pour(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

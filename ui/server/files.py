@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import httpx
 from gradio import route_utils
 from gradio.exceptions import ComponentProcessingError
 from gradio.utils import get_upload_folder
@@ -71,21 +72,31 @@ FOLDER = property(lambda _: folder(), lambda _, __: None)
 
 def require_named(values: Any) -> None:
     """Raises `gr.Error` when a file that may not be read is named anywhere in these values of an event."""
+    for path in _paths(values):
+        _check_path(path)
+
+
+def _paths(values: Any) -> Iterator[Any]:
+    """Whatever is said to be a file's path, however deep."""
     waiting = [values]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
             if "path" in value:
-                _check_path(value["path"])
+                yield value["path"]
             waiting.extend(value.values())
         elif isinstance(value, list | tuple):
             waiting.extend(value)
 
 
+def is_address(path: Any) -> bool:
+    return isinstance(path, str) and path.lower().startswith(ADDRESSES)
+
+
 def _check_path(path: Any) -> None:
     if path is None:
         return
-    if isinstance(path, str) and path.lower().startswith(ADDRESSES):
+    if is_address(path):
         if policy.public():  # however large it is, Gradio would fetch and keep it
             raise gr.Error("Addresses are not fetched on this shared computer; upload the file.", print_exception=False)
         return
@@ -116,6 +127,19 @@ def written_or_told() -> Iterator[None]:
                 raise
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
+
+
+@contextlib.contextmanager
+def fetched_or_told(values: Any) -> Iterator[None]:
+    """What Gradio cannot fetch from an address that is named in these values is told in words."""
+    try:
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        addresses = [path for path in _paths(values) if is_address(path)]
+        if not addresses:
+            raise
+        raise gr.Error(f"{addresses[0][:200]} cannot be fetched ({type(error).__name__}); upload the file.",
+                       print_exception=False) from None  # fmt: skip
 
 
 # ---------------------------------------------------------------- in and out, in place of Gradio's own ways

@@ -17,11 +17,11 @@ from collections.abc import Awaitable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.visitors import policy
-from ui.server import network, origin, sockets, tabs, uploads, visitor
+from ui.server import network, origin, sockets, subpath, tabs, uploads, visitor
 
 # What Gradio and Streamlit offer beside their pages: figures about the server, tools for developers and agents, methods
 # and streams of widgets that no page of ours has, and fetching any address on behalf of whoever asks.
@@ -46,6 +46,7 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
+        scope = subpath.without(scope)
         if policy.public():
             scope["client"] = network.true_client(scope)
         headers = Headers(scope=scope)
@@ -58,6 +59,9 @@ class Gate:
             return
         if scope["type"] == "websocket":
             await self._socket(scope, receive, send)
+            return
+        if there := subpath.with_slash(scope):
+            await RedirectResponse(there)(scope, receive, send)
             return
         if policy.public() and CLOSED.search(scope["path"]):
             await _refuse(scope, receive, send, *tabs.NOTHING)

@@ -18,6 +18,7 @@ from ui.server import serving
 
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:@/?#\[\]]+)(?::\d*)?")
 _told: set[str] = set()
+HOST_OF_PROXY = "let the proxy pass on the Host it was asked by (nginx: proxy_set_header Host $http_host;), or "
 MOST_TOLD = 100  # names written to the log; a scanner would fill it
 
 
@@ -40,7 +41,7 @@ def foreign(headers: Headers) -> bool:
     if there in {*hosts, *_configured()} or any(_both_here(there, host) for host in hosts):
         return False
     if there and hosts:  # a proxy's fault looks the same
-        _tell(f"Origin: {origin}, but Host: {headers.get('host')}", _name(there))
+        _tell(f"Origin: {origin}, but Host: {headers.get('host')}", there, HOST_OF_PROXY)
     return True
 
 
@@ -86,9 +87,9 @@ def _both_here(one: str, other: str) -> bool:
     return {_name(one), _name(other)} <= {"localhost", "127.0.0.1", "::1", "0.0.0.0"} and same_port
 
 
-def _tell(what: str, name: str) -> str:
+def _tell(what: str, name: str, first: str = "") -> str:
     """Writes why a request is refused to the log, once: behind a proxy, that is for whoever runs this to mend."""
     if name not in _told and len(_told) < MOST_TOLD:
         _told.add(name)
-        print(f"Refused, with {what!r}. If that is this studio, set GANVAS_HOSTS={name!r}.", flush=True)
+        print(f"Refused, with {what!r}. If that is this studio, {first}set GANVAS_HOSTS={name!r}.", flush=True)
     return what

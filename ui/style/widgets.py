@@ -6,10 +6,11 @@ from typing import Any
 
 import gradio as gr
 
+from core.errors import UserError
 from core.settings import Setting
 from core.visitors import identity
 from ui.server import files, visitor
-from ui.style import view
+from ui.style import programs, view
 
 
 def _variant(kind: type, **changes: Any) -> type:
@@ -23,10 +24,14 @@ async def _on_behalf(self: gr.Blocks, **event: Any) -> dict:
     """An event, on behalf of its sender: no other's file is read, and what comes of it goes to theirs."""
     sender = event["request"]
     with files.of(sender.cookies), identity.asking(visitor.of_request(sender)):
+        try:
+            event["inputs"] = programs.understood(event["block_fn"].api_name, event["inputs"])
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from None
         files.require_named(event["inputs"])
         if len(event["inputs"]) < len(event["block_fn"].inputs):  # Gradio's own words are a stack trace
             raise gr.Error(f"This takes {len(event['block_fn'].inputs)} values.", print_exception=False)
-        with files.written_or_told():
+        with files.written_or_told(), files.fetched_or_told(event["inputs"]):
             return await gr.Blocks.process_api(self, **event)
 
 
