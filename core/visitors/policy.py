@@ -65,7 +65,7 @@ class Limits:
     unwatched: float | None = None  # seconds a painting goes on after the last page of its visitor has gone
     asked: int | None = None  # questions of a visitor that Gradio answers at a time
     asked_address: int | None = None
-    pages: int = 10_000  # open pages of the style app that Gradio remembers, at up to 100 kB each
+    pages: int = 200  # open pages of the style app that Gradio remembers, at some 400 kB each; others begin anew
     busy_address: int | None = None  # requests with a body that are answered at a time
     silence: float | None = None  # seconds that the rest of a request may be waited for
     slowest: int = 1000  # bytes of a request in a second: what comes more slowly counts as silence
@@ -130,7 +130,6 @@ PUBLIC = Limits(
     unwatched=120,
     asked=6,
     asked_address=24,
-    pages=1000,
     busy_address=32,
     silence=20,
     sockets_address=60,
