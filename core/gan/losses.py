@@ -53,12 +53,13 @@ def beliefs(kind: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def slope_penalty(logits: Tensor, images: Tensor) -> Tensor:
-    """R1 or R2: mean over the batch of |d logit / d image|^2. `images` [N, C, H, W] must require gradients."""
-    return _slopes(logits, images).square().sum((1, 2, 3)).mean()
+    """R1 or R2: mean over the batch of |d logit / d image|^2. `images` [N, ...] must require gradients."""
+    slopes = _slopes(logits, images)
+    return slopes.square().sum(tuple(range(1, slopes.ndim))).mean()
 
 
 def gradient_penalty(logits: Tensor, images: Tensor) -> Tensor:
-    """Mean over the batch of (|d logit / d image| - 1)^2. `images` [N, C, H, W], between real and generated ones, must
+    """Mean over the batch of (|d logit / d image| - 1)^2. `images` [N, ...], between real and generated ones, must
     require gradients."""
     return (_slopes(logits, images).flatten(1).norm(dim=1) - 1).square().mean()
 

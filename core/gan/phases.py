@@ -26,7 +26,7 @@ def two_phases(training: Training) -> Iterator[dict[str, Tensor]]:
     # Phase 1: the discriminator learns that real pictures are 1 and generated ones 0.
     d.requires_grad_(True)
     with training.accelerator.autocast():
-        fake = g(latents).float()
+        fake = g.shown(latents).float()
         on_real = d(training.varied(real, "real"))
         on_fake = d(training.varied(fake.detach(), "fake"))
         loss_d = discriminator_loss(request.loss, on_real, on_fake, request.smoothing)

@@ -8,6 +8,7 @@ Knows no training.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from core.gan import initial
 from core.gan.methods.method import Network
 from core.gan.minibatch_stddev import MinibatchStddev
+from core.gan.request import TrainRequest
 
 GAIN = math.sqrt(2)  # He et al. 2015: what a leaky ReLU takes away
 EPSILON = 1e-8
@@ -126,6 +128,12 @@ def ending(before: int, width: int) -> nn.Sequential:
         MinibatchStddev(), *seen(before + 1, width, 3), nn.Flatten(), EqualisedLinear(16 * width, width),
         nn.LeakyReLU(0.2, inplace=True), EqualisedLinear(width, 1, 1.0), nn.Flatten(0),
     )  # fmt: skip
+
+
+def configs(request: TrainRequest) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Of two networks that each have a width and no choice of norms."""
+    common = {"method": request.method, "size": request.size, "channels": request.channels}
+    return {**common, "latent": request.latent, "width": request.width_g}, {**common, "width": request.width_d}
 
 
 def initialise(network: Network, rng: torch.Generator) -> None:

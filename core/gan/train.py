@@ -106,7 +106,7 @@ class Training:
             both = self._steepness(real, "real") + self._steepness(fake, "fake")
             total = total + both * (request.gamma / 2 * R1_R2_EVERY)
         if request.loss == "wasserstein" and request.gradient_penalty:
-            share = self._draws("between")[:, 0, None, None, None]
+            share = self._draws("between")[:, 0].view(-1, *[1] * (real.ndim - 1))
             seen = torch.lerp(self.varied(fake, "fake"), self.varied(real, "real"), share)
             total = total + gradient_penalty(*self._judged(seen)) * request.gradient_penalty
         return total
@@ -177,7 +177,10 @@ class Training:
         return whole[self._part()].to(self.device, non_blocking=True)
 
     def varied(self, images: Tensor, purpose: str) -> Tensor:
-        """Images as D sees them; `purpose` names the random numbers for it."""
+        """Images as D sees them; `purpose` names the random numbers for it. Those that belong together vary alike."""
+        if images.ndim == 5:
+            one_by_one = [self.varied(images[:, k], purpose) for k in range(images.shape[1])]
+            return torch.stack(one_by_one, 1)
         r = self.request
         if r.vary_colour or r.translate or r.cut_out:
             draws = self._draws(purpose)

@@ -1,16 +1,14 @@
 """Progressive growing: how pictures go over from one scale to the next, and what is learned on the way."""
 
-import copy
-
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from core.errors import UserError
 from core.gan import networks, scales
 from core.gan.methods import progressive
 from core.gan.request import TrainRequest
+from support import plain
 
 NEARLY = 1e-6
 SMALL = {"size": 32, "width": 4, "channels": 3}  # scales of 4, 8, 16 and 32 px
@@ -85,75 +83,43 @@ def test_scales_are_faded_in_and_settle_in_turn():
 # ---------------------------------------------------------------- a plain reference
 
 
-def _conv(layer: nn.Conv2d, features: torch.Tensor, gain: float = 2**0.5) -> torch.Tensor:
-    size = layer.weight[0].numel() ** 0.5
-    return F.conv2d(features, layer.weight * gain / size, layer.bias, padding=layer.kernel_size[0] // 2)
-
-
-def _dense(layer: nn.Linear, features: torch.Tensor, gain: float = 2**0.5) -> torch.Tensor:
-    return features @ layer.weight.T * gain / layer.in_features**0.5 + layer.bias
-
-
-def _lrelu(features: torch.Tensor) -> torch.Tensor:
-    return torch.where(features > 0, features, 0.2 * features)
-
-
-def _normed(features: torch.Tensor) -> torch.Tensor:
-    return features / ((features**2).mean(1, keepdim=True) + 1e-8).sqrt()
-
-
-def _repeated(images: torch.Tensor) -> torch.Tensor:
-    return images.repeat_interleave(2, 2).repeat_interleave(2, 3)
-
-
-def _means(images: torch.Tensor) -> torch.Tensor:
-    n, c, h, w = images.shape
-    return images.reshape(n, c, h // 2, 2, w // 2, 2).mean((3, 5))
-
-
 def plain_generator(g: nn.Module, latents: torch.Tensor) -> torch.Tensor:
     """At 8x8, half faded in, of 16."""
     dense, *_, conv, _, _ = g.beginning
-    features = _normed(_lrelu(_dense(dense, latents, 2**0.5 / 4).reshape(len(latents), -1, 4, 4)))
-    features = _normed(_lrelu(_conv(conv, features)))
-    old = torch.tanh(_conv(g.picture[0][0], features, 1.0))
+    features = plain.normed(plain.lrelu(plain.dense(dense, latents, 2**0.5 / 4).reshape(len(latents), -1, 4, 4)))
+    features = plain.normed(plain.lrelu(plain.conv(conv, features)))
+    old = torch.tanh(plain.conv(g.picture[0][0], features, 1.0))
     first, second = (layer for layer in g.doubled[0] if isinstance(layer, nn.Conv2d))
-    features = _normed(_lrelu(_conv(first, _repeated(features))))
-    features = _normed(_lrelu(_conv(second, features)))
-    new = torch.tanh(_conv(g.picture[1][0], features, 1.0))
-    return _repeated((_repeated(old) + new) / 2)
+    features = plain.normed(plain.lrelu(plain.conv(first, plain.repeated(features))))
+    features = plain.normed(plain.lrelu(plain.conv(second, features)))
+    new = torch.tanh(plain.conv(g.picture[1][0], features, 1.0))
+    return plain.repeated((plain.repeated(old) + new) / 2)
 
 
 def plain_discriminator(d: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    at_8 = _means(images)
+    at_8 = plain.means(images)
     first, second = (layer for layer in d.halved[0] if isinstance(layer, nn.Conv2d))
-    new = _means(_lrelu(_conv(second, _lrelu(_conv(first, _lrelu(_conv(d.seen[1][0], at_8)))))))
-    features = (_lrelu(_conv(d.seen[0][0], _means(at_8))) + new) / 2
-    four = [(((f - f.mean(0)) ** 2).mean(0) + 1e-8).sqrt().mean() for f in (features[:4], features[4:])]
-    shown = torch.stack([four[i // 4].expand(4, 4) for i in range(8)])[:, None]
+    new = at_8
+    for layer in (d.seen[1][0], first, second):
+        new = plain.lrelu(plain.conv(layer, new))
+    features = (plain.lrelu(plain.conv(d.seen[0][0], plain.means(at_8))) + plain.means(new)) / 2
     _, conv, _, _, dense, _, last, _ = d.ending
-    features = _lrelu(_conv(conv, torch.cat([features, shown], 1))).flatten(1)
-    return _dense(last, _lrelu(_dense(dense, features)), 1.0)[:, 0]
+    features = plain.lrelu(plain.conv(conv, plain.compared(features))).flatten(1)
+    return plain.dense(last, plain.lrelu(plain.dense(dense, features)), 1.0)[:, 0]
 
 
 def test_both_networks_are_the_papers_with_their_gradients():
-    """In float64, in the middle of a fade: what they make, and how it depends on every number that is at work."""
+    """In the middle of a fade; what is not at work yet has no gradient."""
     request = TrainRequest(method="progressive", size=16, width_g=4, width_d=4, latent=6)
-    for network, plain, shown in zip(
-        networks.build(request, torch.Generator().manual_seed(0)), (plain_generator, plain_discriminator),
-        (seeded(8, 6).double(), seeded(8, 3, 16, 16).double().tanh()), strict=True,
-    ):  # fmt: skip
-        network.double().grown.fill_(0.5)
-        again = copy.deepcopy(network)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(torch.Tensor, "float", torch.Tensor.double)  # norms are taken in float32
-            found = network(shown)
-            found.square().sum().backward()
-        expected = plain(again, shown)
-        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
-        expected.square().sum().backward()
-        for (name, mine), theirs in zip(network.named_parameters(), again.parameters(), strict=True):
-            if mine.grad is None:
-                assert theirs.grad is None, f"{name} is not at work yet"
-            else:
-                torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-8, atol=1e-10)
+    g, d = networks.build(request, torch.Generator().manual_seed(0))
+    for network in (g, d):
+        network.grown.fill_(0.5)
+    plain.assert_same(g, plain_generator, seeded(8, 6))
+    plain.assert_same(d, plain_discriminator, seeded(8, 3, 16, 16).tanh())
+    idle = {name for net in (g, d) for name, value in net.named_parameters() if value.grad is None}
+    assert idle == {
+        name
+        for net in (g, d)
+        for name, _ in net.named_parameters()
+        if name.startswith(("doubled.1.", "picture.2.", "halved.1.", "seen.2."))
+    }

@@ -17,6 +17,7 @@ METHODS: Mapping[str, str] = {
     "dcgan": "DCGAN",
     "connected": "Fully connected",
     "progressive": "Progressive growing",
+    "msg": "Multi-scale gradients",
     "vae": "Variational autoencoder",
 }
 ADVERSARIAL = tuple(name for name in METHODS if name != "vae")  # those with a discriminator

@@ -29,12 +29,17 @@ class Network(nn.Module):
     config: dict[str, Any]
 
     def shown(self, images: Tensor) -> Tensor:
-        """What a discriminator is shown of real pictures while training."""
+        """What a discriminator is shown of real pictures while training: [N, C, H, W], or several of each that belong
+        together, [N, K, C, H, W]."""
         return images
 
 
 class GeneratorNetwork(Network):
     """Latents -> images. `config` has at least latent, size and channels."""
+
+    def shown(self, latents: Tensor) -> Tensor:
+        """What a discriminator is shown of generated pictures while training."""
+        return self(latents)
 
     def latents(self, count: int, rng: torch.Generator) -> Tensor:
         """As training draws them: normal instead of the first paper's uniform numbers, as in nearly all code since: no

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -121,12 +121,7 @@ def effort(request: TrainRequest, step: int) -> float:
     return 1 + math.ceil(grown(request, step))
 
 
-def _configs(request: TrainRequest) -> tuple[dict[str, Any], dict[str, Any]]:
-    common = {"method": request.method, "size": request.size, "channels": request.channels}
-    return {**common, "latent": request.latent, "width": request.width_g}, {**common, "width": request.width_d}
-
-
 METHOD = Method(
-    Generator, Discriminator, scales.initialise, "a progressively grown GAN (Karras et al. 2018)", _configs, growing,
-    effort,
+    Generator, Discriminator, scales.initialise, "a progressively grown GAN (Karras et al. 2018)", scales.configs,
+    growing, effort,
 )  # fmt: skip
