@@ -74,6 +74,8 @@ PLACES = {"GANVAS_HOME": home, "GANVAS_CACHE": cache, "GRADIO_TEMP_DIR": uploads
 
 
 def _place(variable: str, what: str, of_system: Callable[..., Path]) -> Path:
+    if os.environ.get("HOME") == "":  # which libraries take for the root of the disk; without it they ask the system
+        del os.environ["HOME"]
     if chosen := os.environ.get(variable):
         place = Path(os.path.expanduser(chosen))  # not every file of variables is read by a shell
         if not place.parts[0].startswith("~"):

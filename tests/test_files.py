@@ -1,5 +1,6 @@
 """Where things are kept: each system's own place, the same as ever."""
 
+import os
 from pathlib import Path
 
 import platformdirs
@@ -31,6 +32,15 @@ def test_runs_and_weights_lie_where_they_did(monkeypatch, system, variables, hom
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(platformdirs, "PlatformDirs", system)
     assert (files.home(), files.cache()) == (Path(home), Path(cache))
+
+
+def test_an_empty_home_is_none(monkeypatch):
+    """Libraries took it for the root of the disk."""
+    pwd = pytest.importorskip("pwd")
+    for name in ("GANVAS_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "")
+    assert files.home().is_relative_to(pwd.getpwuid(os.getuid()).pw_dir)
 
 
 def test_another_folder_may_be_named(monkeypatch):

@@ -29,8 +29,8 @@ def _key(home: Path) -> bytes:
     try:
         return _read(home / FILE) or _kept(home / FILE)
     except OSError as error:
-        print(f"The secret cannot be kept in {home} ({error.strerror}): visitors are new after a restart.",
-              file=sys.stderr)  # fmt: skip
+        print(f"The secret cannot be kept in {home} ({error.strerror}), and visitors are new after a restart; let "
+              "GANVAS_HOME name another folder.", file=sys.stderr)  # fmt: skip
         return secrets.token_bytes(BYTES)
 
 

@@ -172,8 +172,11 @@ def _refusal(sentence: str) -> Callable[[], bytes]:
 
 def downloaded(name: str) -> np.ndarray:
     """MNIST and its like through torchvision, kept beside the runs. Needs a network the first time."""
+    folder = files.home() / "runs" / ".downloads"
     try:
-        sets, folder = torchvision_shim.importable_torchvision().datasets, files.home() / "runs" / ".downloads"
-        return getattr(sets, name)(folder, download=True).data.numpy()
+        sets = torchvision_shim.importable_torchvision().datasets
+        with files.in_words(name, folder):
+            return getattr(sets, name)(folder, download=True).data.numpy()
     except (ImportError, OSError, RuntimeError) as error:
-        raise UserError(f"{name} could not be downloaded ({error}); choose a set that is drawn here.") from error
+        why = str(error).partition("\n")[0].rstrip(":.")
+        raise UserError(f"{name} could not be downloaded ({why}); choose a set that is drawn here.") from error

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import struct
 import tracemalloc
 import zipfile
@@ -499,16 +500,24 @@ def test_a_full_disk_is_said(run, monkeypatch):
     assert list((run / "data").iterdir()) == [], "what is half written takes no room"
 
 
-def test_a_download_without_a_network_is_said(run, monkeypatch):
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (RuntimeError("Error downloading train-images:\nTried https://a,\ngot:\n"), "be downloaded (Error downloading"),
+        (OSError(30, "Read-only file system"), "the disk is read-only; make it writable, or let GANVAS_HOME name"),
+    ],
+)
+def test_a_download_without_a_network_or_a_place_is_said(run, monkeypatch, fault, words):
     class Nothing:
         def MNIST(self, *_, **__):
-            raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
+            raise fault
 
     monkeypatch.setattr(
         torchvision_shim, "importable_torchvision", lambda: type("torchvision", (), {"datasets": Nothing()})
     )
-    with pytest.raises(UserError, match="MNIST could not be downloaded"):
+    with pytest.raises(UserError, match=re.escape(words)) as told:
         report_of(run, kind="download", name="mnist")
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize("harm", ["cut", "gone", "report"])
