@@ -33,6 +33,7 @@ PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 # Answered at once, past Gradio's queue: its stream closes when the last queued event of a tab is over, and one that is
 # sent at that moment would never be answered (seen with gradio 6.31: a size is changed, Paint pressed).
 AT_ONCE = {**PRIVATE, "queue": False}
+LATEST = {**AT_ONCE, "trigger_mode": "always_last"}  # what comes while another is being answered is answered, too
 
 
 def build() -> gr.Blocks:
@@ -40,7 +41,7 @@ def build() -> gr.Blocks:
     subpath.relative_on_pages()
     settings = policy.settings_of(StyleRequest)
     with widgets.Page(title="Ganvas · Style", analytics_enabled=False, delete_cache=(3600, 86400)) as app:
-        gr.HTML('<p class="alone"><a href="../">Ganvas</a></p>')
+        gr.HTML('<p class="alone"><a href="../">Ganvas</a></p><a id="skip" href="#bar">Skip to Paint</a>')
         gr.Markdown("# Paint a photo in another picture's style", elem_id="title")
         with gr.Row(equal_height=False):
             with gr.Column(scale=2, min_width=320):
@@ -53,7 +54,7 @@ def build() -> gr.Blocks:
         shape = [page[name].change for name in ("photo", "size", "steps", "network", "optimiser")]
         gr.on(
             [app.load, *shape], do.forecast, None, page["forecast"], inputs_kwargs=_some(page, ("photo", *SETTINGS)),
-            trigger_mode="always_last", **AT_ONCE,
+            **LATEST,
         )  # fmt: skip
         _connect_last(app, page)
         _publish(page)
@@ -70,12 +71,12 @@ def _some(page: layout.Widgets, names: tuple[str, ...]) -> layout.Widgets:
 def _connect_easel(page: layout.Widgets) -> None:
     easel = [page[field.name] for field in dataclasses.fields(do.Easel)]
     page["go"].click(
-        do.start, None, easel, inputs_kwargs=_some(page, ASKED), js=view.SHOW_EASEL, concurrency_limit=None, **PRIVATE
+        do.start, None, easel, inputs_kwargs=_some(page, ASKED), js=view.SHOW_PICTURE, concurrency_limit=None, **PRIVATE
     ).then(do.timelapse, None, page["timelapse"], **AT_ONCE)
-    page["stop"].click(do.stop, None, None, **AT_ONCE)
+    page["stop"].click(do.stop, None, page["status"], **AT_ONCE)
     gr.on(
         [page["strength"].release, page["keep_colour"].input], do.afterwards, None, [page["compare"], page["png"]],
-        inputs_kwargs=_some(page, layout.AFTERWARDS), **AT_ONCE,
+        inputs_kwargs=_some(page, layout.AFTERWARDS), **LATEST,
     )  # fmt: skip
 
 
@@ -92,12 +93,13 @@ def _connect_last(app: gr.Blocks, page: layout.Widgets) -> None:
 
 
 def _connect_pictures(page: layout.Widgets) -> None:
-    photo, styles, notice = page["photo"], page["styles"], page["notice"]
-    photo.upload(do.opened, photo, [photo, notice], **AT_ONCE)
-    styles.upload(do.usable_styles, [styles, page["mix"]], [styles, page["mix"], notice], **AT_ONCE)
-    page["mix"].input(do.mixed, [styles, page["mix"]], styles, **AT_ONCE)
-    page["photo_shelf"].select(do.picked, None, photo, **AT_ONCE)
-    page["style_shelf"].select(do.picked_style, [styles, page["mix"]], styles, **AT_ONCE)
+    photo, styles, mix = page["photo"], page["styles"], page["mix"]
+    of_photo, of_styles = page["photo_answer"], page["styles_answer"]
+    photo.upload(do.opened, photo, [photo, of_photo], **LATEST)
+    styles.upload(do.usable_styles, [styles, mix], [styles, mix, of_styles], **LATEST)
+    mix.input(do.mixed, [styles, mix], styles, **AT_ONCE)
+    page["photo_shelf"].select(do.picked, None, [photo, of_photo], **LATEST)
+    page["style_shelf"].select(do.picked_style, [styles, mix], [styles, of_styles], **LATEST)
 
 
 def _connect_settings(page: layout.Widgets) -> None:
@@ -105,8 +107,8 @@ def _connect_settings(page: layout.Widgets) -> None:
     preset.input(do.preset, preset, [page["size"], page["steps"]], **AT_ONCE)
     for name in STYLE_PRESETS["good"]:
         page[name].input(do.no_preset, None, preset, **AT_ONCE)
-    back = [page[name] for name in ("notice", "preset", "style_weights", *SETTINGS)]
-    page["restore"].upload(do.restored, page["restore"], back, **AT_ONCE)
+    back = [page[name] for name in ("restore_answer", "preset", "style_weights", *SETTINGS)]
+    page["restore"].upload(do.restored, page["restore"], back, **LATEST)
 
 
 def _publish(page: layout.Widgets) -> None:
@@ -135,7 +137,7 @@ OURS = {"routes": [*files.ROUTES, *programs.ROUTES], "openapi_url": None}
 
 def _serving() -> dict[str, Any]:
     return {
-        "theme": view.theme(), "css": view.CSS, "js": view.FRAME_SCRIPT, "footer_links": ["api"], "run_history": False,
+        "theme": view.theme(), "css": view.CSS, "js": view.SCRIPT, "footer_links": ["api"], "run_history": False,
         "max_file_size": policy.limits().picture_bytes, "show_error": False, "ssr_mode": False,
         "enable_monitoring": False, "allowed_paths": [str(view.EXAMPLES)],
     }  # fmt: skip

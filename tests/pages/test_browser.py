@@ -1,5 +1,6 @@
 """The whole studio, in a real browser and through the API: two files in, a painting out."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from playwright.sync_api import expect
 from core.pictures import images
 from core.style.optimise.paint import paint
 from core.style.request import StyleRequest, enough
+from support.axe import violations
 from support.chromium import upload_pictures
 from support.pictures import scene, texture
 from support.studio import ROOT, serving
@@ -124,7 +126,7 @@ def test_what_is_uploaded_replaces_the_example_unless_styles_are_mixed(studio, p
     texture(90, 90).save(files / "other.png")
     page.goto(f"{studio}/style/")
     upload, mix = page.locator("#styles input[type=file]"), page.get_by_label("Mix several styles")
-    pictures = page.locator("#styles").get_by_role("button", name="Thumbnail")
+    pictures = page.locator("#styles .thumbnail-item")
     expect(page.locator("#styles img")).to_have_count(1)
     upload.set_input_files(files / "painting.png")
     expect(page.locator("#styles img[src*='painting.png']")).to_have_count(1)
@@ -180,7 +182,7 @@ def test_a_painting_is_found_again_with_what_went_in(studio, browser, files, wid
     expect(page.get_by_text("Download time-lapse")).to_be_visible()
     page.get_by_text("More settings").click()
     expect(setting(page, "Steps")).to_have_value("3")
-    kept = page.locator("#strip").get_by_role("button", name="Thumbnail")
+    kept = page.locator("#strip").get_by_role("button", name="Painting")
     count = kept.count()
     assert count >= 2
     page.screenshot(path=files / "strip.png", full_page=True)
@@ -229,7 +231,7 @@ def fits(frame) -> bool:
     as high as nothing."""
     height, content = frame.evaluate(
         """async frame => {
-          const main = () => frame.contentDocument.querySelector('.gradio-container .main');
+          const main = () => frame.contentDocument.querySelector('.framed .gradio-container .main');
           for (let tries = 0, still = 0, last = 0; tries < 150; tries++) {
             await new Promise(done => setTimeout(done, 100));
             still = main() && frame.clientHeight === last ? still + 1 : 0;
@@ -261,6 +263,162 @@ def test_the_style_page_is_as_high_as_its_content_and_stays_so(studio, browser, 
     inside.get_by_role("button", name="Stop", exact=True).click()
     expect(inside.get_by_text("Download PNG")).to_be_visible()
     assert fits(frame)
+    page.close()
+
+
+def in_sight(page, locator) -> bool:
+    """Whether all of it is within the window, as a person sees it."""
+    box = locator.bounding_box()
+    return box is not None and box["y"] >= 0 and box["y"] + box["height"] <= page.viewport_size["height"]
+
+
+def just_below(answer, pressed) -> bool:
+    """Whether the answer stands under what was pressed, and nothing between."""
+    above, below = pressed.bounding_box(), answer.bounding_box()
+    return 0 <= below["y"] - above["y"] - above["height"] < 40
+
+
+def drop(place, selector: str, name: str, content: str) -> None:
+    place.locator(selector).evaluate(
+        """(element, [name, content]) => {
+          const dropped = new DataTransfer();
+          dropped.items.add(new File([content], name, {type: 'text/plain'}));
+          element.dispatchEvent(new DragEvent('drop', {dataTransfer: dropped, bubbles: true, cancelable: true}));
+        }""",
+        [name, content],
+    )
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_answers_stand_beside_what_was_pressed(studio, browser, files, width):
+    """They once stood 1,000 px below, or at the top of a page of which the phone showed the end."""
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    broken = []
+    page.on("response", lambda answer: broken.append(answer.url) if answer.status >= 500 else None)
+    page.goto(f"{studio}/paint")
+    inside = page.frame_locator("iframe[src*='/style/']")
+    upload_pictures(inside, files)
+    photo, answer = inside.locator("#photo"), inside.locator("#photo-answer")
+    (files / "notes.jpg").write_text("not a picture at all")
+    photo.get_by_label("Remove Image").click()
+    photo.locator("input[type=file]").set_input_files(files / "notes.jpg")
+    expect(answer).to_contain_text("notes.jpg")
+    expect(answer.get_by_role("alert")).to_be_visible()
+    assert just_below(answer, photo)
+    drop(inside, "#photo .upload-container button", "notes.txt", "Gradio itself refuses this")
+    refused = inside.locator(".answer", has_text="notes.txt")
+    expect(refused).to_be_visible()
+    assert just_below(refused, photo)
+
+    go, told = inside.get_by_role("button", name="Paint", exact=True), inside.locator("#bar").get_by_role("alert")
+    assert in_sight(page, go)
+    go.click()
+    expect(told).to_contain_text("There is no photo yet")
+    assert in_sight(page, told)
+    inside.get_by_role("button", name="Cat", exact=True).click()
+    expect(answer).to_be_empty()
+
+    inside.get_by_text("More settings").click()
+    inside.get_by_text("Advanced").click()
+    steps, seed = setting(inside, "Steps"), inside.get_by_label("Seed")
+    steps.fill("999999")
+    expect(inside.locator(".answer", has_text="Steps goes from 1 to 1000.")).to_be_visible()
+    expect(inside.locator(".forecast")).to_contain_text("Steps is 999999")
+    steps.press("Tab")
+    expect(inside.get_by_text("Steps goes from 1 to 1000: 999999 became 1000.")).to_be_visible()
+    expect(steps).to_have_value("1000")
+    seed.fill("-7")
+    expect(inside.get_by_text("Seed goes from 0 to 4294967295.")).to_be_visible()
+    seed.fill("7")
+    expect(inside.get_by_text("Seed goes from")).to_have_count(0)
+    set_size(inside, 128, 1000)
+    for _ in range(2):  # with the second, Stop once scrolled away
+        go.click()
+        expect(inside.locator(".curves polyline").first).to_be_attached()
+        stop, bar = inside.get_by_role("button", name="Stop", exact=True), inside.get_by_role("progressbar")
+        expect(inside.locator("#preview img")).to_be_in_viewport()
+        for top in (0, 10**6):
+            page.get_by_test_id("stMain").evaluate("(main, top) => main.scrollTo({top, behavior: 'instant'})", top)
+            for there in (stop, bar):
+                until(functools.partial(in_sight, page, there))
+        stop.click()
+        expect(inside.get_by_text("Stopped after")).to_be_visible()
+        until(lambda: in_sight(page, inside.get_by_text("Stopped after")))
+    assert broken == []
+    page.close()
+
+
+def test_paint_stays_in_sight_without_the_studio(studio, browser):
+    """The style app by itself, whose window scrolls."""
+    for width in (1280, 390):
+        page = browser.new_page(viewport={"width": width, "height": 700})
+        page.goto(f"{studio}/style/")
+        go = page.get_by_role("button", name="Paint", exact=True)
+        expect(go).to_be_visible()
+        for top in (10**6, 0):
+            page.evaluate("top => window.scrollTo({top, behavior: 'instant'})", top)
+            until(functools.partial(in_sight, page, go))
+        page.close()
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+def test_style_is_for_keyboards_and_screen_readers(studio, browser, files, width, theme):
+    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=theme)
+    page.goto(f"{studio}/paint")
+    inside = page.frame_locator("iframe[src*='/style/']")
+    go = inside.get_by_role("button", name="Paint", exact=True)
+    expect(go).to_be_visible()
+    frame = next(frame for frame in page.frames if "/style/" in frame.url)
+
+    def focused(locator) -> bool:
+        return locator.evaluate("element => element === document.activeElement")
+
+    upload_pictures(inside, files)
+    expect(inside.get_by_role("button", name="Night of swirls")).to_be_visible()  # and not "Thumbnail 1 of 13"
+    go.evaluate("() => document.querySelector('#skip').focus()")
+    tabs = 0
+    while not focused(go):
+        page.keyboard.press("Tab")
+        tabs += 1
+        assert tabs < 25, "they were 45"
+    page.keyboard.press("Shift+Tab")
+    go.evaluate("() => document.querySelector('#skip').focus()")
+    page.keyboard.press("Enter")
+    assert focused(go)
+    inside.get_by_role("button", name="Pagoda").focus()
+    page.keyboard.press("ArrowRight")
+    assert focused(inside.get_by_role("button", name="Cat", exact=True))
+
+    inside.get_by_text("More settings").click()
+    inside.get_by_text("Advanced").click()
+    set_size(inside, 128, 1000)
+    expect(inside.locator(".forecast")).to_contain_text("on this machine")
+    assert violations(frame) == []
+    go.focus()
+    page.keyboard.press("Enter")
+    stop = inside.get_by_role("button", name="Stop", exact=True)
+    expect(stop).to_be_focused()
+    expect(inside.locator(".curves polyline").first).to_be_attached()
+    assert violations(frame) == []
+    page.keyboard.press("Enter")
+    expect(inside.get_by_text("Download PNG")).to_be_visible()
+    expect(go).to_be_focused()
+
+    handle = inside.get_by_role("slider", name="How much of the photo is shown")
+    expect(handle).to_have_attribute("aria-valuenow", "20")
+    handle.focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    expect(handle).to_have_attribute("aria-valuenow", "30")
+    clip = inside.get_by_alt_text("The painting", exact=True).evaluate("image => image.style.clipPath")
+    assert 29 < float(clip.split()[-1].rstrip("%)")) < 31, "the painting begins where the handle is"
+    expect(inside.get_by_alt_text("The photo")).to_be_attached()
+    shown = inside.locator("#compare img").nth(1)
+    source = shown.get_attribute("src")
+    inside.get_by_label("range slider for Strength").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(shown).not_to_have_attribute("src", source)
+    assert violations(frame) == []
     page.close()
 
 

@@ -11,7 +11,10 @@ def violations(place, within: str = "body") -> list[str]:
     Frames inside `place` are not looked into: they are asked by themselves."""
     place.evaluate(AXE_SCRIPT)
     found = place.evaluate(
-        "within => axe.run(within, {resultTypes: ['violations'], iframes: false}).then(all => all.violations)", within
+        """within => axe.run(within, {
+            resultTypes: ['violations'], iframes: false, rules: {'label-content-name-mismatch': {enabled: true}},
+        }).then(all => all.violations)""",
+        within,
     )
     return [f"{one['id']}: {node['html'][:300]} {_why(node)}" for one in found for node in one["nodes"]]
 

@@ -71,7 +71,8 @@ async def start(request: gr.Request, **asked: Any):
     try:
         painting = await asyncio.to_thread(submit, request, **asked)
     except UserError as error:
-        raise gr.Error(str(error), print_exception=False) from None
+        yield tuple(Easel(status=view.refused(str(error))))
+        return
     paintings.keep(painting)
     strip = await asyncio.to_thread(_strip, request)
     yield tuple(dataclasses.replace(await asyncio.to_thread(_begun, painting), curves="", strip=strip))
@@ -111,8 +112,6 @@ async def _news(request: gr.Request, painting: Painting):
     now = await asyncio.to_thread(_over, painting)
     now.strip = await asyncio.to_thread(_strip, request)
     yield tuple(now)
-    if job.error and not job.cancelled:
-        raise gr.Error(error_text(job.error), print_exception=False)
 
 
 def _begun(painting: Painting) -> Easel:
@@ -132,7 +131,7 @@ def _over(painting: Painting) -> Easel:
     """What shows a painting that is finished, stopped, or failed."""
     job, now = painting.job, Easel(go=gr.update(visible=True), stop=gr.update(visible=False))
     if job.error:
-        now.status = view.status(error_text(job.error))
+        now.status = (view.status if job.cancelled else view.refused)(error_text(job.error))
         if job.cancelled:
             now.curves = view.curves(job.curve, job.sizes)
         return now
@@ -178,10 +177,12 @@ def afterwards(request: gr.Request, strength: float, keep_colour: bool):
     return gr.update(value=(before, after)), gr.update(value=after)
 
 
-def stop(request: gr.Request) -> None:
+def stop(request: gr.Request) -> Any:
     painting = painting_of(request)
-    if painting:
-        painting.job.cancel()
+    if painting is None:
+        return gr.skip()
+    painting.job.cancel()
+    return gr.skip() if painting.job.finished else view.status(*words(painting.job))
 
 
 def timelapse(request: gr.Request):
@@ -335,13 +336,13 @@ def no_preset() -> None:
     """Moved by hand, the settings are those of no preset any more."""
 
 
-def picked(chosen: gr.SelectData) -> str:
-    return str(view.examples("photo")[chosen.index][0])
+def picked(chosen: gr.SelectData) -> tuple[str, str]:
+    return str(view.examples("photo")[chosen.index][0]), ""
 
 
-def picked_style(styles: list | None, mix: bool, chosen: gr.SelectData) -> list:
+def picked_style(styles: list | None, mix: bool, chosen: gr.SelectData) -> tuple[list, str]:
     path = str(view.examples("painting")[chosen.index][0])
-    return [*(styles or []), (path, None)] if mix else [(path, None)]
+    return ([*(styles or []), (path, None)] if mix else [(path, None)]), ""
 
 
 def restored(path: str | None) -> list[Any]:

@@ -26,21 +26,25 @@ def pictures() -> Widgets:
         view.examples("photo")[0][0], label="Your photo", format="png", height=230,
         sources=["upload", "clipboard"], elem_id="photo",
     )  # fmt: skip
+    photo_answer = gr.HTML(padding=False, elem_id="photo-answer")
     photo_shelf = widgets.shelf("Photos to try", "photo")
     styles = widgets.Pictures(
         [view.examples("painting")[0][0]], label="Style pictures", format="png", interactive=True, type="filepath",
         columns=3, height=230, elem_id="styles",
     )  # fmt: skip
+    styles_answer = gr.HTML(padding=False, elem_id="styles-answer")
     style_shelf = widgets.shelf("Paintings to try", "painting")
     mix = gr.Checkbox(label="Mix several styles", value=False, container=False)
-    return {"photo": photo, "photo_shelf": photo_shelf, "styles": styles, "style_shelf": style_shelf, "mix": mix}
+    return {
+        "photo": photo, "photo_answer": photo_answer, "photo_shelf": photo_shelf, "styles": styles,
+        "styles_answer": styles_answer, "style_shelf": style_shelf, "mix": mix,
+    }  # fmt: skip
 
 
 def settings(about: Mapping[str, Setting]) -> Widgets:
     """How to paint: the quality in one choice, and everything else folded away."""
     drawn: Widgets = {}
     drawn["preset"] = gr.Radio([(label, name) for name, label in PRESETS.items()], value="good", label="Quality")
-    drawn["notice"] = gr.HTML(padding=False)
     if policy.public():
         gr.HTML(f'<p class="caption">{view.public_limits()}</p>', padding=False)
     with gr.Accordion("More settings", open=False):
@@ -52,6 +56,7 @@ def settings(about: Mapping[str, Setting]) -> Widgets:
         drawn["restore"] = widgets.Document(
             label="Drop a painting here to get its settings back", file_types=[".png"], elem_id="restore"
         )
+        drawn["restore_answer"] = gr.HTML(padding=False, elem_id="restore-answer")
     with gr.Accordion("Advanced", open=False):
         for name, one in about.items():
             if one.advanced:
@@ -62,9 +67,11 @@ def settings(about: Mapping[str, Setting]) -> Widgets:
 def easel(about: Mapping[str, Setting]) -> Widgets:
     """Where it is painted, and what can be done with the painting."""
     drawn: Widgets = {}
-    drawn["go"] = gr.Button("Paint", variant="primary", size="lg")
-    drawn["stop"] = gr.Button("Stop", variant="stop", size="lg", visible=False)
-    drawn["forecast"] = gr.HTML(padding=False)
+    with gr.Column(elem_id="bar"):  # it stays in sight
+        drawn["status"] = gr.HTML(padding=False, elem_id="status")
+        drawn["go"] = gr.Button("Paint", variant="primary", size="lg")
+        drawn["stop"] = gr.Button("Stop", variant="stop", size="lg", visible=False)
+        drawn["forecast"] = gr.HTML(padding=False)
     drawn["preview"] = widgets.Preview(
         label="Painting", interactive=False, format="webp", buttons=["fullscreen"], elem_id="preview", visible=False
     )
@@ -72,7 +79,6 @@ def easel(about: Mapping[str, Setting]) -> Widgets:
         SHOWN, label="Before and after", interactive=False, format="png", max_height=640, buttons=["fullscreen"],
         slider_position=20, elem_id="compare",
     )  # fmt: skip
-    drawn["status"] = gr.HTML(view.status("Press Paint, or choose your own photo and style first."), padding=False)
     with gr.Group(visible=False) as drawn["finished"]:
         with gr.Row():
             for name in AFTERWARDS:

@@ -112,10 +112,13 @@ def words(job: jobs.Job) -> tuple[str, float]:
     if job.latest is None:
         return "Getting ready.", 0.0
     at = job.latest
+    share = at.step / at.total if at.share is None else at.share
+    if job.cancelled:
+        return "Stopping.", share
     parts = [at.note or f"Step {at.step} of {at.total}"]
     if at.seconds_left is not None:
         parts.append(f"about {amounts.between(at.seconds_left, at.seconds_left_at_most)} left")
-    return " · ".join(parts), at.step / at.total if at.share is None else at.share
+    return " · ".join(parts), share
 
 
 def shows_something(job: jobs.Job) -> bool:

@@ -21,74 +21,18 @@ _COLOURS = tomllib.loads((_ROOT / ".streamlit" / "config.toml").read_text())["th
 EXAMPLES = _ROOT / "examples"
 LIGHT, DARK, ACCENT = _COLOURS["light"], _COLOURS["dark"], _COLOURS["primaryColor"]
 
+STOP = "#b3261e"  # white can be read on it
+QUIET, QUIET_DARK = "#6f6963", "#b5afa8"  # of words that say less; each can be read on both of its theme's grounds
+
 CURVES = {"style": "#c4472b", "content": "#3b82f6", "variation": "#8a8579"}
 CURVE_NAMES = {"style": "Style", "content": "Content", "variation": "Variation"}
 
-CSS = """
-.gradio-container { max-width: 1240px !important; margin: 0 auto; }
-.framed .gradio-container { padding: 0 !important; max-width: none !important; }
-.framed .alone { display: none; }
-/* No part may be as high as the frame: the frame is made as high as they are. */
-html.framed, .framed body, .framed gradio-app, .framed .gradio-container { min-height: 0 !important; }
-.framed body, .framed gradio-app { background: transparent !important; }
-footer { opacity: .7; }
-#title h1 { font-size: 2rem; margin: 0; }
-.status { font-variant-numeric: tabular-nums; }
-.status .bar { height: 6px; border-radius: 3px; background: var(--border-color-primary); overflow: hidden; }
-.status .bar i { display: block; height: 100%; background: var(--color-accent); }
-.status p { margin: .5rem 0 0; color: var(--body-text-color); }
-.notice { border-left: 3px solid var(--color-accent); padding-left: .7rem; margin: .3rem 0; }
-.curves { margin: 0; }
-.curves figcaption, .curves .plot { color: var(--body-text-color-subdued); font-size: .8rem; }
-.curves .plot { display: grid; grid-template-columns: 3.2rem minmax(0, 1fr); margin: .3rem 0; line-height: 1.2; }
-.curves .sizes, .curves svg, .curves .steps { grid-column: 2; }
-.curves .loss { grid-row: 2; position: relative; }
-.curves .loss span { position: absolute; right: .5rem; transform: translateY(-50%); }
-.curves .sizes { grid-row: 1; position: relative; height: 1.3rem; }
-.curves .sizes span { position: absolute; padding-left: 3px; white-space: nowrap; }
-.curves svg { grid-row: 2; width: 100%; height: 140px; display: block; }
-.curves svg path { vector-effect: non-scaling-stroke; stroke: var(--border-color-primary); }
-.curves svg .grows { stroke: var(--body-text-color-subdued); stroke-dasharray: 3 3; }
-.curves .steps { grid-row: 3; display: flex; justify-content: space-between; padding-top: 2px; }
-.curves .legend { display: flex; gap: 1.2rem; flex-wrap: wrap; font-size: .9rem; font-variant-numeric: tabular-nums; }
-.curves .legend b { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
-.block:has(> .html-container > .prose > .caption) { margin: -4px 0 -10px; }
-.block:has(> .html-container > .prose > .forecast) { margin: -8px 0 -2px; }
-.block:has(> .html-container > .prose:empty) { display: none; }  /* nothing to say leaves no gap */
-.html-container:has(.caption, .notice, .forecast, .status, .curves) { padding: 0 !important; }
-.caption, .forecast { color: var(--body-text-color-subdued); font-size: .85rem; margin: 0; }
-/* Coarse or fine, a preview is shown as large as the painting will be. */
-#preview .image-frame, #preview .image-frame img { width: 100%; }
-#preview .image-frame img { max-height: 640px; object-fit: contain; }
-.shelf, .shelf .grid-wrap { min-height: 0 !important; height: auto !important; }
-.shelf .grid-wrap { padding: 0 !important; max-height: none !important; }
-.shelf .grid-container { gap: 6px !important; align-content: start;
-  grid-template-columns: repeat(7, minmax(0, 1fr)) !important; grid-auto-rows: auto !important; }
-.shelf .gallery-item { height: auto !important; }
-.shelf .thumbnail-lg { aspect-ratio: 1; min-width: 0 !important; width: 100% !important;
-  height: auto !important; }
-.shelf .caption-label { display: none; }
-"""
-
-# In the studio's frame this page is as high as its content, so that there is one scroll bar, the studio's.
-FRAME_SCRIPT = """
-() => {
-  const frame = window.frameElement;
-  if (!frame) return;
-  document.documentElement.classList.add('framed');
-  const content = document.querySelector('.gradio-container .main') || document.body;
-  const fit = () => { frame.style.height = Math.ceil(content.getBoundingClientRect().height + 48) + 'px'; };
-  new ResizeObserver(fit).observe(content);
-  fit();
-}
-"""
-
-
-# Pressing Paint brings the painting into view: on a phone it may be below what is seen.
-SHOW_EASEL = """(...inputs) => {
-  document.querySelector('#easel').scrollIntoView({behavior: 'smooth', block: 'nearest'});
-  return inputs;
-}"""
+_HERE = Path(__file__).parent
+CSS = (_HERE / "page.css").read_text()
+# Run once the page is there: its place in the studio's frame, and what Gradio's own markup lacks.
+SCRIPT = "() => {" + "".join((_HERE / name).read_text() for name in ("frame.js", "mend.js")) + "}"
+# Run where Paint is pressed.
+SHOW_PICTURE = "(...inputs) => { window.showPicture(); return inputs; }"
 
 
 def theme() -> gr.themes.Base:
@@ -106,6 +50,8 @@ def theme() -> gr.themes.Base:
         body_background_fill_dark=DARK["backgroundColor"],
         body_text_color=LIGHT["textColor"],
         body_text_color_dark=DARK["textColor"],
+        body_text_color_subdued=QUIET,
+        body_text_color_subdued_dark=QUIET_DARK,
         block_background_fill_dark=DARK["backgroundColor"],
         background_fill_primary_dark=DARK["backgroundColor"],
         background_fill_secondary=LIGHT["secondaryBackgroundColor"],
@@ -113,13 +59,26 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill=ACCENT,
         button_primary_background_fill_dark=ACCENT,
         button_primary_text_color="white",
+        button_cancel_background_fill=STOP,
+        button_cancel_background_fill_hover=STOP,
     )
 
 
 def status(words: str, share: float | None = None) -> str:
-    """A line of words under a progress bar (no bar when `share` is None)."""
-    bar = "" if share is None else f'<div class="bar"><i style="width:{100 * min(max(share, 0), 1):.1f}%"></i></div>'
-    return f'<div class="status" role="status">{bar}<p>{escape(words)}</p></div>'
+    """A line of words; with a share of 0 to 1, under a progress bar. It is read out unless there is a bar: that changes
+    every second."""
+    if share is None:
+        return f'<div class="status" role="status"><p>{escape(words)}</p></div>'
+    percent = 100 * min(max(share, 0), 1)
+    return (
+        f'<div class="status"><div class="bar" role="progressbar" aria-label="Painting" aria-valuenow="{percent:.0f}" '
+        f'aria-valuetext="{escape(words)}"><i style="width:{percent:.1f}%"></i></div><p>{escape(words)}</p></div>'
+    )
+
+
+def refused(words: str) -> str:
+    """What is told of a painting that does not begin, or failed, in the place of its status."""
+    return f'<div class="status refused" role="alert"><p>{escape(words)}</p></div>'
 
 
 def forecast(words: str) -> str:
@@ -137,7 +96,7 @@ def public_limits() -> str:
 
 
 def notice(*sentences: str) -> str:
-    """What came of files just uploaded, where it must be said; empty when there is nothing to say."""
+    """What came of files just uploaded, said beside them where it must be; empty when there is nothing to say."""
     return "".join(f'<p class="notice" role="alert">{escape(sentence)}</p>' for sentence in sentences)
 
 

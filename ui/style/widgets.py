@@ -45,6 +45,14 @@ Picture = _variant(gr.Image, preprocess=_as_it_is)
 Pictures, Document, Painting = _variant(gr.Gallery), _variant(gr.File), _variant(gr.Image)
 
 
+def _as_sent(_: gr.components.Component, payload: Any) -> Any:
+    """A number handed over as it was written: its setting says what is allowed, where Gradio only breaks off."""
+    return payload
+
+
+Number, Slider = _variant(gr.Number, preprocess=_as_sent), _variant(gr.Slider, preprocess=_as_sent)
+
+
 def _described_once(kind: type) -> type:
     """For what a painting's news go to. With every answer Gradio describes such a widget anew to programs, which took
     half of the server's time where fifty visitors were waiting (bench/load.py)."""
@@ -64,9 +72,10 @@ def of_setting(about: Setting) -> gr.components.Component:
     if about.type is bool:
         return gr.Checkbox(value=about.default, label=about.label, info=about.help)
     if about.name == "seed":
-        return gr.Number(value=about.default, label=about.label, info=about.help, precision=0, minimum=about.lo)
+        bounds = {"minimum": about.lo, "maximum": about.hi}
+        return Number(value=about.default, label=about.label, info=about.help, precision=0, **bounds)
     label = f"{about.label} ({about.unit.strip()})" if about.unit else about.label
-    return gr.Slider(about.lo, about.hi, value=about.default, step=about.step, label=label, info=about.help)
+    return Slider(about.lo, about.hi, value=about.default, step=about.step, label=label, info=about.help)
 
 
 def shelf(label: str, kind: str) -> gr.Gallery:

@@ -1,0 +1,170 @@
+// What Gradio's own markup lacks for whoever uses a keyboard, hears the page read, or looks where they pressed.
+
+// ---------------------------------------------------------------- an answer stands beside what was touched
+
+let touched = null;
+const answer = (beside, words) => {
+  let line = beside.nextElementSibling;
+  if (!line?.matches('.answer')) {
+    line = document.createElement('p');
+    line.className = 'notice answer';
+    line.setAttribute('role', 'alert');
+    beside.after(line);
+  }
+  line.textContent = words;
+};
+const forget = (beside) => beside.nextElementSibling?.matches('.answer') && beside.nextElementSibling.remove();
+for (const kind of ['pointerdown', 'drop', 'change', 'keydown'])
+  document.addEventListener(kind, (event) => {
+    const block = event.target.closest?.('.block');
+    if (block) touched = block;
+    if (block && kind !== 'change' && !event.target.matches('input[type=number]')) forget(block);
+  }, true);
+
+// Gradio's own messages stand at the page's top, which may be far away, and go after ten seconds.
+new MutationObserver(() => {
+  for (const text of document.querySelectorAll('.toast-body [data-testid="toast-text"]:not([data-told])')) {
+    text.dataset.told = '';
+    answer(touched?.isConnected ? touched : document.querySelector('#status'), text.textContent.trim().replace('image/*', 'pictures'));
+  }
+}).observe(document.body, {childList: true, subtree: true});
+
+// ---------------------------------------------------------------- numbers say what they may be
+
+const label = (input) => input.getAttribute('aria-label').replace('number input for ', '').replace(/ \(.*\)/, '');
+const bounds = (input) => `${label(input)} goes from ${input.min} to ${input.max}`;
+const outside_bounds = (input) =>
+  input.matches?.('input[type=number]') && (input.validity.rangeUnderflow || input.validity.rangeOverflow);
+document.addEventListener('input', (event) => {
+  const block = event.target.closest?.('.block');
+  if (!event.target.matches?.('input[type=number]') || !block) return;
+  if (outside_bounds(event.target)) answer(block, bounds(event.target) + '.');
+  else forget(block);
+});
+document.addEventListener('blur', (event) => {  // before Gradio's own, which is silent
+  const input = event.target;
+  if (!outside_bounds(input)) return;
+  const kept = input.validity.rangeOverflow ? input.max : input.min;
+  const written = input.value;
+  input.value = kept;
+  input.dispatchEvent(new Event('input', {bubbles: true}));
+  answer(input.closest('.block'), `${bounds(input)}: ${written} became ${kept}.`);
+}, true);
+
+// A value that is set with the arrow keys counts as one that is set with the mouse.
+document.addEventListener('keyup', (event) => {
+  if (event.target.matches?.('input[type=range]') && /^(Arrow|Page|Home|End)/.test(event.key))
+    event.target.dispatchEvent(new PointerEvent('pointerup', {bubbles: true}));
+});
+
+// ---------------------------------------------------------------- focus goes where the pressed button went
+
+let pressing = false;
+const pressed = () => document.querySelector('#bar button');
+document.addEventListener('focusin', (event) => { pressing = !!event.target.closest('#bar'); });
+document.addEventListener('pointerdown', (event) => { pressing = !!event.target.closest('#bar'); });
+document.addEventListener('click', (event) => {
+  if (!event.target.closest?.('#skip')) return;
+  event.preventDefault();
+  pressed()?.focus();
+});
+
+// ---------------------------------------------------------------- what is painted comes into sight
+
+let wanted = false; // on a phone it stands below all settings
+window.showPicture = () => { wanted = true; };
+const show = (picture) => {
+  if (!wanted || !picture) return;
+  wanted = false;
+  const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  picture.scrollIntoView({behavior: calm ? 'auto' : 'smooth', block: 'nearest'});
+};
+
+// ---------------------------------------------------------------- a shelf of pictures is one stop, with arrows inside
+
+document.addEventListener('keydown', (event) => {
+  const button = event.target.closest?.('.shelf .thumbnail-item');
+  if (!button) return;
+  const all = [...button.closest('.shelf').querySelectorAll('.thumbnail-item')];
+  const to = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -all.length, End: all.length}[event.key];
+  if (!to) return;
+  event.preventDefault();
+  const next = all[Math.min(Math.max(all.indexOf(button) + to, 0), all.length - 1)];
+  for (const one of all) one.tabIndex = one === next ? 0 : -1;
+  next.focus();
+});
+
+// ---------------------------------------------------------------- names, and the comparison's handle
+
+const STEP = 5; // percent an arrow key moves the handle
+const move = (handle, share) => {
+  const box = handle.parentElement.getBoundingClientRect();
+  const at = {clientX: box.left + box.width * share, clientY: box.top + box.height / 2, view: window, bubbles: true};
+  handle.dispatchEvent(new MouseEvent('mousedown', at));
+  window.dispatchEvent(new MouseEvent('mouseup', at));
+};
+const place_of = (handle) => {
+  const box = handle.parentElement.getBoundingClientRect(), own = handle.getBoundingClientRect();
+  return (own.left + own.width / 2 - box.left) / box.width;
+};
+document.addEventListener('keydown', (event) => {
+  const handle = event.target.closest?.('#compare .outer');
+  const by = {ArrowRight: STEP, ArrowUp: STEP, ArrowLeft: -STEP, ArrowDown: -STEP, Home: -100, End: 100}[event.key];
+  if (!handle || !by) return;
+  event.preventDefault();
+  move(handle, Math.min(Math.max(place_of(handle) + by / 100, 0), 1));
+});
+
+const tell = (handle) => set(handle, {'aria-valuenow': Math.round(100 * place_of(handle)) || 0});
+const moves = new MutationObserver((news) => news.forEach((one) => tell(one.target)));
+
+const set = (element, values) => {
+  for (const [name, value] of Object.entries(values))
+    if (element && element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+};
+const mend = () => {
+  for (const shelf of document.querySelectorAll('.shelf')) {
+    const all = [...shelf.querySelectorAll('.thumbnail-item')];
+    const stop = all.find((one) => one.getAttribute('tabindex') === '0') || all[0];
+    for (const one of all) set(one, {tabindex: one === stop ? 0 : -1, 'aria-label': one.querySelector('img')?.alt});
+  }
+  document.querySelectorAll('#styles .thumbnail-item').forEach((one, n) => set(one, {'aria-label': `Style picture ${n + 1}`}));
+  document.querySelectorAll('#styles .delete-button').forEach((one, n) => set(one, {'aria-label': `Remove style picture ${n + 1}`}));
+  const [before, after] = document.querySelectorAll('#compare img');
+  set(before, {alt: 'The photo'});
+  set(after, {alt: 'The painting'});
+  set(document.querySelector('#preview img'), {alt: 'The painting so far'});
+  set(document.querySelector('#photo img'), {alt: 'Your photo'});
+  for (const handle of document.querySelectorAll('#compare .outer')) {
+    set(handle, {role: 'slider', tabindex: 0, 'aria-label': 'How much of the photo is shown', 'aria-valuemin': 0, 'aria-valuemax': 100});
+    if (handle.hasAttribute('aria-valuenow')) continue;
+    tell(handle);
+    moves.observe(handle, {attributes: true, attributeFilter: ['style']});
+  }
+  for (const reset of document.querySelectorAll('.reset-button'))
+    set(reset, {'aria-label': `Reset ${label(reset.parentElement.querySelector('input'))}`});
+  // An empty place for files is called what stands in it, and what it is for.
+  for (const place of document.querySelectorAll('.upload-container[aria-label]:not(.icon-mode)')) {
+    const written = place.innerText.replace(/\s+/g, ' ').trim();
+    if (written) set(place, {'aria-label': `${written}: ${place.closest('.block').querySelector('label')?.innerText.trim()}`});
+  }
+  // A choice is one stop, its arrow keys choose.
+  document.querySelectorAll('fieldset').forEach((group, n) => {
+    for (const radio of group.querySelectorAll('input[type=radio]')) set(radio, {name: `choice-${n}`});
+  });
+  // A button inside a button: only the outer one is pressed, and opens what the inner one would.
+  for (const inner of document.querySelectorAll('.icon-button .upload-container:not([disabled])')) {
+    inner.disabled = true;
+    inner.style.pointerEvents = 'none';
+    inner.closest('.icon-button').addEventListener('click', () => inner.querySelector('input').click());
+  }
+  show(document.querySelector('#preview img')?.closest('#preview'));
+  if (pressing && document.activeElement === document.body) pressed()?.focus({preventScroll: true});
+};
+let waiting = false;
+new MutationObserver(() => {
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(() => { waiting = false; mend(); });
+}).observe(document.body, {childList: true, subtree: true});
+mend();
