@@ -8,6 +8,7 @@ scale by the pixels it covers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -29,14 +30,18 @@ class Generator(GeneratorNetwork):
         self.doubled = nn.ModuleList(map(scales.doubled, widths, widths[1:]))
         self.picture = nn.ModuleList(scales.picture(width, channels) for width in widths)
 
-    def _features(self, latents: Tensor) -> list[Tensor]:
-        found = [self.beginning(latents)]
+    def _features(self, latents: Tensor) -> Iterator[Tensor]:
+        """Of one scale after the other."""
+        features = self.beginning(latents)
+        yield features
         for double in self.doubled:
-            found.append(double(found[-1]))
-        return found
+            features = double(features)
+            yield features
 
     def forward(self, latents: Tensor) -> Tensor:
-        return self.picture[-1](self._features(latents)[-1])
+        for features in self._features(latents):
+            last = features
+        return self.picture[-1](last)
 
     def shown(self, latents: Tensor) -> Tensor:
         pictures = [picture(f) for picture, f in zip(self.picture, self._features(latents), strict=True)]
