@@ -22,7 +22,9 @@ class TrainRequest(Request):
         choices={16: "16 px", 32: "32 px", 64: "64 px", 128: "128 px"}, structural=True,
     )  # fmt: skip
     method: str = setting(
-        "dcgan", "Method", "DCGAN sees shapes; fully connected is where the lesson begins; an autoencoder is blurrier.",
+        "dcgan", "Method",
+        "DCGAN sees shapes; fully connected is where the lesson begins. Progressive growing and multi-scale gradients "
+        "take about five times as long a step; an autoencoder's pictures are blurred.",
         choices=METHODS, structural=True,
     )  # fmt: skip
     colour: str = setting(
@@ -54,11 +56,12 @@ class TrainRequest(Request):
         lo=2, hi=512, step=2, advanced=True, structural=True,
     )  # fmt: skip
     width_g: int = setting(
-        32, "Generator's width", "Channels before its last layer; of an autoencoder, after its first layer too.",
+        32, "Generator's width",
+        "How wide its layers are: channels at half the size; of an autoencoder, its encoder's too.",
         lo=4, hi=128, step=4, advanced=True, structural=True,
     )  # fmt: skip
     width_d: int = setting(
-        32, "Discriminator's width", "Channels after its first layer.",
+        32, "Discriminator's width", "How wide its layers are: channels at half the size.",
         lo=4, hi=128, step=4, advanced=True, structural=True, only_for=ADVERSARIAL,
     )  # fmt: skip
     norm_g: str = setting(
