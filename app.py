@@ -14,7 +14,8 @@ from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.responses import RedirectResponse
+from starlette.routing import Mount, Route
 
 from core import faults
 from core.runs import processes, stuck
@@ -57,7 +58,7 @@ async def _lifespan(_: st.App) -> AsyncIterator[None]:
 
 app = st.App(
     ROOT / "pages" / "studio.py",
-    routes=[Mount("/style", app=_style)],
+    routes=[Route("/style", lambda _: RedirectResponse("style/")), Mount("/style", app=_style)],
     middleware=[Middleware(Gate)],
     lifespan=_lifespan,
 )

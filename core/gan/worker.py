@@ -69,7 +69,8 @@ def work(run: Run, check_only: bool = False) -> None:
                 message = "" if run.checkpoints() or stop_signal() == "pause" else NOTHING_LEARNED
                 say(run, states.PAUSED if run.checkpoints() else states.NEW, **kept, message=message)
         except UserError as error:
-            _fail(run, kept, str(error))
+            goes_on = " Once that is mended, the run can go on." if isinstance(error.__cause__, OSError) else ""
+            _fail(run, kept, f"{error}{goes_on}")
             raise
         except FloatingPointError as error:
             message = f"Training ran away ({error}). Branch from an earlier checkpoint with lower learning rates."

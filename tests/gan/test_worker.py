@@ -206,6 +206,7 @@ def test_a_full_disk_is_told_and_the_run_can_go_on(monkeypatch):
         with pytest.raises(UserError, match=r"The checkpoint could not be written.*GANVAS_HOME"):
             worker.work(run)
     assert run.status == states.FAILED
+    assert run.state["message"].endswith("Once that is mended, the run can go on.")
     worker.work(run)
     assert run.status == states.FINISHED
 

@@ -86,6 +86,8 @@ def test_a_program_paints_below_a_path(address, tmp_path):
 @pytest.mark.server
 def test_the_path_itself_leads_to_what_is_below_it(studio):
     assert httpx.get(studio + PATH).headers["location"] == f"{PATH}/"
+    for before in ("", PATH):
+        assert httpx.get(f"{studio}{before}/style").headers["location"] == "style/"  # to a browser, beside this page
 
 
 @pytest.mark.parametrize(
