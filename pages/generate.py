@@ -8,14 +8,15 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.gan.request import MAX_POINTS, SampleRequest
+from core.gan.request import SampleRequest
 from core.gan.zoo import catalogue
-from core.visitors import policy, tray
+from core.visitors import policy, shelf, tray
 from ui import numbers
 from ui.generate import files, mix, view
 from ui.lasting import lasting
 from ui.models import hub_box
-from ui.telling import plain, telling
+from ui.popovers import close, popover
+from ui.telling import answered, plain, telling
 
 SETTINGS = policy.settings_of(SampleRequest)
 STATE = st.session_state
@@ -23,7 +24,7 @@ STATE = st.session_state
 
 def main() -> None:
     st.title("Generate")
-    for name, value in {"kept": {}, "start": (), "selected": None}.items():
+    for name, value in {"start": (), "selected": None, "sheet": False}.items():
         STATE.setdefault(name, value)
     settings, grid, picture = st.columns([5, 10, 6], gap="large")
     generator, about = None, {}
@@ -33,11 +34,11 @@ def main() -> None:
         request = SampleRequest(generator, **about)
         with grid, telling():
             show(request)
-        with picture, telling():
+        with picture.container(key="sheet" if STATE.sheet else "aside"), telling():
             closer(request, STATE.selected)
-    if STATE.kept:
+    if kept := shelf.kept():
         with telling():
-            mix.mix(STATE.kept)
+            mix.mix(kept)
 
 
 # ---------------------------------------------------------------- what to make
@@ -62,7 +63,7 @@ def choose() -> tuple[str | None, dict]:
     about: dict = {"averaged": chosen.where != "run" or toggle("averaged")}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         about["seed"] = numbers.field(SETTINGS["seed"], "seed", 0)
-        st.button("", icon=":material/casino:", help="Another seed", on_click=another_seed)
+        st.button("Another seed", key="another-seed", icon=":material/casino:", on_click=another_seed)
     if numbers.wrong(SETTINGS["seed"], about["seed"]):
         ref = None
     count = lasting("count", 36)
@@ -70,13 +71,15 @@ def choose() -> tuple[str | None, dict]:
     t, key = SETTINGS["truncation"], lasting("truncation", SETTINGS["truncation"].default)
     about["truncation"] = st.slider(t.label, t.lo, t.hi, step=t.step, help=t.help, key=key)
     about["sort"] = toggle("sort", chosen.has_discriminator, "This one came without its discriminator.")
-    with st.popover("More generators", icon=":material/cloud_download:", width="stretch"), telling():
+    with popover("More generators", "more-generators", icon=":material/cloud_download:", width="stretch"), telling():
         if fetched := hub_box.any_repository("generate"):
             STATE.goto = fetched
+            close("more-generators")
             st.rerun()
-    with st.popover("Open a picture made here", icon=":material/image_search:", width="stretch"):
+    with popover("Open a picture made here", "reopen", icon=":material/image_search:", width="stretch"):
         st.caption("A PNG that was downloaded from this page: it knows how it was made.")
         st.file_uploader("PNG", type="png", label_visibility="collapsed", key="opened", on_change=view.reopen)
+        answered("reopen")
     return ref, about
 
 
@@ -102,7 +105,8 @@ def show(request: SampleRequest) -> None:
     result = view.made(request)
     if result.note:
         st.caption(plain(result.note))
-    kept = [point for point in result.recipe["points"] if view.single(request, point) in STATE.kept]
+    there = shelf.kept()
+    kept = [point for point in result.recipe["points"] if view.single(request, point) in there]
     view.pictures(view.by_name(result), [*kept, STATE.selected] if isinstance(STATE.selected, str) else kept, "grid")
     files.grid(result)
 
@@ -113,21 +117,24 @@ def closer(request: SampleRequest, selected: str | SampleRequest | None) -> None
     if selected is None:
         st.caption("Click a picture to see it here, large.")
         return
+    # On a phone it is a sheet over the page, which can be put away; else it stands beside the grid.
+    st.button("Close", key="close-sheet", icon=":material/close:", on_click=lambda: STATE.update(sheet=False))
     one = view.single(request, selected) if isinstance(selected, str) else selected
-    kept, (point,) = one in STATE.kept, one.points
-    result = STATE.kept[one] if kept else view.made(one)
+    kept, (point,) = shelf.kept().get(one), one.points
+    result = kept or view.made(one)
     st.image(view.enlarged(result.images[0]), width="stretch", alt=f"Picture {point}")
     st.markdown(view.name_of(point))
     st.caption(plain(view.made_with(one)))
-    full = len(STATE.kept) >= MAX_POINTS and not kept
-    if st.button("Do not keep" if kept else "Keep", icon=":material/bookmark:", width="stretch", disabled=full):
-        if kept:
-            del STATE.kept[one]
-        else:
-            STATE.kept[one] = result
-        st.rerun()
+    if st.button("Do not keep" if kept else "Keep", icon=":material/bookmark:", width="stretch"):
+        with telling():
+            if kept:
+                shelf.put_away(one)
+            else:
+                shelf.keep(one, result)
+            st.rerun()
     spread = st.slider("How different", 0.05, 1.0, 0.35, 0.05)
     st.button("More like this", icon=":material/grain:", width="stretch", on_click=view.more_like, args=(one, spread))
+    answered("more-like")
     files.button("Download PNG", files.one(result, 0), files.name_of(point), "stretch")
     if st.button("Send to Style", icon=":material/brush:", width="stretch"):
         st.switch_page("paint.py", query_params={"photo": tray.put(view.enlarged(result.images[0]))})

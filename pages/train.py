@@ -60,10 +60,10 @@ def named(run: Run, names: Counter) -> str:
 def new_run() -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Images", divider="grey")
+        st.header("Images", divider="grey")
         source, uploads, label = images.choose()
     with right:
-        st.subheader("Network", divider="grey")
+        st.header("Network", divider="grey")
         preset = st.selectbox("Preset", PRESETS, format_func=PRESETS.get, key=lasting("preset", "small"))
         start_from = {**asdict(TrainRequest()), **TRAIN_PRESETS[preset]}
         values = view.widgets([n for n, s in SETTINGS.items() if not s.advanced], start_from, preset)
@@ -73,14 +73,14 @@ def new_run() -> None:
         if policy.limits().train_minutes:
             st.caption(view.public_limits())
     name = st.text_input("Name", max_chars=run_folder.MAX_NAME, key=lasting(f"name-{label}", label))
-    check_column, start_column, _ = st.columns([1, 1, 2])
-    only_check = check_column.button(
-        "Check the images", icon=":material/search:", width="stretch", help="And measure how long it takes."
-    )
-    begin = start_column.button("Start", type="primary", icon=":material/play_arrow:", width="stretch")
+    with st.container(key="bar"):  # which stays in sight, and what comes of pressing with it
+        answer = st.container()
+        with st.container(horizontal=True):
+            begin = st.button("Start", type="primary", icon=":material/play_arrow:", width=160)
+            only_check = st.button("Check the images", icon=":material/search:", help="And measure how long it takes.")
     if not (only_check or begin):
         return
-    with telling():
+    with answer, telling():
         if source is None:
             raise UserError("There are no images yet; add some first.")
         request = TrainRequest(**values)

@@ -37,8 +37,9 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(autouse=True)
 def _own_files(tmp_path_factory, monkeypatch):
-    """Caches and runs go to a folder of this test, the Hub is nowhere, and no earlier failure is remembered."""
+    """Caches and runs go to a folder of this test, the Hub is nowhere, and nothing is remembered of earlier tests."""
     from core.hub import client
+    from core.visitors import choices, shelf
 
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("GANVAS_HOME", str(home / "runs"))
@@ -49,6 +50,8 @@ def _own_files(tmp_path_factory, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(client, "_failures", {})
     monkeypatch.setattr(client, "_answered", {})
+    monkeypatch.setattr(shelf, "_shelves", {})
+    monkeypatch.setattr(choices, "_chosen", choices.OrderedDict())
 
 
 @pytest.fixture(autouse=True)

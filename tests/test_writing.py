@@ -117,6 +117,7 @@ def test_the_limits_of_visitors_and_addresses_are_those_of_the_code():
         [size(p.uploads_hourly), size(p.uploads_hourly_address), size(p.uploads_hourly_all)],
         [size(p.uploads_memory), size(p.uploads_memory_address), size(p.uploads_memory_all)],
         ["", "", size(p.uploads_disk)], [size(p.paintings), "", size(p.paintings_all)],
+        [size(p.kept), "", size(p.kept_all)],
         [p.tray, p.tray_address, p.tray_all], [p.trainings, p.trainings_address, p.trainings_all], [p.runs, "", ""],
         [size(p.disk), "", size(p.disk_all)], [p.fetches, p.fetches_address, p.fetches_all],
         ["", "", size(p.cache_bytes)],

@@ -11,10 +11,10 @@ from ui.lasting import lasting
 from ui.telling import plain
 
 
-def field(about: Setting, key: str, first: float) -> float:
+def field(about: Setting, key: str, first: float, *, only_here: bool = False) -> float:
     """What is written in the field; `wrong` tells whether it can be used. `first`: the number it begins with."""
     shown = "%d" if about.type is int else "%g"
-    key = lasting(key, about.type(first))
+    key = lasting(key, about.type(first), only_here=only_here)
     return st.number_input(about.label, step=about.type(about.step), format=shown, help=about.help, key=key)
 
 

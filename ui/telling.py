@@ -25,6 +25,21 @@ def telling() -> Iterator[None]:
         st.error(plain(str(error)))
 
 
+@contextlib.contextmanager
+def answering(place: str) -> Iterator[None]:
+    """For callbacks, which run before the page is drawn: what a person can mend is said by `answered(place)`."""
+    try:
+        yield
+    except UserError as error:
+        st.session_state[f"answer-{place}"] = str(error)
+
+
+def answered(place: str) -> None:
+    """Beside what was pressed: what came of it, once."""
+    if words := st.session_state.pop(f"answer-{place}", None):
+        st.error(plain(words))
+
+
 def plain(text: str) -> str:
     """Markdown that shows exactly this text: nothing in it is markdown, a picture or a link, but an address of the Hub
     itself."""

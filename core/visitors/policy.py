@@ -83,6 +83,8 @@ class Limits:
     fetch_seconds: float | None = None  # for one file, or one list of files
     generator_bytes: int | None = None  # of memory for a generator from the Hub and a block of its pictures
     generator_sums: int = 10**12  # multiply-adds for one of its pictures
+    kept: int = 1_000_000_000  # bytes of the generated pictures a visitor keeps
+    kept_all: int = 1_000_000_000
     tray: int = 40  # pictures of a visitor on their way between pages
     tray_address: int = 40
     tray_all: int = 40
@@ -146,6 +148,8 @@ PUBLIC = Limits(
     fetch_seconds=300,
     generator_bytes=600_000_000,
     generator_sums=1_500_000_000,
+    kept=20_000_000,
+    kept_all=400_000_000,
     tray=6,
     tray_address=40,
     tray_all=200,

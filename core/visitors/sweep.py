@@ -17,7 +17,7 @@ from core import device, faults, files
 from core.hub import cache, registry
 from core.runs import lifecycle
 from core.runs.run_folder import Run
-from core.visitors import identity, paintings, policy, tray
+from core.visitors import identity, paintings, policy, shelf, tray
 
 EVERY_SECONDS = 120
 SHARE = 0.8  # what is full is emptied down to this share, so that there is room for a while
@@ -32,6 +32,7 @@ def sweep() -> None:
     oldest = time.time() - 3600 * limits.hours
     for clean in (
         lambda: tray.forget(oldest),
+        lambda: shelf.forget(oldest),
         lambda: paintings.forget(oldest),
         lambda: _runs(oldest, limits.disk_all or math.inf),
         _empty_places,

@@ -22,7 +22,7 @@ from core.gan.zoo import catalogue
 from core.hub import cache, registry
 from core.pictures import images
 from core.runs import lifecycle
-from core.visitors import policy, tray
+from core.visitors import policy, shelf, tray
 from support.finished import finished_run
 from support.foreign_networks import Cryptopunks, Tutorial, lively, saved
 from support.studio import serving
@@ -100,19 +100,19 @@ def keep(page: AppTest, *names: str) -> AppTest:
     return page
 
 
-def kept(page: AppTest) -> list[SampleRequest]:
-    return list(page.session_state["kept"])
+def kept() -> list[SampleRequest]:
+    return list(shelf.kept())
 
 
 def test_one_picture_is_kept_varied_and_sent_to_style(page):
     keep(page, "0:3")
-    assert kept(page) == [SampleRequest(weights_bundled()[0], count=1, points=("0:3",))]
+    assert kept() == [SampleRequest(weights_bundled()[0], count=1, points=("0:3",))]
     press(page, "More like this")
     assert page.session_state["start"] == points.variations("0:3", 36, 0.35)
     press(page, "Back to the seed")
     assert page.session_state["start"] == ()
     press(page, "Do not keep")
-    assert kept(page) == []
+    assert kept() == []
     before = set(tray._pictures)
     press(page, "Send to Style")
     (name,) = set(tray._pictures) - before
@@ -126,9 +126,9 @@ def test_what_is_kept_stays_what_it_was(page):
     page.number_input(key="seed").set_value(7).run()
     page.slider(key="truncation").set_value(0.6)
     keep(page, "7:2")
-    (request,) = kept(page)
+    (request,) = kept()
     assert request == SampleRequest(first, seed=7, truncation=0.6, count=1, points=("7:2",))
-    before = page.session_state["kept"][request]
+    before = shelf.kept()[request]
     recipe = images.read_recipe(files.one(before, 0))
     assert (recipe["generator"], recipe["seed"], recipe["truncation"], recipe["points"]) == (first, 7, 0.6, ["7:2"])
 
@@ -137,8 +137,8 @@ def test_what_is_kept_stays_what_it_was(page):
     page.number_input(key="seed").set_value(0).run()
     page.switch_page("models.py").run().switch_page("generate.py").run()
     keep(page, "7:2")
-    assert [(one.generator, one.truncation) for one in kept(page)] == [(first, 0.6), (other, 1.2)]
-    assert page.session_state["kept"][request] is before
+    assert [(one.generator, one.truncation) for one in kept()] == [(first, 0.6), (other, 1.2)]
+    assert shelf.kept()[request] is before
     page.session_state["selected"] = request  # clicked on in the shelf
     page.run()
     assert any("truncation 0.6" in plain_text(caption.value) for caption in page.caption)
@@ -147,6 +147,17 @@ def test_what_is_kept_stays_what_it_was(page):
     assert newest(page)[0].points == points.variations("7:2", 36, 0.35)
     assert not page.exception
     assert not page.error
+
+
+def test_what_is_kept_is_found_again_by_a_reload_and_from_another_tab(page):
+    keep(page, "0:3")
+    for _ in range(2):
+        again = opened("generate.py")
+        (shown,) = (one for one in again.get("bidi_component") if "shelf" in one.proto.id)
+        assert json.loads(shown.proto.json)["names"] == ["0:3, Portraits, truncation 1"]
+    again.session_state["selected"] = kept()[0]
+    press(again.run(), "Do not keep")
+    assert not [one for one in page.run().get("bidi_component") if "shelf" in one.proto.id]
 
 
 def plain_text(markdown: str) -> str:
@@ -163,10 +174,10 @@ def test_what_is_kept_outlives_its_generator():
     assert not page.exception
     assert not page.error
     assert page.selectbox(key="generator").value == weights_bundled()[0]
-    page.session_state["selected"] = kept(page)[0]
+    page.session_state["selected"] = kept()[0]
     press(page.run(), "More like this")
-    assert any("my-cats" in plain_text(toast.value) for toast in page.toast)
-    assert len(kept(page)) == 1
+    assert any("my-cats" in plain_text(error.value) for error in page.error)
+    assert len(kept()) == 1
 
 
 def test_widgets_keep_their_values_from_page_to_page(page):
@@ -188,8 +199,12 @@ def test_widgets_keep_their_values_from_page_to_page(page):
         page.switch_page("train.py").run()
         assert page.number_input(key="paper-steps").value == 700
         assert page.text_input(key="images-path").value == "/somewhere"
-    assert not page.exception
-    assert not page.warning
+    again = opened("generate.py")  # a reload, or another tab
+    assert newest_asked(again) == (other, 7, 0.6, 16, True)
+    assert again.switch_page("train.py").run().number_input(key="paper-steps").value == 700
+    for tab in (page, again):
+        assert not tab.exception
+        assert not tab.warning
 
 
 def newest_asked(page: AppTest) -> tuple:
@@ -263,7 +278,8 @@ def test_a_picture_made_here_brings_its_settings_back(page):
     assert page.session_state["selected"] == "4:9"
     assert page.session_state["start"] == ("4:9",)
     page.file_uploader[0].upload("photo.png", files.png(made.images[0]), "image/png").run()
-    assert any("only recipes for 'sample'" in toast.value for toast in page.toast)
+    assert [error.value for error in page.error if "only recipes for 'sample'" in error.value]
+    assert not page.run().error, "it is said once"
 
 
 def test_ones_own_runs_can_be_chosen():
@@ -287,7 +303,7 @@ def test_a_picture_from_a_checkpoint_comes_back_from_it(page):
     recipe = SampleRequest("run:my-cats@7", points=("3:1",)).recipe()
     file = files.png(result.images[0], recipe)
     page.file_uploader[0].upload("then.png", file, "image/png").run()
-    assert any("checkpoint is gone" in toast.value for toast in page.toast)
+    assert any("checkpoint is gone" in error.value for error in page.error)
     g, d = build(run.request, torch.Generator())
     state = {"steps": 7, "g": g.state_dict(), "d": d.state_dict(), "average": lively(g).state_dict()}
     checkpoint.save(run, state, 1.0)

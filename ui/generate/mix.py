@@ -25,11 +25,11 @@ STATE = st.session_state
 
 def mix(kept: Mapping[SampleRequest, Result]) -> None:
     """The pictures kept, ways between those of one generator, and sums of them."""
-    st.subheader("Kept", divider="grey")
+    st.header("Kept", divider="grey")
     named = {f"{request.points[0]}, {view.made_with(request)}": request for request in kept}
     tiles = {name: kept[request].images[0] for name, request in named.items()}
     chosen = [name for name, request in named.items() if request == STATE.selected]
-    view.pictures(tiles, chosen, "shelf", lambda name: STATE.update(selected=named[name]))
+    view.pictures(tiles, chosen, "shelf", lambda name: view.look_at(named[name]))
     alike: dict[SampleRequest, dict[str, Image.Image]] = {}
     for request, result in kept.items():
         group = alike.setdefault(replace(request, points=(), seed=0), {})
@@ -72,5 +72,5 @@ def add(about: SampleRequest, kept: Mapping[str, Image.Image]) -> None:
         *terms, total = row.images
         shown = dict(zip((*TERMS, "sum"), (*terms, total), strict=True))
         named = dict(zip(shown, row.recipe["points"], strict=True))
-        view.pictures(shown, [], "sum-row", lambda name: STATE.update(selected=view.single(about, named[name])), 60)
+        view.pictures(shown, [], "sum-row", lambda name: view.look_at(view.single(about, named[name])), 60)
         st.caption("The last one is the sum.")

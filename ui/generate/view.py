@@ -6,10 +6,9 @@ Pieces for `pages/generate.py`: they turn requests into jobs and results into wi
 from __future__ import annotations
 
 import base64
-import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -25,7 +24,8 @@ from core.settings import Result
 from core.visitors import policy
 from ui.generate import files
 from ui.lasting import lasting
-from ui.telling import plain
+from ui.popovers import close
+from ui.telling import answering, plain
 
 REMEMBERED = 12  # results, so that a click does not make the same pictures again
 PATIENCE = 0.4  # seconds before a page says what it waits for
@@ -118,7 +118,7 @@ def pictures(
     clicked: Callable[[str], None] | None = None,
     least: int = 76,
 ) -> None:
-    """Pictures by their names, to be clicked on. `clicked` is told the name; without it, `session_state.selected`."""
+    """Pictures by their names, to be clicked on. `clicked` is told the name; without it, it is looked at."""
     side = max(picture.width for picture in shown.values())
     same = [p if p.width == side else p.resize((side, side), Image.Resampling.NEAREST) for p in shown.values()]
     columns = min(10, len(shown))
@@ -127,7 +127,7 @@ def pictures(
     def changed() -> None:
         name = st.session_state[key].clicked
         if name in shown:
-            clicked(name) if clicked else st.session_state.update(selected=name)
+            (clicked or look_at)(name)
 
     _grid(
         key=key,
@@ -137,6 +137,11 @@ def pictures(
         },
         on_clicked_change=changed,
     )  # fmt: skip
+
+
+def look_at(picture: str | SampleRequest) -> None:
+    """Have it shown large: a point of the grid, or a picture that knows its own settings."""
+    st.session_state.update(selected=picture, sheet=True)
 
 
 def by_name(result: Result) -> dict[str, Image.Image]:
@@ -181,7 +186,7 @@ def reopen() -> None:
     file = st.session_state.opened
     if file is None:
         return
-    with _toasting():
+    with answering("reopen"):
         recipe = images.read_recipe(file.getvalue(), name=file.name)
         if recipe is None:
             raise UserError(f"{file.name} carries no recipe; choose a PNG that was downloaded from this page.")
@@ -191,15 +196,16 @@ def reopen() -> None:
             count=next((n for n in counts() if n >= len(request.points)), counts()[-1]), start=request.points,
             selected=request.points[0] if request.points else None,
         )  # fmt: skip
+        close("reopen")
 
 
 def more_like(request: SampleRequest, spread: float) -> None:
     """Pictures like this one, of the generator and with the settings it was made with, go into the grid."""
     (point,) = request.points
-    with _toasting():
+    with answering("more-like"):
         start = points.variations(point, max(LIKE, st.session_state.count), spread)
         _settle(request, "This picture")
-        st.session_state.update(start=start, selected=point)
+        st.session_state.update(start=start, selected=point, sheet=False)
 
 
 def _settle(request: SampleRequest, what: str) -> None:
@@ -216,15 +222,6 @@ def _settle(request: SampleRequest, what: str) -> None:
         generator=ref, step=step, seed=request.seed, truncation=request.truncation, averaged=request.averaged,
         sort=False,
     )  # fmt: skip
-
-
-@contextlib.contextmanager
-def _toasting() -> Iterator[None]:
-    """What a person can mend is said; in a callback there is no place on the page yet."""
-    try:
-        yield
-    except UserError as error:
-        st.toast(plain(str(error)), icon=":material/error:")
 
 
 def enlarged(picture: Image.Image) -> Image.Image:

@@ -45,7 +45,7 @@ def fetcher(name: str) -> bool:
 
 
 def deleter(name: str) -> bool:
-    return st.button("", key=f"delete-{name}", icon=":material/delete:", help="Delete it from this computer")
+    return st.button("Delete", key=f"delete-{name}", icon=":material/delete:", help="From this computer")
 
 
 def opener(ref: str) -> None:

@@ -26,6 +26,7 @@ from core.visitors import policy
 from ui import numbers
 from ui.lasting import lasting
 from ui.models.view import open_generator
+from ui.popovers import close, popover
 from ui.telling import plain, telling
 from ui.train import curves
 
@@ -58,9 +59,9 @@ def show(run_id: str | None) -> None:
 # ---------------------------------------------------------------- before
 
 
-def widgets(names: list[str], values: dict, key: str) -> dict:
+def widgets(names: list[str], values: dict, key: str, *, of_run: bool = False) -> dict:
     """A widget for each of these settings that says something to the chosen method, made of what the setting says of
-    itself; their values. `values` has all settings."""
+    itself; their values. `values` has all settings; `of_run`: they are those of a run."""
     chosen, settings = {}, policy.settings_of(TrainRequest)
     for name in names:
         about, own = settings[name], f"{key}-{name}"
@@ -70,13 +71,13 @@ def widgets(names: list[str], values: dict, key: str) -> dict:
             options = list(about.choices)
             first = values[name] if values[name] in options else options[-1]
             shown = about.choices.get
-            chosen[name] = st.selectbox(
-                about.label, options, format_func=shown, help=about.help, key=lasting(own, first)
-            )
+            own = lasting(own, first, only_here=of_run)
+            chosen[name] = st.selectbox(about.label, options, format_func=shown, help=about.help, key=own)
         elif about.type is bool:
-            chosen[name] = st.toggle(about.label, help=about.help, key=lasting(own, values[name]))
+            own = lasting(own, values[name], only_here=of_run)
+            chosen[name] = st.toggle(about.label, help=about.help, key=own)
         else:
-            chosen[name] = numbers.field(about, own, min(values[name], about.hi))
+            chosen[name] = numbers.field(about, own, min(values[name], about.hi), only_here=of_run)
             numbers.wrong(about, chosen[name])
     return chosen
 
@@ -138,7 +139,7 @@ def check_up(run: Run) -> None:
         "Unusable": report.unusable,
     }  # fmt: skip
     st.caption(" · ".join(f"{what}: {count:,}" for what, count in noticed.items() if count))
-    st.image(str(run.path / "data" / "preview.png"), caption="As the network sees them")
+    st.image(str(run.path / "data" / "preview.png"), caption="As the network sees them", alt="Some of the images")
     if report.problems:
         with st.expander(f"{report.unusable:,} files cannot be used"):
             st.text("\n".join(report.problems))
@@ -215,7 +216,8 @@ def kept(run: Run) -> None:
     others = [step for step in run.checkpoints() if step != made][::-1]
     if not others:
         return
-    with st.popover("Keep another step", icon=":material/history:"), telling():
+    key = f"run-keep-{run.id}"
+    with popover("Keep another step", key, icon=":material/history:"), telling():
         values, sheets, measure = run.scores().get(DECISIVE, {}), run.samples(), MEASURES[DECISIVE]
         words = {at: f"{at:,}" for at in others}
         words |= {at: f"{at:,} · {measure.label} {measure.shown(values[at])}" for at in others if at in values}
@@ -225,6 +227,7 @@ def kept(run: Run) -> None:
             st.image(sheets[at].read_bytes(), caption=f"Step {at:,}", alt=f"Samples at step {at}")
         if st.button("Keep this step", type="primary", help="Makes the generator anew; the one before is replaced."):
             processes.keep(run, step)
+            close(key)
             st.rerun()
 
 
@@ -258,26 +261,32 @@ def manage(run: Run) -> None:
             width="stretch", on_click="ignore",
         )  # fmt: skip
     if run.status != states.DAMAGED and run.checkpoints():
-        with twig.popover("Branch", icon=":material/fork_right:", width="stretch"), telling():
+        with twig, popover("Branch", f"run-branch-{run.id}", icon=":material/fork_right:", width="stretch"), telling():
             branch(run)
     elif run.status in (states.NEW, states.READY, states.FAILED):
-        with twig.popover("Settings", icon=":material/tune:", width="stretch"), telling():
-            values = widgets(list(SETTINGS), asdict(run.request), f"change-{run.id}")
+        key = f"run-settings-{run.id}"
+        with twig, popover("Settings", key, icon=":material/tune:", width="stretch"), telling():
+            values = widgets(list(SETTINGS), asdict(run.request), f"change-{run.id}", of_run=True)
             if st.button("Check again", type="primary"):
                 lifecycle.change(run, TrainRequest(**values))
                 processes.start_check(run)
+                close(key)
                 st.rerun()
     if run.status != states.DAMAGED:
-        with name.popover("Rename", icon=":material/edit:", width="stretch"), telling():
+        key = f"run-rename-{run.id}"
+        with name, popover("Rename", key, icon=":material/edit:", width="stretch"), telling():
             wanted = st.text_input("New name", run.name, max_chars=run_folder.MAX_NAME)
             if st.button("Rename"):
                 lifecycle.rename(run, wanted)
+                close(key)
                 st.rerun()
-    with gone.popover("Delete", icon=":material/delete:", width="stretch"), telling():
+    key = f"run-delete-{run.id}"
+    with gone, popover("Delete", key, icon=":material/delete:", width="stretch"), telling():
         st.markdown(f"Delete **{plain(run.name)}** with all its pictures and checkpoints? It cannot be brought back.")
         if st.button("Delete for ever", type="primary"):
             lifecycle.delete(run)
             show(None)
+            close(key)
             st.rerun()
 
 
@@ -285,9 +294,11 @@ def branch(run: Run) -> None:
     st.caption("Go on from an earlier checkpoint with other settings, as a new run.")
     step = st.selectbox("From step", list(run.checkpoints())[::-1])
     start_from = {**asdict(run.request), "steps": longer(run, step)}
-    values = widgets([n for n, s in SETTINGS.items() if not s.structural], start_from, f"branch-{run.id}-{step}")
+    names = [n for n, s in SETTINGS.items() if not s.structural]
+    values = widgets(names, start_from, f"branch-{run.id}-{step}", of_run=True)
     if st.button("Make the branch", type="primary"):
         branched(run, step, values)
+        close(f"run-branch-{run.id}")
         st.rerun()
 
 
