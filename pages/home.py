@@ -1,5 +1,6 @@
 """The front page: what the studio does, shown with pictures it made."""
 
+import secrets
 from pathlib import Path
 
 import streamlit as st
@@ -33,14 +34,22 @@ for column, (page, label, icon, words) in zip(st.columns(3), WAYS, strict=True):
         st.caption(words)
 
 st.header("Paint a photo", divider="grey")
-st.markdown("Take a photo and a picture whose style you like, and watch the photo being repainted in that style.")
+st.markdown(
+    "Take a photo and a picture whose style you like, and watch the photo being repainted in that style. "
+    "Press a painting to try its pair yourself:"
+)
+press = secrets.token_hex(4)  # so that painted pairs are found by a reload, and pressed ones begin anew
 for row in PAINTED:
     for column, name in zip(st.columns(3), row, strict=True):
         photo, painting = name.split("-", 1)
-        column.image(EXAMPLES / "gallery" / f"{name}.jpg", alt=f"{photo} in the style of {painting}")
-        before, after, _ = column.columns([1, 1, 2])
-        before.image(EXAMPLES / "photos" / f"{photo}.jpg", alt=photo)
-        after.image(EXAMPLES / "paintings" / f"{painting}.jpg", alt=painting)
+        words = f"{photo} + {painting}".replace("-", " ").capitalize()
+        with column.container(key=f"pair-{name}", gap="small"):
+            st.image(EXAMPLES / "gallery" / f"{name}.jpg", alt="")
+            before, after, link = st.columns([1, 1, 3], vertical_alignment="center")
+            before.image(EXAMPLES / "photos" / f"{photo}.jpg", alt="")
+            after.image(EXAMPLES / "paintings" / f"{painting}.jpg", alt="")
+            pair = {"example": f"{name}.{press}"}
+            link.page_link("paint.py", label=words, icon=":material/brush:", query_params=pair)
 st.page_link("paint.py", label="Paint your own", icon=":material/brush:")
 
 st.header("Generate pictures with a GAN", divider="grey")

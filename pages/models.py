@@ -22,7 +22,7 @@ FAILED = st.session_state.setdefault("failed", {})  # what could not be fetched,
 def main() -> None:
     st.title("Models")
     made_here()
-    st.subheader("Came with Ganvas", divider="grey")
+    st.header("Came with Ganvas", divider="grey")
     for entry in sorted(registry.entries().values(), key=lambda entry: entry.kind != "generator"):
         if not entry.repo:
             path = registry.BUNDLE / entry.file
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def made_here() -> None:
-    st.subheader("Made here", divider="grey")
+    st.header("Made here", divider="grey")
     own = [run for run in lifecycle.all_runs() if run.result]
     for run in own:
         file = run.result / "model.safetensors"
@@ -50,7 +50,7 @@ def made_here() -> None:
 
 
 def from_the_hub() -> None:
-    st.subheader("From the Hub", divider="grey")
+    st.header("From the Hub", divider="grey")
     here = {item.name: item for item in cache.entries()}
     for entry in sorted(registry.entries().values(), key=lambda entry: entry.kind != "generator"):
         if entry.repo:

@@ -3,24 +3,22 @@
 import streamlit as st
 
 from core.visitors import policy
+from ui import chrome
 from ui.lasting import hold
 from ui.server import tabs, visitor
 
-st.set_page_config(page_title="Ganvas", page_icon="🎨", layout="wide")
-
-# Streamlit leaves a hand's breadth above every page; with the navigation on top it is only a gap.
-st.html("<style>[data-testid=stMainBlockContainer] { padding-top: 4.5rem; padding-bottom: 3rem; }</style>")
-
-page = st.navigation(
-    [
-        st.Page("home.py", title="Home", icon=":material/home:", default=True),
-        st.Page("generate.py", title="Generate", icon=":material/grid_view:", url_path="generate"),
-        st.Page("paint.py", title="Style", icon=":material/brush:", url_path="paint"),
-        st.Page("train.py", title="Train", icon=":material/model_training:", url_path="train"),
-        st.Page("models.py", title="Models", icon=":material/deployed_code:", url_path="models"),
-    ],
-    position="top",
-)
+# The icons are not the pages' own: with those browsers would fetch a favicon from Google.
+PAGES = {
+    st.Page("home.py", title="Home", default=True): ":material/palette:",
+    st.Page("generate.py", title="Generate", url_path="generate"): ":material/grid_view:",
+    st.Page("paint.py", title="Style", url_path="paint"): ":material/brush:",
+    st.Page("train.py", title="Train", url_path="train"): ":material/model_training:",
+    st.Page("models.py", title="Models", url_path="models"): ":material/deployed_code:",
+}
+page = st.navigation([*PAGES], position="hidden")
+st.set_page_config(page_title=f"{page.title} · Ganvas", page_icon="🎨", layout="wide")
+chrome.style()
+chrome.navigation(PAGES)
 if policy.public():
     tabs.opened()
     if not visitor.remembered():

@@ -29,6 +29,7 @@ from ui.style.painting import (
     left,
     outcome,
     painting_of,
+    sent,
     shows_something,
     small,
     submit,
@@ -206,15 +207,17 @@ def _film(painting: Painting) -> Any:
 
 
 def found(request: gr.Request) -> tuple[Any, ...]:
-    """The page is opened: the picture that another page sent here, or the visitor's newest painting with what went in.
-    Once that picture is being painted, its painting."""
-    sent = request.query_params.get("photo", "")
-    theirs = [one for one in paintings.theirs(visitor.of_request(request).name) if not sent or one.sent == sent]
+    """The page is opened: what another page sent here, or the visitor's newest painting with what went in. Once what
+    was sent is being painted, its painting."""
+    name = sent(request)
+    theirs = [one for one in paintings.theirs(visitor.of_request(request).name) if not name or one.sent == name]
     if theirs:
         return _shown(request, theirs[0])
-    picture = tray.take(sent)
-    skipped = [gr.skip()] * (len(ASKED_AND_HOW) - 1)
-    return gr.skip() if picture is None else picture, *skipped, *Easel(strip=_strip(request)), gr.skip()
+    photo, styles, easel = tray.take(name) or gr.skip(), gr.skip(), Easel(strip=_strip(request))
+    if example := view.example(name.partition(".")[0]):  # behind the dot: which press it was
+        photo, painting, painted = map(str, example)
+        styles, easel.compare = [(painting, None)], gr.update(value=(photo, painted))
+    return photo, styles, *([gr.skip()] * (len(ASKED_AND_HOW) - 2)), *easel, gr.skip()
 
 
 def chosen(request: gr.Request, which: gr.SelectData) -> tuple[Any, ...]:

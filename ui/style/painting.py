@@ -74,8 +74,12 @@ def submit(
     settings = {name: getattr(wanted, name) for name in settings}
     pictures = {"photo": photo, "styles": [(path, None) for path, _ in styles]}
     asked = {**pictures, "style_weights": weights_text(wanted), **settings}
-    sent = request.query_params.get("photo", "")
-    return Painting(job, paintings.reduced(opened, wanted.size), request.session_hash or "", asked, sent)
+    return Painting(job, paintings.reduced(opened, wanted.size), request.session_hash or "", asked, sent(request))
+
+
+def sent(request: gr.Request) -> str:
+    """What another page sent here, as this page's address says: the name of a picture, or of an example."""
+    return request.query_params.get("photo") or request.query_params.get("example") or ""
 
 
 def weights_text(request: StyleRequest) -> str:

@@ -156,3 +156,13 @@ def examples(kind: str) -> list[tuple[Path, str]]:
     """The pictures that come with Ganvas: (file, title)."""
     index = tomllib.loads((EXAMPLES / "index.toml").read_text())
     return [(EXAMPLES / item["file"], item["title"]) for item in index["picture"] if item["kind"] == kind]
+
+
+def example(name: str) -> tuple[Path, Path, Path] | None:
+    """A photo and a painting that come with Ganvas, and the one in the style of the other, by the name the front page
+    gives them: "cat-mosaic"."""
+    if name not in {path.stem for path in (EXAMPLES / "gallery").glob("*.jpg")}:
+        return None
+    photo, painting = name.split("-", 1)
+    return tuple(EXAMPLES / folder / f"{one}.jpg" for folder, one in
+                 (("photos", photo), ("paintings", painting), ("gallery", name)))  # fmt: skip

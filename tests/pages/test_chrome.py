@@ -1,0 +1,112 @@
+"""The Streamlit pages in a real browser, at the width of a desk and of a phone: what is in sight, where an answer
+stands, what the keyboard reaches and what is read out."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from support.finished import finished_run
+from support.studio import serving
+
+pytestmark = pytest.mark.server
+DESK, PHONE = {"width": 1280, "height": 844}, {"width": 390, "height": 844}
+both_widths = pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    """With a finished run, "My cats"."""
+    home = tmp_path_factory.mktemp("studio")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANVAS_HOME", str(home / "runs"))
+        finished_run()
+    with serving(home) as address:
+        yield address
+
+
+@pytest.fixture
+def page(studio, browser, size):
+    page = browser.new_page(viewport=size, base_url=studio)
+    yield page
+    page.close()
+
+
+def is_beside(answer, pressed) -> bool:
+    """Whether one is in sight with the other."""
+    expect(answer).to_be_in_viewport()
+    expect(pressed).to_be_in_viewport()
+    one, other = answer.bounding_box(), pressed.bounding_box()
+    return abs(one["y"] - other["y"]) < 300
+
+
+@both_widths
+def test_a_painting_of_the_front_page_opens_style_with_its_pair(page):
+    page.goto("/")
+    page.locator(".st-key-pair-cat-mosaic img").first.click(position={"x": 40, "y": 40}, force=True)  # what covers it
+    expect(page).to_have_url(re.compile(r"/paint\?example=cat-mosaic\."))
+    style = page.frame_locator("iframe")
+    expect(style.locator("#photo img[src*='cat.jpg']")).to_be_visible()
+    expect(style.locator("#styles img[src*='mosaic.jpg']")).to_have_count(1)
+    expect(style.locator("#compare img[src*='cat-mosaic.jpg']")).to_be_attached()
+    page.go_back()
+    page.get_by_role("link", name="Dahlia + autumn").press("Enter")
+    expect(style.locator("#photo img[src*='dahlia.jpg']")).to_be_visible()
+
+
+@both_widths
+def test_the_name_and_every_page_are_in_sight_and_cover_nothing(page):
+    page.goto("/")
+    names = ["Ganvas", "Generate", "Style", "Train", "Models"]
+    for name in [*names[1:], names[0]]:
+        for link in names:
+            expect(page.get_by_role("link", name=link, exact=True)).to_be_in_viewport(ratio=1)
+        page.get_by_role("link", name=name, exact=True).click()
+        expect(page).to_have_title(f"{'Home' if name == 'Ganvas' else name} · Ganvas")
+        if name != "Style":
+            heading = page.get_by_role("heading", name=name, exact=True)
+            expect(heading).to_be_in_viewport(ratio=1)
+            assert heading.bounding_box()["y"] > page.locator(".st-key-navigation").bounding_box()["height"]
+        assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    for button in ("Paint a photo", "Play with a GAN", "Train a GAN"):  # what to press first
+        expect(page.get_by_role("button", name=button)).to_be_in_viewport(ratio=1)
+
+
+@both_widths
+def test_start_stays_in_sight_and_refuses_beside_itself(page):
+    page.goto("/train")
+    start = page.get_by_role("button", name="Start", exact=True)
+    expect(start).to_be_in_viewport(ratio=1)
+    page.get_by_text("My files").click()
+    start.click()
+    assert is_beside(page.get_by_text("There are no images yet"), start)
+
+
+@pytest.mark.parametrize("size", [PHONE], ids=["phone"])
+def test_on_a_phone_a_picture_is_a_sheet_over_the_page(page):
+    page.goto("/generate")
+    first = page.locator(".st-key-grid").get_by_label("Picture 0:3", exact=True)
+    first.scroll_into_view_if_needed()
+    first.click()
+    large = page.get_by_alt_text("Picture 0:3", exact=True)
+    expect(large).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Keep", exact=True).click()
+    expect(page.get_by_role("button", name="Do not keep")).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Close", exact=True).click()
+    expect(large).not_to_be_in_viewport()
+    page.reload()
+    expect(page.locator(".st-key-shelf .pictures button")).to_have_count(1)  # what was kept is found again
+    page.locator(".st-key-shelf .pictures button").click()
+    expect(large).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("size", [DESK], ids=["desk"])
+def test_a_popover_closes_when_what_it_is_for_is_done(page):
+    page.goto("/train?run=my-cats")
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_label("New name").fill("Our cats")
+    page.get_by_label("New name").press("Tab")
+    page.get_by_role("button", name="Rename").last.click()
+    expect(page.get_by_label("New name")).to_have_count(0)
+    page.get_by_role("button", name="Rename").click()
+    expect(page.get_by_label("New name")).to_have_value("Our cats")
