@@ -19,6 +19,7 @@ import argparse
 import asyncio
 import collections
 import contextlib
+import html
 import io
 import json
 import os
@@ -187,6 +188,9 @@ class Visitor:
                     places.append(int(place[1]))
                 if news["msg"] == "process_completed" and not news["success"]:
                     self._refused(str(news["output"].get("error")))
+                    return
+                if told := re.search(r"status refused.*?<p>(.*?)</p>", text):
+                    self._refused(html.unescape(told[1]))
                     return
                 for path in re.findall(r'"path": "(/[^"]+)"', text):
                     await self._look_at(path)
