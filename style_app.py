@@ -132,7 +132,7 @@ def _publish(page: layout.Widgets) -> None:
 
 
 # Of the app that Gradio makes: they come before its own.
-OURS = {"routes": [*files.ROUTES, *programs.ROUTES], "openapi_url": None}
+OURS = {"routes": [*files.routes(), *programs.ROUTES], "openapi_url": None}
 
 
 def _serving() -> dict[str, Any]:

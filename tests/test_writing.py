@@ -111,7 +111,8 @@ def test_the_limits_of_visitors_and_addresses_are_those_of_the_code():
     said = [[cell.strip() for cell in row[1:-1].split("|")[1:]] for row in rows]
     p, size = PUBLIC, amounts.megabytes
     numbers = [
-        [p.jobs, p.jobs_address, p.jobs_all], [p.asked, p.asked_address, ""], ["", p.busy_address, ""],
+        [p.jobs, p.jobs_address, p.jobs_all], [p.asked, p.asked_address, ""],
+        ["", p.busy_address, ""], ["", p.streams_address, ""],
         ["", p.sockets_address, ""], [p.messages, p.messages_address, ""],
         ["", p.decoder_line_address, p.decoder_line + p.decoders],
         [size(p.uploads_hourly), size(p.uploads_hourly_address), size(p.uploads_hourly_all)],

@@ -4,4 +4,4 @@ Each says what it tries and what must hold, raises `Fell` where it does not, and
 Each is bounded in count and time, and meant for a server of one's own on loopback.
 """
 
-from attacks import door, files, pages, pictures, places, repositories, training  # noqa: F401
+from attacks import door, files, pages, pictures, places, repositories, single, training  # noqa: F401

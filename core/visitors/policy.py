@@ -67,6 +67,7 @@ class Limits:
     asked_address: int | None = None
     pages: int = 200  # open pages of the style app that Gradio remembers, at some 400 kB each; others begin anew
     busy_address: int | None = None  # requests with a body that are answered at a time
+    streams_address: int | None = None  # of news, which last as long as somebody listens
     silence: float | None = None  # seconds that the rest of a request may be waited for
     slowest: int = 1000  # bytes of a request in a second: what comes more slowly counts as silence
     sockets_address: int | None = None  # open pages
@@ -133,6 +134,7 @@ PUBLIC = Limits(
     asked=6,
     asked_address=24,
     busy_address=32,
+    streams_address=200,
     silence=20,
     sockets_address=60,
     messages=5,

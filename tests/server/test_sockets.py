@@ -69,8 +69,19 @@ def test_all_kinds_there_are_were_thought_of():
     }  # fmt: skip
 
 
+def much(kind: str) -> bytes:
+    """What a page could say, and no page has to."""
+    message = BackMsg()
+    if kind == "names":  # half a megabyte of them had the server make addresses for five seconds
+        message.file_urls_request.file_names.extend([""] * 5001)
+    else:  # what widgets hold is kept for as long as the page is open
+        message.rerun_script.widget_states.widgets.add(id="x", string_value="x" * 300_000)
+    return message.SerializeToString()
+
+
 @pytest.mark.parametrize("nonsense", [
     {"bytes": b"\xff" * 100}, {"bytes": b""}, {"text": "hello"}, {"text": "hello", "bytes": None},
+    {"bytes": much("names")}, {"bytes": much("values")},
 ])  # fmt: skip
 def test_nonsense_is_hung_up_on(nonsense):
     assert heard({"type": "websocket.receive", **nonsense}, said(rerun_script=None)) == [sockets.NONSENSE]

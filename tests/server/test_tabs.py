@@ -103,7 +103,7 @@ def test_whoever_keeps_no_cookie_has_pages_too(server):
         assert '"pictures"' in news(one, f"call/sample/{begun}")
 
 
-@pytest.mark.parametrize("name", ["x" * 500_000, "x" * 129])
+@pytest.mark.parametrize("name", ["x" * 100_000, "x" * 129])
 def test_no_page_has_a_giant_name(anna, name):
     assert joined(anna, name).status_code == 404
     assert joined(anna, name, "run/stop", "stop", []).status_code == 404

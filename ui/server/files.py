@@ -9,6 +9,7 @@ its own, which is off in a mounted app (`as_launched`), follows links and knows 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import stat
@@ -34,6 +35,8 @@ from core.visitors import identity, policy
 from ui.server import visitor
 
 ADDRESSES = ("http://", "https://")
+MOST_VALUES, MOST_FILES = 2000, 40  # in one event
+MOST_FOLLOWED = 1000  # uploads whose progress is remembered
 EVERYBODY = "everybody"  # what the page shows before anybody asks
 UNKNOWN = "unknown"  # visitors without a cookie
 
@@ -76,14 +79,26 @@ def require_named(values: Any) -> None:
         _check_path(path)
 
 
+def require_few(values: Any) -> None:
+    """Raises `gr.Error` when these values of an event, or the files they name, are far more than a page sends: Gradio
+    looks at each, and others wait."""
+    everything = list(itertools.islice(_everything(values), MOST_VALUES))
+    files = sum(isinstance(value, dict) and "path" in value for value in everything)
+    if len(everything) == MOST_VALUES or files > MOST_FILES:
+        raise gr.Error(f"That is too much at once; up to {MOST_FILES} files can be given.", print_exception=False)
+
+
 def _paths(values: Any) -> Iterator[Any]:
     """Whatever is said to be a file's path, however deep."""
+    return (value["path"] for value in _everything(values) if isinstance(value, dict) and "path" in value)
+
+
+def _everything(values: Any) -> Iterator[Any]:
+    """Values, and all that is in them, however deep."""
     waiting = [values]
     while waiting:
-        value = waiting.pop()
+        yield (value := waiting.pop())
         if isinstance(value, dict):
-            if "path" in value:
-                yield value["path"]
             waiting.extend(value.values())
         elif isinstance(value, list | tuple):
             waiting.extend(value)
@@ -94,8 +109,6 @@ def is_address(path: Any) -> bool:
 
 
 def _check_path(path: Any) -> None:
-    if path is None:
-        return
     if is_address(path):
         if policy.public():  # however large it is, Gradio would fetch and keep it
             raise gr.Error("Addresses are not fetched on this shared computer; upload the file.", print_exception=False)
@@ -160,8 +173,17 @@ async def _take_in(request: Request) -> Response:
             return PlainTextResponse(str(error), 507)
         except MultiPartException as error:
             return PlainTextResponse(error.message, 413 if "maximum allowed size" in error.message else 400)
+        finally:
+            _forget(file_upload_statuses)
     blocks.upload_file_set.update(paths)  # Gradio deletes them after a day
     return JSONResponse(paths)
+
+
+def _forget(progress: route_utils.FileUploadProgress) -> None:
+    """Of how uploads go, Gradio forgets only what somebody has listened to until the end."""
+    for kept in (progress._statuses, progress._signals):
+        for old in list(kept)[:-MOST_FOLLOWED]:
+            del kept[old]
 
 
 async def _hand_out(request: Request) -> Response:
@@ -175,8 +197,17 @@ async def _hand_out(request: Request) -> Response:
         raise HTTPException(416, "Ask for one range of bytes.") from None
 
 
-ROUTES = [
-    Route("/gradio_api/upload", _take_in, methods=["POST"]),
-    Route("/gradio_api/file={path:path}", _hand_out),
-    Route("/gradio_api/file/{path:path}", _hand_out),
-]
+class _FilesOnly(route_utils.GradioMultiPartParser):
+    """Of a form, the files, and so many: Gradio keeps what else there is in memory, however large it is."""
+
+    def __init__(self, *given: Any, **limits: Any) -> None:
+        super().__init__(*given, **{**limits, "max_files": MOST_FILES, "max_fields": 0})
+
+
+def routes() -> list[Route]:
+    route_utils.GradioMultiPartParser = _FilesOnly  # `upload_fn` takes no limits
+    return [
+        Route("/gradio_api/upload", _take_in, methods=["POST"]),
+        Route("/gradio_api/file={path:path}", _hand_out),
+        Route("/gradio_api/file/{path:path}", _hand_out),
+    ]

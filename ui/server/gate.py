@@ -31,6 +31,7 @@ CLOSED = re.compile(
     r"|stream/)",
     re.IGNORECASE,
 )
+LONGEST = 4000  # bytes of an address: what names a page or a file may be kept
 YEAR = 365 * 24 * 3600
 GRACE = 1.0  # seconds an answer may still take once the studio stops
 HEARD_OUT = (1_000_000, 2.0)  # bytes and seconds of a refused request that are still read, so that its sender sees why
@@ -70,13 +71,13 @@ class Gate:
         if not policy.public():
             await _until_stopped(self.app(scope, receive, sending), sending)
             return
+        if len(scope["path"]) + len(scope["query_string"]) > LONGEST:
+            await _refuse(scope, receive, send, 414, "That address is too long.")
+            return
         carried = uploads.Carried(scope, receive)
         try:
-            if carried.crowded:
-                await _refuse(scope, receive, send, 429, "Too much is asked from your network at once; wait a moment.")
-                return
             if why := await carried.refused():
-                await _refuse(scope, receive, send, 413, why)
+                await _refuse(scope, receive, send, *why)
                 return
             await _until_stopped(self._answer(scope, carried.receive, sending), sending)
         finally:

@@ -16,6 +16,7 @@ import uvicorn.config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from core.visitors import policy
+from ui.server.sockets import LONGEST
 
 
 def keep() -> None:
@@ -47,6 +48,7 @@ class Patient(H11Protocol):
 
     def handle_websocket_upgrade(self, event: Any) -> None:
         self._cancel()
+        self.config.ws_max_size = LONGEST  # of what a page says; Streamlit takes what it may be told for it
         super().handle_websocket_upgrade(event)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from typing import Any
 
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope
@@ -19,10 +20,12 @@ from core.visitors import policy
 from ui.server import network
 
 BURST = 4.0  # seconds' worth that may come at once
-LARGE = 100_000  # bytes: a message of so many counts as one more
+LARGE, LARGE_NAMES = 100_000, 1000  # bytes, or names of files: a message of so many counts as one more
 OPENING = 2  # messages that a new socket counts as
 MOST_PACES = 1000
 SAID = ("rerun_script", "stop_script", "app_heartbeat", "file_urls_request")  # of Streamlit's `BackMsg`
+LONGEST = 300_000  # bytes of a message: the values of a page's widgets, which are kept as long as it is open
+NAMES = 5000  # of files that a page asks to bring in one message: for each an address is made, while others wait
 NONSENSE = {"type": "websocket.disconnect", "code": 1003}
 
 
@@ -75,12 +78,13 @@ class Heard:
             message = await self._receive()
             if message["type"] != "websocket.receive":
                 return message
-            amount = 1 + len(message.get("bytes") or message.get("text") or "") / LARGE
-            await asyncio.sleep(max(0.0, self._mine.delay(amount), self._shared.delay(amount)))
-            kind = _kind(message.get("bytes"))
-            if kind is None:
+            said = _said(message.get("bytes"))
+            names = len(said.file_urls_request.file_names) if said else 0
+            if said is None or names > NAMES:
                 return NONSENSE
-            if kind in SAID:
+            amount = 1 + said.ByteSize() / LARGE + names / LARGE_NAMES
+            await asyncio.sleep(max(0.0, self._mine.delay(amount), self._shared.delay(amount)))
+            if said.WhichOneof("type") in SAID:
                 return message
 
     def over(self) -> None:
@@ -89,12 +93,12 @@ class Heard:
             del _open[self._address]
 
 
-def _kind(said: bytes | None) -> str | None:
-    """What kind of thing a page says; None where it cannot be understood."""
+def _said(message: bytes | None) -> Any:
+    """What a page says, a `BackMsg`; None where it cannot be understood, or is more than a page has to say."""
     from google.protobuf.message import DecodeError
     from streamlit.proto.BackMsg_pb2 import BackMsg  # a Space of the style app alone has no Streamlit, and no sockets
 
     try:
-        return BackMsg.FromString(said).WhichOneof("type") or "" if said else None
+        return BackMsg.FromString(message) if message and len(message) <= LONGEST else None
     except DecodeError:
         return None

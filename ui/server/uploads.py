@@ -11,6 +11,7 @@ import re
 import time
 from collections import Counter, OrderedDict
 
+from python_multipart.multipart import parse_options_header
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope
 
@@ -20,14 +21,16 @@ from ui.server import visitor
 
 STREAMLIT = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+/?$")
 GRADIO = re.compile(r"/gradio_api/upload/?$")
-OTHER_BODIES = 4_000_000  # bytes: the longest thing but a file that a page sends is some settings
+OTHER_BODIES = 200_000  # bytes: the longest thing but a file that a page sends is some settings
+LEAST = 100_000  # bytes that an upload counts at least: its name is kept too, on disk in a folder of its own
+STREAMS = re.compile(r"/gradio_api/(heartbeat/|queue/data|upload_progress|call/)")  # which last, if they are read
 HOUR = 3600
 MEASURED_SECONDS = 20  # how long the size of a folder is believed
 MOST_COUNTED = 10_000  # accounts and pages remembered
 
 
 class Carried:
-    """A request on its way in. `crowded` and `refused` first; `over` at the end, whatever happened."""
+    """A request on its way in. `refused` first; `over` at the end, whatever happened."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive, self._bytes = receive, 0
@@ -37,26 +40,29 @@ class Carried:
         self._uploads = sends and (bool(page) or bool(GRADIO.search(scope["path"])))
         self._most = policy.limits().upload_bytes + 100_000 if self._uploads else OTHER_BODIES
         connection = HTTPConnection(scope)
-        self._said = connection.headers.get("content-length", "0")
-        self.who = visitor.of_connection(connection) if sends else identity.OWNER
-        self._places = [self.who.address] if sends else []
-        _busy.update(self._places)
+        self._said, self._kind = (connection.headers.get(name, "") for name in ("content-length", "content-type"))
+        self.who = visitor.of_connection(connection)
+        self._place = (self.who.address, "sent" if sends else "streams" if STREAMS.search(scope["path"]) else "")
+        _busy[self._place] += 1
 
-    @property
-    def crowded(self) -> bool:
-        """Whether as much is being done for this address as may be: each question may hold a thread."""
-        return any(_busy[place] > policy.limits().busy_address for place in self._places)
-
-    async def refused(self) -> str:
-        """Why this may not come in, as far as its head tells; "" where it may."""
-        if not self._said.isdecimal() or int(self._said) > self._most:
-            return f"That is more than the {amounts.megabytes(self._most)} that can be sent at once."
+    async def refused(self) -> tuple[int, str] | None:
+        """Status and words why this may not come in, as far as its head tells; None where it may."""
+        limits = policy.limits()
+        most = {"sent": limits.busy_address, "streams": limits.streams_address}.get(self._place[1])
+        if not policy.within(_busy[self._place], most):
+            return 429, "Too much is asked from your network at once; wait a moment."
+        said = self._said or "0"
+        if not said.isdecimal() or int(said) > self._most:
+            return 413, f"That is more than the {amounts.size(self._most)} that can be sent at once."
         if not self._uploads:
-            return ""
+            return None
+        if not _in_utf8(self._kind):
+            return 415, "Names of files are read as UTF-8 only."
         if not self.page:
             await _measure()
         _coming.add(self)
-        return self._too_much(int(self._said))
+        why = self._too_much(max(int(said), LEAST))
+        return (413, why) if why else None
 
     def _too_much(self, more: int) -> str:
         limits = policy.limits()
@@ -94,15 +100,22 @@ class Carried:
         return message
 
     def over(self) -> None:
+        if self in _coming and self._bytes < LEAST:
+            _count(self.who, LEAST - self._bytes)
         _coming.discard(self)
-        _busy.subtract(self._places)
-        for place in self._places:
-            if not _busy[place]:
-                del _busy[place]
+        _busy[self._place] -= 1
+        if not _busy[self._place]:
+            del _busy[self._place]
+
+
+def _in_utf8(kind: str) -> bool:
+    """Whether a form is written as browsers write it. The codec that its sender names would be used on all of it, and
+    some of Python's take the square of the time (punycode: a megabyte in minutes)."""
+    return parse_options_header(kind)[1].get(b"charset", b"utf-8").lower() == b"utf-8"
 
 
 _coming: set[Carried] = set()
-_busy: Counter[str] = Counter()  # what is being answered, by address
+_busy: Counter[tuple[str, str]] = Counter()  # what is being answered, by address and kind
 
 
 # ---------------------------------------------------------------- in an hour
@@ -152,7 +165,7 @@ def _in_memory() -> tuple[Counter[str], Counter[str]]:
     if runtime.exists():
         storage = runtime.get_instance().uploaded_file_mgr.file_storage
         for page, files in list(storage.items()):
-            pages[page] += sum(len(file.data) for file in list(files.values()))
+            pages[page] += sum(max(len(file.data), LEAST) for file in list(files.values()))
     for other in _coming:
         if other.page:
             pages[other.page] += other._bytes

@@ -220,9 +220,9 @@ def found(request: gr.Request) -> tuple[Any, ...]:
     return photo, styles, *([gr.skip()] * (len(ASKED_AND_HOW) - 2)), *easel, gr.skip()
 
 
-def chosen(request: gr.Request, which: gr.SelectData) -> tuple[Any, ...]:
+def chosen(request: gr.Request, which: gr.EventData) -> tuple[Any, ...]:
     """One of the visitor's last paintings, with what went in."""
-    caption = which.value.get("caption") if isinstance(which.value, dict) else None
+    caption = _said(which, "value", "caption")
     for painting in paintings.theirs(visitor.of_request(request).name):
         if _title(painting) == caption:
             return _shown(request, painting)
@@ -330,8 +330,10 @@ def mixed(styles: list | None, mix: bool) -> Any:
     return gr.skip() if mix or not styles else styles[-1:]
 
 
-def preset(name: str) -> tuple[Any, ...]:
+def preset(name: str | None) -> tuple[Any, ...]:
     """The settings of a preset, into their widgets."""
+    if name is None:
+        return gr.skip(), gr.skip()
     return tuple(STYLE_PRESETS[name].values())
 
 
@@ -339,12 +341,28 @@ def no_preset() -> None:
     """Moved by hand, the settings are those of no preset any more."""
 
 
-def picked(chosen: gr.SelectData) -> tuple[str, str]:
-    return str(view.examples("photo")[chosen.index][0]), ""
+def picked(chosen: gr.EventData) -> tuple[str, str]:
+    return _example("photo", chosen), ""
 
 
-def picked_style(styles: list | None, mix: bool, chosen: gr.SelectData) -> tuple[list, str]:
-    path = str(view.examples("painting")[chosen.index][0])
+def _example(kind: str, chosen: gr.EventData) -> str:
+    shelf, number = view.examples(kind), _said(chosen, "index")
+    if type(number) is not int or not 0 <= number < len(shelf):
+        raise gr.Error(f"There are {len(shelf)} examples; pick one of them.", print_exception=False)
+    return str(shelf[number][0])
+
+
+def _said(event: gr.EventData, *names: str) -> Any:
+    """What a page says of an event, by the names that lead there; None where that makes no sense. (Gradio's own kinds
+    of events take it to be as they expect.)"""
+    said = event._data
+    for name in names:
+        said = said.get(name) if isinstance(said, dict) else None
+    return said
+
+
+def picked_style(styles: list | None, mix: bool, chosen: gr.EventData) -> tuple[list, str]:
+    path = _example("painting", chosen)
     return ([*(styles or []), (path, None)] if mix else [(path, None)]), ""
 
 

@@ -24,6 +24,7 @@ async def _on_behalf(self: gr.Blocks, **event: Any) -> dict:
     """An event, on behalf of its sender: no other's file is read, and what comes of it goes to theirs."""
     sender = event["request"]
     with files.of(sender.cookies), identity.asking(visitor.of_request(sender)):
+        files.require_few(event["inputs"])
         try:
             event["inputs"] = programs.understood(event["block_fn"].api_name, event["inputs"])
         except UserError as error:
@@ -40,7 +41,22 @@ def _as_it_is(_: gr.Image, payload: Any) -> str | None:
     return None if payload is None else payload.path
 
 
-Page = _variant(gr.Blocks, process_api=_on_behalf)
+async def _understood(self: gr.Blocks, block_fn: Any, inputs: list[Any], *more: Any, **named: Any) -> list[Any]:
+    """What was sent, as the handler takes it. What no widget sends is refused in a sentence, and told in a line."""
+    try:
+        with files.fetched_or_told(inputs):
+            return await gr.Blocks.preprocess_data(self, block_fn, inputs, *more, **named)
+    except gr.Error as refusal:
+        refusal.print_exception = False
+        raise
+    except OSError:
+        raise
+    except Exception as error:
+        print(f"{block_fn.api_name}: {type(error).__name__} {str(error)[:200]!r}", flush=True)
+        raise gr.Error("What was sent makes no sense here; load the page again.", print_exception=False) from None
+
+
+Page = _variant(gr.Blocks, process_api=_on_behalf, preprocess_data=_understood)
 Picture = _variant(gr.Image, preprocess=_as_it_is)
 Pictures, Document, Painting = _variant(gr.Gallery), _variant(gr.File), _variant(gr.Image)
 
