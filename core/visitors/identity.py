@@ -101,10 +101,15 @@ def places(home: Path) -> list[Path]:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes in all files below a folder; links are not followed, and what vanishes meanwhile does not count."""
+    """Bytes of all that is below a folder; links are not followed, and what vanishes meanwhile does not count."""
     total = 0
-    for where, _, names in os.walk(folder):
-        for name in names:
+    for where, folders, names in os.walk(folder):
+        for name in (*folders, *names):
             with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(where, name)).st_size
+                total += taken(os.lstat(os.path.join(where, name)))
     return total
+
+
+def taken(about: os.stat_result) -> int:
+    """Bytes of disk for a file or folder: one of few bytes, and its folder, take a block each."""
+    return max(about.st_size, 512 * getattr(about, "st_blocks", 0))

@@ -108,21 +108,24 @@ def _temporary(oldest: float) -> None:
 
 def _uploads(most: float) -> None:
     """The oldest of Gradio's files, while all take too much."""
-    found = []
+    used, found = identity.size_of(files.uploads()), []
+    if used <= most:
+        return
     for where, _, names in os.walk(files.uploads()):
         for path in (os.path.join(where, name) for name in names):
             with contextlib.suppress(OSError):
                 about = os.lstat(path)
-                found.append((about.st_mtime, about.st_size, path))
-    used = sum(size for _, size, _ in found)
-    if used <= most:
-        return
+                found.append((about.st_mtime, identity.taken(about), path))
     for _, size, path in sorted(found):
         if used <= SHARE * most:
             break
-        with contextlib.suppress(OSError):  # gone already
+        with contextlib.suppress(OSError):  # gone already; others are beside it
+            used -= size
             os.unlink(path)
-        used -= size
+            above = os.path.dirname(path)
+            size = identity.taken(os.lstat(above))
+            os.rmdir(above)
+            used -= size
 
 
 def _memory() -> None:

@@ -1,7 +1,7 @@
 """Pictures on their way from one page to another: put one down, carry its name in the address, pick it up there.
 
-Both UIs live in one process, so memory is enough. Only the newest of each visitor and each address are kept,
-and a name cannot be guessed. Plain.
+Both UIs live in one process, so memory is enough. Only the newest of each visitor and each address are kept, a name
+cannot be guessed, and nobody else can use it. Plain.
 """
 
 from __future__ import annotations
@@ -43,10 +43,11 @@ def put(picture: Image.Image) -> str:
 
 
 def take(name: str) -> Image.Image | None:
-    """The picture of that name, or None when it is no longer there. It stays, so that a page can be reloaded."""
+    """The picture of that name, or None when it is no longer there, or another's. It stays, so that a page can be
+    reloaded."""
     with _lock:
         found = _pictures.get(name)
-    return found.picture if found else None
+    return found.picture if found and found.visitor.account == identity.who().account else None
 
 
 def forget(before: float) -> None:

@@ -7,7 +7,7 @@ import tempfile
 import httpx
 import pytest
 
-from core.visitors import policy, sweep
+from core.visitors import identity, policy, sweep
 from ui.server import uploads
 from ui.server.gate import Gate
 
@@ -96,3 +96,15 @@ def test_the_oldest_go_when_the_folder_is_full(folder):
         holding(folder / f"{number}.png", FULL // 4, when=2e9 - number)
     sweep.sweep()
     assert sorted(path.name for path in folder.iterdir()) == ["0.png", "1.png", "2.png"]
+
+
+def test_files_of_few_bytes_count_as_what_they_take(folder):
+    """A folder and a block for each: a thousand files of a byte took eight megabytes, and counted as a kilobyte."""
+    for number in range(20):
+        (folder / str(number)).mkdir()
+        (folder / str(number) / "a.png").write_bytes(b"x")
+    took = identity.size_of(folder)
+    assert took >= sum(512 * os.lstat(path).st_blocks for path in folder.rglob("*")) > 20
+    sweep._uploads(took / 2)
+    assert identity.size_of(folder) <= took / 2
+    assert not [place for place in folder.iterdir() if not list(place.iterdir())], "nothing is left of them"

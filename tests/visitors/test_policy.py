@@ -169,10 +169,10 @@ def test_folders_of_the_server_are_closed(anna):
 
 
 def test_runs_and_disk_of_a_visitor(limited):
-    limited(runs=2, disk=1000)
+    limited(runs=2, disk=1_000_000)
     with identity.asking(ANNA):
         run = lifecycle.create(TrainRequest(), DRAWN, "One")
-        (run.path / "big").write_bytes(b"x" * 2000)
+        (run.path / "big").write_bytes(b"x" * 2_000_000)
         assert "delete one first" in refusal(lifecycle.create, TrainRequest(), DRAWN, "Two")
         assert "delete one first" in refusal(processes.start, run)
         (run.path / "big").unlink()
@@ -331,8 +331,11 @@ def test_one_does_not_crowd_out_anothers_pictures_on_their_way(limited):
         kept = tray.put(picture)
     with identity.asking(BERT):
         first, *others = (tray.put(picture) for _ in range(3))
-    assert tray.take(first) is None
-    assert all(tray.take(name) for name in (kept, *others))
+        assert tray.take(first) is None
+        assert all(tray.take(name) for name in others)
+        assert tray.take(kept) is None, "it is another's, whoever knows its name"
+    with identity.asking(ANNA):
+        assert tray.take(kept)
 
 
 # ---------------------------------------------------------------- cleaned away
@@ -362,17 +365,18 @@ def test_what_is_old_goes(public, no_processes, monkeypatch, tmp_path):
     sweep.sweep()
     assert set(lifecycle.everyones()) == {training, recent}
     assert not (files.home() / "visitors" / BERT).exists()
-    assert tray.take(picture)
+    with identity.asking(ANNA):
+        assert tray.take(picture)
     assert not upload.parent.exists()
     assert fresh.exists()
 
 
 def test_a_full_disk_loses_the_oldest(limited):
-    limited(disk_all=10_000)
+    limited(disk_all=10_000_000)
     with identity.asking(ANNA):
         kept = [lifecycle.create(TrainRequest(), DRAWN, str(number)) for number in range(4)]
     for number, run in enumerate(kept):
-        (run.path / "big").write_bytes(b"x" * 3000)
+        (run.path / "big").write_bytes(b"x" * 3_000_000)
         old(run.path / "config.json", 4 - number)
     sweep.sweep()
     assert set(lifecycle.everyones()) == set(kept[2:])
