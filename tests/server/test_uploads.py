@@ -65,6 +65,32 @@ def test_a_full_folder_takes_nothing_in(folder):
     assert sent(600_000, told=False) == (200, "http.request")
 
 
+def head(path: str = UPLOAD, query: str = "", kind: str = "") -> int:
+    """The status of an empty upload with such a head."""
+
+    async def ask() -> int:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(Gate(_taking)), base_url="http://localhost") as one:
+            answer = await one.post(path, params=query, headers={"Content-Type": f"multipart/form-data{kind}"})
+            return answer.status_code
+
+    return asyncio.run(ask())
+
+
+def test_nobody_chooses_the_codec(folder):
+    """Punycode takes the square of the length: a field of a megabyte held the server for minutes."""
+    for codec in ("punycode", '"PUNYCODE"', "idna", "utf-7", "latin-1", "x", ""):
+        assert head(kind=f"; boundary=x; charset={codec}") == 415, codec
+    for kind in ("; boundary=x", "", "; charset=utf-8", '; charset="UTF-8"'):
+        assert head(kind=kind) == 200, kind
+
+
+def test_addresses_have_an_end(folder):
+    """What they name is kept, of a page, an upload or its progress, and was counted nowhere."""
+    assert head(query="x" * 3000) == 200
+    assert head(query="x" * 4000) == 414
+    assert head("/_stcore/upload_file/" + "x" * 4000 + "/x") == 414
+
+
 def test_what_is_refused_is_heard_out(folder):
     """A connection that is closed while something is still coming is reset, and then nobody reads why."""
     scope = {"type": "http", "method": "POST", "path": UPLOAD, "query_string": b"", "scheme": "http",
