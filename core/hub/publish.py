@@ -7,6 +7,7 @@ for its faults, are `core.hub.client`'s; what is in the folder is `core.gan.zoo.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,7 +81,25 @@ def _files(folder: Path) -> dict[str, Path]:
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     if missing:
         raise UserError(f"{folder.name} has no {missing[0]}, so it is not a whole generator; finish the run first.")
-    return {name: folder / name for name in FILES if (folder / name).is_file()}
+    there = {name: folder / name for name in FILES if (folder / name).is_file()}
+    for name, path in there.items():
+        if not _whole(path):
+            raise UserError(f"{name} of {folder.name} is damaged; finish the run again, or publish another generator.")
+    return there
+
+
+def _whole(path: Path) -> bool:
+    """As far as its beginning tells: of weights where the tensors lie, of a configuration all."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        if path.suffix == ".safetensors":
+            safe_open(path, "numpy")
+        elif path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
+        return path.stat().st_size > 0
+    except (OSError, ValueError, SafetensorError):
+        return False
 
 
 def _card(card: str, data_licence: str) -> str:

@@ -122,6 +122,18 @@ def test_a_folder_that_is_no_generator_is_refused(local_hub, folder):
         give(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [("model.safetensors", 0), ("model.safetensors", 30), ("config.json", 0), ("config.json", 30), ("README.md", 0),
+     ("discriminator.safetensors", 30)],
+)  # fmt: skip
+def test_a_generator_that_is_damaged_is_not_given_away(local_hub, folder, name, left):
+    (folder / name).write_bytes((folder / name).read_bytes()[:left])
+    with pytest.raises(UserError, match=f"{name} of cats is damaged"):
+        give(folder)
+    assert not local_hub.repos
+
+
 @pytest.mark.parametrize(("status", "words"), [(429, "fewer requests"), (500, "fault of its own"), (403, "this token")])
 def test_faults_of_the_hub_are_said_in_words(local_hub, folder, status, words):
     local_hub.add("me/cats", {".gitattributes": b""})

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import urllib.parse
 import urllib.request
 import zipfile
@@ -32,7 +33,8 @@ from core.visitors import policy
 DOWNLOADS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
 
 # What Windows and macOS leave in folders of pictures; an uploaded file's name has lost the dot it began with.
-SYSTEM_NAMES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
+SYSTEM_NAMES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "picasa.ini", "zbthumbnail.info"}
+SYSTEM_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}  # hold small copies
 SYSTEM_HEADS = (b"\0\5\x16\7", b"\0\5\x16\0", b"\0\0\0\1Bud1")  # AppleDouble, AppleSingle, .DS_Store
 # In a zip that is something else: of Microsoft, of OpenDocument and EPUB, of Java and Android.
 OFFICE = {"[Content_Types].xml", "mimetype", "META-INF/MANIFEST.MF"}
@@ -49,23 +51,26 @@ class Found:
     open: Callable[[], Path | bytes]
 
 
+QUOTES = "\"'`<>\u201c\u201d\u2018\u2019"
+
+
 def typed(path: str) -> Path:
-    """The folder that a person means by what they typed or pasted. `UserError` where there is none."""
-    text = path.strip().strip("\"'").strip()
+    """The folder that a person means by what they typed, or pasted from a browser, a terminal or a letter. `UserError`
+    where there is none."""
+    text = path.strip().strip(QUOTES).strip()
     if text.lower().startswith("file:"):
         text = urllib.request.url2pathname(urllib.parse.urlsplit(text).path)
-    folder = Path(text)
-    with contextlib.suppress(RuntimeError):  # nobody's home
-        folder = folder.expanduser()
-    try:
-        there = bool(text) and folder.exists()
-    except (OSError, ValueError):  # too long, a null character, or in a folder of somebody else's
-        there = False
-    if not there:
-        raise UserError(
-            f"There is no folder {text!r} that can be read; give the path of a folder of pictures on this computer."
-        )
-    return folder.absolute()
+    for meant in (text, os.path.expandvars(text), re.sub(r"\\(.)", r"\1", text)):  # a terminal puts \ before blanks
+        folder = Path(meant)
+        with contextlib.suppress(RuntimeError):  # nobody's home
+            folder = folder.expanduser()
+        # Too long, a null character, or in a folder of somebody else's: as good as not there.
+        with contextlib.suppress(OSError, ValueError):
+            if meant and folder.exists():
+                return folder.absolute()
+    raise UserError(
+        f"There is no folder {text!r} that can be read; give the path of a folder of pictures on this computer."
+    )
 
 
 def find(folder: Path) -> Iterator[Found]:
@@ -112,7 +117,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
             continue
         seen.add(real)
         links = [] if follow else [name for name in folders if os.path.islink(os.path.join(where, name))]
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in links)
+        folders[:] = sorted(name for name in folders if not _hidden(name) and name not in links)
         for name in sorted([*names, *links]):
             path = Path(where, name)
             if name.startswith("."):
@@ -130,6 +135,10 @@ def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
         )
 
 
+def _hidden(folder: str) -> bool:
+    return (folder.startswith(".") and folder not in (".", "..")) or folder.lower() in SYSTEM_FOLDERS
+
+
 def _in_zip(path: Path, archives: Archives) -> Iterator[Found]:
     shown = called(path.name)
     try:
@@ -141,8 +150,8 @@ def _in_zip(path: Path, archives: Archives) -> Iterator[Found]:
         yield Found(shown, _refusal(f"{shown} is an office document or program; save its pictures by themselves."))
         return
     for entry in entries:
-        name = entry.filename.replace("\\", "/").rsplit("/", 1)[-1]
-        if entry.is_dir() or name.startswith(".") or entry.filename.startswith("__MACOSX"):
+        *above, name = entry.filename.replace("\\", "/").split("/")
+        if entry.is_dir() or name.startswith(".") or any(map(_hidden, above)):
             continue
         if name.lower() in SYSTEM_NAMES:
             continue

@@ -438,8 +438,13 @@ def test_what_systems_leave_in_folders_is_passed_over(run):
     for name, content in {**left, "a.jpg": apple_double, "DS_Store": store}.items():  # as uploads are called
         (run / "uploads" / name).write_bytes(content)
     zipped(run, {f"in/{name}": content for name, content in left.items()})
+    small = {f"{above}/a.png": png(200) for above in ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "in/@eaDir")}
+    zipped(run, {**small, "./in/../b.png": png(300)}, "small.zip")
+    for name, content in small.items():
+        (run / "uploads" / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / "uploads" / name).write_bytes(content)
     report = report_of(run)
-    assert (report.found, report.problems) == (33, ())
+    assert (report.found, report.problems) == (34, ())
 
 
 def test_a_zip_that_breaks_off_is_said_to(run):
@@ -468,11 +473,13 @@ def test_the_pictures_in_an_office_document_do_not_join_the_set(run, sign):
     assert "report.docx is an office document or program" in report.problems[0]
 
 
-@pytest.mark.parametrize("form", ["{}", " {} ", '"{}"', "'{}'", "{}/", "file://{}", ' "{}" \n'])
-def test_a_path_is_understood_as_people_paste_it(tmp_path, form):
+@pytest.mark.parametrize("form", ["{}", " {} ", '"{}"', "'{}'", "{}/", "file://{}", ' "{}" \n', "\u201c{}\u201d",
+                                  "<{}>", "$PICTURES", "{escaped}"])  # fmt: skip
+def test_a_path_is_understood_as_people_paste_it(tmp_path, monkeypatch, form):
     folder = tmp_path / "my pictures"
     folder.mkdir()
-    assert sources.typed(form.format(folder)) == folder
+    monkeypatch.setenv("PICTURES", str(folder))
+    assert sources.typed(form.format(folder, escaped=str(folder).replace(" ", "\\ "))) == folder
 
 
 def test_a_home_is_understood(tmp_path, monkeypatch):
