@@ -20,8 +20,8 @@ from ui.train.view import SETTINGS
 
 PRESETS = {
     "small": "Small sets, on a processor", "relativistic": "Small sets, with the loss of R3GAN",
-    "progressive": "Progressive growing, as in its paper", "paper": "As in the DCGAN paper",
-    "lesson": "As in the lesson",
+    "progressive": "Small sets, growing progressively", "msg": "Small sets, with multi-scale gradients",
+    "paper": "As in the DCGAN paper", "lesson": "As in the lesson",
 }  # fmt: skip
 
 

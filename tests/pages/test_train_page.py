@@ -120,13 +120,13 @@ def test_only_settings_that_say_something_to_the_method_are_shown(monkeypatch):
 
 
 def test_a_preset_sets_the_widgets():
+    """Each that there is, and those of a method show what only it has."""
     app = opened()
-    next(box for box in app.selectbox if box.label == "Preset").set_value("paper").run()
-    press_and_read = {
-        w.key.removeprefix("paper-"): w.value for w in [*app.number_input, *app.selectbox, *app.toggle] if w.key
-    }
-    for name, value in TRAIN_PRESETS["paper"].items():
-        assert press_and_read[name] == value
+    for preset, settings in TRAIN_PRESETS.items():
+        next(box for box in app.selectbox if box.label == "Preset").set_value(preset).run()
+        widgets = {w.key: w.value for w in [*app.number_input, *app.selectbox, *app.toggle] if w.key}
+        assert {name: widgets[f"{preset}-{name}"] for name in settings} == settings
+        assert (f"{preset}-grown_at" in widgets) == (preset == "progressive")
 
 
 @pytest.mark.parametrize(("button", "action"), [("Check the images", "start_check"), ("Start", "start")])
