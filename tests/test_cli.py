@@ -20,6 +20,7 @@ from core.style import dispatch
 from core.style.optimise.paint import paint
 from core.style.request import InstantRequest, StyleRequest
 from support.pictures import scene, texture
+from support.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("measured_machine")
 ROOT = Path(__file__).parents[1]
@@ -207,7 +208,7 @@ def test_names_that_cannot_be_printed_end_no_batch(files, encoding):
         scene().save(name)
     command = run(files, "style", *names, "missing-\u732b.png", "--style", "painting.png", "-o", "many/", *SMALL,
                   PYTHONIOENCODING=encoding)  # fmt: skip
-    out, err = command.communicate(timeout=100)
+    out, err = command.communicate(timeout=PATIENCE)
     assert (command.returncode, out.count(b"painted in"), b"Traceback" in err) == (2, 3, False)
     assert len(list((files / "many").iterdir())) == 3
     assert b"1 of 4 photos" in err
@@ -228,7 +229,7 @@ def test_ctrl_c_keeps_the_picture_so_far(files):
     while b"loss" not in shown:  # it is being painted
         shown += os.read(ours, 1000)
     command.send_signal(signal.SIGINT)
-    out, _ = command.communicate(timeout=100)
+    out, _ = command.communicate(timeout=PATIENCE)
     with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
         while said := os.read(ours, 1000):
             shown += said

@@ -392,7 +392,7 @@ def test_killed_at_any_moment_and_resumed_the_weights_are_the_same():
         while kills < 3 and process.poll() is None and killed.state.get("step", 0) <= 40 * kills + 5:
             time.sleep(0.01)
         if kills == 3 or process.poll() is not None:
-            assert process.wait(100) == 0
+            assert process.wait(PATIENCE) == 0
             break
         time.sleep(moments.random() * 0.2)
         process.send_signal(signal.SIGKILL)

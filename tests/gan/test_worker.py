@@ -531,6 +531,6 @@ def test_the_command_says_how_far_it_is_and_that_ctrl_c_paused_it():
         lines.append(command.stdout.readline())
         assert lines[-1], "it ended early"
     command.send_signal(signal.SIGINT)
-    rest, _ = command.communicate(timeout=60)
+    rest, _ = command.communicate(timeout=PATIENCE)
     assert re.search(r"paused at step [1-9][\d,]*\. The same command goes on from there", rest)
     assert any("Measuring" in line for line in lines)

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from support.studio import serving
+from support.waiting import PATIENCE
 
 pytestmark = pytest.mark.server
 
@@ -27,11 +28,11 @@ def log(tmp_path_factory):
                 "cancel",
                 "reset",
             ):
-                answer = httpx.post(f"{address}{API}/{route}", content=body, timeout=30,
+                answer = httpx.post(f"{address}{API}/{route}", content=body, timeout=PATIENCE,
                                     headers={"Content-Type": "application/json"})  # fmt: skip
                 assert answer.status_code < 600
                 if answer.status_code == 200 and "event_id" in answer.text:
-                    httpx.get(f"{address}{API}/{route}/{answer.json()['event_id']}", timeout=30)
+                    httpx.get(f"{address}{API}/{route}/{answer.json()['event_id']}", timeout=PATIENCE)
         assert httpx.get(f"{address}/_stcore/health").status_code == 200
         yield (home / "server.log").read_text()
 

@@ -12,7 +12,7 @@ from support.chromium import upload_pictures
 from support.pictures import scene, texture
 from support.reverse_proxy import below
 from support.studio import serving
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, until
 from ui.server import subpath
 
 PATH = "/user/me/proxy/7860"
@@ -32,8 +32,8 @@ def address(request, studio):
 
 def shown(place) -> None:
     """Every picture there is, and at least one, is loaded."""
-    expect(place.locator("img").first).to_be_visible()
-    place.locator("img").evaluate_all("all => Promise.all(all.map(one => one.decode()))")
+    loaded = "all => all.length && all.every(one => one.loading == 'lazy' || (one.complete && one.naturalWidth))"
+    until(lambda: place.locator("img").evaluate_all(loaded))
 
 
 @pytest.mark.server
