@@ -6,6 +6,8 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+# On every core, a file's tests on one, in the order of tests/conftest.py.
+TESTS := $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: run check lint test test-online format clean
 
@@ -13,10 +15,10 @@ run: $(VENV)/run-ready
 	$(PY) app.py
 
 check: lint
-	$(PY) -m pytest -m "not browser and not server and not slow"
+	$(TESTS) -m "not browser and not server and not slow"
 
 test: lint
-	$(PY) -m pytest
+	$(TESTS)
 
 lint: $(VENV)/test-ready
 	$(PY) -m ruff check .

@@ -12,6 +12,7 @@ import pytest
 from support import marks
 
 NOWHERE = "http://127.0.0.1:9"  # nobody listens at the discard port of a computer of today
+MOST_WORKERS = 8  # each imports torch and may start a server and a browser
 
 _hf_home = tempfile.TemporaryDirectory(prefix="ganvas-tests-hf-")
 # huggingface_hub reads these once, when it is first imported; the fixture below only reaches what reads them later.
@@ -22,13 +23,27 @@ os.environ.update(
     HF_HUB_DISABLE_XET="1",
     GRADIO_ANALYTICS_ENABLED="False",
 )
+# Networks this small gain nothing from threads, and threads that wait for each other lose on a busy machine. Torch
+# reads it when it is first imported, here and in the programs that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_xdist_auto_num_workers():
+    """`-n auto` (Makefile): one for each processor that this process may use."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(items):
-    """Whoever asks for the browser is marked; servers are marked where they are started, by module or test."""
+    """Whoever asks for the browser is marked; servers are marked where they are started, by module or test.
+
+    Files with long tests come first, so that beside the last of them no worker is left without work.
+    """
     for item in items:
         if "browser" in item.fixturenames:
             item.add_marker("browser")
+    long = {item.path for item in items if item.get_closest_marker("server") or item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 def pytest_runtest_setup(item):

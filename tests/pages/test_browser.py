@@ -149,13 +149,12 @@ def test_a_painting_is_found_again_with_what_went_in(studio, browser, files, wid
     """By reload, by Generate and back, by the Back button and from another tab; running and finished."""
     context = browser.new_context(viewport={"width": width, "height": 844})
     page = context.new_page()
-    page.set_default_timeout(30_000)
     page.goto(f"{studio}/style/")
     upload_pictures(page, files)
     page.get_by_text("More settings").click()
     set_size(page, 160, 900)
     paint_in_browser(page)
-    expect(page.locator(".curves polyline").first).to_be_attached(timeout=60_000)
+    expect(page.locator(".curves polyline").first).to_be_attached()
     page.reload()
     page.get_by_text("More settings").click()
     expect(setting(page, "Steps")).to_have_value("900")
@@ -175,7 +174,7 @@ def test_a_painting_is_found_again_with_what_went_in(studio, browser, files, wid
 
     set_again(page, 96, 3)
     paint_in_browser(page)
-    expect(page.get_by_text("Painted in")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Painted in")).to_be_visible()
     page.reload()
     expect(page.get_by_text("Painted in")).to_be_visible()
     expect(page.locator("#compare img").nth(1)).to_be_visible()

@@ -325,7 +325,7 @@ def test_advice_for_a_run_that_has_begun_makes_a_branch(asked):
 
 def test_a_finished_run_offers_to_play_with_it_first():
     run = finished_run()
-    app = AppTest.from_file(str(PAGES / "studio.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(PAGES / "studio.py"), default_timeout=PATIENCE).run()
     app.query_params["run"] = run.id
     app.switch_page("train.py").run()
     first = next(button for button in app.button if button.label in ("Play with it", "Resume", "Rename"))

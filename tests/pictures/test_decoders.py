@@ -224,7 +224,7 @@ def test_addresses_take_turns(monkeypatch):
     def turn(address: str) -> None:
         with at(address), decoders._process("photo.png"):
             order.append(address)
-            go.wait(20)
+            go.wait(PATIENCE)
 
     threads = [threading.Thread(target=turn, args=[address]) for address in [*["many"] * 6, "one"]]
     with at("busy"), decoders._process("another"):  # so that places become free one by one

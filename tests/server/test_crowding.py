@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 
 from core.style.request import StyleRequest
 from support.studio import process_at, serving
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, until
 from ui.server import visitor
 
 pytestmark = pytest.mark.server
@@ -129,7 +129,7 @@ def test_asking_in_vain_ends_nobodys_painting(server):
             joined(stranger, start, wish(None, []), f"made-up-{number}")
             if number % 10 == 0:
                 joined(stranger, start, wish(theirs, [theirs]), f"made-up-too-{number}")
-        painting.join(120)
+        painting.join(PATIENCE)
         assert "painting.png" in said[0]
         assert "Stopped" not in said[0]
 
@@ -190,10 +190,7 @@ def test_a_finished_painting_keeps_little(server):
         before = memory(server)
         for tab in ("one", "two"):
             assert "painting.png" in painted(anna, start, wish(huge, [huge] * 8), tab)
-        until = time.monotonic() + 20
-        while memory(server) - before > 250 and time.monotonic() < until:
-            time.sleep(0.2)
-        assert memory(server) - before < 250
+        until(lambda: memory(server) - before < 250)
 
 
 # ---------------------------------------------------------------- who one is
@@ -301,7 +298,7 @@ def test_a_flood_of_messages_holds_up_nobody(server):
                 if over.is_set():
                     return
                 socket.send(message.SerializeToString())
-            over.wait(20)
+            over.wait(PATIENCE)
 
     slowest = 0.0
     with concurrent.futures.ThreadPoolExecutor(6) as threads:

@@ -234,7 +234,7 @@ def test_a_server_tells_its_visitors(tmp_path):
     """No file of the server may grow beyond some kilobytes for a while, which is how a full disk looks to it."""
     api = "/style/gradio_api"
     here = {"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(tmp_path / "gradio")}
-    with serving(tmp_path, env=here) as address, httpx.Client(base_url=address, timeout=60) as anna:
+    with serving(tmp_path, env=here) as address, httpx.Client(base_url=address, timeout=PATIENCE) as anna:
         server = process_at(address)
 
         def sent(side: int) -> httpx.Response:

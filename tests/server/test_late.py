@@ -43,7 +43,7 @@ class Asked:
         self.late = Late("The app", self._make)
 
     def _make(self) -> Starlette:
-        self.go.wait(30)
+        self.go.wait(PATIENCE)
         if self.fault:
             raise self.fault
         return Starlette(routes=[Route("/", lambda _: PlainTextResponse("here"))], lifespan=self._lifespan)
@@ -60,7 +60,7 @@ class Asked:
 
 
 async def _once_it_is(status: int, client: httpx.AsyncClient) -> httpx.Response:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while (answer := await client.get("/late/")).status_code != status:
             await asyncio.sleep(0.01)
     return answer
@@ -148,6 +148,6 @@ def test_the_gate_stands_before_it_from_the_first_request_and_it_ends_at_once(he
         assert anna.get("/style/config").status_code == 503
     process = process_at(address)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == -signal.SIGTERM
+    assert process.wait(PATIENCE) == -signal.SIGTERM
     assert not go.exists()
     assert "Traceback" not in (tmp_path / "server.log").read_text()

@@ -75,7 +75,7 @@ def test_an_error_for_the_visitor_keeps_its_words_on_the_way_back(zero, painting
 
 def test_the_page_tells_of_the_lent_gpu_and_measures_nothing(zero):
     before = zero[1].read_text()
-    with httpx.Client(base_url=f"{zero[0]}/style", timeout=60) as page:
+    with httpx.Client(base_url=f"{zero[0]}/style", timeout=PATIENCE) as page:
         config = page.get("/config").json()
         event = next(event for event in config["dependencies"] if event["api_name"] == "forecast")
         (photo,) = [part["props"]["value"] for part in config["components"] if part["props"].get("elem_id") == "photo"]

@@ -377,12 +377,11 @@ def test_one_picture_a_hundred_times_is_one_picture(run):
         report_of(run)
 
 
-@pytest.mark.slow
-def test_forty_thousand_files(run):
+def test_thousands_of_files(run):
     """All but a few are no pictures: their names are not all kept."""
-    zipped(run, {f"{i}.png": png(i) for i in range(40)} | {f"{i}.txt": b"no picture" for i in range(40_000)})
+    zipped(run, {f"{i}.png": png(i) for i in range(40)} | {f"{i}.txt": b"no picture" for i in range(2000)})
     report = report_of(run)
-    assert (report.found, report.usable, report.unusable) == (40_040, 40, 40_000)
+    assert (report.found, report.usable, report.unusable) == (2040, 40, 2000)
     assert len(report.problems) == prepare.NAMED
 
 

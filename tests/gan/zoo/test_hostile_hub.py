@@ -455,11 +455,11 @@ def test_one_address_begins_few_fetches_whatever_names_it_goes_by(limited, monke
 
     with ThreadPoolExecutor(8) as pool:
         many = [pool.submit(asked, n, "many", f"cookie {n}", f"{n}") for n in range(2)]
-        [slow.began.acquire(timeout=10) for _ in range(2)]
+        [slow.began.acquire(timeout=PATIENCE) for _ in range(2)]
         with pytest.raises(UserError, match="from your network"):
             asked(2, "many", "cookie 2", "2")
         many.append(pool.submit(asked, 3, "one", "one", "3"))
-        slow.began.acquire(timeout=10)
+        slow.began.acquire(timeout=PATIENCE)
         many.append(pool.submit(asked, 4, "nameless", "nameless", "0"))  # two made-up sessions, one account
         many.append(pool.submit(asked, 5, "nameless", "nameless", "1"))
         while fetches._askers["nameless"] < 2:
@@ -475,7 +475,7 @@ def test_what_takes_too_long_gives_up_its_place(limited):
     limited(fetches_all=1, fetch_seconds=0.3)
     stuck = threading.Event()
     with identity.asking(visitor(1)), pytest.raises(UserError, match="takes too long"):
-        fetches.shared("a", lambda _: stuck.wait(60))
+        fetches.shared("a", lambda _: stuck.wait(PATIENCE))
     began = threading.Event()
 
     def left(*_) -> None:  # whoever asked is gone before it is over
@@ -484,11 +484,12 @@ def test_what_takes_too_long_gives_up_its_place(limited):
     def work(progress) -> None:
         progress(1, 2)
         began.set()
-        stuck.wait(60)
+        stuck.wait(PATIENCE)
 
     with identity.asking(visitor(1)), pytest.raises(InterruptedError):
         fetches.shared("b", work, left)
-    assert began.wait(10)
+    assert began.wait(PATIENCE)
+    limited(fetches_all=1, fetch_seconds=PATIENCE)
     with identity.asking(visitor(2)):
         assert fetches.shared("c", lambda _: "new") == "new"
     stuck.set()
