@@ -25,7 +25,7 @@ os.environ.update(
 )
 # Networks this small gain nothing from threads, and threads that wait for each other lose on a busy machine. Torch
 # reads it when it is first imported, here and in the programs that tests start.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def pytest_xdist_auto_num_workers():

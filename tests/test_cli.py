@@ -201,6 +201,7 @@ def run(files, *arguments, stderr=subprocess.PIPE, **env):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_names_that_cannot_be_printed_end_no_batch(files, encoding):
     names = ["snow-\u2744.png", "\u732b.png", os.fsdecode(b"odd-\xff.png")]
@@ -214,6 +215,7 @@ def test_names_that_cannot_be_printed_end_no_batch(files, encoding):
     assert b"1 of 4 photos" in err
 
 
+@pytest.mark.slow
 @LINUX
 def test_ctrl_c_keeps_the_picture_so_far(files):
     import fcntl

@@ -13,6 +13,7 @@ FOLDER = Path(__file__).parents[1] / "examples"
 PICTURES = tomllib.loads((FOLDER / "index.toml").read_text())["picture"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAINTINGS)
 def test_a_painting_depends_on_its_seed_alone(name):
     first, again, other = (draw(name, 40, seed) for seed in (1, 1, 2))
@@ -23,6 +24,7 @@ def test_a_painting_depends_on_its_seed_alone(name):
     assert difference > 2, "another seed must give another picture"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["swirls", "great-wave", "ink", "poppies"])
 def test_size_changes_the_detail_and_not_the_composition(name):
     small, large = draw(name, 96), draw(name, 192)

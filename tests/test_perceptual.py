@@ -155,6 +155,7 @@ def test_vgg19_computes_what_torchvision_s_layers_do():
         torch.testing.assert_close(found[layer], expected[number + 1], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_fetched_vgg19_is_normalised_kept_and_preferred(tmp_path, monkeypatch):
     monkeypatch.setenv("GANVAS_CACHE", str(tmp_path))
     asked = []
@@ -269,6 +270,7 @@ def test_folding_batch_norm_is_exact(leaves):
             torch.testing.assert_close(after * before[layer].mean(), before[layer], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_training_learns_resumes_and_writes(tmp_path, monkeypatch):
     monkeypatch.setattr(train_perceptual, "SCALES", NARROW)
     photos = tmp_path / "photos"

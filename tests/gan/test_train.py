@@ -35,17 +35,8 @@ from support.fitting import fitting
 from support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-ONE_THREAD = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+OURS = {**os.environ, "PYTHONPATH": str(ROOT)}
 TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 20}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Networks this small gain nothing from threads, and threads that wait for each other lose on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -376,7 +367,7 @@ def worker_process(run: Run, *options: str) -> subprocess.Popen:
         "from core.runs.run_folder import Run;"
         "run_writer.CHECKPOINT_SECONDS = 0.0; worker.work(Run(Path(sys.argv[1])))"
     )
-    return subprocess.Popen([sys.executable, "-c", code, str(run.path), *options], cwd=ROOT, env=ONE_THREAD)
+    return subprocess.Popen([sys.executable, "-c", code, str(run.path), *options], cwd=ROOT, env=OURS)
 
 
 def drawn(name: str, **changes) -> Run:
@@ -476,7 +467,6 @@ import sys, numpy as np, torch
 from accelerate import Accelerator
 from core.gan.train import Training
 from core.gan.request import TrainRequest
-torch.set_num_threads(1)
 accelerator = Accelerator(cpu=True, mixed_precision="no")
 pictures = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
 small = dict(size=16, width_g=4, latent=8, batch=8, flip=True)
@@ -505,7 +495,7 @@ def test_two_processes_follow_one(tmp_path, monkeypatch):
     # `--multi_gpu` is accelerate's word for several processes on one machine, whatever they compute on.
     launch = "accelerate.commands.launch --multi_gpu --num_machines 1 --mixed_precision no --dynamo_backend no"
     launch = [sys.executable, "-m", *launch.split(), "--main_process_port", "0", "--num_processes", "2"]
-    subprocess.run([*launch, str(script), str(tmp_path)], env=ONE_THREAD, check=True, timeout=PATIENCE)
+    subprocess.run([*launch, str(script), str(tmp_path)], env=OURS, check=True, timeout=PATIENCE)
     monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path)])
     with alone():
         runpy.run_path(str(script))

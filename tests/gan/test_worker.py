@@ -3,7 +3,6 @@
 import dataclasses
 import io
 import json
-import os
 import re
 import signal
 import subprocess
@@ -524,8 +523,9 @@ def test_the_command_says_where_the_generator_is_also_of_a_finished_run(capsys):
 
 def test_the_command_says_how_far_it_is_and_that_ctrl_c_paused_it():
     run = new(steps=20_000)
-    command = subprocess.Popen([sys.executable, "-m", "core", "train", str(run.path)], cwd=ROOT, text=True,
-                               stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
+    command = subprocess.Popen(
+        [sys.executable, "-m", "core", "train", str(run.path)], cwd=ROOT, text=True, stdout=subprocess.PIPE
+    )
     lines = []
     while not lines or "of 20,000 steps, " not in lines[-1]:
         lines.append(command.stdout.readline())

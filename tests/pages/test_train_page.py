@@ -358,7 +358,6 @@ def test_a_time_lapse_is_an_animation(tmp_path):
 
 @pytest.mark.server
 def test_from_a_zip_to_a_generator_in_a_browser(browser, tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     archive = tmp_path / "faces.zip"
     with zipfile.ZipFile(archive, "w") as files:
         for number in range(48):

@@ -111,6 +111,7 @@ print(json.dumps([said, most[0] - before * 1024, most[1]]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_costs_one_picture(tmp_path, name):
     path, honest = tmp_path / name, tmp_path / "honest.png"

@@ -1,4 +1,4 @@
-"""Six visitors at once, as in bench/load.py: each gets every page and a painting in their own colours."""
+"""Four visitors at once, as in bench/load.py: each gets every page and a painting in their own colours."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ import load
 
 pytestmark = pytest.mark.server
 
-MANY = 6
+MANY = 4
 
 
 async def visits(address: str) -> load.Seen:
