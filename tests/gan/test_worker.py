@@ -1,6 +1,7 @@
 """The worker on real folders: from a source of images to a generator, paused, branched, failing in words."""
 
 import dataclasses
+import functools
 import io
 import json
 import re
@@ -19,7 +20,7 @@ from core import files
 from core.__main__ import main
 from core.errors import UserError
 from core.gan import checkpoint, measures, run_writer, train, worker
-from core.gan.data import prepare
+from core.gan.data import dicebear, prepare
 from core.gan.request import TrainRequest
 from core.gan.zoo import model_folder
 from core.pictures import images
@@ -35,8 +36,13 @@ ROOT = Path(__file__).parents[2]
 TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 30}
 
 
+_drawn = functools.cache(dicebear.draw)
+
+
 @pytest.fixture(autouse=True)
-def _alone():
+def _alone(monkeypatch):
+    """The pictures of one set are drawn once for all tests."""
+    monkeypatch.setattr(dicebear, "draw", lambda *picture: _drawn(*picture).copy())
     with alone():
         yield
 
@@ -366,8 +372,6 @@ def test_what_was_measured_best_is_never_thinned_out(monkeypatch):
 
 def test_uploads_go_once_training_has_begun():
     run = lifecycle.create(TrainRequest(**TINY), {"kind": "folder", "path": "data/uploads"}, "mine")
-    from core.gan.data import dicebear
-
     for number in range(40):
         path = run.path / f"{number}.png"
         dicebear.draw("portraits", number, 16).save(path)

@@ -152,7 +152,7 @@ def test_a_painting_is_found_again_with_what_went_in(studio, browser, files, wid
     page.goto(f"{studio}/style/")
     upload_pictures(page, files)
     page.get_by_text("More settings").click()
-    set_size(page, 160, 900)
+    set_size(page, 512, 900)  # which goes on until it is stopped
     paint_in_browser(page)
     expect(page.locator(".curves polyline").first).to_be_attached()
     page.reload()

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from core.runs import lifecycle
 from core.visitors import policy, shelf, tray
 from support.finished import finished_run
 from support.foreign_networks import Cryptopunks, Tutorial, lively, saved
-from support.studio import serving
+from support.studio import ROOT, serving
 from support.waiting import PATIENCE
 from ui.generate import files
 from ui.telling import plain
@@ -428,13 +429,36 @@ def test_ones_own_generator_is_published(local_hub):
 # ---------------------------------------------------------------- from end to end
 
 
+# The studio, whose engines awake only once there is a file at `GO`.
+SLEEPING = """
+import os, time
+import app
+from core import jobs
+engine = jobs._engine
+def awake(job):
+    while not os.path.exists(os.environ["GO"]):
+        time.sleep(0.02)
+    return engine(job)
+jobs._engine = awake
+app.main()
+"""
+
+
 @pytest.fixture
-def page_of(local_hub, browser, tmp_path, monkeypatch):
+def awake(tmp_path) -> Path:
+    """The file by which the engines awake."""
+    return tmp_path / "awake"
+
+
+@pytest.fixture
+def page_of(local_hub, browser, tmp_path, monkeypatch, awake):
     """A fresh server with a finished run and the local Hub, and a browser's page."""
+    (script := tmp_path / "sleeping.py").write_text(SLEEPING)
+    here = {"GO": str(awake), "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     monkeypatch.setenv("GANVAS_HOME", str(tmp_path / "runs"))
     monkeypatch.setenv("HF_TOKEN", local_hub.token)  # what is private can be pulled back
     finished_run()
-    with serving(tmp_path) as address:
+    with serving(tmp_path, str(script), env=here) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 900}, base_url=address)
         yield page
         page.close()
@@ -458,10 +482,11 @@ def downloaded(page, name: str) -> bytes:
 
 
 @pytest.mark.server
-def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, local_hub):
+def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, awake, local_hub):
     page = page_of
     page.goto("/generate")
     page.locator(".st-key-first .pictures button").first.wait_for()  # before the engine is awake; see bench/sample.py
+    awake.touch()
     pictures = page.locator(".pictures").first.locator("button")
     expect(pictures).to_have_count(36)
     page.get_by_label("Seed", exact=True).fill("5")
@@ -493,14 +518,16 @@ def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, loc
     assert seen == [256, 3]  # 60 frames at 20 a second
 
     local_hub.add("someone/punks", {"generator.pth": saved(lively(Cryptopunks()).state_dict()), "notes.txt": b"n"})
-    local_hub.fail("someone/punks", "", "hang", seconds=1)  # a slow Hub: the page says what it waits for
-    local_hub.fail("someone/punks", "generator.pth", "hang", seconds=1)
+    local_hub.fail("someone/punks", "", "hang", seconds=5)  # a slow Hub: the page says what it waits for
+    local_hub.fail("someone/punks", "generator.pth", "hang", seconds=5)
     page.get_by_role("button", name="More generators").click()
     page.get_by_placeholder("owner/name").fill("someone/punks")
     page.get_by_placeholder("owner/name").press("Enter")
     expect(page.get_by_text("Asking the Hub; it gets 6 seconds to answer.")).to_be_visible()
+    local_hub.heal("someone/punks")
     page.get_by_role("button", name="and open").click()
     expect(page.get_by_text("Asking the Hub; it gets 6 seconds to answer.")).to_be_visible()
+    local_hub.heal("someone/punks", "generator.pth")
     expect(page.get_by_text("24 x 24 px, colour with transparency")).to_be_visible()
     expect(pictures).to_have_count(36)
 
@@ -528,7 +555,8 @@ def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, loc
 
 
 @pytest.mark.server
-def test_a_picture_is_sent_to_style(page_of):
+def test_a_picture_is_sent_to_style(page_of, awake):
+    awake.touch()
     page = page_of
     page.goto("/generate")
     page.locator(".st-key-grid").get_by_label("Picture 0:3", exact=True).click()

@@ -19,6 +19,7 @@ import base64
 import hashlib
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -26,7 +27,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 LFS = (".safetensors", ".bin", ".pt", ".pth", ".png")
 FAULTS = {
     "status": "answers with the status given",
-    "hang": "says nothing at all for `seconds`",
+    "hang": "says nothing at all for `seconds`, or until it is healed",
     "stall": "falls silent for `seconds` after `after` bytes of the body",
     "cut": "breaks the connection after `after` bytes of the body, `times` times",
     "length": "claims, when asked about the file, that it is `by` bytes longer than it is",
@@ -127,8 +128,9 @@ class LocalHub:
         assert fault in FAULTS
         self.faults[repo, path] = {"fault": fault, **how}
 
-    def heal(self) -> None:
-        self.faults.clear()
+    def heal(self, repo: str = "", path: str = "") -> None:
+        """All, or the one of a file; `path` is "" for the api of `repo`."""
+        self.faults.pop((repo, path), None) if repo else self.faults.clear()
 
     def reads(self) -> list[Seen]:
         """The requests for bytes of files, redirects left out."""
@@ -197,7 +199,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(int(fault["status"]), "")
             return None
         if fault.get("fault") == "hang":
-            self.hub.over.wait(fault["seconds"])
+            end = time.monotonic() + fault["seconds"]
+            while self.hub.faults.get((name, path)) is fault and time.monotonic() < end:
+                self.hub.over.wait(0.02)
         if fault.get("fault") == "login page":
             self._answer(200, b"<html>Welcome! Please log in.</html>", {"Content-Type": "text/html"})
             return None
