@@ -36,7 +36,7 @@ def server(tmp_path_factory, request):
     script.write_text(IMPATIENT.replace("MODULE", request.param))
     here = {"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(home / "gradio")}
     alone = request.param == "style_app"
-    with serving(home, str(script), "/config" if alone else "/_stcore/health", env=here) as address:
+    with serving(home, str(script), "/config" if alone else "/style/", env=here) as address:
         yield address, "" if alone else "/style"
 
 
