@@ -32,7 +32,7 @@ async def _on_behalf(self: gr.Blocks, **event: Any) -> dict:
         files.require_named(event["inputs"])
         if len(event["inputs"]) < len(event["block_fn"].inputs):  # Gradio's own words are a stack trace
             raise gr.Error(f"This takes {len(event['block_fn'].inputs)} values.", print_exception=False)
-        with files.written_or_told(), files.fetched_or_told(event["inputs"]):
+        with files.written_or_told():
             return await gr.Blocks.process_api(self, **event)
 
 
