@@ -21,7 +21,7 @@ def finished_run() -> Run:
         shown = net(torch.from_numpy(points.latents(points.of_seed(0, 64), 8)))
     about = {"name": "My cats", "steps_made": 20, "seconds": 1, "data": {"source": "x", "licence": "y", "count": 9}}
     model_folder.save(net, made.path / "result", to_pictures(shown), request.recipe(**about))
-    judge = Discriminator(method="dcgan", size=16, channels=3, width=4, norm="none")
-    model_folder.save_discriminator(judge, made.path / "result")
+    discriminator = Discriminator(method="dcgan", size=16, channels=3, width=4, norm="none")
+    model_folder.save_discriminator(discriminator, made.path / "result")
     run_folder.write_state(made, status=states.FINISHED, step=20)
     return made
