@@ -218,7 +218,7 @@ def newest_asked(page: AppTest) -> tuple:
 def test_a_seed_out_of_bounds_is_answered_in_words(page, seed):
     page.number_input(key="seed").set_value(seed).run()
     assert not page.exception
-    assert [error.value for error in page.error] == [plain(f"Seed is {seed:g}; choose a value from 0 to {2**32 - 1}.")]
+    assert [error.value for error in page.error] == [plain(f"Seed is {seed}; choose a value from 0 to {2**32 - 1}.")]
     page.number_input(key="seed").set_value(7).run()
     assert not page.error
     assert newest(page)[0].seed == 7
