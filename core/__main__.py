@@ -7,6 +7,7 @@ shows progress. Nothing is computed here.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -152,7 +153,8 @@ def _add_sample(commands: argparse._SubParsersAction) -> None:
     sample = commands.add_parser(
         "sample",
         help="have a generator make pictures",
-        description="Make pictures with GENERATOR: a name (portraits), run:NAME, run:NAME@STEP, or hub:owner/name.",
+        description="Make pictures with GENERATOR: a name (portraits), run:NAME, run:NAME@STEP, hub:owner/name, or a "
+        "file of weights (./netG.pth).",
     )
     sample.add_argument("generator", nargs="?", metavar="GENERATOR", help="not needed with --recipe")
     sample.add_argument(
@@ -161,6 +163,8 @@ def _add_sample(commands: argparse._SubParsersAction) -> None:
     sample.add_argument("--recipe", metavar="PNG", help="make the pictures of this file again")
     sample.add_argument("--points", metavar="POINT", nargs="+", help="these pictures, like 7:12 or 7:12-7:3+8:0")
     sample.add_argument("--frames", help="this many steps on the way through --points")
+    sample.add_argument("--as", dest="reading", metavar="HOW", help="how to read a file that does not tell, like relu")
+    sample.add_argument("--class", dest="label", metavar="K", help="all of class K, where there are classes")
     add_settings(sample, SampleRequest)
     sample.set_defaults(run=_sample)
 
@@ -179,6 +183,9 @@ def _sample(options: argparse.Namespace) -> None:
         raise UserError("No generator was named; write its name first, for example: sample portraits -o samples.png")
     if options.points:
         values["points"] = tuple(options.points)
+    if options.label is not None:
+        asked = SampleRequest.from_recipe({"kind": SampleRequest.kind, **values})
+        values["points"] = points.of_class(asked.points or points.of_seed(asked.seed, asked.count), options.label)
     if options.frames is not None:
         if not options.frames.isdecimal():
             raise UserError(f"--frames is {options.frames!r}; write a whole number, like 60.")
@@ -188,7 +195,7 @@ def _sample(options: argparse.Namespace) -> None:
     out = outputs.settled(options.out, SAMPLED, given, folder=True)
 
     from core.gan.sample import sample
-    from core.gan.zoo.load import fetch
+    from core.gan.zoo.load import fetch, open_generator
 
     if catalogue.on_hub(request.generator):
         with tqdm(desc="Fetching", unit="B", unit_scale=True, disable=None) as bar:
@@ -197,7 +204,17 @@ def _sample(options: argparse.Namespace) -> None:
                 bar.total = total
                 bar.update(done - bar.n)
 
-            fetch(request.generator, show)
+            ref = fetch(request.generator, show, options.reading or "")
+    else:
+        ref = catalogue.read_as(request.generator, options.reading or "")
+    request = dataclasses.replace(request, generator=ref)
+    left = () if options.recipe else open_generator(ref, request.averaged).open
+    if left:
+        listed = "".join(f"\n  --as {tag:<32} {words}" for question in left for tag, words in question.items())
+        raise UserError(
+            f"{request.generator} can be read in several ways, and does not tell which is right. Choose one, the "
+            f"likeliest first; several with commas between:{listed}"
+        )
     with console.ctrl_c() as stopped:
         result = console.watched(sample(request, stopped.is_set), request.generator, quiet=False)
         _keep(result, out)

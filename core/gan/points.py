@@ -1,13 +1,14 @@
 """The places pictures come from, in words: which point of the latent space a picture belongs to.
 
     7:12                picture 12 of seed 7
+    7:12#3              the same of class 3, where a generator has classes; without it they take turns
     7:12~3/0.4          the third picture like it; 0.4 says how different: 0 not at all, 1 entirely
     7:12-7:3+8:0        this without what that has, with what the other has (Radford et al. 2015, figure 7)
     7:12>7:3@0.25       a quarter of the way from one to the other
     (7:12-7:3)~1/0.4    brackets, where they are needed
 
 A point is text, so it fits in a recipe, a caption and an address, and depends on nothing but itself: not on how many
-pictures are made along with it. Plain: numpy, no torch. Knows no network but the number of its latents.
+pictures are made along with it. Plain: numpy, no torch. Knows no network but the number of its latents and classes.
 """
 
 from __future__ import annotations
@@ -71,6 +72,13 @@ def _require(count: int) -> None:
         raise UserError(f"{count} pictures are asked for; choose a whole number from 1 to {MAX_POINTS}.")
 
 
+def of_class(points: Sequence[str], label: str) -> tuple[str, ...]:
+    """The same points, all of one class."""
+    if any("#" in point for point in points) or not re.fullmatch(r"\d{1,4}", label):
+        raise UserError(f"{label[:20]!r} cannot be the class of {points[0]}; name it once, as a number like 3.")
+    return tuple(re.sub(r"(\d+:\d+)", rf"\1#{label}", point) for point in points)
+
+
 def arithmetic(this: str, minus: str, plus: str) -> str:
     """this - minus + plus."""
     return f"{_bracketed(this)}-{_bracketed(minus)}+{_bracketed(plus)}"
@@ -83,7 +91,7 @@ def recipe_of(recipe: Mapping[str, Any], index: int) -> dict[str, Any]:
 
 
 def _bracketed(point: str) -> str:
-    return point if re.fullmatch(r"\d+:\d+(~\d+/[\d.]+)*", point) else f"({point})"
+    return point if re.fullmatch(r"\d+:\d+(#\d+)?(~\d+/[\d.]+)*", point) else f"({point})"
 
 
 def seed_of(point: str) -> int:
@@ -95,9 +103,15 @@ def seed_of(point: str) -> int:
 # ---------------------------------------------------------------- latents
 
 
-def latents(points: Sequence[str], size: int) -> np.ndarray:
-    """float32 [len(points), size], each row from its point alone. `UserError` for what is not a point."""
-    return np.stack([_Reader(point, size).read() for point in points]).astype(np.float32)
+def latents(points: Sequence[str], size: int, of: int = 0) -> np.ndarray:
+    """float32 [len(points), size], each row from its point alone, whatever its class `of` so many. `UserError` for
+    what is not a point."""
+    return np.stack([_Reader(point, size, of).read().latent for point in points]).astype(np.float32)
+
+
+def classes(points: Sequence[str], of: int) -> np.ndarray:
+    """float32 [len(points), of]: how much of each class a point is, one in all."""
+    return np.stack([_Reader(point, 1, of).read().shares for point in points]).astype(np.float32)
 
 
 def _normal(key: str, size: int) -> np.ndarray:
@@ -110,30 +124,32 @@ def _normal(key: str, size: int) -> np.ndarray:
 class _Value:
     text: str  # without spaces: what random numbers of its relatives are drawn from
     latent: np.ndarray
+    shares: np.ndarray  # of each class
 
 
 class _Reader:
     """Reads one point from left to right: `way` > `sum` > `term` > `atom`."""
 
-    def __init__(self, point: str, size: int):
-        self.point, self.size, self.at = point, size, 0
+    def __init__(self, point: str, size: int, classes: int):
+        self.point, self.size, self.classes, self.at = point, size, classes, 0
         self.text = point.replace(" ", "")
         if len(self.text) > MAX_LENGTH or self.text.count("(") > MAX_BRACKETS:
             raise UserError(f"{point[:40]}... has {len(point)} characters; a picture's name has at most {MAX_LENGTH}.")
 
-    def read(self) -> np.ndarray:
+    def read(self) -> _Value:
         value = self._way()
         if self.at != len(self.text):
             raise self._not_a_point()
-        return value.latent
+        return value
 
     def _way(self) -> _Value:
         start = self._sum()
         if not self._next(">"):
             return start
         end = self._sum()
-        share = float(self._next(f"@{SHARE}", must=True))
-        return _Value(f"{start.text}>{end.text}@{share:g}", slerp(start.latent, end.latent, min(share, 1.0)))
+        share = min(float(self._next(f"@{SHARE}", must=True)), 1.0)
+        text, shares = f"{start.text}>{end.text}@{share:g}", (1 - share) * start.shares + share * end.shares
+        return _Value(text, slerp(start.latent, end.latent, share), shares)
 
     def _sum(self) -> _Value:
         value = self._term()
@@ -141,11 +157,14 @@ class _Reader:
         while sign := self._next("[+-]"):
             other = self._term()
             total = total + other.latent if sign == "+" else total - other.latent
-            value = _Value(f"{value.text}{sign}{other.text}", total)
+            shares = value.shares + other.shares if sign == "+" else value.shares - other.shares
+            value = _Value(f"{value.text}{sign}{other.text}", total, shares)
         if total is not first:
             # Sums of normal numbers are longer than any the generator has seen; back to the length of "this". (The
             # paper's latents are uniform and averaged over three pictures, which keeps them short.)
-            value = _Value(value.text, total * (float(np.linalg.norm(first)) / max(float(np.linalg.norm(total)), 1e-9)))
+            length = float(np.linalg.norm(first)) / max(float(np.linalg.norm(total)), 1e-9)
+            shares = value.shares.clip(0)
+            value = _Value(value.text, total * length, shares / max(float(shares.sum()), 1e-9))
         return value
 
     def _term(self) -> _Value:
@@ -156,18 +175,24 @@ class _Reader:
             # On the circle through both, so that it stays as long as normal numbers are.
             turn = min(spread, 1.0) * math.pi / 2
             near = math.cos(turn) * value.latent + math.sin(turn) * _normal(text, self.size)
-            value = _Value(f"{text}/{spread:g}", near)
+            value = _Value(f"{text}/{spread:g}", near, value.shares)
         return value
 
     def _atom(self) -> _Value:
         if self._next(r"\("):
             inner = self._way()
             self._next(r"\)", must=True)
-            return _Value(f"({inner.text})", inner.latent)
+            return _Value(f"({inner.text})", inner.latent, inner.shares)
         seed = int(self._next(r"(\d{1,10}):", must=True))
         index = int(self._next(r"\d{1,9}", must=True))
-        text = f"{seed}:{index}"
-        return _Value(text, _normal(text, self.size))
+        text, asked = f"{seed}:{index}", self._next(r"#(\d{1,4})")
+        if asked and int(asked) >= self.classes:
+            there = f"has the classes 0 to {self.classes - 1}" if self.classes else "has no classes"
+            raise UserError(f"{self.point[:60]!r} is of class {asked}, and this generator {there}.")
+        shares = np.zeros(self.classes)
+        if self.classes:
+            shares[int(asked or index) % self.classes] = 1
+        return _Value(f"{text}#{asked}" if asked else text, _normal(text, self.size), shares)
 
     def _next(self, pattern: str, must: bool = False) -> str:
         """What `pattern` finds here (its group, if it has one), or ""."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 
 from core import amounts
+from core.errors import UserError
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -21,6 +22,7 @@ Read = Callable[[int, int], Generator[bytes, None, None]]  # (start, end) -> tho
 
 MAX_HEADER = 4 * 2**20
 MAX_TENSORS = 5000
+POINTER = b"version https://git-lfs"  # how a Git LFS pointer begins
 FIRST_READ = 64 * 2**10  # holds the whole header of most files, so that one request is enough
 NUMPY = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "u2", "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1"}
 NUMPY |= {"U64": "u8", "U32": "u4", "U16": "u2", "U8": "u1", "BOOL": "b1"}
@@ -45,6 +47,15 @@ class Slot:
         return values.copy()
 
 
+def require_content(begin: bytes, name: str) -> None:
+    """Raises `UserError` for a file that only says where another one is; `begin` is what it begins with."""
+    if begin.startswith(POINTER):
+        raise UserError(
+            f"{name} is a Git LFS pointer, a note that stands for a file: the weights themselves are not there. Get "
+            "them with `git lfs pull`, or where the repository is from."
+        )
+
+
 def read_layout(read: Read, size: int) -> tuple[dict[str, Slot], dict[str, str]]:
     """The slots of a file of `size` bytes, and what it says of itself: 8 bytes of length, header, data
     (huggingface/safetensors, README).
@@ -52,6 +63,7 @@ def read_layout(read: Read, size: int) -> tuple[dict[str, Slot], dict[str, str]]
     `ValueError`, as the second half of a sentence about the file, where it is not to be trusted.
     """
     head = b"".join(read(0, min(size, FIRST_READ)))
+    require_content(head, "The file")
     length = int.from_bytes(head[:8], "little")
     if size < 8 or 8 + length > size:
         raise ValueError("is shorter than its header")

@@ -86,6 +86,7 @@ class Limits:
     generator_sums: int = 10**12  # multiply-adds for one of its pictures
     kept: int = 1_000_000_000  # bytes of the generated pictures a visitor keeps
     kept_all: int = 1_000_000_000
+    evidence_sums: int = 4 * 10**11  # multiply-adds to find out how one is to be read
     tray: int = 40  # pictures of a visitor on their way between pages
     tray_address: int = 40
     tray_all: int = 40
@@ -152,6 +153,7 @@ PUBLIC = Limits(
     generator_sums=1_500_000_000,
     kept=20_000_000,
     kept_all=400_000_000,
+    evidence_sums=30_000_000_000,
     tray=6,
     tray_address=40,
     tray_all=200,

@@ -362,7 +362,7 @@ def test_any_repository_or_why_not(local_hub, page):
 
 
 def test_of_several_files_one_is_chosen(local_hub, page):
-    nets = {"epoch-1/generator.pth": Cryptopunks(), "epoch-2/generator.pth": Tutorial()}
+    nets = {"epoch-10/generator.pth": Cryptopunks(), "epoch-9/generator.pth": Tutorial()}  # the last one first
     files = {path: saved(lively(net).state_dict()) for path, net in nets.items()}
     commit = local_hub.add("x/several", {**files, "netD.pth": b"x" * 3000, "notes.txt": b"n"})
     asked_for(page, "https://huggingface.co/x/several")
@@ -370,10 +370,10 @@ def test_of_several_files_one_is_chosen(local_hub, page):
     assert list(table["File"]) == [*files, "netD.pth", "notes.txt"]
     assert list(table["Generator"]) == ["will be read", "may be one", "", ""]
     assert table["Size"][2:].to_list() == ["3 kB", "1 bytes"]
-    page.selectbox(key="file-generate-x/several").set_value("epoch-2/generator.pth").run()
+    page.selectbox(key="file-generate-x/several").set_value("epoch-9/generator.pth").run()
     assert page.dataframe[0].value["Generator"][1] == "will be read"
     page.button(key="fetch-generate").click().run()
-    assert newest(page)[0].generator == f"hub:x/several@{commit}:epoch-2/generator.pth"
+    assert newest(page)[0].generator == f"hub:x/several@{commit}:epoch-9/generator.pth"
 
 
 # ---------------------------------------------------------------- models

@@ -1,6 +1,7 @@
 """Generators as other people write them, narrow, with random weights, and as files of theirs."""
 
 import io
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -40,15 +41,28 @@ class Tutorial(nn.Module):
         return self.model(z[:, :, None, None])
 
 
-def lively(net: nn.Module) -> nn.Module:
-    """Random weights large enough, and batch norm with statistics, so that a wrong layer changes the picture."""
-    randomness = torch.Generator().manual_seed(3)
-    for name, value in net.state_dict().items():
-        if value.is_floating_point():
-            value.copy_(torch.randn(value.shape, generator=randomness) * 0.3 + ("running_var" in name) * 2)
-            if "running_var" in name:
-                value.abs_().add_(0.1)
-    return net.eval().requires_grad_(False)
+def lively(net: nn.Module, latents: Callable[[int, torch.Generator], tuple[torch.Tensor, ...]] | None = None):
+    """Random weights large enough that a wrong layer changes the picture, and batch norms that remember what arrives
+    at them, as after training. `latents(count, rng)`: what the network takes, unless it is normal numbers."""
+    rng = torch.Generator().manual_seed(3)
+    net.requires_grad_(False)
+    for name, value in net.named_parameters():
+        value.copy_(torch.randn(value.shape, generator=rng) * 0.3 + (value.ndim == 1 and "weight" in name))
+    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = None  # an average over all batches
+    if norms:
+        net.train()
+        for _ in range(8):
+            net(*(latents or _normal(net))(128, rng))
+    return net.eval()
+
+
+def _normal(net: nn.Module):
+    first = next(module for module in net.modules() if isinstance(module, nn.Linear | nn.ConvTranspose2d))
+    size = first.in_features if isinstance(first, nn.Linear) else first.in_channels
+    shape = (size, 1, 1) if isinstance(net, nn.Sequential) and first is net[0] and first.weight.ndim > 2 else (size,)
+    return lambda count, rng: (torch.randn(count, *shape, generator=rng),)
 
 
 def saved(thing, **how) -> bytes:

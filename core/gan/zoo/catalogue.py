@@ -3,13 +3,16 @@
     portraits                        one of weights/registry.toml: bundled, or on the Hub
     run:my-run, run:my-run@3000      one of your own, finished or so far; at one of its checkpoints
     hub:owner/name@commit:file       any repository of the Hub; commit and file may be left out, then they are looked up
+    file:/home/me/netG.pth           a file of one's own computer, or a folder that Ganvas wrote
 
+Behind a foreign file may stand how it is to be read, where it does not tell: hub:owner/name@commit:file:relu,sigmoid.
 Such a *reference* stands in requests and recipes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
@@ -52,14 +55,16 @@ class Choice:
 
 @dataclass(frozen=True)
 class HubRef:
-    """hub:repo@revision:file, taken apart; revision and file may be empty."""
+    """hub:repo@revision:file:reading, taken apart; all but the repository may be empty."""
 
     repo: str
     revision: str = ""
     file: str = ""
+    reading: str = ""
 
     def __str__(self) -> str:
-        return f"hub:{self.repo}" + (f"@{self.revision}" if self.revision else "") + (self.file and f":{self.file}")
+        whole = f"hub:{self.repo}" + (f"@{self.revision}" if self.revision else "")
+        return ":".join(part for part in (whole, self.file, self.reading) if part)
 
     @property
     def pinned(self) -> bool:
@@ -75,13 +80,14 @@ class HubRef:
 def hub_ref(text: str) -> HubRef:
     """What a person may type: owner/name, hub:owner/name@revision:file, or an address on huggingface.co."""
     if _is_local(text.strip()):
+        where = "not opened here" if policy.public() else "opened by the command line: sample ./netG.pth"
         raise UserError(
-            f"{client.shown(text.strip())!r} is a file or folder of this computer, and those are not opened as "
-            "generators; write run:name for a run of yours, or hub:owner/name for a repository."
+            f"{client.shown(text.strip())!r} is a file or folder of this computer, and those are {where}; write "
+            "run:name for a run of yours, or hub:owner/name for a repository."
         )
     text = re.sub(r"^(hub:|https?://(www\.)?(huggingface\.co|hf\.co)/)", "", text.strip()).rstrip("/")
     text = re.sub(r"^([^/@:]+/[^/@:]+)/(?:tree|blob|resolve)/([^/]+)/?", r"\1@\2:", text).rstrip(":")
-    found = re.fullmatch(r"([^@:]+)(?:@([\w./-]+?))?(?::(.+))?", text)
+    found = re.fullmatch(r"([^@:]+)(?:@([\w./-]+?))?(?::(.+?))?(?::([a-z][a-z\d.,-]*))?", text)
     if not found or ".." in text:
         raise client.not_a_name(text)
     client.require_name(found[1])
@@ -90,7 +96,43 @@ def hub_ref(text: str) -> HubRef:
             f"{client.shown(found[3])!r} is no file name that Ganvas reads: up to {client.MAX_NAME} bytes of letters, "
             "numbers and signs that can be seen, no colon or backslash."
         )
-    return HubRef(found[1], found[2] or "", found[3] or "")
+    return HubRef(found[1], found[2] or "", found[3] or "", found[4] or "")
+
+
+@dataclass(frozen=True)
+class LocalRef:
+    """file:path:reading, taken apart; a file of foreign weights, or a folder that Ganvas wrote."""
+
+    path: Path
+    reading: str = ""
+
+    def __str__(self) -> str:
+        return f"file:{self.path}" + (self.reading and f":{self.reading}")
+
+
+def local_ref(text: str) -> LocalRef | None:
+    """The file or folder of one's own computer that a person means, or None for another reference. `UserError` when
+    there is nothing, and in public mode, where no stranger learns what there is."""
+    if text in registry.entries() or text.startswith(("run:", "hub:")) or not _is_local(text.strip()):
+        return None
+    if policy.public():
+        hub_ref(text)
+    plain = re.sub(r"^file:(//)?", "", text.strip())
+    found = re.fullmatch(r"(.+?):([a-z][a-z\d.,-]*)", plain)
+    whole, reading = (found[1], found[2]) if found and not os.path.exists(plain) else (plain, "")
+    path = Path(whole).expanduser().absolute()
+    if not path.is_file() and not (path / "model.safetensors").is_file():
+        raise UserError(f"There is no file of weights {whole[:200]!r}, and no folder of a generator; check its name.")
+    return LocalRef(path, reading)
+
+
+def read_as(ref: str, reading: str) -> str:
+    """The reference of a file of one's own computer, to be read so; others as they are. `UserError` for a way to read
+    what needs none."""
+    local = local_ref(ref)
+    if reading and not local:
+        raise UserError(f"{ref} is not foreign, so there is one way to read it; leave out how.")
+    return str(dataclasses.replace(local, reading=reading or local.reading)) if local else ref
 
 
 def _is_local(text: str) -> bool:
@@ -102,6 +144,8 @@ def _is_local(text: str) -> bool:
 
 def on_hub(ref: str) -> bool:
     """Whether it may have to be fetched. `UserError` for a name that is not known."""
+    if local_ref(ref):
+        return False
     return not ref.startswith("run:") and (ref.startswith("hub:") or "/" in ref or bool(registry.entry(ref).repo))
 
 
@@ -227,6 +271,10 @@ def candidates(listing: client.Listing) -> list[client.ListedFile]:
 
     def rank(file: client.ListedFile) -> tuple:
         likely = not GENERATORS.search(file.path)
-        return (likely, not file.path.endswith(".safetensors"), file.path.count("/"), len(file.path), file.path)
+        # Of checkpoints that differ in a number, the last one; before them those that are called the last, or the best.
+        family, numbers = re.sub(r"\d+", "", file.path), [-int(number) for number in re.findall(r"\d+", file.path)]
+        settled = not re.search(r"final|best|last|latest", file.path, re.I)
+        weights = not file.path.endswith(".safetensors")
+        return (likely, weights, family.count("/"), settled, len(family), family, numbers, file.path)
 
     return sorted(wanted, key=rank)

@@ -25,10 +25,12 @@ MAX_KERNEL = 16  # px; larger ones are no part of a generator, and memory for th
 
 @dataclass(frozen=True)
 class Cost:
-    """`size`: bytes for its tensors and for one block of pictures on the way; `sums`: multiply-adds of a picture."""
+    """`size`: bytes for its tensors and for one block of pictures on the way; `sums`: multiply-adds of a picture;
+    `widest`: numbers of a picture on the way, where it has most."""
 
     size: int
     sums: int
+    widest: int = 1
 
 
 def planned(make: Callable[[], Network]) -> Network:
@@ -53,9 +55,7 @@ def of(network: nn.Module, *shape: int) -> tuple[Cost, tuple[int, ...]]:
         nonlocal widest, sums
         widest = max(widest, sum(value.numel() for value in (*inputs, output) if isinstance(value, Tensor)))
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            kept = output if isinstance(layer, nn.Conv2d) else inputs[0]
-            places = 1 if kept.ndim == 2 else kept[0, 0].numel()
-            sums += layer.weight.numel() * places
+            sums += layer.weight.numel() * (places := _places(layer, inputs[0], output))
             if places > 1 and not isinstance(layer, nn.Linear) and max(layer.kernel_size) > MAX_KERNEL:
                 raise ValueError(f"a kernel of {max(layer.kernel_size)} px")
 
@@ -66,7 +66,20 @@ def of(network: nn.Module, *shape: int) -> tuple[Cost, tuple[int, ...]]:
         for handle in handles:
             handle.remove()
     numbers = sum(value.numel() for value in network.state_dict().values())
-    return Cost(4 * (COPIES * numbers + BLOCK * widest), sums), tuple(made.shape[1:])
+    return Cost(4 * (COPIES * numbers + BLOCK * widest), sums, max(1, widest)), tuple(made.shape[1:])
+
+
+def sums_of(layer: nn.Module, inputs: Tensor, output: Tensor) -> int:
+    """Multiply-adds of one layer for one picture."""
+    if not isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        return 0
+    return layer.weight.numel() * _places(layer, inputs, output)
+
+
+def _places(layer: nn.Module, inputs: Tensor, output: Tensor) -> int:
+    """How often the weights of a layer are used for one picture."""
+    kept = output if isinstance(layer, nn.Conv2d) else inputs
+    return 1 if kept.ndim == 2 else kept[0, 0].numel()
 
 
 def check(cost: Cost, what: str) -> None:

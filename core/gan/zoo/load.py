@@ -1,16 +1,16 @@
-"""From a reference to a network that is ready: bundled, one's own, or fetched from the Hub and understood.
+"""From a reference to a network that is ready: bundled, one's own, or foreign and understood.
 
-What comes from the Hub is read as data only (`core.gan.zoo.pickles`), understood once (`core.gan.zoo.recognise`), and
+What comes from the Hub is read as data only (`core.gan.zoo.pickles`), understood once (`core.gan.zoo.foreign`), and
 kept in the cache as safetensors with its configuration in the header; from then on no network is needed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,8 +23,9 @@ from core.errors import UserError
 from core.gan import networks
 from core.gan.methods import ADVERSARIAL
 from core.gan.methods.method import GeneratorNetwork, Network
-from core.gan.zoo import catalogue, cost, model_folder, pickles, recognise
-from core.gan.zoo.catalogue import HubRef
+from core.gan.zoo import catalogue, cost, foreign, model_folder, pickles
+from core.gan.zoo.catalogue import HubRef, LocalRef
+from core.gan.zoo.layers import Foreign
 from core.hub import cache, client, download, fetches, registry
 from core.hub.fetches import OnBytes
 from core.hub.registry import Entry
@@ -35,18 +36,20 @@ SIZES = ("size", "image_size", "img_size", "imsize", "resolution")  # what confi
 Shape = tuple[int, ...]  # of one picture, or of what it is made of
 Published = TypeVar("Published", bound=Network)
 OURS = {"method", "size", "channels", "latent"}  # in every config.json that Ganvas writes
-TRIED = 16  # latents a new generator has to make pictures of
+FILES_TRIED = 4  # of a repository, until one is a generator
 
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A generator ready to be sampled, on the CPU. `said` tells what was understood of a foreign one."""
+    """A generator ready to be sampled, on the CPU. `said` tells what was understood of a foreign one, and `open` lists
+    what its file leaves open: for each question the ways to read it, tag -> words, the one taken first."""
 
     ref: str
     title: str
     network: GeneratorNetwork
     discriminator: Network | None = None
     said: str = ""
+    open: tuple[Mapping[str, str], ...] = ()
 
     @property
     def config(self) -> dict[str, Any]:
@@ -63,6 +66,8 @@ def open_generator(ref: str, averaged: bool = True) -> Loaded:
         run, _ = catalogue.run_ref(ref)
         stamp = _stamp(run.path / "result" / "model.safetensors", *run.checkpoints().values())
         return _of_run(run, ref, averaged, stamp)
+    if local := catalogue.local_ref(ref):
+        return _of_file(local, _stamp(local.path, local.path / "model.safetensors"))
     if catalogue.on_hub(ref):
         name, found = _located(ref)
         pinned = ref if name or found.pinned else fetch(ref)
@@ -109,37 +114,69 @@ def _of_checkpoint(run: Run, step: int, averaged: bool) -> tuple[GeneratorNetwor
     return g.requires_grad_(False).eval(), judge
 
 
+@functools.lru_cache(4)
+def _of_file(local: LocalRef, _stamp: float) -> Loaded:
+    if local.path.is_dir():
+        network, judge = model_folder.load(local.path), model_folder.load_discriminator(local.path)
+        return Loaded(str(local), local.path.name, network, judge)
+    tensors = foreign.dictionaries(local.path, local.path.name)
+    config = local.path.parent / "config.json"
+    beside = _read_config(config.read_bytes()) if config.is_file() else {}
+    read = foreign.read(tensors, _size(beside), local.path.name, local.reading)
+    return Loaded(str(local), local.path.name, read.network, None, read.said, read.open)
+
+
 # ---------------------------------------------------------------- from the Hub
 
 
-def fetch(what: str, progress: OnBytes | None = None) -> str:
+def fetch(what: str, progress: OnBytes | None = None, reading: str = "") -> str:
     """Bring a generator from the Hub, understand it, keep it; returns its reference, pinned to a commit and a file.
 
-    Nothing is asked of the network where that has been done before, and many who ask at once are served by one fetch.
-    `UserError` for every fault of the Hub, and for files that hold something else; then nothing is kept.
+    `reading`: how a foreign file is to be read, where it does not tell (see `core.gan.zoo.foreign`). Nothing is asked
+    of the network where that has been done before, and many who ask at once are served by one fetch. Where no file is
+    named, the likeliest ones are tried. `UserError` for every fault of the Hub, and for files that hold something else;
+    then nothing is kept.
     """
     name, found = _located(what)
+    if reading:
+        found = dataclasses.replace(found, reading=reading)
     beside: set[str] = set()  # what a foreign repository holds beside the file
+    files = [found]
     if not name and not (found.pinned and cache.load_stored(found.stored)):
         listing = download.listing(found.repo, found.revision)
-        found = HubRef(found.repo, listing.revision, found.file or catalogue.candidates(listing)[0].path)
+        likely = [found.file] if found.file else [file.path for file in catalogue.candidates(listing)[:FILES_TRIED]]
+        files = [HubRef(found.repo, listing.revision, file, found.reading) for file in likely]
         beside = {file.path for file in listing.files}
-    ref = name or str(found)
+    found = next((file for file in files if cache.load_stored(name or file.stored)), files[0])
     if not cache.load_stored(name or found.stored):
-        fetches.shared(ref, lambda progress: _bring(name, found, beside, progress), progress)
+        found = fetches.shared(name or str(found), lambda progress: _bring(name, files, beside, progress), progress)
+    ref = name or str(found)
     catalogue.note(ref)
     return ref
 
 
-def _bring(name: str, found: HubRef, beside: set[str], progress: OnBytes) -> None:
-    network, said, discriminator = _understood(name, found, beside, progress)
-    _try(network, found)
-    tensors = {f"g.{key}": value.numpy() for key, value in network.state_dict().items()}
-    title = registry.entry(name).title if name else f"{found.repo}"
-    about = {"generator": name or str(found), "title": title, "said": said, "config": json.dumps(network.config)}
-    if discriminator is not None:
-        tensors |= {f"d.{key}": value.numpy() for key, value in discriminator.state_dict().items()}
-        about["discriminator"] = json.dumps(discriminator.config)
+def _bring(name: str, files: Sequence[HubRef], beside: set[str], progress: OnBytes) -> HubRef:
+    """Keeps the first of these files that is a generator."""
+    reasons: list[foreign.NotUsable] = []
+    for found in files:
+        try:
+            _keep(name, found, beside, progress)
+            return found
+        except foreign.NotUsable as reason:
+            reasons.append(reason)
+    raise reasons[0]
+
+
+def _keep(name: str, found: HubRef, beside: set[str], progress: OnBytes) -> None:
+    loaded = _understood(name, found, beside, progress)
+    tensors = {f"g.{key}": value.numpy() for key, value in loaded.network.state_dict().items()}
+    about = {
+        "generator": loaded.ref, "title": loaded.title, "said": loaded.said, "config": json.dumps(loaded.config),
+        "open": json.dumps([dict(question) for question in loaded.open]),
+    }  # fmt: skip
+    if loaded.discriminator is not None:
+        tensors |= {f"d.{key}": value.numpy() for key, value in loaded.discriminator.state_dict().items()}
+        about["discriminator"] = json.dumps(loaded.discriminator.config)
     cache.store_tensors(name or found.stored, tensors, about)
 
 
@@ -165,12 +202,13 @@ def _fetched(ref: str, _cache: Path) -> Loaded:
     if "discriminator" in about:
         of_discriminator = {key[2:]: value for key, value in tensors.items() if key.startswith("d.")}
         discriminator = model_folder.discriminator(json.loads(about["discriminator"]), of_discriminator)
-    return Loaded(ref, about["title"], network, discriminator, about["said"])
+    left_open = tuple(json.loads(about.get("open", "[]")))
+    return Loaded(ref, about["title"], network, discriminator, about["said"], left_open)
 
 
 def _planned(config: Mapping[str, Any]) -> GeneratorNetwork:
     if "layers" in config:
-        return cost.planned(lambda: recognise.Inferred.from_config(config))
+        return cost.planned(lambda: Foreign.from_config(config))
     return model_folder.planned_generator(config)
 
 
@@ -178,27 +216,33 @@ def _torch(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(value) for name, value in arrays.items()}
 
 
-def _understood(
-    name: str, found: HubRef, beside: set[str], progress: OnBytes | None
-) -> tuple[GeneratorNetwork, str, Network | None]:
+def _understood(name: str, found: HubRef, beside: set[str], progress: OnBytes | None) -> Loaded:
     entry = registry.entry(name) if name else _entry(found, found.file)
+    ref, title = name or str(found), registry.entry(name).title if name else found.repo
     config = _config(found) if "config.json" in beside else {}
+    what = f"{found.file} of {found.repo}"
     if config.keys() >= OURS and found.file.endswith(".safetensors"):
         network = _published_generator(entry, config, progress)
+        foreign.require_pictures(network, what)
         discriminator = _their_discriminator(found, config) if catalogue.DISCRIMINATOR in beside else None
-        return network, "Made with Ganvas: its config.json says all there is to know.", discriminator
+        said = "Made with Ganvas: its config.json says all there is to know."
+        return Loaded(ref, title, network, discriminator, said)
     if found.file.endswith(".safetensors"):
-        arrays = download.fetch_tensors(entry, progress=progress)
-        tensors = {"": _torch(arrays)}
+        tensors: Mapping[str, Mapping[str, Tensor]] = {"": _torch(download.fetch_tensors(entry, progress=progress))}
     else:
         path = download.fetch_file(entry, progress)
         try:
-            tensors = pickles.dictionaries(pickles.read(path, found.file), found.file)
+            tensors = foreign.dictionaries(path, found.file)
         finally:
             if path.is_relative_to(cache.folder()):
                 path.unlink(missing_ok=True)  # what is needed of it is kept as safetensors
-    size = next((config[key] for key in SIZES if type(config.get(key)) is int and config[key] in range(1, 10**4)), None)
-    return (*_first_understood(tensors, size, found), None)
+    read = foreign.read(tensors, _size(config), what, found.reading)
+    return Loaded(ref, title, read.network, None, read.said, read.open)
+
+
+def _size(config: Mapping[str, Any]) -> int | None:
+    """The side of pictures that a configuration beside a file tells."""
+    return next((config[key] for key in SIZES if type(config.get(key)) is int and config[key] in range(1, 10**4)), None)
 
 
 def _published_generator(entry: Entry, config: Mapping[str, Any], progress: OnBytes | None) -> GeneratorNetwork:
@@ -259,9 +303,14 @@ def _their_discriminator(found: HubRef, config: Mapping[str, Any]) -> Network | 
 def _config(found: HubRef) -> dict[str, Any]:
     """The config.json beside the file, or an empty one when it is none."""
     remote = client.file_info(found.repo, found.revision, "config.json")
-    if remote.size <= model_folder.MAX_CONFIG:
-        with contextlib.suppress(ValueError):
-            return model_folder.read_config(b"".join(client.chunks(remote, 0, remote.size)))
+    if remote.size > model_folder.MAX_CONFIG:
+        return {}
+    return _read_config(b"".join(client.chunks(remote, 0, remote.size)))
+
+
+def _read_config(text: bytes) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        return model_folder.read_config(text)
     return {}
 
 
@@ -270,31 +319,3 @@ def _entry(found: HubRef, file: str) -> Entry:
         name=found.stored, title=found.repo, kind="generator", file=file, architecture="a generator", licence="",
         size="", repo=found.repo, revision=found.revision,
     )  # fmt: skip
-
-
-def _first_understood(
-    tensors: Mapping[str, Mapping[str, Tensor]], size: int | None, found: HubRef
-) -> tuple[recognise.Inferred, str]:
-    """Of several dictionaries in a file, the generator: averages first, discriminators never."""
-
-    def rank(way: str) -> tuple:
-        return (not re.search(r"ema|avg|average", way, re.I), not re.search(r"gen|netg|(^|\.)g$", way, re.I))
-
-    ways = [way for way in tensors if not catalogue.NOT_GENERATORS.search(f"{way}.")] or list(tensors)
-    reasons = []
-    for way in sorted(ways, key=rank):
-        try:
-            return recognise.infer(tensors[way], size)
-        except UserError as error:
-            reasons.append(str(error))
-    raise UserError(f"{found.file} of {found.repo} cannot be used. {reasons[0] if reasons else 'It has no tensors.'}")
-
-
-def _try(network: GeneratorNetwork, found: HubRef) -> None:
-    latents = network.latents(TRIED, torch.Generator().manual_seed(0))
-    made = torch.cat([network(part) for part in latents.split(8)])
-    if not made.isfinite().all() or made.std(0).mean() < 1e-4:
-        raise UserError(
-            f"{found.file} of {found.repo} makes no pictures, or always the same one, so its layers were not "
-            "understood rightly; nothing was kept."
-        )

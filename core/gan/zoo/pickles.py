@@ -23,7 +23,7 @@ from torch import Tensor
 
 from core import amounts
 from core.errors import UserError
-from core.hub.safetensors_header import MAX_TENSORS
+from core.hub.safetensors_header import MAX_TENSORS, POINTER, require_content
 from core.visitors import policy
 
 # What torch.save writes for dictionaries of tensors and numbers.
@@ -49,6 +49,8 @@ def read(path: Path, name: str) -> Mapping[str, Any]:
     """The dictionary in a file: tensors, numbers and dictionaries of them. `name` is what to call it in messages."""
     try:
         with open(path, "rb") as file:
+            require_content(file.read(len(POINTER)), name)
+            file.seek(0)
             zipped = file.read(len(ZIP)) == ZIP
             file.seek(0)
             if zipped:

@@ -50,6 +50,16 @@ def chain(*shapes: tuple[int, ...]) -> dict[str, bytes]:
     return {"model.safetensors": save({f"l{i:02d}.weight": torch.full(s, 0.1) for i, s in enumerate(shapes)})}
 
 
+def normed(width: int) -> dict[str, bytes]:
+    """A DCGAN of 64 px whose norms remember what never was: all ways to read it are tried."""
+    sides = [(100, width, 4, 4), *[(width, width, 4, 4)] * 3, (width, 3, 4, 4)]
+    tensors = {f"l{i}.weight": torch.randn(s) * 0.05 for i, s in enumerate(sides)}
+    for i in range(4):
+        leaves = {"weight": 1.0, "bias": 0.0, "running_mean": 9.0, "running_var": 50.0}
+        tensors |= {f"l{i}_norm.{leaf}": torch.full((width,), value) for leaf, value in leaves.items()}
+    return {"model.safetensors": save(tensors)}
+
+
 def judged(config: dict, tensors: dict[str, torch.Tensor]) -> dict[str, bytes]:
     return ours({}, **{"discriminator.safetensors": save(tensors, {"config": json.dumps(config)})})
 
@@ -100,6 +110,8 @@ HOSTILE = {
     "large kernel": chain((8, 4, 4, 4), (4, 4, 4, 4), (4, 4, 4, 4), (4, 4, 4, 4), (4, 4, 301, 301), (3, 4, 1, 1)),
     "endless sums": chain((8, 90, 4, 4), *[(90, 90, 4, 4)] * 7, (90, 90, 15, 15), (3, 90, 1, 1)),
     "many strides": chain(*[(3, 3, 3, 3)] * 12) | {"config.json": b'{"image_size": 499}'},
+    "a judge read backwards": chain((64, 3, 4, 4), (128, 64, 4, 4), (1, 128, 4, 4)),
+    "norms that fit nothing": normed(128),
     "no numbers": {"model.safetensors": save(
         {"a.weight": torch.zeros(8, 0, 4, 4), "b.weight": torch.zeros(0, 3, 4, 4)})},
     "biases that do not fit": {"model.safetensors": save({**NET.state_dict(), "layers.0.bias": torch.zeros(3)})},

@@ -1,0 +1,291 @@
+"""From named tensors to a chain of layers: which belong together, in which order they fit, from latents to a picture.
+
+Names tell which tensors are one layer's, and their order; gaps in their numbers tell of layers without tensors. What
+takes pictures instead of latents, a discriminator or a network that repaints, is refused and called what it is. Knows
+nothing of strides and of what else no file tells (`core.gan.zoo.recognise`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from core.errors import UserError
+
+PICTURE_CHANNELS = (1, 3, 4)
+MAX_SIZE = 512  # px
+MAX_LAYERS = 12
+MAX_CLASSES = 1000
+MAX_TRIES = 20_000  # orders looked at before giving up
+# What layers for classes are called.
+LABEL = re.compile(r"lab|cls|class|cond|emb|(^|[._])fc_?[yc]|(^|[._])[yc][._\d]", re.I)
+JUDGE = "a discriminator, or another network that judges"
+LEAVES = ("weight", "bias", "running_mean", "running_var")
+
+Group = Mapping[str, Tensor]  # the tensors of one layer
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer with weights, as the file has it: `kind` is that of `core.gan.zoo.layers.Layer`.
+
+    `gap`: how many layers without weights stand before it, `norm_gap`: between it and its norm; None where no numbers
+    tell. `trained`: whether its norm has seen pictures.
+    """
+
+    name: str
+    kind: str
+    inputs: int
+    outputs: int
+    weights: Group
+    norm: Group | None = None
+    slopes: Tensor | None = None  # of a PReLU
+    gap: int | None = None
+    norm_gap: int | None = None
+
+    @property
+    def kernel(self) -> int:
+        return self.weights["weight"].shape[2] if self.kind != "linear" else 0
+
+
+@dataclass(frozen=True)
+class Chain:
+    """From latents to a picture. `table` [classes, numbers]: what stands for a class; `before` is what made it, a
+    "table" or a "linear" layer. `untrained`: its norms have never seen a picture."""
+
+    steps: tuple[Step, ...]
+    table: Tensor | None = None
+    made_by: str = ""
+    untrained: bool = False
+
+
+def read(tensors: Mapping[str, Tensor]) -> Chain:
+    """The chain these tensors form. `UserError` when they are not those of a generator that is known here."""
+    groups, untrained = _groups(tensors)
+    tables = {n for n, g in groups.items() if "emb" in n.lower() and g["weight"].ndim == 2 and "bias" not in g}
+    weights = {n: g for n, g in groups.items() if g["weight"].ndim in (2, 4) and n not in tables}
+    if not 1 < len(weights) <= MAX_LAYERS:
+        raise UserError(
+            f"This has {len(weights)} layers with weights; Ganvas understands generators of 2 to {MAX_LAYERS}."
+        )
+    if len(tables) > 1:
+        raise UserError(f"It has {len(tables)} tables of classes; Ganvas understands generators with one.")
+    orders = [list(groups), sorted(groups, key=_natural)]
+    for order in orders:
+        _refuse_takers([weights[name] for name in order if name in weights])
+    table, made_by = (groups[next(iter(tables))]["weight"], "table") if tables else (None, "")
+    chained = _chained(weights, orders)
+    if chained is None and not tables:
+        for name in [n for n, g in weights.items() if g["weight"].ndim == 2 and "bias" in g and LABEL.search(n)]:
+            chained = _chained({other: group for other, group in weights.items() if other != name}, orders)
+            if chained:
+                table, made_by = weights[name]["weight"].T + weights[name]["bias"], "linear"
+                break
+    if chained is None:
+        raise _unfit([weights[name] for name in orders[0] if name in weights], weights)
+    if table is not None and not (1 < len(table) <= MAX_CLASSES):
+        raise UserError(f"Its table has {len(table)} classes; Ganvas understands 2 to {MAX_CLASSES}.")
+    order, steps = chained
+    beside = {name: group for name, group in groups.items() if group["weight"].ndim == 1}
+    return Chain(tuple(_placed(steps, beside, order)), table, made_by, untrained)
+
+
+# ---------------------------------------------------------------- layers of tensors
+
+
+def _groups(tensors: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]], bool]:
+    """Tensors that belong to one module, in the order of the file; and whether all norms are as they were made."""
+    groups: dict[str, dict[str, Tensor]] = {}
+    seen = []  # how many batches each norm has seen
+    for key, value in tensors.items():
+        way, _, leaf = re.sub(r"^(module\.|_orig_mod\.)+", "", key).rpartition(".")
+        if leaf == "num_batches_tracked":
+            seen.append(bool(value.numel() == 1 and value > 0))
+            continue
+        if not way and value.ndim == 0:  # a loss, kept along
+            continue
+        if leaf not in LEAVES:
+            raise UserError(
+                f"It has a tensor {key[:80]!r}, which is no part of a plain DCGAN; it cannot be sampled here."
+            )
+        groups.setdefault(way, {})[leaf] = value
+    for way, group in groups.items():
+        if group.keys() == {"running_mean", "running_var"}:  # a norm without numbers of its own
+            group |= {"weight": torch.ones_like(group["running_mean"]), "bias": torch.zeros_like(group["running_mean"])}
+        weight = group.get("weight")
+        if any(value.numel() == 0 or (leaf != "weight" and value.ndim != 1) for leaf, value in group.items()):
+            raise UserError(f"Its layer {way[:80]!r} holds no numbers, or in no order; it cannot be sampled here.")
+        prelu = weight is not None and weight.ndim == 1 and group.keys() == {"weight"}
+        normed = "running_mean" in group and "running_var" in group
+        if weight is None or weight.ndim not in (1, 2, 4) or ((weight.ndim == 1) != normed and not prelu):
+            raise UserError(
+                f"It has a layer {way[:80]!r} of a kind that is no part of a plain DCGAN; it cannot be sampled here."
+            )
+        if not all(value.is_floating_point() for value in group.values()):
+            raise UserError(
+                f"Its layer {way[:80]!r} holds no plain numbers (it is compressed); it cannot be sampled here."
+            )
+        made = weight.shape[:2] if weight.ndim > 1 else weight.shape[:1]
+        if any(len(value) not in made for leaf, value in group.items() if leaf != "weight"):
+            raise UserError(f"The tensors of its layer {way[:80]!r} do not fit together; it cannot be sampled here.")
+    return groups, bool(seen) and not any(seen)
+
+
+def _kinds(name: str, weight: Tensor) -> list[tuple[str, int, int]]:
+    """(kind, inputs, outputs): what a weight can be. Transposed convolutions have their inputs first."""
+    if weight.ndim == 2:
+        return [("linear", weight.shape[1], weight.shape[0])]
+    first, second = weight.shape[:2]
+    up, flat = ("up", first, second), ("flat", second, first)
+    if weight.shape[2] != weight.shape[3]:
+        return []
+    # Where both fit, even kernels are those of up-convolutions.
+    return [up, flat] if weight.shape[2] % 2 == 0 or "up" in name or "transpose" in name.lower() else [flat, up]
+
+
+# ---------------------------------------------------------------- what takes pictures
+
+
+def _refuse_takers(weights: Sequence[Group]) -> None:
+    """Layers that fit in this order from a picture on are no generator's."""
+    first, last = weights[0]["weight"], weights[-1]["weight"]
+    if first.ndim == 2:
+        if len(last) == 1 and last.ndim == 2:
+            raise _is_a(JUDGE)
+        if first.shape[1] == len(last) and picture(len(last)) and all(group["weight"].ndim == 2 for group in weights):
+            raise _is_a("a network from pictures to pictures (an autoencoder)")
+        return
+    channels = first.shape[1]
+    if channels > 2 * max(PICTURE_CHANNELS) or len(first) <= channels:
+        return
+    for group in weights:
+        weight = group["weight"]
+        fits = weight.shape[1] == channels if weight.ndim == 4 else not weight.shape[1] % channels
+        if not fits or ("bias" in group and len(group["bias"]) != len(weight)):
+            return
+        channels = len(weight)
+    raise _is_a("a network from pictures to pictures" if channels in (3, 4) else JUDGE)
+
+
+def _is_a(what: str) -> UserError:
+    return UserError(f"It is {what}: it takes pictures, while a generator takes random numbers.")
+
+
+def _unfit(ordered: Sequence[Group], weights: Mapping[str, Group]) -> UserError:
+    first = ordered[0]["weight"]
+    if first.ndim == 4 and first.shape[1] in PICTURE_CHANNELS and len(first) > first.shape[1]:
+        return _is_a("a network from pictures to pictures, or one that judges them")
+    shapes = "; ".join(f"{name[:40]} {'x'.join(map(str, g['weight'].shape))}" for name, g in list(weights.items())[:4])
+    return UserError(
+        "Its layers do not fit together as a DCGAN's do, from latents to a picture of 1, 3 or 4 channels "
+        f"({shapes}...)."
+    )
+
+
+# ---------------------------------------------------------------- in order
+
+
+def _chained(weights: Mapping[str, Group], orders: Sequence[list[str]]) -> tuple[list[str], list[Step]] | None:
+    """The layers in an order in which each fits the one before: that of the file if it fits, else of the names,
+    else any. (A safetensors file is sorted by name.)"""
+    for order in orders:
+        for steps in _chains([name for name in order if name in weights], weights, free=False):
+            return order, steps
+    for steps in _chains([name for name in orders[1] if name in weights], weights, free=True):
+        return orders[1], steps
+    return None
+
+
+def _chains(names: list[str], weights: Mapping[str, Group], free: bool) -> Iterator[list[Step]]:
+    tries = itertools.count()
+
+    def grown(chain: list[Step], left: list[str]) -> Iterator[list[Step]]:
+        if next(tries) > MAX_TRIES:
+            return
+        made = chain[-1].outputs if chain else 0
+        convolved = bool(chain) and chain[-1].kind != "linear"
+        if not left:
+            if made in PICTURE_CHANNELS if convolved else picture(made):
+                yield chain
+            return
+        for name in left if free else left[:1]:
+            for kind, inputs, outputs in _kinds(name, weights[name]["weight"]):
+                fits = inputs == made if chain else inputs > 1  # of one number a judge is made, read backwards
+                if chain and not convolved and kind != "linear":  # the flat output of a linear layer, taken for a map
+                    fits = chain[-1].kind == "linear" and bool(square(made, inputs))
+                if fits and not (convolved and kind == "linear") and not (kind == "flat" and not chain):
+                    step = Step(name, kind, inputs, outputs, weights[name])
+                    yield from grown([*chain, step], [other for other in left if other != name])
+
+    yield from grown([], names)
+
+
+def _natural(name: str) -> list[tuple[int, int | str]]:
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name)]
+
+
+def square(numbers: int, channels: int) -> int:
+    """The side of a square map of that many numbers and channels, or 0."""
+    side = math.isqrt(numbers // channels)
+    return side if side**2 * channels == numbers else 0
+
+
+def picture(numbers: int) -> tuple[int, int] | None:
+    """(channels, side) of a picture that many numbers can be."""
+    found = [(c, square(numbers, c)) for c in PICTURE_CHANNELS if 8 <= square(numbers, c) <= MAX_SIZE]
+    return found[0] if found else None
+
+
+def opens_map(steps: Sequence[Step], i: int) -> bool:
+    """Whether this linear layer's output is taken for the first map."""
+    return steps[i].kind == "linear" and i + 1 < len(steps) and steps[i + 1].kind != "linear"
+
+
+# ---------------------------------------------------------------- norms, slopes, gaps
+
+
+def _placed(steps: Sequence[Step], beside: Mapping[str, Group], order: Sequence[str]) -> list[Step]:
+    """The steps with their norms, slopes and gaps. What fits behind several layers belongs to the one it follows in
+    the file, else to the first one."""
+    placed = list(steps)
+    where = {step.name: i for i, step in enumerate(placed)}
+    before: str = ""  # the layer last seen
+    for name in order:
+        if name in where:
+            before = name
+        if name not in beside:
+            continue
+        group = beside[name]
+        what = "norm" if "running_mean" in group else "slopes"
+        free = [i for i, step in enumerate(placed) if getattr(step, what) is None and _fits(placed, i, group, what)]
+        if not free:
+            raise UserError(f"Its layer {name[:80]!r} fits behind no other; it cannot be sampled here.")
+        i = where[before] if before and where[before] in free else free[0]
+        placed[i] = replace(placed[i], norm=group) if what == "norm" else replace(placed[i], slopes=group["weight"])
+        if what == "norm":
+            placed[i] = replace(placed[i], norm_gap=_gap(name, [placed[i].name], order))
+    return [replace(step, gap=_gap(step.name, [*where, *beside], order)) for step in placed]
+
+
+def _fits(steps: Sequence[Step], i: int, group: Group, what: str) -> bool:
+    numbers = len(group["weight"])
+    mapped = opens_map(steps, i) and numbers == steps[i + 1].inputs
+    return numbers == steps[i].outputs or mapped or (what == "slopes" and numbers == 1)
+
+
+def _gap(name: str, others: Sequence[str], order: Sequence[str]) -> int | None:
+    """Layers without tensors between this one and the one before of the same `nn.Sequential`."""
+    parent, _, number = name.rpartition(".")
+    if not number.isdigit():
+        return None
+    siblings = [other.rpartition(".") for other in others if other in order]
+    numbers = [int(n) for where, _, n in siblings if where == parent and n.isdigit() and int(n) < int(number)]
+    if numbers:
+        return int(number) - max(numbers) - 1
+    return int(number) if number != "0" and len(others) > 1 else None

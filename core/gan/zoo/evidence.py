@@ -1,0 +1,208 @@
+"""Which of several readings of a file is the true one: its batch norms remember what arrived at them in training.
+
+A few hundred latents are sent through a reading as in training. At each norm the mean and variance that arrive are
+compared with those it kept: the true reading misses them by hundredths, a wrong activation, stride or way to draw
+latents by tenths. Questions are answered one after another, each with the answer that fits best, twice over, as one
+may hang on another. What makes no difference at any norm stays open. Knows no files.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import UserError
+from core.gan.zoo.cost import BLOCK, sums_of
+from core.gan.zoo.layers import Foreign
+from core.gan.zoo.recognise import Answers, Found, Option, Question
+from core.visitors import policy
+
+LATENTS, FEWEST = 256, 32  # sent through each reading, fewer where they cost too much
+NUMBERS, MOST_NUMBERS = 2**21, 2**25  # of one layer, for all latents together: as wished, and as allowed
+READINGS = 40  # tried of one file, about
+LEAST, RARELY = 0.01, 0.05  # by how much of itself a fit has to be better to count as better, and with a rare answer
+SURE, NOISE = 1.15, 0.01  # how much worse all other answers have to fit for a proof
+LOST = 2.0  # how much worse a reading is, half way, not to be tried to its end
+NONE = 0.6  # a fit that is none
+SEEN = 0.03  # how far pixels differ on average, of -1 to 1, for a difference that is seen
+ASSUMED = ("latents", "end")  # a wrong answer makes pictures paler or bolder, no other ones
+# Questions that are answered together, as a wrong answer to one may hide another's.
+TOGETHER = (("labels", "latents"), ("norm", "eps", "activation", "enlarged"), ("first map", "strides", "enlarged"))
+ROUNDS = 2
+
+
+@dataclass(frozen=True)
+class Settled:
+    """`network` is the best reading. `fit`: by how much its norms are missed on average, None where there are none.
+    `proved`: names of questions; `open`: those without a proof, with all answers that may be true, the best first."""
+
+    network: Foreign
+    answers: Answers
+    fit: float | None
+    proved: tuple[str, ...]
+    open: Mapping[str, tuple[Option, ...]]
+
+
+def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
+    """The reading that the file bears out best, of those with all of the `wanted` tags."""
+    questions = _narrowed(found, wanted)
+    best: Answers = {question.name: question.options[0] for question in questions}
+    network = found.network(best)
+    trial = Trial(found, best)
+    if trial.fit(best) is None:
+        return Settled(network, best, None, (), _open(trial, best, questions))
+    best = trial.best(best, _single(questions))
+    if any(len(question.options) > 1 and not trial.proved(best, question) for question in questions):
+        for _ in range(ROUNDS):
+            before = best
+            for names in TOGETHER:
+                best = trial.best(best, _joint([question for question in questions if question.name in names]))
+            if best == before:
+                break
+    best = trial.best(best, _single(questions, rare=True))
+    proved = [question.name for question in questions if len(question.options) > 1 and trial.proved(best, question)]
+    fit, network = trial.fit(best), found.network(best)
+    if fit is not None and fit > NONE:
+        raise UserError(
+            f"No way to read it fits what its batch norms remember (missed by {fit:.1f}), so it would make wrong "
+            "pictures; it has layers or connections that its tensors do not show."
+        )
+    unproved = [question for question in questions if question.name not in proved]
+    return Settled(network, best, fit, tuple(proved), _open(trial, best, unproved))
+
+
+def _narrowed(found: Found, wanted: tuple[str, ...]) -> list[Question]:
+    known = {option.tag for question in found.questions for option in question.options}
+    if not known.issuperset(wanted):
+        unknown = next(tag for tag in wanted if tag not in known)
+        several = [o.tag for q in found.questions for o in q.options if len(q.options) > 1]
+        raise UserError(f"It cannot be read as {unknown[:40]!r}; it may be {', '.join(several)}.")
+    return [Question(q.name, tuple(o for o in q.options if o.tag in wanted) or q.options) for q in found.questions]
+
+
+def _single(questions: Sequence[Question], rare: bool = False) -> Iterator[Answers]:
+    """One answer changed at a time."""
+    return ({q.name: option} for q in questions for option in q.options if rare or not option.rare)
+
+
+def _joint(questions: Sequence[Question]) -> Iterator[Answers]:
+    """All answers to some questions, but rare ones."""
+    usual = [[(q.name, option) for option in q.options if not option.rare] for q in questions]
+    return (dict(answers) for answers in itertools.product(*filter(None, usual)))
+
+
+def _open(trial: Trial, best: Answers, unproved: Sequence[Question]) -> dict[str, tuple[Option, ...]]:
+    """Those of which another answer fits as well, and makes pictures that look otherwise."""
+    network = trial.found.network(best)
+    others = {
+        question.name: tuple(
+            option
+            for option in trial.rivals(best, question)
+            if not trial.lost(best, {question.name: option})
+            and _differ(network, trial.found, {**best, question.name: option})
+        )
+        for question in unproved
+        if question.name not in ASSUMED
+    }
+    return {name: (best[name], *options) for name, options in others.items() if options}
+
+
+@torch.no_grad()
+def _differ(network: Foreign, found: Found, answers: Answers) -> bool:
+    try:
+        other = found.network(answers)
+    except UserError:
+        return False
+    if (other.taken, other.config["size"]) != (network.taken, network.config["size"]):
+        return True
+    latents = network.latents(BLOCK, torch.Generator().manual_seed(0))
+    return float((network(latents) - other(latents)).abs().mean()) > SEEN
+
+
+class Trial:
+    """Readings tried with the same latents, within what may be spent on a file."""
+
+    def __init__(self, found: Found, first: Answers):
+        self.found, self.tried = found, dict[tuple[str, ...], float | None]()
+        self.left, self.worst = policy.limits().evidence_sums, math.inf
+        costs = found.cost(first, found.network(first))
+        affordable = self.left // (READINGS * max(1, costs.sums))
+        self.count = max(FEWEST, min(LATENTS, affordable, NUMBERS // costs.widest))
+
+    def fit(self, answers: Answers) -> float | None:
+        """How far the norms of a reading are missed, or more than `LOST` times the best; None where that would cost
+        too much to know."""
+        key = tuple(option.tag for option in answers.values())
+        if key not in self.tried:
+            self.tried[key] = fit = self._fit(answers)
+            if fit is not None:
+                self.worst = min(self.worst, LOST * (fit + NOISE))
+        return self.tried[key]
+
+    def best(self, best: Answers, others: Iterable[Answers]) -> Answers:
+        """The best of some readings, which differ from one in some answers; that one where none is better."""
+        for answers in others:
+            tried = {**best, **answers}
+            fit, before = self.fit(tried), self.fit(best)
+            rare = any(option.rare and option != best[name] for name, option in answers.items())
+            if fit is not None and before is not None and fit < before * (1 - (RARELY if rare else LEAST)):
+                best = tried
+        return best
+
+    def rivals(self, best: Answers, question: Question) -> list[Option]:
+        """The other answers, but rare ones, which are not in doubt without a reason."""
+        return [option for option in question.options if option != best[question.name] and not option.rare]
+
+    def lost(self, best: Answers, other: Answers) -> bool:
+        """Whether another answer fits clearly worse."""
+        fit, worse = self.fit(best), self.fit({**best, **other})
+        return fit is not None and worse is not None and worse > SURE * fit + NOISE
+
+    def proved(self, best: Answers, question: Question) -> bool:
+        return all(self.lost(best, {question.name: option}) for option in self.rivals(best, question))
+
+    @torch.no_grad()
+    def _fit(self, answers: Answers) -> float | None:
+        if not self.found.normed:
+            return None
+        try:
+            network = self.found.network(answers)
+        except UserError:
+            return math.inf
+        costs = self.found.cost(answers, network)
+        if self.left < costs.sums * self.count or costs.widest * self.count > MOST_NUMBERS:
+            return None
+        norms = sum(isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d) for part in network.layers)
+        missed = 0.0
+        for more, sums in _missed(network, network.latents(self.count, torch.Generator().manual_seed(0))):
+            missed += more / norms
+            self.left -= sums * self.count
+            if missed > self.worst:
+                break
+        return missed
+
+
+def _missed(network: Foreign, latents: Tensor) -> Iterator[tuple[float, int]]:
+    """How far each norm is missed, by the mean in standard deviations and by the variance as a logarithm; and what it
+    cost for each latent."""
+    x, sums = network.started(latents), 0
+    for part in network.layers:
+        if not isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+            made = part(x)
+            sums += sums_of(part, x, made)
+            x = made
+            continue
+        over = [0, *range(2, x.ndim)]
+        arrived, spread = x.mean(over), x.var(over, correction=0)
+        kept, known = part.get_buffer("running_mean"), part.get_buffer("running_var")
+        tiny = 1e-4 * known.mean() + 1e-12  # a unit that never speaks says nothing
+        off = (arrived - kept).abs() / (known + tiny).sqrt()
+        wide = ((spread + tiny) / (known + tiny)).log().abs()
+        yield float((off.nan_to_num(3).clamp(max=3) + wide.nan_to_num(3).clamp(max=3)).mean()), sums
+        sums = 0
+        x = nn.functional.batch_norm(x, None, None, part.weight, part.bias, training=True, eps=part.eps)

@@ -1,0 +1,203 @@
+"""The networks that foreign files are read as: a chain of layers as data, and the network that it describes.
+
+A configuration (`Foreign.config`) tells all of it: which layers, what lies between them, how latents are drawn and how
+a class joins them. Knows no files, and not how layers are told from tensors (`core.gan.zoo.recognise`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.gan import folding, points
+from core.gan.methods.method import GeneratorNetwork
+
+LATENTS = {
+    "normal": "normal latents", "uniform": "latents uniform from -1 to 1", "unit": "latents uniform from 0 to 1",
+}  # fmt: skip
+JOINS = {"behind": "behind the latents", "front": "before the latents", "times": "multiplied with the latents"}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer as a configuration holds it. `kind`: "up" (transposed convolution), "flat" (convolution) or "linear";
+    `reshape` is the side of the picture a linear layer's output is taken for, 0 for none; `after` is what follows."""
+
+    kind: str
+    inputs: int
+    outputs: int
+    kernel: int = 0
+    stride: int = 0
+    padding: int = 0
+    more: int = 0  # output padding
+    bias: bool = False
+    reshape: int = 0
+    norm: int = 0  # channels of the batch norm behind it; 0 for none
+    after: str = "relu"
+    grown: int = 1  # how often the map before it is enlarged
+    smooth: bool = False  # whether so that pixels run into each other, or each becomes a square
+    eps: float = 1e-5  # of its batch norm
+    norm_last: bool = False  # whether the norm stands behind what follows, instead of before it
+    slopes: int = 0  # numbers of a PReLU
+
+    @property
+    def width(self) -> int:
+        """Channels of what it makes."""
+        return self.outputs // self.reshape**2 if self.reshape else self.outputs
+
+
+@dataclass(frozen=True)
+class Labels:
+    """How a class joins the latents: as `numbers` numbers, out of a table in the file (an embedding) or one-hot."""
+
+    classes: int
+    numbers: int
+    join: str  # of JOINS
+    table: bool
+
+
+class Foreign(GeneratorNetwork):
+    """A generator made of `Layer`s: latents [N, latent] -> images [N, channels, size, size] in [-1, 1].
+
+    With classes, latents are [N, latent + classes]: behind the random numbers stands how much of each class it is.
+    """
+
+    def __init__(self, layers: Sequence[Layer], size: int, labels: Labels | None = None, drawn: str = "normal"):
+        super().__init__()
+        self.plan, self.labels, self.drawn = tuple(layers), labels, drawn
+        taken = layers[0].inputs
+        latent = taken - labels.numbers if labels and labels.join != "times" else taken
+        self.config: dict[str, Any] = {
+            "latent": latent, "channels": layers[-1].width, "size": size, "layers": [asdict(layer) for layer in layers],
+        }  # fmt: skip
+        if labels:
+            self.config |= {"classes": labels.classes, "labels": asdict(labels)}
+        if drawn != "normal":
+            self.config["drawn"] = drawn
+        self.joined = Joined(labels) if labels else nn.Identity()
+        last = len(layers) - 1
+        self.layers = nn.Sequential(*(p for i, layer in enumerate(layers) for p in _modules(layer, i == last)))
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Foreign:
+        labels = Labels(**config["labels"]) if "labels" in config else None
+        layers = [Layer(**layer) for layer in config["layers"]]
+        return cls(layers, config["size"], labels, config.get("drawn", "normal"))
+
+    @property
+    def taken(self) -> int:
+        """Numbers that `forward` takes for a picture."""
+        return self.config["latent"] + (self.labels.classes if self.labels else 0)
+
+    def started(self, latents: Tensor) -> Tensor:
+        """What the first layer is given."""
+        joined = self.joined(latents)
+        return joined if self.plan[0].kind == "linear" else joined[:, :, None, None]
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.layers(self.started(latents))
+
+    def latents(self, count: int, rng: torch.Generator) -> Tensor:
+        """As they were drawn in training; of all classes alike."""
+        random = self._of_normal(super().latents(count, rng))
+        if not self.labels:
+            return random
+        chosen = torch.randint(self.labels.classes, (count,), generator=rng)
+        return torch.cat([random, nn.functional.one_hot(chosen, self.labels.classes).float()], 1)
+
+    def latents_of(self, names: Sequence[str], truncation: float) -> Tensor:
+        if not self.labels:
+            return self._of_normal(super().latents_of(names, truncation))
+        classes = self.labels.classes
+        random = torch.from_numpy(points.latents(names, self.config["latent"], classes)) * truncation
+        return torch.cat([self._of_normal(random), torch.from_numpy(points.classes(names, classes))], 1)
+
+    def _of_normal(self, numbers: Tensor) -> Tensor:
+        """Normal numbers, made to what this generator was trained with."""
+        match self.drawn:
+            case "uniform":
+                return torch.erf(numbers / 2**0.5)
+            case "unit":
+                return (torch.erf(numbers / 2**0.5) + 1) / 2
+        return numbers
+
+    def sampling_form(self) -> nn.Module:
+        folded = folding.folded(self.layers)
+        return nn.Sequential(self.joined, folded) if self.labels else folded
+
+
+class Joined(nn.Module):
+    """Latents and classes [N, latent + classes] -> what the first layer takes."""
+
+    def __init__(self, labels: Labels):
+        super().__init__()
+        self.labels = labels
+        if labels.table:
+            self.table = nn.Parameter(torch.empty(labels.classes, labels.numbers))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        random, shares = latents[:, : -self.labels.classes], latents[:, -self.labels.classes :]
+        words = shares @ self.table if self.labels.table else shares
+        match self.labels.join:
+            case "times":
+                return random * words
+            case "front":
+                return torch.cat([words, random], 1)
+        return torch.cat([random, words], 1)
+
+
+class Centred(nn.Module):
+    """Pictures of 0 to 1 -> -1 to 1."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images * 2 - 1
+
+
+def _modules(layer: Layer, last: bool) -> Iterator[nn.Module]:
+    if layer.grown > 1:
+        yield nn.Upsample(scale_factor=layer.grown, mode="bilinear" if layer.smooth else "nearest")
+    match layer.kind:
+        case "linear":
+            yield nn.Linear(layer.inputs, layer.outputs, bias=layer.bias)
+        case "up":
+            shape = (layer.kernel, layer.stride, layer.padding, layer.more)
+            yield nn.ConvTranspose2d(layer.inputs, layer.outputs, *shape, bias=layer.bias)
+        case "flat":
+            yield nn.Conv2d(layer.inputs, layer.outputs, layer.kernel, 1, layer.padding, bias=layer.bias)
+    reshaped = [nn.Unflatten(1, (layer.width, layer.reshape, layer.reshape))] if layer.reshape else []
+    flat = layer.kind == "linear" and layer.norm == layer.outputs
+    norm = [(nn.BatchNorm1d if flat else nn.BatchNorm2d)(layer.norm, layer.eps)] if layer.norm else []
+    after = list(_activation(layer, last))
+    yield from () if flat else reshaped
+    yield from (*after, *norm) if layer.norm_last else (*norm, *after)
+    yield from reshaped if flat else ()
+
+
+def _activation(layer: Layer, last: bool) -> Iterator[nn.Module]:
+    match layer.after:
+        case "relu":
+            yield nn.ReLU(True)
+        case "leaky":
+            yield nn.LeakyReLU(0.2, True)
+        case "leaky-0.01":
+            yield nn.LeakyReLU(0.01, True)
+        case "prelu":
+            yield nn.PReLU(layer.slopes)
+        case "elu":
+            yield nn.ELU()
+        case "selu":
+            yield nn.SELU()
+        case "gelu":
+            yield nn.GELU()
+        case "silu":
+            yield nn.SiLU()
+        case "tanh":
+            yield nn.Tanh()
+        case "sigmoid":
+            yield nn.Sigmoid()
+    if last and layer.after in ("sigmoid", "unit"):
+        yield Centred()

@@ -1,0 +1,130 @@
+"""Strides, paddings and enlargements, which no file tells: those with which pictures get a size that people use.
+
+Knows no tensors but the shapes that `core.gan.zoo.chain` found.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.errors import UserError
+from core.gan.zoo.chain import MAX_SIZE, Step, opens_map, picture, square
+
+MAX_TRIES = 20_000
+KEPT = 16  # of the likeliest
+# Stride, padding and output padding of up-convolutions by kernel, the usual one first: 2 and 4 double the side.
+USUAL = {
+    1: [(1, 0, 0), (1, 2, 0)], 2: [(2, 0, 0)], 3: [(2, 1, 1), (1, 1, 0), (2, 1, 0), (2, 0, 0), (1, 0, 0)],
+    4: [(2, 1, 0), (2, 0, 0), (1, 0, 0), (2, 3, 0)],
+    5: [(2, 2, 1), (1, 2, 0), (1, 0, 0), (2, 2, 0), (2, 1, 0), (2, 0, 0)],
+    6: [(2, 2, 0), (2, 0, 0), (1, 0, 0)], 7: [(1, 3, 0), (1, 0, 0)], 8: [(2, 3, 0), (4, 2, 0)],
+}  # fmt: skip
+ON_LATENTS = [(1, 0, 0), (2, 1, 0)]  # 1x1 becomes a first map of the kernel's size
+# Chains of kernels that belong to widely used code, with what that code does.
+PUBLISHED: dict[tuple[int, ...], list[tuple[int, int, int]]] = {
+    (3, 3, 4, 4): [(1, 0, 0), (2, 1, 0), (2, 0, 0), (2, 1, 0)],  # 24 px: cryptopunks-gan
+    (3, 4, 3, 4): [(2, 0, 0), (1, 0, 0), (2, 0, 0), (2, 0, 0)],  # 28 px: the MNIST DCGAN of many courses
+    (3, 3, 3, 3): [(2, 0, 0), (2, 0, 0), (2, 0, 0), (2, 0, 0)],  # 31 px: AI-For-Beginners, lesson 17
+}
+SIZES = {64: 0, 32: 0, 28: 0, 128: 0.5, 256: 1, 16: 1, 96: 1, 48: 1, 24: 2, 512: 2, 14: 2, 8: 2}  # and how rare
+RARE = 4
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What one layer does to the side of a map."""
+
+    stride: int = 0
+    padding: int = 0
+    more: int = 0
+    grown: int = 1
+    reshape: int = 0
+
+
+@dataclass(frozen=True)
+class Strides:
+    """A shape for each layer, and the side of the pictures that come out."""
+
+    shapes: tuple[Shape, ...]
+    side: int
+    rare: bool = False  # a size that few use
+
+    @property
+    def tag(self) -> str:
+        worked = [shape for shape in self.shapes if shape.stride]
+        return "-".join(["px", str(self.side), *(f"{s.stride}{s.padding}{s.more}{s.grown}" for s in worked)])
+
+
+def strides(steps: Sequence[Step], wanted: int | None) -> list[Strides]:
+    """The likeliest first. `wanted`: the side, where it is known. `UserError` where there are none."""
+    if steps[-1].kind == "linear":
+        _, side = picture(steps[-1].outputs) or (0, 0)
+        if wanted in (None, side):
+            return [Strides((*[Shape() for _ in steps[:-1]], Shape(reshape=side)), side)]
+    options = [_options(steps, i) for i in range(len(steps))]
+    if not all(options):
+        largest = max(step.kernel for step in steps if step.kind == "up")
+        raise UserError(f"It has up-convolutions of {largest}x{largest}, whose strides cannot be guessed.")
+    found: dict[Strides, float] = {}
+    grey = steps[-1].outputs == 1
+    for rank, picked in enumerate(itertools.islice(itertools.product(*options), MAX_TRIES)):
+        shapes = tuple(shape for _, shape in picked)
+        side = _side(shapes, steps)
+        if side == wanted or (wanted is None and 0 < side <= MAX_SIZE):
+            odd = picked[0][0] + SIZES.get(side, RARE) + (1 if (side == 28) > grey else 0)
+            rarity = sum(rare for rare, _ in picked) + odd + _unlike(shapes, steps) + rank / MAX_TRIES
+            found.setdefault(Strides(shapes, side, rare=odd > 0.5), rarity)
+    kernels = tuple(step.kernel for step in steps if step.kind == "up")
+    if steps[0].kind == "up" and kernels in PUBLISHED and len(kernels) == len(steps):
+        shapes = tuple(Shape(*shape) for shape in PUBLISHED[kernels])
+        if _side(shapes, steps) == wanted or wanted is None:
+            found[Strides(shapes, _side(shapes, steps))] = -1
+    if not found:
+        raise UserError(
+            f"Its layers cannot make pictures of {wanted or f'at most {MAX_SIZE}'} px; it cannot be sampled here."
+        )
+    return sorted(found, key=found.__getitem__)[:KEPT]
+
+
+def _options(steps: Sequence[Step], i: int) -> list[tuple[float, Shape]]:
+    """(how rare, what it does): of one layer."""
+    step = steps[i]
+    if step.kind == "linear":
+        return [(0, Shape(reshape=square(step.outputs, steps[i + 1].inputs) if opens_map(steps, i) else 0))]
+    if step.kind == "up":
+        listed = USUAL.get(step.kernel, [])
+        if i == 0:
+            listed = ON_LATENTS if step.kernel > 2 else [(1, 0, 0)]
+        return [(rare, Shape(*shape)) for rare, shape in enumerate(listed)]
+    same, grown = Shape(1, step.kernel // 2), Shape(1, step.kernel // 2, grown=2)
+    if step.gap == 0 or (step.gap == 1 and not opens_map(steps, i - 1)):  # there is room for an activation at most
+        return [(0, same)]
+    last, only_flat = i == len(steps) - 1, all(other.kind != "up" for other in steps)
+    likely = step.gap is not None or (only_flat and not last)
+    return [(0, grown), (1, same)] if likely else [(0, same), (1, grown)]
+
+
+def _unlike(shapes: Sequence[Shape], steps: Sequence[Step]) -> float:
+    """How many layers of one kind and kernel are worked in different ways; few programs do that."""
+    ways: dict[tuple[str, int], set[Shape]] = {}
+    for i, (shape, step) in enumerate(zip(shapes, steps, strict=True)):
+        if i and step.kind == "up":
+            ways.setdefault((step.kind, step.kernel), set()).add(shape)
+    return sum(len(found) - 1 for found in ways.values())
+
+
+def _side(shapes: Sequence[Shape], steps: Sequence[Step]) -> int:
+    side = 1
+    for shape, step in zip(shapes, steps, strict=True):
+        side *= shape.grown
+        if step.kind == "linear":
+            side = shape.reshape or side
+        elif step.kind == "up":
+            side = (side - 1) * shape.stride - 2 * shape.padding + step.kernel + shape.more
+        else:
+            side += 2 * shape.padding - step.kernel + 1
+        if side < 1:
+            return 0
+    return side

@@ -1,0 +1,42 @@
+"""What was understood of a foreign file, in sentences. Knows no files."""
+
+from __future__ import annotations
+
+from core.gan.zoo.evidence import Settled
+from core.gan.zoo.layers import JOINS, Foreign
+
+KINDS = {"up": "up-convolution", "flat": "convolution", "linear": "linear layer"}
+COLOURS = {1: "grey", 3: "colour", 4: "colour with transparency"}
+
+
+def told(settled: Settled) -> str:
+    """What it is; what its norms prove; what is assumed; and what may as well be otherwise."""
+    sentences = [f"{_shape(settled.network)}."]
+    named = [name for name in settled.answers if name not in ("labels", "eps")]  # which the shape tells, or nobody asks
+    proved = [settled.answers[name].says for name in named if name in settled.proved]
+    if proved:
+        sentences.append(f"What its batch norms remember proves: {'; '.join(proved)} (missed by {settled.fit:.2f}).")
+    left = [name for name in named if name not in (*settled.proved, *settled.open)]
+    assumed = [settled.answers[name].says for name in left if name in ("activation", "strides", "end")]
+    sentences.append(f"The file does not tell, so assumed: {'; '.join(assumed)}.")
+    for first, *others in settled.open.values():
+        choices = ", or ".join(f"{other.says} ({other.tag})" for other in others[:3])
+        sentences.append(f"Not sure: {first.says}; it may be {choices}.")
+    return " ".join(sentences)
+
+
+def _shape(network: Foreign) -> str:
+    c, plan = network.config, network.plan
+    counts = [(sum(layer.kind == kind for layer in plan), word) for kind, word in KINDS.items()]
+    layers = " and ".join(f"{n} {word}{'s' if n > 1 else ''}" for n, word in counts if n)
+    widths = ", ".join(str(layer.width) for layer in plan[:-1])
+    biased = sum(layer.bias for layer in plan)
+    biases = "no biases" if not biased else "with biases" if biased == len(plan) else "some with biases"
+    inside = f"{widths} wide, {biases}" if widths else biases
+    labels = network.labels
+    classes = f", {labels.classes} classes {JOINS[labels.join]}" if labels else ""
+    norms = ", batch norm" if any(layer.norm for layer in plan) else ""
+    return (
+        f"{c['latent']} latent numbers{classes}, {layers} ({inside}){norms}: {c['size']} x {c['size']} px, "
+        f"{COLOURS[c['channels']]}"
+    )

@@ -1,0 +1,285 @@
+"""Readings of foreign files and the evidence for one: small generators of the kinds that people write, whose batch
+norms remember what arrived at them; each has to be read as it was written, and wrong readings have to fit worse."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from core.__main__ import main
+from core.errors import UserError
+from core.gan import points
+from core.gan.pictures import to_pictures
+from core.gan.zoo import chain, evidence, foreign
+from core.gan.zoo.recognise import Found
+from core.pictures import images
+from support.foreign_networks import Tutorial, lively, up
+
+
+def leaky():
+    return nn.LeakyReLU(0.2)
+
+
+def normal(size):
+    return lambda count, rng: (torch.randn(count, size, generator=rng),)
+
+
+def uniform(size):
+    return lambda count, rng: (torch.rand(count, size, generator=rng) * 2 - 1,)
+
+
+def labelled(size, classes=10):
+    return lambda count, rng: (
+        torch.randn(count, size, generator=rng), torch.randint(classes, (count,), generator=rng)
+    )  # fmt: skip
+
+
+def connected(size, activation, eps=1e-5, norm_last=False, normed_first=True, end=nn.Tanh):
+    """Fully connected, 16 px."""
+    layers: list[nn.Module] = []
+    for i, width in enumerate((24, 32, 24)):
+        norm = [nn.BatchNorm1d(width, eps)] if i or normed_first else []
+        layers += [nn.Linear(size, width), *(() if norm_last else norm), activation(), *(norm if norm_last else ())]
+        size = width
+    return nn.Sequential(*layers, nn.Linear(size, 256), end())
+
+
+class OnMaps(nn.Module):
+    """Up-convolutions of these (kernel, stride, padding, output padding) on 1x1 latents."""
+
+    def __init__(self, size, *shapes, activation=nn.ReLU, channels=1):
+        super().__init__()
+        layers, widths = [], [size, 12, 8, 6][: len(shapes)]
+        for before, after, shape in zip(widths, [*widths[1:], channels], shapes, strict=True):
+            layers += [nn.ConvTranspose2d(before, after, *shape, bias=False), nn.BatchNorm2d(after), activation()]
+        self.main = nn.Sequential(*layers[:-2], nn.Tanh())
+
+    def forward(self, z):
+        return self.main(z[:, :, None, None])
+
+
+class Enlarged(nn.Module):
+    """PyTorch-GAN's DCGAN, and its ACGAN with classes: Linear, norm, Upsample, convolution; 16 px."""
+
+    def __init__(self, classes=0, mode="nearest"):
+        super().__init__()
+        if classes:
+            self.label_emb = nn.Embedding(classes, 8)
+        self.l1 = nn.Sequential(nn.Linear(8, 8 * 16))
+        self.conv_blocks = nn.Sequential(
+            nn.BatchNorm2d(8), nn.Upsample(scale_factor=2, mode=mode),
+            nn.Conv2d(8, 8, 3, 1, 1), nn.BatchNorm2d(8, 0.8), leaky(), nn.Upsample(scale_factor=2, mode=mode),
+            nn.Conv2d(8, 6, 3, 1, 1), nn.BatchNorm2d(6, 0.8), leaky(), nn.Conv2d(6, 1, 3, 1, 1), nn.Tanh(),
+        )  # fmt: skip
+
+    def forward(self, z, labels=None):
+        z = z if labels is None else self.label_emb(labels) * z
+        return self.conv_blocks(self.l1(z).view(len(z), 8, 4, 4))
+
+
+class Labelled(nn.Module):
+    """A class before or behind the latents: one-hot, by a table (`nn.Embedding`), or by a linear layer."""
+
+    def __init__(self, model, how, front=False, numbers=10):
+        super().__init__()
+        self.how, self.front = how, front
+        if how == "table":
+            self.label_emb = nn.Embedding(10, numbers)
+        if how == "linear":
+            self.label_fc = nn.Linear(10, numbers)
+        self.model = model
+
+    def forward(self, z, labels):
+        one_hot = F.one_hot(labels, 10).float()
+        words = self.label_emb(labels) if self.how == "table" else one_hot
+        words = self.label_fc(one_hot) if self.how == "linear" else words
+        return self.model(torch.cat([words, z] if self.front else [z, words], 1))
+
+
+class Slopes(nn.Module):
+    """PReLU, and a norm after the last layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Linear(8, 24), nn.BatchNorm1d(24), nn.PReLU(), nn.Linear(24, 32), nn.PReLU(32),
+            nn.Linear(32, 256), nn.BatchNorm1d(256), nn.Tanh(),
+        )  # fmt: skip
+
+    def forward(self, z):
+        return self.net(z)
+
+
+# name -> (network, what it takes, tags of the true reading)
+KINDS = {
+    "mlp, ReLU": (lambda: connected(8, nn.ReLU), normal(8), "relu"),
+    "mlp, leaky, epsilon 0.8, first layer bare": (
+        lambda: connected(8, leaky, 0.8, normed_first=False), normal(8), "leaky eps-0.8"),
+    "mlp, GELU": (lambda: connected(8, nn.GELU), normal(8), "gelu"),
+    "mlp, norm behind the activation": (lambda: connected(8, nn.ReLU, norm_last=True), normal(8), "norm-last relu"),
+    "mlp, uniform latents": (lambda: connected(8, nn.ReLU), uniform(8), "uniform relu"),
+    "mlp, PReLU, norm at the end": (Slopes, normal(8), "normal"),
+    "28 px of 7x7": (lambda: OnMaps(8, (7, 1, 0), (4, 2, 1), (4, 2, 1)), normal(8), "px-28-1001-2101-2101"),
+    "31 px of 3x3": (lambda: OnMaps(8, *[(3, 2, 0)] * 4), normal(8), "px-31-2001-2001-2001-2001"),
+    "24 px of 3x3, leaky": (
+        lambda: OnMaps(8, (3, 1, 0), *[(3, 2, 1, 1)] * 3, activation=leaky), normal(8),
+        "leaky px-24-1001-2111-2111-2111"),
+    "28 px of 4x4 and 3x3": (
+        lambda: OnMaps(8, (4, 1, 0), (3, 2, 1), (4, 2, 1), (4, 2, 1)), normal(8), "px-28-1001-2101-2101-2101"),
+    "enlarged": (Enlarged, normal(8), "eps-0.8-later leaky nearest bare"),
+    "enlarged smoothly": (lambda: Enlarged(mode="bilinear"), normal(8), "eps-0.8-later leaky bilinear"),
+    "classes multiplied": (lambda: Enlarged(classes=10), labelled(8), "classes-10-times"),
+    "classes one-hot": (lambda: Labelled(connected(26, nn.ReLU), "one-hot"), labelled(16), "classes-10-behind"),
+    "classes by a table, in front": (
+        lambda: Labelled(connected(26, leaky), "table", front=True), labelled(16), "classes-10-front leaky"),
+    "classes by a linear layer": (
+        lambda: Labelled(connected(22, nn.ReLU), "linear", numbers=6), labelled(16), "classes-10-behind"),
+    "classes on maps": (
+        lambda: Labelled(OnMaps(26, (7, 1, 0), (4, 2, 1), (4, 2, 1)), "table"), labelled(16), "classes-10-behind"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_is_read_as_it_was_written(kind):
+    build, latents, tags = KINDS[kind]
+    net = lively(build(), latents)
+    settled = evidence.settle(Found(chain.read(net.state_dict())))
+    taken = " ".join(option.tag for option in settled.answers.values())
+    assert all(tag in taken for tag in tags.split()), taken
+    z, *labels = latents(5, torch.Generator().manual_seed(1))
+    given = torch.cat([z, F.one_hot(labels[0], 10).float()], 1) if labels else z
+    made = settled.network(given)
+    torch.testing.assert_close(made.flatten(), net(z, *labels).flatten(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(settled.network.sampling_form()(given), made, rtol=1e-3, atol=1e-4)
+    assert settled.fit < 0.2
+
+
+def test_wrong_readings_fit_worse():
+    net = lively(connected(8, nn.ReLU))
+    found = Found(chain.read(net.state_dict()))
+    trial = evidence.Trial(found, found.likeliest)
+    true = {**found.likeliest, "activation": next(o for o in found.questions[4].options if o.tag == "relu")}
+    fit = trial.fit(true)
+    for name in ("latents", "eps", "activation"):
+        for option in next(question.options for question in found.questions if question.name == name):
+            if option != true[name] and option.tag != "leaky-0.01":  # which nobody can tell from ReLU
+                assert trial.fit({**true, name: option}) > 1.15 * fit + 0.01, option.tag
+
+
+def test_what_no_reading_explains_is_refused():
+    """A connection past a layer, of which no tensor tells."""
+
+    class Past(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.n = nn.Linear(16, 16), nn.BatchNorm1d(16)
+            self.b, self.m, self.c = nn.Linear(16, 16), nn.BatchNorm1d(16), nn.Linear(16, 64)
+
+        def forward(self, z):
+            x = self.n(self.a(z)).relu() + 3 * z
+            return self.c(self.m(self.b(x)).relu()).tanh()
+
+    with pytest.raises(UserError, match="No way to read it fits what its batch norms remember"):
+        foreign.read({"": lively(Past()).state_dict()}, None, "x.pth")
+
+
+def test_without_norms_the_ways_to_read_it_are_listed_and_one_can_be_chosen():
+    net = lively(nn.Sequential(nn.Linear(16, 32), leaky(), nn.Linear(32, 64), nn.Sigmoid()))
+    read = foreign.read({"": net.state_dict()}, None, "x.pth")
+    assert [list(question) for question in read.open] == [["relu", "leaky"]]
+    assert "Not sure: ReLU; it may be leaky ReLU 0.2 (leaky)." in read.said
+    chosen = foreign.read({"": net.state_dict()}, None, "x.pth", "leaky,sigmoid")
+    assert not chosen.open
+    z = torch.randn(3, 16)
+    torch.testing.assert_close(chosen.network(z).flatten(1), net(z) * 2 - 1)
+    with pytest.raises(UserError, match="cannot be read as 'lekay'; it may be normal, uniform"):
+        foreign.read({"": net.state_dict()}, None, "x.pth", "lekay")
+
+
+# ---------------------------------------------------------------- classes, the command line
+
+
+def test_a_point_may_name_its_class():
+    net = lively(Labelled(connected(26, nn.ReLU), "one-hot"), labelled(16))
+    network = foreign.read({"": net.state_dict()}, None, "x.pth").network
+    takes = network.latents_of(["1:2", "1:2#7", "(1:2#7)~1/0.4", "1:2#7>1:2#3@0.25", "1:2#7-1:3#7+1:4#3"], 1.0)
+    torch.testing.assert_close(takes[0, :16], takes[1, :16])
+    one_hot = F.one_hot(torch.tensor([2, 7, 7, 3]), 10).float()
+    torch.testing.assert_close(takes[:3, 16:], one_hot[:3])
+    torch.testing.assert_close(takes[3, 16:], 0.75 * one_hot[2] + 0.25 * one_hot[3])
+    torch.testing.assert_close(takes[4, 16:], one_hot[3])
+    with pytest.raises(UserError, match="of class 10, and this generator has the classes 0 to 9"):
+        network.latents_of(["1:2#10"], 1.0)
+    with pytest.raises(UserError, match="this generator has no classes"):
+        points.latents(["1:2#1"], 16)
+
+
+def test_the_command_line_samples_a_file_read_as_one_says_and_one_class(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    net = lively(Labelled(nn.Sequential(nn.Linear(26, 32), leaky(), nn.Linear(32, 256), nn.Tanh()), "table"))
+    torch.save(net.state_dict(), "netG.pth")
+    out = ["./netG.pth", "-o", "out.png", "--count", "2"]
+    assert main(["sample", *out]) == 2
+    told = capsys.readouterr().err
+    assert "can be read in several ways" in told
+    assert all(f"--as {tag} " in told for tag in ("relu", "leaky", "classes-10-behind", "classes-10-front")), told
+    assert main(["sample", *out, "--as", "leaky,classes-10-behind", "--class", "3"]) == 0
+    recipe = images.read_recipe("out.png")
+    assert recipe["points"] == ["0:0#3", "0:1#3"]
+    z = torch.from_numpy(points.latents(recipe["points"], 16, 10))
+    made = to_pictures(net(z, torch.tensor([3, 3])).view(2, 1, 16, 16))
+    assert main(["sample", "--recipe", "out.png", "-o", "again/"]) == 0  # the recipe says how it was read
+    again = [images.open_picture(path).convert("L") for path in sorted((tmp_path / "again").iterdir())]
+    assert [picture.tobytes() for picture in again] == [picture.tobytes() for picture in made]
+    assert main(["sample", "portraits", "-o", "other.png", "--as", "relu"]) == 2
+    assert "one way to read it" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- among other things
+
+
+def judge():
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 4, 2, 1), leaky(), nn.Conv2d(8, 16, 4, 2, 1), nn.BatchNorm2d(16), leaky(), nn.Conv2d(16, 1, 4)
+    )
+
+
+@pytest.mark.parametrize(
+    ("net", "words"),
+    [
+        (judge, "discriminator"),
+        (lambda: nn.Sequential(nn.Linear(784, 64), leaky(), nn.Linear(64, 1)), "discriminator"),
+        (lambda: nn.Sequential(nn.Conv2d(3, 8, 4, 2, 1), nn.Flatten(), nn.Linear(8 * 16, 1)), "discriminator"),
+        (lambda: nn.Sequential(nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 784)), "pictures to pictures"),
+        (lambda: nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 3, 3)), "pictures to pictures"),
+        (lambda: nn.Sequential(nn.Conv2d(3, 8, 4, 2, 1), nn.ReLU(), up(8, 16, 4, 2, 1), up(16, 3, 4, 2, 1)),
+         "pictures to pictures"),
+    ],
+)  # fmt: skip
+def test_what_takes_pictures_is_called_what_it_is(net, words):
+    with pytest.raises(UserError, match=words):
+        foreign.read({"": net().state_dict()}, None, "x.pth")
+
+
+def test_a_whole_gan_in_one_file_gives_its_generator():
+    net = lively(connected(8, nn.ReLU))
+    both = {f"module.generator.{k}": v for k, v in net.state_dict().items()}
+    both |= {f"module.discriminator.{k}": v for k, v in judge().state_dict().items()}
+    held = {"": {"loss": torch.tensor(0.3)}, "state_dict": both}
+    z = torch.randn(2, 8)
+    found = foreign.read(held, None, "x.ckpt").network
+    torch.testing.assert_close(found(z).flatten(1), net(z), rtol=0, atol=0)
+
+
+def test_what_is_untrained_is_called_so_and_not_misunderstood():
+    net = Tutorial()
+    for value in net.parameters():
+        nn.init.normal_(value, 1.0 if value.ndim == 1 else 0.0, 1e-4)
+    with pytest.raises(UserError, match=r"is understood .* but makes no pictures, .* it has not been trained"):
+        foreign.read({"": net.state_dict()}, None, "x.pth")
+
+
+def test_biases_that_do_not_fit_are_a_sentence():
+    state = connected(8, nn.ReLU).state_dict() | {"0.bias": torch.zeros(3)}
+    with pytest.raises(UserError, match="layer '0' do not fit together"):
+        foreign.read({"": state}, None, "x.pth")
