@@ -251,6 +251,32 @@ def test_a_checkpoint_of_many_parts_gives_its_averaged_generator(local_hub):
     torch.testing.assert_close(load.open_generator(load.fetch("x/y")).network(z), ema(z), rtol=0, atol=0)
 
 
+def test_of_numbered_checkpoints_the_last_is_read_and_of_several_files_the_one_that_is_a_generator(local_hub):
+    names = ["ckpt/G_9.pth", "ckpt/G_100.pth", "ckpt/G_20.pth"]
+    local_hub.add("x/y", {name: saved(lively(Cryptopunks()).state_dict()) for name in names})
+    assert load.fetch("x/y").endswith(":ckpt/G_100.pth")
+    judge = nn.Sequential(nn.Conv2d(3, 8, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(8, 1, 4, 2, 1))
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:12ab\nsize 14300000\n"
+    good = saved(lively(Cryptopunks()).state_dict())
+    local_hub.add("x/z", {"gen.pth": saved(judge.state_dict()), "netG.pth": pointer, "weights/mnist.pt": good})
+    assert load.fetch("x/z").endswith(":weights/mnist.pt")
+    local_hub.add("x/none", {"gen.pth": saved(judge.state_dict()), "netG.pth": pointer})
+    with pytest.raises(UserError, match=r"gen\.pth of x/none cannot be used\. It is a discriminator"):
+        load.fetch("x/none")
+
+
+def test_how_a_file_of_the_hub_is_read_stands_in_its_reference(local_hub):
+    net = lively(nn.Sequential(nn.Linear(16, 32), nn.LeakyReLU(0.2), nn.Linear(32, 64), nn.Tanh()))
+    local_hub.add("x/y", {"generator.pth": saved(net.state_dict())})
+    ref = load.fetch("x/y", reading="leaky")
+    assert ref.endswith(":generator.pth:leaky")
+    assert [list(question) for question in load.open_generator(load.fetch("x/y")).open] == [["relu", "leaky"]]
+    local_hub.close()
+    z = torch.randn(2, 16)
+    torch.testing.assert_close(load.open_generator(ref).network(z).flatten(1), net(z))
+    assert not load.open_generator(ref).open
+
+
 def test_safetensors_and_a_configuration_with_the_size(local_hub):
     net = lively(
         nn.Sequential(up(8, 12, 3, 1, 0), nn.ReLU(), up(12, 6, 4, 2, 1), nn.ReLU(), up(6, 3, 4, 2, 0), nn.Tanh())
