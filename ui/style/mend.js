@@ -14,18 +14,20 @@ const answer = (beside, words) => {
   line.textContent = words;
 };
 const forget = (beside) => beside.nextElementSibling?.matches('.answer') && beside.nextElementSibling.remove();
+const status = () => document.querySelector('#status');
 for (const kind of ['pointerdown', 'drop', 'change', 'keydown'])
   document.addEventListener(kind, (event) => {
-    const block = event.target.closest?.('.block');
-    if (block) touched = block;
-    if (block && kind !== 'change' && !event.target.matches('input[type=number]')) forget(block);
+    const block = event.target.closest?.('#bar') ? status() : event.target.closest?.('.block');
+    if (!block) return;
+    touched = block;
+    if (kind !== 'change' && !event.target.matches('input[type=number]')) forget(block);
   }, true);
 
 // Gradio's own messages stand at the page's top, which may be far away, and go after ten seconds.
 new MutationObserver(() => {
   for (const text of document.querySelectorAll('.toast-body [data-testid="toast-text"]:not([data-told])')) {
     text.dataset.told = '';
-    answer(touched?.isConnected ? touched : document.querySelector('#status'), text.textContent.trim().replace('image/*', 'pictures'));
+    answer(touched?.isConnected ? touched : status(), text.textContent.trim().replace('image/*', 'pictures'));
   }
 }).observe(document.body, {childList: true, subtree: true});
 
@@ -128,15 +130,18 @@ const mend = () => {
     const stop = all.find((one) => one.getAttribute('tabindex') === '0') || all[0];
     for (const one of all) set(one, {tabindex: one === stop ? 0 : -1, 'aria-label': one.querySelector('img')?.alt});
   }
-  document.querySelectorAll('#styles .thumbnail-item').forEach((one, n) => set(one, {'aria-label': `Style picture ${n + 1}`}));
-  document.querySelectorAll('#styles .delete-button').forEach((one, n) => set(one, {'aria-label': `Remove style picture ${n + 1}`}));
+  const numbered = (kind, words) =>
+    document.querySelectorAll(`#styles ${kind}`).forEach((one, n) => set(one, {'aria-label': `${words} ${n + 1}`}));
+  numbered('.thumbnail-item', 'Style picture');
+  numbered('.delete-button', 'Remove style picture');
   const [before, after] = document.querySelectorAll('#compare img');
   set(before, {alt: 'The photo'});
   set(after, {alt: 'The painting'});
   set(document.querySelector('#preview img'), {alt: 'The painting so far'});
   set(document.querySelector('#photo img'), {alt: 'Your photo'});
   for (const handle of document.querySelectorAll('#compare .outer')) {
-    set(handle, {role: 'slider', tabindex: 0, 'aria-label': 'How much of the photo is shown', 'aria-valuemin': 0, 'aria-valuemax': 100});
+    set(handle, {role: 'slider', tabindex: 0, 'aria-label': 'How much of the photo is shown'});
+    set(handle, {'aria-valuemin': 0, 'aria-valuemax': 100});
     if (handle.hasAttribute('aria-valuenow')) continue;
     tell(handle);
     moves.observe(handle, {attributes: true, attributeFilter: ['style']});
@@ -146,7 +151,8 @@ const mend = () => {
   // An empty place for files is called what stands in it, and what it is for.
   for (const place of document.querySelectorAll('.upload-container[aria-label]:not(.icon-mode)')) {
     const written = place.innerText.replace(/\s+/g, ' ').trim();
-    if (written) set(place, {'aria-label': `${written}: ${place.closest('.block').querySelector('label')?.innerText.trim()}`});
+    const what = place.closest('.block').querySelector('label')?.innerText.trim();
+    if (written) set(place, {'aria-label': `${written}: ${what}`});
   }
   // A choice is one stop, its arrow keys choose.
   document.querySelectorAll('fieldset').forEach((group, n) => {
@@ -156,7 +162,9 @@ const mend = () => {
   for (const inner of document.querySelectorAll('.icon-button .upload-container:not([disabled])')) {
     inner.disabled = true;
     inner.style.pointerEvents = 'none';
-    inner.closest('.icon-button').addEventListener('click', () => inner.querySelector('input').click());
+    inner.closest('.icon-button').addEventListener('click', (event) => {
+      if (!inner.contains(event.target)) inner.querySelector('input').click();
+    });
   }
   show(document.querySelector('#preview img')?.closest('#preview'));
   if (pressing && document.activeElement === document.body) pressed()?.focus({preventScroll: true});
