@@ -33,6 +33,7 @@ ENDS = {"tanh": "tanh", "sigmoid": "sigmoid", "linear": "nothing at the end", "u
 # How many latents people take, and how many classes: of 110 inputs, 100 are latents and 10 a class.
 USUAL_LATENTS = (100, 128, 64, 256, 50, 32, 62, 20, 16, 200, 512, 10, 96)
 USUAL_CLASSES = (10, 26, 2, 47, 62, 5, 3, 4)
+LOUDER = 1.1  # how much a first layer has to listen more to its beginning, for classes to stand there
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,8 @@ def _labels(found: Chain) -> list[Option]:
     loudness = weight.float().transpose(0, 1 if found.steps[0].kind == "linear" else 0).flatten(1).norm(dim=1)
 
     def joined(classes: int, numbers: int, table: bool, rare: bool = False) -> list[Option]:
-        # What a class says is louder than what each latent says.
-        behind = bool(loudness[-numbers:].mean() >= loudness[:numbers].mean())
+        # What a class says is louder than what each latent says; where neither is, behind is usual.
+        behind = bool(LOUDER * loudness[-numbers:].mean() >= loudness[:numbers].mean())
         return [
             Option(f"classes-{classes}-{join}", f"{classes} classes {JOINS[join]}",
                    Labels(classes, numbers, join, table), rare)

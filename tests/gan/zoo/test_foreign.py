@@ -196,6 +196,16 @@ def test_without_norms_the_ways_to_read_it_are_listed_and_one_can_be_chosen():
         foreign.read({"": net.state_dict()}, None, "x.pth", "lekay")
 
 
+@pytest.mark.parametrize(("loud", "first"), [(slice(0, 10), "front"), (slice(100, 110), "behind"), (None, "behind")])
+def test_without_norms_classes_are_looked_for_where_the_first_layer_listens_most(loud, first):
+    net = lively(nn.Sequential(nn.Linear(110, 32), nn.ReLU(), nn.Linear(32, 64), nn.Tanh()))
+    if loud:
+        net[0].weight[:, loud] *= 2
+    read = foreign.read({"": net.state_dict()}, None, "x.pth")
+    assert (read.network.config["latent"], read.network.labels.classes, read.network.labels.join) == (100, 10, first)
+    assert next(iter(read.open[0])) == f"classes-10-{first}"
+
+
 # ---------------------------------------------------------------- classes, the command line
 
 
