@@ -19,8 +19,9 @@ if __name__ == "__main__":  # Gradio would end in a stack trace when it is impor
 import gradio as gr
 from starlette.middleware import Middleware
 
+from core import faults
 from core.style.request import STYLE_PRESETS, StyleRequest
-from core.visitors import policy
+from core.visitors import policy, sweep
 from ui.server import files, serving, subpath, turns
 from ui.server.gate import Gate
 from ui.style import events as do
@@ -166,7 +167,8 @@ def main() -> None:
             **_serving(),
             prevent_thread_lock=True,
         )
-    page.block_thread()
+    with faults.again(sweep.sweep, sweep.EVERY_SECONDS):
+        page.block_thread()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import httpx
-from strangers import API, Fell, Stranger, another_is_served, attack, picture
+from strangers import API, SAMPLE, Fell, Stranger, another_is_served, attack, picture
 
 
 @attack("3", quick=True)
@@ -132,3 +132,24 @@ def a_storm_of_cancels(me: Stranger) -> str:
     if not ends or not ends[-1].get("success") or "painting.png" not in json.dumps(ends):
         raise Fell(f"the painting of another was ended: {json.dumps(ends[-1:])[:120]}; answers {dict(told)}")
     return f"{another_is_served(me.studio, 4)}; answers {dict(told)}"
+
+
+@attack("+")
+def answers_that_nobody_fetches(me: Stranger) -> str:
+    """40 samples of a hundred pictures, of which none is fetched: most are not kept, others get theirs."""
+    begun, kept = [], 0
+    with me.studio.answering(10):
+        for number in range(400):
+            hundred = [SAMPLE[0], number, 100, *SAMPLE[3:]]
+            asked = me.http.post(f"{API}/call/sample", json={"data": hundred})
+            begun += [asked.json()["event_id"]] if asked.status_code == 200 else []
+            if len(begun) == 40:
+                break
+            time.sleep(0.1)
+    served = another_is_served(me.studio, 205)
+    for name in begun:
+        with contextlib.suppress(httpx.TransportError):  # of what is gone the news break off
+            kept += '"pictures"' in me.http.get(f"{API}/call/sample/{name}").text
+    if len(begun) == 40 and kept > 30:
+        raise Fell(f"{kept} of {len(begun)} answers were kept for whoever might come")
+    return f"{kept} of {len(begun)} answers were still there; {served}"

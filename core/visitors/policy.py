@@ -66,6 +66,7 @@ class Limits:
     asked: int | None = None  # questions of a visitor that Gradio answers at a time
     asked_address: int | None = None
     pages: int = 200  # open pages of the style app that Gradio remembers, at some 400 kB each; others begin anew
+    answer_bytes: int | None = None  # of pictures in one answer to a program
     busy_address: int | None = None  # requests with a body that are answered at a time
     streams_address: int | None = None  # of news, which last as long as somebody listens
     silence: float | None = None  # seconds that the rest of a request may be waited for
@@ -134,6 +135,7 @@ PUBLIC = Limits(
     unwatched=120,
     asked=6,
     asked_address=24,
+    answer_bytes=10_000_000,
     busy_address=32,
     streams_address=200,
     silence=20,

@@ -104,3 +104,11 @@ def test_the_log_names_the_header_and_what_to_set(server):
     assert "nginx: proxy_set_header Host" in text
     assert "set GANVAS_HOSTS='rewritten.example:8443'." in text  # with its port, without which it would help nothing
     assert "'X-Forwarded-Host: forwarded.example'" in text
+
+
+def test_no_other_page_shows_a_private_studio(server, request):
+    """Inside another page's frame its owner could be led to press what they do not see."""
+    private = request.node.callspec.params["server"] == "0"
+    for path in ("/", "/train", "/style/"):
+        said = httpx.get(server[0] + path, timeout=PATIENCE).headers.get("content-security-policy", "")
+        assert said == (f"frame-ancestors 'self' other.example {NAMED} {SPACE}" if private else ""), path

@@ -1,6 +1,7 @@
 """Connections that say half of what they want, and then nothing or very little, at a real server in public mode."""
 
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -11,10 +12,11 @@ import pytest
 from websockets.sync.client import connect
 
 from support.studio import ROOT, serving
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.server
 
+FORGOTTEN = "gradio-old.png"  # by a visitor, long ago
 SILENCE = 1.5  # seconds, so that the tests are not as long as the limit
 IMPATIENT = f"""
 import dataclasses, sys
@@ -32,9 +34,13 @@ STARTED = '--x\r\nContent-Disposition: form-data; name="files"; filename="a.txt"
 @pytest.fixture(scope="module", params=["app", "style_app"])
 def server(tmp_path_factory, request):
     home = tmp_path_factory.mktemp("patience")
+    (home / "gradio").mkdir()
+    (home / "gradio" / FORGOTTEN).write_bytes(b"x")
+    for old in (home / "gradio" / FORGOTTEN, home / "gradio"):
+        os.utime(old, (1e9, 1e9))
     script = home / "impatient.py"
     script.write_text(IMPATIENT.replace("MODULE", request.param))
-    here = {"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(home / "gradio")}
+    here = {"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(home / "gradio"), "TMPDIR": str(home)}
     alone = request.param == "style_app"
     with serving(home, str(script), "/config" if alone else "/style/", env=here) as address:
         yield address, "" if alone else "/style"
@@ -120,3 +126,8 @@ def test_a_silent_page_stays_open(server):
         with pytest.raises(TimeoutError):
             socket.recv(SILENCE * 2)
         socket.ping().wait(PATIENCE)
+
+
+def test_what_was_forgotten_long_ago_goes(server, tmp_path_factory):
+    """Where the style app is alone as well."""
+    until(lambda: not list(tmp_path_factory.getbasetemp().glob(f"patience*/gradio/{FORGOTTEN}")))

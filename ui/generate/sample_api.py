@@ -10,11 +10,13 @@ import dataclasses
 import io
 from typing import Any
 
-from core import jobs
+from core import amounts, jobs
+from core.errors import UserError
 from core.gan.points import recipe_of
 from core.gan.request import SampleRequest
 from core.gan.zoo import catalogue
 from core.pictures import images
+from core.visitors import policy
 
 DEFAULT = SampleRequest()
 
@@ -41,9 +43,15 @@ def sample(
 
         request = dataclasses.replace(request, generator=fetch(generator))
     result = jobs.submit(request).wait()
-    pictures = []
+    pictures, size, most = [], 0, policy.limits().answer_bytes
     for index, picture in enumerate(result.images):
         file = io.BytesIO()
         images.write_png(picture, file, recipe_of(result.recipe, index))
+        size += file.tell()
+        if not policy.within(size, most):
+            raise UserError(
+                f"These pictures are more than {amounts.megabytes(most)}, of which {index} have room; ask for fewer "
+                f"at once ({policy.ELSEWHERE})."
+            )
         pictures.append(base64.b64encode(file.getvalue()).decode())
     return {"recipe": dict(result.recipe), "pictures": pictures, "seconds": result.seconds}

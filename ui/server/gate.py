@@ -156,6 +156,8 @@ class _Sending:
                     del own[name]
             own["x-content-type-options"] = "nosniff"
             own.setdefault("referrer-policy", "same-origin")
+            if not policy.public():
+                own.setdefault("content-security-policy", origin.framed())
             if cookie := self._cookie():
                 own.append("set-cookie", cookie)
         elif message["type"] == "http.response.body":

@@ -45,6 +45,12 @@ def foreign(headers: Headers) -> bool:
     return True
 
 
+def framed() -> str:
+    """For a browser: whose pages may show a private studio inside. In another's, somebody could be led to press what
+    they do not see. (Strangers' pages are shown on the Hub; there a frame's visitor is nobody known elsewhere.)"""
+    return " ".join(["frame-ancestors 'self'", *_configured()])
+
+
 def _places(headers: Headers, header: str) -> list[str]:
     """All hosts, with their ports, that a header names."""
     return _split(",".join(headers.getlist(header)))

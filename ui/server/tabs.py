@@ -44,6 +44,10 @@ def belongs(name: str, who: Visitor) -> bool:
     return theirs
 
 
+def owner_of(name: str) -> Visitor | None:
+    return _owners.get(name)
+
+
 def _forget() -> None:
     """Half of the names of the address that has most are forgotten, those first that were not used for longest."""
     (address, count), *_ = Counter(owner.address for owner in _owners.values()).most_common(1)

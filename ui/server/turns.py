@@ -6,6 +6,9 @@ all the while, and once they are taken nobody gets in. So a place is given only 
 
 from __future__ import annotations
 
+import itertools
+import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +18,7 @@ from core.visitors import policy
 from core.visitors.identity import Visitor
 from ui.server import tabs, visitor
 
+FETCHED = 120.0  # seconds in which an answer is fetched, or listened to
 AT_ONCE = 160  # questions that Gradio answers at a time, and as many may wait: more than our own lines take
 
 
@@ -26,6 +30,7 @@ def kept(app: gr.Blocks) -> gr.Blocks:
     async def fairly(body: Any, request: Any, username: str | None) -> tuple:
         if not policy.public():
             return await push(body, request, username)
+        _let_go(queue, time.monotonic())
         if refused := _refused(queue, visitor.of_connection(request, body.session_hash or "")):
             return False, refused, "queue_full"
         taken, number, state = await push(body, request, username)
@@ -47,9 +52,31 @@ def _refused(queue: Any, who: Visitor) -> str:
     return ""
 
 
+_unread: dict[str, float] = {}  # since when nobody has fetched what was answered there, by Gradio's name of the page
+
+
+def _let_go(queue: Any, now: float) -> None:
+    """Answers that nobody fetches would be kept for as long as two thousand others are not: pictures, by the hundred.
+    They stay for a while, and as many of an address as it may ask at once."""
+    going, answered = {event.session_hash for event in _events(queue)}, queue.pending_messages_per_session
+    waiting = [page for page, said in answered.items() if page not in going and said.qsize()]
+    since = {page: _unread.get(page, now) for page in waiting}
+    places: Counter[str] = Counter()
+    for page in sorted(waiting, key=since.__getitem__, reverse=True):
+        owner = tabs.owner_of(page)
+        places[place := owner.address if owner else ""] += 1
+        if now - since[page] > FETCHED or not policy.within(places[place], policy.limits().asked_address):
+            del answered[page], since[page]
+            queue.pending_event_ids_session.pop(page, None)
+    _unread.clear()
+    _unread.update(since)
+
+
 def _there(queue: Any) -> Iterator[Visitor]:
     """Whoever has a place in Gradio's queue, once for each."""
+    return (visitor.of_connection(event.request, event.session_hash) for event in _events(queue))
+
+
+def _events(queue: Any) -> Iterator[Any]:
     waiting = [line.queue for line in queue.event_queue_per_concurrency_id.values()]
-    for events in [*queue.active_jobs, *waiting]:
-        for event in events or ():
-            yield visitor.of_connection(event.request, event.session_hash)
+    return itertools.chain.from_iterable(events or () for events in [*queue.active_jobs, *waiting])
