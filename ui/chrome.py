@@ -8,17 +8,19 @@ from pathlib import Path
 
 import streamlit as st
 
-STYLE = Path(__file__).with_name("chrome.css")
+STYLE, SCRIPT = (Path(__file__).with_name(name) for name in ("chrome.css", "chrome.js"))
 
 
 def style() -> None:
-    """The rules of `chrome.css`, with the colours of `.streamlit/config.toml`: a theme's own of each pair."""
-    pairs = {"background": "backgroundColor", "raised": "secondaryBackgroundColor", "text": "textColor"}
-    named = "".join(
-        f"--{name}: light-dark({st.get_option(f'theme.light.{option}')}, {st.get_option(f'theme.dark.{option}')});"
-        for name, option in pairs.items()
-    )
-    st.html(f"<style>.stApp {{ {named} }}\n{STYLE.read_text()}</style>")
+    """The rules of `chrome.css`, with the colours of `.streamlit/config.toml`."""
+    theme = f"theme.{'dark' if st.context.theme.type == 'dark' else 'light'}"
+    named = {
+        "--background": f"{theme}.backgroundColor", "--raised": f"{theme}.secondaryBackgroundColor",
+        "--text": f"{theme}.textColor", "--accent": "theme.primaryColor",
+    }  # fmt: skip
+    colours = "".join(f"{name}: {st.get_option(option)};" for name, option in named.items())
+    st.html(f"<style>:root {{ {colours} }}\n{STYLE.read_text()}</style>")
+    st.html(f"<script>{SCRIPT.read_text()}</script>", unsafe_allow_javascript=True)
 
 
 def navigation(pages: Mapping[st.Page, str]) -> None:

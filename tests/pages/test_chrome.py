@@ -1,11 +1,16 @@
 """The Streamlit pages in a real browser, at the width of a desk and of a phone: what is in sight, where an answer
 stands, what the keyboard reaches and what is read out."""
 
+import json
 import re
 
 import pytest
 from playwright.sync_api import expect
 
+from core.gan.data import dicebear
+from core.gan.request import TrainRequest
+from core.runs import lifecycle, run_folder, states
+from support.axe import violations
 from support.finished import finished_run
 from support.studio import serving
 
@@ -16,13 +21,26 @@ both_widths = pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory):
-    """With a finished run, "My cats"."""
+    """With a finished run, "My cats", and one that is paused and has curves, "Faces"."""
     home = tmp_path_factory.mktemp("studio")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANVAS_HOME", str(home / "runs"))
         finished_run()
+        paused_run()
     with serving(home) as address:
         yield address
+
+
+def paused_run() -> None:
+    run = lifecycle.create(TrainRequest(steps=30), {"kind": "drawn", "name": "portraits", "count": 500}, "Faces")
+    (run.path / "samples").mkdir()
+    for step in (10, 20):
+        dicebear.draw("portraits", step, 64).save(run.path / "samples" / f"step-{step:08d}.png")
+    metrics = [{"step": step, "loss_d": 1.5, "loss_g": 2.5, "real": 0.7, "fake": 0.3} for step in (10, 20)]
+    scores = [{"step": step, "name": "kid", "value": 3.5} for step in (10, 20)]
+    for name, lines in (("metrics", metrics), ("scores", scores)):
+        (run.path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    run_folder.write_state(run, status=states.PAUSED, step=20, seconds=3.0)
 
 
 @pytest.fixture
@@ -95,8 +113,7 @@ def test_on_a_phone_a_picture_is_a_sheet_over_the_page(page):
     page.get_by_role("button", name="Close", exact=True).click()
     expect(large).not_to_be_in_viewport()
     page.reload()
-    expect(page.locator(".st-key-shelf .pictures button")).to_have_count(1)  # what was kept is found again
-    page.locator(".st-key-shelf .pictures button").click()
+    page.locator(".st-key-shelf").get_by_label("Picture 0:3, Portraits, truncation 1").click()  # it is found again
     expect(large).to_be_in_viewport(ratio=1)
 
 
@@ -110,3 +127,65 @@ def test_a_popover_closes_when_what_it_is_for_is_done(page):
     expect(page.get_by_label("New name")).to_have_count(0)
     page.get_by_role("button", name="Rename").click()
     expect(page.get_by_label("New name")).to_have_value("Our cats")
+
+
+def settled(page) -> None:
+    """Nothing is being drawn any more; what is fades meanwhile."""
+    expect(page.locator("h1").first).to_be_visible()
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_attached()
+    expect(page.locator("[data-stale=true]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK], ids=["desk"])
+def test_nothing_is_broken_for_keyboards_and_screen_readers(studio, page, theme):
+    """Every page, with what is folded away and what is said when something is missing. The inside of the style app's
+    frame is asked in tests of its own."""
+    page.emulate_media(color_scheme=theme)
+    broken = {}
+
+    def ask(name: str) -> None:
+        settled(page)
+        broken[name] = violations(page, "html")
+
+    page.goto("/")
+    ask("Home")
+    page.goto("/paint")
+    expect(page.frame_locator("iframe").get_by_role("button", name="Paint", exact=True)).to_be_visible()
+    broken["Style"] = violations(page, "html")
+    page.goto("/generate")
+    for index in (11, 12, 13) if theme == "light" else (21, 22, 23):  # what is kept stays kept
+        page.locator(".st-key-grid").get_by_label(f"Picture 0:{index}", exact=True).click()
+        expect(page.get_by_alt_text(f"Picture 0:{index}", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Keep", exact=True).click()
+        expect(page.get_by_role("button", name="Do not keep")).to_be_visible()
+    settled(page)
+    if not page.get_by_role("switch", name="Show the sum").is_checked():  # which lasts, from one theme to the other
+        page.get_by_text("Show the sum").click()
+    expect(page.get_by_text("The last one is the sum.")).to_be_visible()
+    page.get_by_label("Seed", exact=True).fill("-7")
+    page.get_by_label("Seed", exact=True).press("Enter")
+    expect(page.get_by_text("choose a value")).to_be_visible()
+    ask("Generate")
+    page.get_by_label("Seed", exact=True).fill("0")
+    page.get_by_label("Seed", exact=True).press("Enter")
+    page.get_by_role("button", name="Open a picture made here").click()
+    expect(page.locator("[data-testid=stFileUploaderDropzone]")).to_be_visible()
+    ask("Generate, opening")
+    page.goto("/train")
+    page.get_by_text("My files").click()
+    page.get_by_text("Advanced").click()
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_text("There are no images yet")).to_be_visible()
+    ask("Train")
+    page.goto("/train?run=faces")
+    expect(page.locator("[data-testid=stVegaLiteChart] svg")).to_have_count(3)
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("button", name="Delete for ever")).to_be_visible()
+    ask("Train, a run")
+    page.goto("/models")
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_role("button", name="Publish").last.click()
+    expect(page.get_by_text("The name of a repository is missing")).to_be_visible()
+    ask("Models")
+    assert not {name: found for name, found in broken.items() if found}

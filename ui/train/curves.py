@@ -23,11 +23,9 @@ def losses(metrics: Sequence[Mapping[str, float]]) -> None:
     for title, named in {**LINES, "Other losses": others}.items():
         lines = {name: label for name, label in named.items() if any(name in line for line in metrics)}
         if lines:
-            table = {"step": [line["step"] for line in metrics]}
-            table |= {label: [line.get(name) for line in metrics] for name, label in lines.items()}
-            colours = LINE_COLOURS if len(lines) == len(LINE_COLOURS) else None
             st.caption(title)
-            st.line_chart(table, x="step", y=list(lines.values()), x_label="step", color=colours, height=220)
+            found = {label: {line["step"]: line.get(name) for line in metrics} for name, label in lines.items()}
+            _chart(title, found, 220)
 
 
 def scores(found: Mapping[str, Mapping[int, float]]) -> None:
@@ -43,5 +41,24 @@ def scores(found: Mapping[str, Mapping[int, float]]) -> None:
             told = f"{plain(name)}: {value:.3g} at step {step:,}."
         st.caption(told, help=measure.meaning if measure else None)
         if len(values) > 1:
-            table = {"step": list(values), "value": list(values.values())}
-            st.line_chart(table, x="step", y="value", x_label="step", y_label="", color=LINE_COLOURS[0], height=160)
+            _chart(told, {name: values}, 160)
+
+
+def _chart(told: str, lines: Mapping[str, Mapping[int, float | None]], height: int) -> None:
+    """Values over steps, a line for each name. To who hears the page it is one picture, `told` in words: of each point
+    Streamlit's own line chart makes a picture without any."""
+    points = [(step, name, value) for name, line in lines.items() for step, value in line.items() if value is not None]
+    colour = {"field": "name", "type": "nominal", "sort": None, "title": None,
+              "legend": {"orient": "top", "offset": 4, "padding": 0} if len(lines) > 1 else None}  # fmt: skip
+    if len(lines) <= len(LINE_COLOURS):
+        colour["scale"] = {"range": LINE_COLOURS[: len(lines)]}
+    spec = {
+        "mark": {"type": "line", "tooltip": True, "aria": False},
+        "encoding": {
+            "x": {"field": "step", "type": "quantitative"},
+            "y": {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": False}},
+            "color": colour,
+        },
+    }
+    table = {field: [point[place] for point in points] for place, field in enumerate(("step", "name", "value"))}
+    st.vega_lite_chart(table, spec, height=height, alt=told)
