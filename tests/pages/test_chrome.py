@@ -61,7 +61,10 @@ def is_beside(answer, pressed) -> bool:
 @both_widths
 def test_a_painting_of_the_front_page_opens_style_with_its_pair(page):
     page.goto("/")
-    page.locator(".st-key-pair-cat-mosaic img").first.click(position={"x": 40, "y": 40}, force=True)  # what covers it
+    settled(page)
+    expect(page.locator("[class*=st-key-pair-] img")).to_have_count(18)
+    page.wait_for_function("() => [...document.images].every(image => image.complete)")  # nothing moves any more
+    page.locator(".st-key-pair-cat-mosaic").click(position={"x": 40, "y": 40})  # on the painting
     expect(page).to_have_url(re.compile(r"/paint\?example=cat-mosaic\."))
     style = page.frame_locator("iframe")
     expect(style.locator("#photo img[src*='cat.jpg']")).to_be_visible()
