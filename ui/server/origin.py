@@ -48,7 +48,8 @@ def foreign(headers: Headers) -> bool:
 def framed() -> str:
     """For a browser: whose pages may show a private studio inside. In another's, somebody could be led to press what
     they do not see. (Strangers' pages are shown on the Hub; there a frame's visitor is nobody known elsewhere.)"""
-    return " ".join(["frame-ancestors 'self'", *_configured()])
+    hub = ["https://huggingface.co"] if os.environ.get("SPACE_ID") else []  # where its owner sees a private Space
+    return " ".join(["frame-ancestors 'self'", *hub, *_configured()])
 
 
 def _places(headers: Headers, header: str) -> list[str]:
