@@ -1,6 +1,8 @@
 """The feature networks: what they promise the painter and the rulers, and the script that trains ours."""
 
+import itertools
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -281,7 +283,9 @@ def test_training_learns_resumes_and_writes(tmp_path, monkeypatch):
     where = ["--teacher", str(tmp_path / "teacher.pth"), "--work", str(tmp_path / "work")]
     out = tmp_path / "net.safetensors"
     threads = torch.get_num_threads()
-    for minutes in ("0.02", "0.04"):
+    clock = types.SimpleNamespace(monotonic=itertools.count(0, 0.05).__next__)  # as many steps on any machine
+    monkeypatch.setattr(train_perceptual, "time", clock)
+    for minutes in ("0.005", "0.01"):
         train_perceptual.main(
             [str(photos), *where, "--out", str(out), "--minutes", minutes, "--save-every", "0", "--rate", "0.02"]
         )
@@ -289,7 +293,7 @@ def test_training_learns_resumes_and_writes(tmp_path, monkeypatch):
     curve = np.genfromtxt(tmp_path / "work" / "curve.csv", delimiter=",", names=True)
     assert curve["images"].size >= 2
     assert (np.diff(curve["images"]) > 0).all()
-    assert curve["seconds"][-1] >= 2
+    assert curve["seconds"][-1] >= 0.6
     assert np.isfinite(curve["style"]).all()
     assert curve["map8"][-1] < curve["map8"][0]
     net = perceptual.read(out)

@@ -173,10 +173,17 @@ _room = threading.Lock()
 _growing: dict[Path, int] = {}  # files that are being written, and the bytes they will have
 
 
+def _coming(part: Path, whole: int) -> int:
+    """Bytes of a file that are still to be written; none where it has just become whole, or was given up."""
+    with contextlib.suppress(FileNotFoundError):
+        return whole - part.stat().st_size
+    return 0
+
+
 def _make_room(path: Path, size: int) -> None:
     """What is being written beside it counts as whole already. Where strangers come, what was not used for the longest
     time makes room; else one of them could fill the cache for all others."""
-    coming = sum(whole - part.stat().st_size for part, whole in [*_growing.items()] if part.exists())
+    coming = sum(_coming(part, whole) for part, whole in [*_growing.items()])
     most = policy.limits().cache_bytes
     if most is not None:
         over = identity.size_of(folder()) + coming + size - most

@@ -50,7 +50,6 @@ def publish(
     """
     say = progress or (lambda *_: None)
     repo = repo.strip()
-    files = {name: path for name, path in _files(folder).items() if discriminator or name != DISCRIMINATOR}
     client.require_name(repo)
     if not data_licence or data_licence not in LICENCES:
         raise UserError("The licence of the training images is missing; choose one, or say that it is not known.")
@@ -58,6 +57,7 @@ def publish(
     token = (token or own).strip()
     if not token:
         raise UserError(f"Publishing needs a token that may write: make one at {client.endpoint()}/settings/tokens.")
+    files = {name: path for name, path in _files(folder).items() if discriminator or name != DISCRIMINATOR}
 
     from huggingface_hub import CommitOperationAdd, HfApi
 
