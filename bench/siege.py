@@ -57,9 +57,7 @@ class Honest:
 
     def come(self) -> None:
         self.me = Stranger(self.studio, 1, cookie=True)
-        with identity.asking(self.me.name):
-            self.run = lifecycle.create(TRAINED, {"kind": "drawn", "name": "planets", "count": 64}, "Honest planets")
-            processes.start(self.run)
+        self._begin_training()
         self._over.clear()
         self._threads = [
             threading.Thread(target=self._go_on, args=(what, way), daemon=True)
@@ -69,6 +67,11 @@ class Honest:
         ]  # fmt: skip
         for thread in self._threads:
             thread.start()
+
+    def _begin_training(self) -> None:
+        with identity.asking(self.me.name):
+            self.run = lifecycle.create(TRAINED, {"kind": "drawn", "name": "planets", "count": 64}, "Honest planets")
+            processes.start(self.run)
 
     def leave(self) -> None:
         self._over.set()
@@ -131,7 +134,9 @@ class Honest:
             raise Fell("one's own run is not on the page")
 
     def _train(self) -> None:
-        """Steps go on being made, or the run waits for its turn."""
+        """Steps go on being made, or the run waits for its turn; after one that is finished comes another."""
+        if self.run.status == states.FINISHED:
+            self._begin_training()
         before = self.run.state.get("step", 0)
         while self.run.state.get("step", 0) <= before and not self._over.is_set():
             if self.run.status not in {*states.ALIVE, states.QUEUED}:
