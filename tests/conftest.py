@@ -69,6 +69,15 @@ def _own_files(tmp_path_factory, monkeypatch):
     monkeypatch.setattr(choices, "_chosen", choices.OrderedDict())
 
 
+_main = sys.modules["__main__"]
+
+
+@pytest.fixture(autouse=True)
+def _own_program():
+    """Streamlit puts a page in the place of the program that runs it; processes started later would run that page."""
+    sys.modules["__main__"] = _main
+
+
 @pytest.fixture(autouse=True)
 def _same_numbers():
     """Whatever a test draws from the libraries' own random numbers is the same each time it runs, alone or not."""
