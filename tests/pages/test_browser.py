@@ -385,7 +385,7 @@ def test_style_is_for_keyboards_and_screen_readers(studio, browser, files, width
     page.keyboard.press("Enter")
     assert focused(go)
     asked: list = []
-    page.on("filechooser", asked.append)
+    page.on("filechooser", lambda chooser: asked.append(chooser))  # Playwright puts a mark on what it is given
     upload = inside.locator("#styles").get_by_label("Click to Upload", exact=True)
     until(lambda: upload.press("Enter") or asked)  # it is drawn anew when the server has looked at the pictures
     inside.get_by_role("button", name="Pagoda").focus()
