@@ -172,6 +172,8 @@ def test_nothing_is_broken_for_keyboards_and_screen_readers(studio, page, theme)
     ask("Generate")
     page.get_by_label("Seed", exact=True).fill("0")
     page.get_by_label("Seed", exact=True).press("Enter")
+    expect(page.get_by_text("choose a value")).to_be_hidden()
+    settled(page)  # drawn anew, a page loses what is pressed meanwhile
     page.get_by_role("button", name="Open a picture made here").click()
     expect(page.locator("[data-testid=stFileUploaderDropzone]")).to_be_visible()
     ask("Generate, opening")
