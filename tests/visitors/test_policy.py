@@ -308,6 +308,22 @@ def test_what_a_painting_keeps_of_what_was_asked_has_an_end(anna, monkeypatch, t
     assert kept["style_weights"] == "2.5"
 
 
+@pytest.mark.parametrize(("name", "value"), [
+    ("strength", 1e9), ("strength", float("nan")), ("strength", "x" * 10**6), ("strength", [1]), ("keep_colour", "yes"),
+])  # fmt: skip
+def test_a_finished_painting_keeps_no_values_that_no_page_sends(monkeypatch, name, value):
+    """The sliders hand over what was sent, whatever it is."""
+    import gradio as gr
+
+    from ui.style import events
+
+    finished = types.SimpleNamespace(job=types.SimpleNamespace(error=None, finished=True), asked={"strength": 1.0})
+    monkeypatch.setattr(events, "painting_of", lambda _: finished)
+    with pytest.raises(gr.Error):
+        events.afterwards(None, **{"strength": 1.0, "keep_colour": False, name: value})
+    assert finished.asked == {"strength": 1.0}
+
+
 def test_few_open_pages_are_remembered(public):
     """Anybody can make names of pages up; Gradio keeps something for each, of our app too when it is mounted."""
     import style_app

@@ -168,12 +168,16 @@ def _files(painting: Painting) -> tuple[str, str, dict]:
     return after, before, recipe
 
 
-def afterwards(request: gr.Request, strength: float, keep_colour: bool):
+def afterwards(request: gr.Request, **asked: Any):
     """Strength and colours of the finished painting, set anew without painting again."""
     painting = painting_of(request)
     if painting is None or not shows_something(painting.job):
         return gr.skip(), gr.skip()
-    painting.asked = {**painting.asked, "strength": strength, "keep_colour": keep_colour}
+    try:
+        wanted = {name: SETTINGS[name].convert(value) for name, value in asked.items()}
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    painting.asked = {**painting.asked, **wanted}
     after, before, _ = _files(painting)
     return gr.update(value=(before, after)), gr.update(value=after)
 
