@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from core.gan import points  # noqa: E402
-from core.gan.data import dicebear  # noqa: E402
+from core.gan.data import drawn  # noqa: E402
 from core.gan.measures.kid import kid  # noqa: E402
 from core.gan.measures.moment import Real, features  # noqa: E402
 from core.gan.methods.method import GeneratorNetwork  # noqa: E402
@@ -66,7 +66,7 @@ def pictures(name: str, work: Path, first: int, count: int) -> np.ndarray:
     """uint8 [count, size, size, 3], drawn once."""
     size, path = RECIPES[name]["size"], work / f"{name}-{first}-{count}.npy"
     if not path.exists():
-        drawn = [np.asarray(dicebear.draw(name, number, size)) for number in range(first, first + count)]
+        drawn = [np.asarray(drawn.draw(name, number, size)) for number in range(first, first + count)]
         np.save(path, np.stack(drawn))
     return np.load(path, mmap_mode="r")
 
@@ -137,12 +137,12 @@ def ship(name: str, work: Path, step: int) -> None:
     net, seconds = averaged(name, work / name / f"step-{step:06d}.pt")
     request = request_of(name, step)
     recipe = request.recipe(
-        name=dicebear.SETS[name].label,
+        name=drawn.SETS[name].label,
         steps_made=step,
         seconds=round(seconds),
         data={
-            "source": f"{dicebear.SETS[name].label}, drawn with DiceBear",
-            "licence": dicebear.LICENCE,
+            "source": f"{drawn.SETS[name].label}, {drawn.SETS[name].by}",
+            "licence": drawn.SETS[name].licence,
             "count": RECIPES[name]["count"],
         },
     )

@@ -178,6 +178,10 @@ TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {
         "size": 32, "method": "connected", "colour": "grey", "batch": 256, "latent": 100, "width_g": 64, "width_d": 64,
         "norm_d": "none", "rate_g": 0.0002, "rate_d": 0.0002, "translate": False, "ema": 0.0,
     },
+    "lesson_dcgan": {
+        "size": 32, "colour": "grey", "batch": 256, "latent": 100, "width_g": 64, "width_d": 64,
+        "norm_d": "none", "rate_g": 0.0002, "rate_d": 0.0002, "translate": False, "ema": 0.0,
+    },
 }  # fmt: skip
 
 MAX_POINTS = 400

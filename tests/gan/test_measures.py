@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.gan import measures
-from core.gan.data import dicebear
+from core.gan.data import drawn
 from core.gan.measures.kid import kid
 from core.gan.measures.moment import COMPARED, Moment, Real
 
@@ -34,13 +34,13 @@ def test_kid_of_one_distribution_is_about_nothing():
 
 def training(images: np.ndarray, kind: str, mode: str) -> SimpleNamespace:
     """As far as measures look at one: pictures it learns from, and pictures it makes, here drawn ones."""
-    samples = [dicebear.draw(kind, i, 32).convert(mode) for i in range(100, 132)]
+    samples = [drawn.draw(kind, i, 32).convert(mode) for i in range(100, 132)]
     return SimpleNamespace(images=images, sample=lambda count: samples[: min(count, COMPARED)])
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 def test_portraits_are_nearer_to_portraits_than_landscapes_are(mode):
-    pixels = np.stack([np.array(dicebear.draw("portraits", i, 32).convert(mode)) for i in range(48)])
+    pixels = np.stack([np.array(drawn.draw("portraits", i, 32).convert(mode)) for i in range(48)])
     pixels = pixels.reshape(48, 32, 32, len(mode) if mode != "L" else 1)
     real = Real(pixels)
     near, far = (

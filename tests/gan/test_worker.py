@@ -20,7 +20,7 @@ from core import files
 from core.__main__ import main
 from core.errors import UserError
 from core.gan import checkpoint, measures, run_writer, train, worker
-from core.gan.data import dicebear, prepare
+from core.gan.data import drawn, prepare
 from core.gan.request import TrainRequest
 from core.gan.zoo import model_folder
 from core.pictures import images
@@ -36,13 +36,13 @@ ROOT = Path(__file__).parents[2]
 TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 30}
 
 
-_drawn = functools.cache(dicebear.draw)
+_drawn = functools.cache(drawn.draw)
 
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch):
     """The pictures of one set are drawn once for all tests."""
-    monkeypatch.setattr(dicebear, "draw", lambda *picture: _drawn(*picture).copy())
+    monkeypatch.setattr(drawn, "draw", lambda *picture: _drawn(*picture).copy())
     with alone():
         yield
 
@@ -374,7 +374,7 @@ def test_uploads_go_once_training_has_begun():
     run = lifecycle.create(TrainRequest(**TINY), {"kind": "folder", "path": "data/uploads"}, "mine")
     for number in range(40):
         path = run.path / f"{number}.png"
-        dicebear.draw("portraits", number, 16).save(path)
+        drawn.draw("portraits", number, 16).save(path)
         with open(path, "rb") as file:
             lifecycle.add_upload(run, path.name, file)
     worker.work(run, check_only=True)

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from core.gan.data import dicebear
+from core.gan.data import drawn
 from core.gan.request import TrainRequest
 from core.runs import lifecycle, run_folder, states
 from support.axe import violations
@@ -35,7 +35,7 @@ def paused_run() -> None:
     run = lifecycle.create(TrainRequest(steps=30), {"kind": "drawn", "name": "portraits", "count": 500}, "Faces")
     (run.path / "samples").mkdir()
     for step in (10, 20):
-        dicebear.draw("portraits", step, 64).save(run.path / "samples" / f"step-{step:08d}.png")
+        drawn.draw("portraits", step, 64).save(run.path / "samples" / f"step-{step:08d}.png")
     metrics = [{"step": step, "loss_d": 1.5, "loss_g": 2.5, "real": 0.7, "fake": 0.3} for step in (10, 20)]
     scores = [{"step": step, "name": "kid", "value": 3.5} for step in (10, 20)]
     for name, lines in (("metrics", metrics), ("scores", scores)):

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
-from core.gan.data import dicebear, prepare
+from core.gan.data import drawn, prepare
 from core.gan.request import TRAIN_PRESETS, TrainRequest
 from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states
@@ -228,7 +228,7 @@ def test_half_written_metrics_do_not_break_the_page():
     run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
     run_folder.write_state(run, status=states.PAUSED, step=5, seconds=3.0)
     (run.path / "samples").mkdir()
-    dicebear.draw("portraits", 0, 64).save(run.path / "samples" / "step-00000005.png")
+    drawn.draw("portraits", 0, 64).save(run.path / "samples" / "step-00000005.png")
     (run.path / "metrics.jsonl").write_text(json.dumps({"step": 3}) + '\n{"step": 4, "loss_d": 1')
     assert opened(run)
 
@@ -240,10 +240,10 @@ def finished() -> Run:
         (run.path / folder).mkdir()
     for step in (10, 20, 30):
         (run.path / "checkpoints" / f"step-{step:08d}.pt").write_bytes(b"")
-        dicebear.draw("portraits", step, 64).save(run.path / "samples" / f"step-{step:08d}.png")
+        drawn.draw("portraits", step, 64).save(run.path / "samples" / f"step-{step:08d}.png")
     (run.path / "result" / "model.safetensors").write_bytes(b"")
     recipe = run.request.recipe(steps_made=20, kept="Step 20 was kept: it *is* the best.")
-    images.write_png(dicebear.draw("portraits", 0, 64), run.path / "result" / "samples.png", recipe)
+    images.write_png(drawn.draw("portraits", 0, 64), run.path / "result" / "samples.png", recipe)
     run_folder.write_state(run, status=states.FINISHED, step=30, seconds=3.0)
     return run
 
@@ -267,7 +267,7 @@ def test_which_step_was_kept_is_said_and_another_can_be_chosen(asked):
 def test_a_finished_run_of_the_version_before_says_its_step():
     run = finished()
     sheet = run.path / "result" / "samples.png"
-    images.write_png(dicebear.draw("portraits", 0, 64), sheet, run.request.recipe(steps_made=20))
+    images.write_png(drawn.draw("portraits", 0, 64), sheet, run.request.recipe(steps_made=20))
     assert "The generator is that of step 20." in captions(opened(run))
     sheet.write_bytes(b"")
     assert "was kept" not in captions(opened(run))
@@ -300,7 +300,7 @@ def checked(usable: int, **settings) -> Run:
     (run.path / "data").mkdir()
     report = prepare.Report("own", "not stated", usable, usable, 32, 3)
     (run.path / "data" / "report.json").write_text(json.dumps(asdict(report)))
-    dicebear.draw("portraits", 0, 64).save(run.path / "data" / "preview.png")
+    drawn.draw("portraits", 0, 64).save(run.path / "data" / "preview.png")
     return run
 
 
@@ -349,7 +349,7 @@ def test_looking_at_the_images_has_a_bar(monkeypatch):
 def test_a_time_lapse_is_an_animation(tmp_path):
     sheets = {n: tmp_path / f"{n}.png" for n in range(3)}
     for number, path in sheets.items():
-        dicebear.draw("portraits", number, 64).save(path)
+        drawn.draw("portraits", number, 64).save(path)
     sheets[3] = tmp_path / "thinned out.png"
     assert view.time_lapse(sheets)[8:12] == b"WEBP"
 
@@ -363,7 +363,7 @@ def test_from_a_zip_to_a_generator_in_a_browser(browser, tmp_path, monkeypatch):
     with zipfile.ZipFile(archive, "w") as files:
         for number in range(48):
             file = io.BytesIO()
-            dicebear.draw("portraits", number, 32).save(file, "PNG")
+            drawn.draw("portraits", number, 32).save(file, "PNG")
             files.writestr(f"faces/{number}.png", file.getvalue())
         files.writestr("faces/readme.txt", "not a picture")
     with serving(tmp_path) as address:

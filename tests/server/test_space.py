@@ -16,7 +16,7 @@ import zipfile
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from core.gan.data import dicebear
+from core.gan.data import drawn
 from core.hub import deploy
 from support.chromium import launched, upload_pictures
 from support.pictures import scene, texture
@@ -141,7 +141,7 @@ def test_the_hubs_frame_uploads_paints_trains_and_samples(space, page, tmp_path)
     pictures = tmp_path / "faces.zip"
     with zipfile.ZipFile(pictures, "w") as archive:
         for number in range(40):
-            dicebear.draw("portraits", number, 32).save(tmp_path / "face.png")
+            drawn.draw("portraits", number, 32).save(tmp_path / "face.png")
             archive.write(tmp_path / "face.png", f"faces/{number}.png")
 
     page.goto(f"{HUB}/paint")

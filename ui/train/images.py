@@ -6,7 +6,7 @@ import streamlit as st
 from PIL import Image
 
 from core import amounts
-from core.gan.data import dicebear, sources
+from core.gan.data import drawn, sources
 from core.pictures import images
 from core.runs import lifecycle
 from core.visitors import policy
@@ -42,16 +42,16 @@ def choose() -> tuple[dict | None, list, str]:
         name = st.radio("Set", sources.DOWNLOADS, format_func=sources.DOWNLOADS.get, horizontal=True, key=key)
         st.caption("Downloaded once, so it needs a network. Choose grey and 32 px.")
         return {"kind": "download", "name": name}, [], sources.DOWNLOADS[name]
-    key = lasting("images-drawn", next(iter(dicebear.SETS)))
-    name = st.radio("Set", dicebear.SETS, format_func=lambda n: dicebear.SETS[n].label, horizontal=True, key=key)
+    key = lasting("images-drawn", next(iter(drawn.SETS)))
+    name = st.radio("Set", drawn.SETS, format_func=lambda n: drawn.SETS[n].label, horizontal=True, key=key)
     count = st.slider(
         "How many", 500, min(20_000, limits.images), step=500, key=lasting("images-count", min(3000, limits.images))
     )
     st.image(_examples(name), alt=f"Examples of the set {name}")
-    st.caption("Drawn with DiceBear; free of rights (CC0).")
-    return {"kind": "drawn", "name": name, "count": count}, [], dicebear.SETS[name].label
+    st.caption(f"{drawn.SETS[name].by.capitalize()}; free of rights (CC0).")
+    return {"kind": "drawn", "name": name, "count": count}, [], drawn.SETS[name].label
 
 
 @st.cache_data
 def _examples(name: str) -> Image.Image:
-    return images.grid([dicebear.draw(name, number, 64) for number in range(18)], columns=6, gap=4)
+    return images.grid([drawn.draw(name, number, 64) for number in range(18)], columns=6, gap=4)

@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 
 from core import files
 from core.errors import UserError
-from core.gan.data import dicebear, sources
+from core.gan.data import drawn, sources
 from core.gan.data.sources import Found
 from core.gan.request import TrainRequest
 from core.pictures import decoders, images
@@ -115,7 +115,7 @@ def _candidates(source: Mapping[str, Any], request: TrainRequest, run: Path) -> 
     match source["kind"]:
         case "drawn":
             count = source["count"]
-            pictures = dicebear.drawn(source["name"], count, request.size, request.colour == "rgba")
+            pictures = drawn.pictures(source["name"], count, request.size, request.colour == "rgba")
             return count, (prepared(picture, request) for picture in pictures)
         case "download":
             arrays = sources.downloaded(sources.DOWNLOADS[source["name"]])[: policy.limits().images]
@@ -204,7 +204,7 @@ def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Gene
     images.write_png(_sheet(previews), folder / "preview.png", {})
     report = Report(
         source=source.get("label") or _label(source),
-        licence=dicebear.LICENCE if source["kind"] == "drawn" else source.get("licence", "not stated"),
+        licence=_licence(source),
         found=total,
         usable=len(seen),
         size=request.size,
@@ -283,10 +283,17 @@ def _sheet(previews: list[np.ndarray]) -> Image.Image:
 def _label(source: Mapping[str, Any]) -> str:
     match source["kind"]:
         case "drawn":
-            return f"{dicebear.SETS[source['name']].label}, drawn with DiceBear"
+            chosen = drawn.SETS[source["name"]]
+            return f"{chosen.label}, {chosen.by}"
         case "download":
             return sources.DOWNLOADS[source["name"]]
     return "own pictures"
+
+
+def _licence(source: Mapping[str, Any]) -> str:
+    if source["kind"] == "drawn":
+        return drawn.SETS[source["name"]].licence
+    return source.get("licence", "not stated")
 
 
 def _too_few(usable: int, total: int, duplicates: int, problems: list[str]) -> str:
