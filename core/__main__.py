@@ -164,7 +164,9 @@ def _add_sample(commands: argparse._SubParsersAction) -> None:
     sample.add_argument("--points", metavar="POINT", nargs="+", help="these pictures, like 7:12 or 7:12-7:3+8:0")
     sample.add_argument("--frames", help="this many steps on the way through --points")
     sample.add_argument("--as", dest="reading", metavar="HOW", help="how to read a file that does not tell, like relu")
-    sample.add_argument("--class", dest="label", metavar="K", help="all of class K, where there are classes")
+    sample.add_argument(
+        "--class", dest="label", metavar="K", help="all of class K, by number or name, where there are any"
+    )
     add_settings(sample, SampleRequest)
     sample.set_defaults(run=_sample)
 
@@ -184,8 +186,7 @@ def _sample(options: argparse.Namespace) -> None:
     if options.points:
         values["points"] = tuple(options.points)
     if options.label is not None:
-        asked = SampleRequest.from_recipe({"kind": SampleRequest.kind, **values})
-        values["points"] = points.of_class(asked.points or points.of_seed(asked.seed, asked.count), options.label)
+        values["label"] = options.label
     if options.frames is not None:
         if not options.frames.isdecimal():
             raise UserError(f"--frames is {options.frames!r}; write a whole number, like 60.")

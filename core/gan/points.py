@@ -72,11 +72,9 @@ def _require(count: int) -> None:
         raise UserError(f"{count} pictures are asked for; choose a whole number from 1 to {MAX_POINTS}.")
 
 
-def of_class(points: Sequence[str], label: str) -> tuple[str, ...]:
-    """The same points, all of one class."""
-    if any("#" in point for point in points) or not re.fullmatch(r"\d{1,4}", label):
-        raise UserError(f"{label[:20]!r} cannot be the class of {points[0]}; name it once, as a number like 3.")
-    return tuple(re.sub(r"(\d+:\d+)", rf"\1#{label}", point) for point in points)
+def of_class(points: Sequence[str], number: int) -> tuple[str, ...]:
+    """The same points, all of this class, but those that say theirs."""
+    return tuple(re.sub(r"\d+:\d+(?![\d#])", rf"\g<0>#{number}", point) for point in points)
 
 
 def arithmetic(this: str, minus: str, plus: str) -> str:

@@ -206,6 +206,7 @@ class SampleRequest(Request):
     averaged: bool = setting(True, "Averaged", "The average of the last training steps; usually better.", advanced=True)
     sort: bool = setting(False, "Best first", "Sorted by the discriminator's opinion.")
     points: tuple[str, ...] = ()  # in place of seed and count: exactly these pictures
+    label: str = ""  # the class of all of them, by name or number, where there are classes; else they take turns
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -215,3 +216,5 @@ class SampleRequest(Request):
         if not listed or len(self.points) > MAX_POINTS or any(not isinstance(p, str) for p in self.points):
             raise UserError(f"Points are {str(self.points)[:40]!r}; give a list of at most {MAX_POINTS}, like 7:12.")
         object.__setattr__(self, "points", tuple(self.points))
+        if not isinstance(self.label, str) or len(self.label) > 100:
+            raise UserError(f"The class is {str(self.label)[:40]!r}; give its name or its number, like 3.")

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from core import device as devices
 from core.errors import UserError
 from core.gan.pictures import to_pictures
-from core.gan.points import of_seed
+from core.gan.points import of_class, of_seed
 from core.gan.request import SampleRequest
+from core.gan.zoo import class_names
 from core.gan.zoo.cost import BLOCK
 from core.gan.zoo.load import Loaded, open_generator
 from core.settings import Progress, Result
@@ -37,6 +38,9 @@ def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) 
     if request.sort and loaded.discriminator is None:
         raise UserError(f"{loaded.title} has no discriminator to ask, so its pictures cannot be sorted.")
     points = request.points or of_seed(request.seed, request.count)
+    if request.label and not all("#" in point for point in points):  # else each says its own, by number
+        names = class_names.called(request.generator, loaded.network.classes)
+        points = of_class(points, class_names.number(request.label, names))
     latents = loaded.network.latents_of(points, request.truncation)
     pictures: list[Image.Image] = []
     logits: list[float] = []

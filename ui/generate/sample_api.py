@@ -29,14 +29,16 @@ def sample(
     averaged: bool = DEFAULT.averaged,
     sort: bool = DEFAULT.sort,
     points: list[str] | None = None,
+    label: str = DEFAULT.label,
 ) -> dict[str, Any]:
     """Have a generator make pictures.
 
     Returns {"recipe", "pictures", "seconds"}: pictures are PNGs in base64, each with its own recipe inside.
     generator: a name (portraits), run:name, or hub:owner/name.
     points: in place of seed and count, exactly these pictures, like "7:12" or "7:12-7:3+8:0".
+    label: the class of all of them, by name or number, where the generator has classes.
     """
-    request = SampleRequest(generator, seed, count, truncation, averaged, sort, points or ())
+    request = SampleRequest(generator, seed, count, truncation, averaged, sort, points or (), label)
     jobs.require_room(request)  # before anything is fetched
     if catalogue.on_hub(generator):  # here, not in the queue, where others would wait for the download
         from core.gan.zoo.load import fetch

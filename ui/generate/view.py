@@ -91,7 +91,7 @@ def counts() -> list[int]:
 
 def single(request: SampleRequest, point: str) -> SampleRequest:
     """One picture, made as `request` says: what a kept picture is known by."""
-    return replace(request, points=(point,), seed=points.seed_of(point), count=1, sort=False)
+    return replace(request, points=(point,), seed=points.seed_of(point), count=1, sort=False, label="")
 
 
 def made_with(request: SampleRequest) -> str:

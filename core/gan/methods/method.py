@@ -35,7 +35,14 @@ class Network(nn.Module):
 
 
 class GeneratorNetwork(Network):
-    """Latents -> images. `config` has at least latent, size and channels."""
+    """Latents -> images. `config` has at least latent, size and channels; `classes` too, a list of names, where it
+    makes pictures of a class that one may choose. Its latents then are [N, latent + classes]: behind the random numbers
+    stands how much of each class a picture is (see `core.gan.points.classes`)."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Their names, in the order of their numbers; none where it knows no classes."""
+        return tuple(self.config.get("classes", ()))
 
     def shown(self, latents: Tensor) -> Tensor:
         """What a discriminator is shown of generated pictures while training."""
@@ -48,7 +55,9 @@ class GeneratorNetwork(Network):
 
     def latents_of(self, names: Sequence[str], truncation: float) -> Tensor:
         """Those of points (see `core.gan.points`), nearer to the middle by `truncation`: what `sampling_form` takes."""
-        return torch.from_numpy(points.latents(names, self.config["latent"])) * truncation
+        of = len(self.classes)
+        random = torch.from_numpy(points.latents(names, self.config["latent"], of)) * truncation
+        return torch.cat([random, torch.from_numpy(points.classes(names, of))], 1) if of else random
 
     def sampling_form(self) -> nn.Module:
         """The same function, faster: without what only training needs. A network of its own."""

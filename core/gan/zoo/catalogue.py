@@ -44,13 +44,14 @@ GENERATORS = re.compile(r"gen|netg|ema|(^|[/_.-])g[/_.-]|^model\.safetensors$|^p
 @dataclass(frozen=True)
 class Choice:
     """A generator that can be sampled now, or after fetching. `where`: "bundled", "run" or "hub". `has_discriminator`:
-    whether its discriminator is there, which can sort its pictures."""
+    whether its discriminator is there, which can sort its pictures; `classes`: the names that it has for them."""
 
     ref: str
     title: str
     where: str
     here: bool = True
     has_discriminator: bool = False
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,13 @@ def bundled() -> list[Choice]:
     """Those that come with Ganvas."""
     entries = [e for e in registry.entries().values() if e.kind == "generator" and not e.repo]
     return [
-        Choice(e.name, e.title, "bundled", has_discriminator=_has_discriminator(bundled_folder(e.name)))
+        Choice(
+            e.name,
+            e.title,
+            "bundled",
+            has_discriminator=_has_discriminator(bundled_folder(e.name)),
+            classes=_classes(bundled_folder(e.name)),
+        )
         for e in entries
     ]
 
@@ -201,10 +208,30 @@ def _has_discriminator(folder: Path | None) -> bool:
 def own() -> list[Choice]:
     """Your own runs, newest first: finished ones and those with a checkpoint."""
     return [
-        Choice(f"run:{r.id}", r.name, "run", has_discriminator=_has_discriminator(r.result) or _learns_with_one(r))
+        Choice(
+            f"run:{r.id}",
+            r.name,
+            "run",
+            has_discriminator=_has_discriminator(r.result) or _learns_with_one(r),
+            classes=_classes(r.result),
+        )
         for r in lifecycle.all_runs()
         if r.result or r.checkpoints()
     ]
+
+
+def _classes(folder: Path | None) -> tuple[str, ...]:
+    with contextlib.suppress(OSError):
+        return _named((folder / "config.json").read_text("utf-8")) if folder else ()
+    return ()
+
+
+def _named(config: str) -> tuple[str, ...]:
+    """The classes that a generator's configuration names."""
+    with contextlib.suppress(ValueError):
+        classes = json.loads(config).get("classes", ())
+        return tuple(classes) if isinstance(classes, list) else ()
+    return ()
 
 
 def _learns_with_one(run: Run) -> bool:
@@ -225,7 +252,15 @@ def fetched() -> list[Choice]:
     for item in cache.entries():
         about = _metadata(item.path) if item.path.parent.name == "tensors" else {}
         if "generator" in about:
-            found.append(Choice(about["generator"], about["title"], "hub", has_discriminator="discriminator" in about))
+            found.append(
+                Choice(
+                    about["generator"],
+                    about["title"],
+                    "hub",
+                    has_discriminator="discriminator" in about,
+                    classes=_named(about.get("config", "")),
+                )
+            )
     theirs = _noted().read_text("utf-8").splitlines() if policy.public() and _noted().is_file() else []
     return [choice for choice in found if not policy.public() or choice.ref in theirs]
 

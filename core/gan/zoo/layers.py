@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.gan import folding, points
+from core.gan import folding
 from core.gan.methods.method import GeneratorNetwork
 
 LATENTS = {
@@ -75,7 +75,7 @@ class Foreign(GeneratorNetwork):
             "latent": latent, "channels": layers[-1].width, "size": size, "layers": [asdict(layer) for layer in layers],
         }  # fmt: skip
         if labels:
-            self.config |= {"classes": labels.classes, "labels": asdict(labels)}
+            self.config |= {"classes": [str(i) for i in range(labels.classes)], "labels": asdict(labels)}
         if drawn != "normal":
             self.config["drawn"] = drawn
         self.joined = Joined(labels) if labels else nn.Identity()
@@ -110,11 +110,8 @@ class Foreign(GeneratorNetwork):
         return torch.cat([random, nn.functional.one_hot(chosen, self.labels.classes).float()], 1)
 
     def latents_of(self, names: Sequence[str], truncation: float) -> Tensor:
-        if not self.labels:
-            return self._of_normal(super().latents_of(names, truncation))
-        classes = self.labels.classes
-        random = torch.from_numpy(points.latents(names, self.config["latent"], classes)) * truncation
-        return torch.cat([self._of_normal(random), torch.from_numpy(points.classes(names, classes))], 1)
+        taken, latent = super().latents_of(names, truncation), self.config["latent"]
+        return torch.cat([self._of_normal(taken[:, :latent]), taken[:, latent:]], 1)
 
     def _of_normal(self, numbers: Tensor) -> Tensor:
         """Normal numbers, made to what this generator was trained with."""

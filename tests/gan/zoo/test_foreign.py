@@ -8,9 +8,10 @@ from torch.nn import functional as F
 
 from core.__main__ import main
 from core.errors import UserError
-from core.gan import points
+from core.gan import points, sample
 from core.gan.pictures import to_pictures
-from core.gan.zoo import chain, evidence, foreign
+from core.gan.request import SampleRequest
+from core.gan.zoo import chain, class_names, evidence, foreign
 from core.gan.zoo.recognise import Found
 from core.pictures import images
 from support.foreign_networks import Tutorial, lively, up
@@ -235,7 +236,7 @@ def test_the_command_line_samples_a_file_read_as_one_says_and_one_class(tmp_path
     assert all(f"--as {tag} " in told for tag in ("relu", "leaky", "classes-10-behind", "classes-10-front")), told
     assert main(["sample", *out, "--as", "leaky,classes-10-behind", "--class", "3"]) == 0
     recipe = images.read_recipe("out.png")
-    assert recipe["points"] == ["0:0#3", "0:1#3"]
+    assert (recipe["points"], recipe["label"]) == (["0:0#3", "0:1#3"], "3")
     z = torch.from_numpy(points.latents(recipe["points"], 16, 10))
     made = to_pictures(net(z, torch.tensor([3, 3])).view(2, 1, 16, 16))
     assert main(["sample", "--recipe", "out.png", "-o", "again/"]) == 0  # the recipe says how it was read
@@ -243,6 +244,32 @@ def test_the_command_line_samples_a_file_read_as_one_says_and_one_class(tmp_path
     assert [picture.tobytes() for picture in again] == [picture.tobytes() for picture in made]
     assert main(["sample", "portraits", "-o", "other.png", "--as", "relu"]) == 2
     assert "one way to read it" in capsys.readouterr().err
+    ref = recipe["generator"]
+    class_names.call(ref, range(10), [f"kind {i}" for i in range(10)])
+    *_, named = sample.sample(SampleRequest(ref, count=2, label="KIND 3"))
+    assert [picture.tobytes() for picture in named.images] == [picture.tobytes() for picture in again]
+    class_names.call(ref, range(10), [])  # what was made of a name that is gone can be made again
+    *_, after = sample.sample(SampleRequest.from_recipe(named.recipe))
+    assert after.images[0].tobytes() == again[0].tobytes()
+    for label, reason in {"kind 3": "choose one of 0, 1, 2", "10": "or 0 to 9", "-1": "or 0 to 9"}.items():
+        with pytest.raises(UserError, match=reason):
+            [*sample.sample(SampleRequest(ref, label=label))]
+    with pytest.raises(UserError, match="has no classes"):
+        [*sample.sample(SampleRequest("portraits", label="3"))]
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [(["cat"], "1 names for 2 classes"), (["cat", "Cat"], "Two classes are called"), (["cat", "x" * 41], "41|40 signs"),
+     (["cat", "a\u202eb"], "cannot be a class's name")],
+)  # fmt: skip
+def test_names_of_classes_that_cannot_be_are_refused_and_the_old_ones_stay(names, reason):
+    class_names.call("run:a@3", "01", ["night", "day"])
+    with pytest.raises(UserError, match=reason):
+        class_names.call("run:a", "01", names)
+    assert class_names.called("run:a@7", "01") == ("night", "day")
+    assert class_names.called("run:b", "01") == ("0", "1")
+    assert class_names.called("run:a", "012") == ("0", "1", "2")  # another network by now
 
 
 # ---------------------------------------------------------------- among other things
