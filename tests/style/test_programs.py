@@ -47,8 +47,8 @@ def test_what_is_clear_is_taken(upload):
     assert (got["size"], got["steps"], got["start"], got["seed"]) == (128, 7, "photo", 3)
     assert (got["keep_colour"], got["style_weights"], got["rate"]) == (True, "2, 1", StyleRequest.rate)
     assert paint(style_weights=2)["style_weights"] == "2"
-    assert programs.understood("sample", ["portraits", "7"]) == ["portraits", 7, 1, 1.0, True, False, None]
-    assert programs.understood("sample", [None, 0, 1, 1, 0, 1, "7:12"])[4:] == [False, True, ["7:12"]]
+    assert programs.understood("sample", ["portraits", "7"]) == ["portraits", 7, 1, 1.0, True, False, None, ""]
+    assert programs.understood("sample", [None, 0, 1, 1, 0, 1, "7:12", 3])[4:] == [False, True, ["7:12"], "3"]
     assert programs.understood("start", ["as", "it", "is"]) == ["as", "it", "is"]
 
 
@@ -97,5 +97,5 @@ def test_strangers_addresses_are_not_fetched(monkeypatch):
 
 
 def test_too_many_values_are_told_with_their_names():
-    with pytest.raises(UserError, match=r"^8 values were sent; /sample takes 7: generator, seed, "):
-        programs.understood("sample", [None] * 8)
+    with pytest.raises(UserError, match=r"^9 values were sent; /sample takes 8: generator, seed, "):
+        programs.understood("sample", [None] * 9)

@@ -84,6 +84,11 @@ def _texts(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _label(value: Any) -> Any:
+    """A class by its name, or by its number as a number."""
+    return str(value) if type(value) is int else value or ""
+
+
 def _generator(value: Any) -> Any:
     return SAMPLED["generator"] if value is None else value
 
@@ -112,7 +117,7 @@ SAMPLED = {name: one.default for name, one in inspect.signature(sample_api.sampl
 # What each function of the API takes, in its order, and how that is read.
 READ: Mapping[str, Mapping[str, Reader]] = {
     "paint": {"photo": _file, "styles": _pictures, "style_weights": _numbers, **_settings(StyleRequest, {})},
-    "sample": {"generator": _generator, **_settings(SampleRequest, SAMPLED), "points": _texts},
+    "sample": {"generator": _generator, **_settings(SampleRequest, SAMPLED), "points": _texts, "label": _label},
 }
 
 
