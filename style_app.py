@@ -52,7 +52,7 @@ def build() -> gr.Blocks:
         _connect_easel(page)
         _connect_pictures(page)
         _connect_settings(page)
-        shape = [page[name].change for name in ("photo", "size", "steps", "network", "optimiser")]
+        shape = [page[name].change for name in ("photo", "freedom", "size", "steps", "network", "optimiser")]
         gr.on(
             [app.load, *shape], do.forecast, None, page["forecast"], inputs_kwargs=_some(page, ("photo", *SETTINGS)),
             **LATEST,

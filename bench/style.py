@@ -5,8 +5,10 @@
     python bench/style.py PHOTO PAINTING --profile
 
 A pair's runs share a process, the network and the pictures, and all that is painted is judged by the same code:
-clamped to [0, 1], at full size, float32. PEER is a checkout of github.com/crowsonkb/style-transfer-pytorch; it runs
-at its defaults, but on our features instead of VGG-19's. Seconds are this machine's; look at the ratios.
+clamped to [0, 1], at full size, float32. Ours at freedom 0, as what is compared is the descent to a loss with the
+photo's forms in it; how a bolder painting looks, `bench/looks.py` tells. PEER is a checkout of
+github.com/crowsonkb/style-transfer-pytorch; it runs at its defaults, but on our features instead of VGG-19's. Seconds
+are this machine's; look at the ratios.
 """
 
 from __future__ import annotations
@@ -80,7 +82,7 @@ def main() -> None:
 
 def race(arguments: argparse.Namespace) -> None:
     photo, painting = map(images.open_picture, arguments.pictures)
-    request = StyleRequest(size=arguments.size, network=arguments.network)
+    request = StyleRequest(freedom=0, size=arguments.size, network=arguments.network)
     net = perceptual.load(choice.choose(arguments.network))
     judge = judging(net, request, photo, painting)
 
@@ -214,7 +216,7 @@ from core.style.request import StyleRequest
 from core.style.optimise import budget
 from core.style.optimise.paint import paint
 photo, painting = images.open_picture(sys.argv[1]), images.open_picture(sys.argv[2])
-request = StyleRequest(size={size}, steps=4, network={arguments.network!r})
+request = StyleRequest(freedom=0, size={size}, steps=4, network={arguments.network!r})
 for event in paint(request, photo, [painting]):
     if not hasattr(event, "images") and event.step == 1:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -231,9 +233,10 @@ print(f"told beforehand: {{forecast / 1e9:.2f}} GB")
 def profile(arguments: argparse.Namespace) -> None:
     """Where the time of full-size steps goes, by operator."""
     photo, painting = map(images.open_picture, arguments.pictures)
-    events: Iterator = paint(StyleRequest(size=arguments.size, steps=8, network=arguments.network), photo, [painting])
-    last = scales(StyleRequest(size=arguments.size, steps=8), photo.size)[-1]
-    total = sum(s.steps for s in scales(StyleRequest(size=arguments.size, steps=8), photo.size))
+    request = StyleRequest(freedom=0, size=arguments.size, steps=8, network=arguments.network)
+    events: Iterator = paint(request, photo, [painting])
+    last = scales(request, photo.size)[-1]
+    total = sum(s.steps for s in scales(request, photo.size))
     for event in events:
         if isinstance(event, Progress) and event.step == total - 5:
             break

@@ -100,7 +100,7 @@ def _style(options: argparse.Namespace) -> None:
     values |= given_settings(options, StyleRequest)
     if options.weights:
         values["style_shares"] = _numbers(options.weights)
-    request = asked.from_recipe({**values, "kind": asked.kind})
+    request = asked.from_recipe({**asked().recipe(), **values, "kind": asked.kind})
     of_photo, of_style = enough(request)
     pictures = [images.open_picture(path, max_pixels=of_style) for path in styles]
 

@@ -57,6 +57,7 @@ class Setting:
     advanced: bool
     only_for: tuple[str, ...]  # the methods it says something to; empty: to all
     structural: bool  # what the networks are made of: fixed once a run has a checkpoint
+    formerly: Any  # what recipes mean that were written before there was this setting; None: the default
 
     def applies(self, method: str) -> bool:
         return not self.only_for or method in self.only_for
@@ -107,6 +108,7 @@ def setting(
     advanced: bool = False,
     only_for: tuple[str, ...] = (),
     structural: bool = False,
+    formerly: Any = None,
 ) -> Any:
     """A dataclass field that carries everything a page, an option and a check need to know.
 
@@ -114,7 +116,7 @@ def setting(
     somebody who asks for more than that learns that it would do nothing.
     """
     about = {"label": label, "help": help, "lo": lo, "hi": hi, "step": step, "unit": unit, "choices": choices or {}}
-    more = {"advanced": advanced, "only_for": only_for, "structural": structural}
+    more = {"advanced": advanced, "only_for": only_for, "structural": structural, "formerly": formerly}
     return field(default=default, metadata={**about, **more})
 
 
@@ -156,7 +158,7 @@ class Request:
     def from_recipe(cls, recipe: Mapping[str, Any]) -> Self:
         """The request a recipe describes.
 
-        A recipe of another version works as far as it is understood: settings it lacks take their defaults,
+        A recipe of another version works as far as it is understood: settings it lacks are what they formerly were,
         settings unknown here are left out. A value out of bounds or a recipe of another kind is a `UserError`.
         """
         if recipe.get("kind") != cls.kind:
@@ -164,7 +166,8 @@ class Request:
                 f"This is a recipe for {recipe.get('kind')!r}; here only recipes for {cls.kind!r} can be used."
             )
         fields = {f.name for f in dataclasses.fields(cls)}
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items() if k in fields}
+        formerly = {n: about.formerly for n, about in settings_of(cls).items() if about.formerly is not None}
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in {**formerly, **recipe}.items() if k in fields}
         return cls(**values)
 
 

@@ -139,7 +139,7 @@ def test_a_defect_is_reported_and_the_next_job_still_runs(monkeypatch, capsys):
 
 
 def test_a_real_painting_through_the_queue_can_be_stopped():
-    job = jobs.submit(StyleRequest(size=128, steps=1000), scene(), [texture()])
+    job = jobs.submit(StyleRequest(size=128, steps=1000, freedom=0), scene(), [texture()])
     for _ in job.updates(0.05):
         if job.preview and not job.cancelled:
             job.cancel()

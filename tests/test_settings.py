@@ -71,7 +71,7 @@ def test_a_near_miss_is_named():
 
 def test_a_recipe_of_another_version_works_as_far_as_understood():
     recipe = {"ganvas": "9.0", "kind": "style", "size": 128, "brush": "wide", "style_shares": [2, 1]}
-    assert StyleRequest.from_recipe(recipe) == StyleRequest(size=128, style_shares=(2, 1))
+    assert StyleRequest.from_recipe(recipe) == StyleRequest(size=128, style_shares=(2, 1), freedom=0)
 
 
 def test_a_recipe_of_another_kind_is_refused():

@@ -21,7 +21,7 @@ class StyleRequest(Request):
         512, "Size", "The longer side of the painting.", lo=64, hi=2048, step=32, unit=" px"
     )  # fmt: skip
     steps: int = setting(
-        180, "Steps", "Steps at full size; more follow the style more closely.", lo=1, hi=1000, step=1,
+        180, "Steps", "How long it is painted; more steps follow the style more closely.", lo=1, hi=1000, step=1,
     )  # fmt: skip
     stroke_size: float = setting(
         1.0, "Stroke size", "How large strokes come out; at 1 the style picture counts as long as the painting.",
@@ -71,6 +71,10 @@ class StyleRequest(Request):
     seed: int = setting(
         0, "Seed", "The same seed and settings give the same picture.", lo=0, hi=2**32 - 1, step=1, advanced=True
     )
+    freedom: float = setting(
+        0.5, "Freedom", "At 0 the photo keeps its forms, at 1 the style has its way with them.",
+        lo=0.0, hi=1.0, step=0.05, formerly=0.0,
+    )  # fmt: skip
     style_shares: tuple[float, ...] = ()  # how much each style picture counts; () shares equally
 
     def __post_init__(self) -> None:
@@ -82,6 +86,13 @@ class StyleRequest(Request):
             raise UserError("All style weights are 0; at least one style picture has to count.")
         if not (self.content_weight or self.style_weight or self.palette_weight):
             raise UserError("Content, Style and Palette are all 0; at least one of them has to count.")
+
+
+def of_freedom(freedom: float, faithful: float, bold: float, free: float) -> float:
+    """What is `faithful` at freedom 0, `bold` at a half and `free` at 1, and in equal ratios between."""
+    if freedom <= 0.5:
+        return faithful * (bold / faithful) ** (2 * freedom)
+    return bold * (free / bold) ** (2 * freedom - 1)
 
 
 def enough(request: StyleRequest) -> tuple[int, int]:

@@ -111,7 +111,7 @@ def test_a_request_that_nothing_paints_is_a_defect_and_no_painting():
 
 
 def test_a_quick_engine_does_not_wait_behind_paintings(mirror, measured_machine):
-    slow = jobs.submit(StyleRequest(size=128, steps=1000), scene(), [texture()])
+    slow = jobs.submit(StyleRequest(size=128, steps=1000, freedom=0), scene(), [texture()])
     next(u for u in slow.updates(0.05) if u.latest)
     assert jobs.submit(MirrorRequest(), scene(), [texture()]).wait().images
     assert not slow.finished

@@ -42,8 +42,9 @@ def pictures() -> Widgets:
 
 
 def settings(about: Mapping[str, Setting]) -> Widgets:
-    """How to paint: the quality in one choice, and everything else folded away."""
+    """How to paint: how boldly, the quality in one choice, and everything else folded away."""
     drawn: Widgets = {}
+    drawn["freedom"] = widgets.of_setting(about["freedom"])
     drawn["preset"] = gr.Radio([(label, name) for name, label in PRESETS.items()], value="good", label="Quality")
     if policy.public():
         gr.HTML(f'<p class="caption">{view.public_limits()}</p>', padding=False)

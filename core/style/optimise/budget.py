@@ -22,31 +22,42 @@ from core.style.optimise.schedule import Scale, scales
 from core.style.request import StyleRequest
 
 HISTORY = 15  # steps L-BFGS remembers: two pictures each
-PACES = 5  # paintings whose pace is remembered
-TELLING = 3.0  # seconds of measured work: what is shorter says little of the pace
+PACES = 5  # paintings whose pace is remembered, for each size
+TELLING = 0.3  # seconds of measured work: what is shorter says little of the pace
 UNKNOWN = (1.0, 2.0)  # the pace where nothing was painted yet: steps are measured undisturbed, and few stay so
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one step was seen to cost with one network: a fixed part and a part for every pixel; and the pace of the
-    last paintings, newest last: how many seconds they took for each second that this says."""
+    """What one step was seen to cost with one network: a fixed part and a part for every pixel; and how the last
+    paintings went, newest last: pixels of the picture at work, and how many seconds its steps took for each that this
+    says. That differs by size: a large picture does not fit where a small one does."""
 
     seconds_a_step: float
     seconds_a_pixel: float
     bytes_a_pixel: float
     bytes_in_all: float
     device: str = "cpu"
-    paces: Sequence[float] = ()
+    seen: Sequence[tuple[int, float]] = ()
 
-    @property
-    def usual(self) -> tuple[float, float]:
-        """The least and the most that the pace is expected to be."""
-        return (0.9 * min(self.paces), 1.2 * max(self.paces)) if self.paces else UNKNOWN
+    def paces(self, stage: Scale) -> list[float]:
+        """Those of steps about as large as this stage's, newest last."""
+        return [pace for pixels, pace in self.seen if _alike(pixels, stage.width * stage.height)]
+
+    def usual(self, stage: Scale) -> tuple[float, float]:
+        """The least and the most that the pace is expected to be at this stage."""
+        if known := self.paces(stage):
+            return 0.9 * min(known), 1.2 * max(known)
+        others = [pace for _, pace in self.seen]
+        return min(*UNKNOWN, *others), max(*UNKNOWN, *others)
 
     def step(self, stage: Scale) -> float:
         """Seconds for one step at this stage."""
         return self.seconds_a_step + self.seconds_a_pixel * stage.width * stage.height
+
+
+def _alike(pixels: int, others: int) -> bool:
+    return others < 2 * pixels and pixels < 2 * others
 
 
 def worth(stages: Sequence[Scale], measured: Measured) -> float:
@@ -57,7 +68,7 @@ def worth(stages: Sequence[Scale], measured: Measured) -> float:
 def estimate(request: StyleRequest, photo_size: tuple[int, int], measured: Measured) -> Estimate:
     """Seconds and memory for painting a photo of this size (width, height)."""
     stages = scales(request, photo_size)
-    least, most = (pace * worth(stages, measured) for pace in measured.usual)
+    least, most = (sum(measured.usual(s)[end] * worth([s], measured) for s in stages) for end in (0, 1))
     pixels = stages[-1].width * stages[-1].height
     # The style picture is only looked at, without gradients: a quarter as much a pixel, and not at the same time.
     looked_at = max(pixels, stages[-1].style_size ** 2 // 4)
@@ -102,12 +113,17 @@ def measured(network: str) -> Measured:
     return found
 
 
-def learn(network: str, took: float, measured_to_take: float) -> None:
-    """A painting, or as much of it as was done, took so many seconds in place of those; the last ones are remembered.
-    What is too short to tell is not."""
-    if measured_to_take >= TELLING:
-        before = measured(network)
-        remember(network, replace(before, paces=(*before.paces, round(took / measured_to_take, 3))[-PACES:]))
+def learn(network: str, paces: Sequence[tuple[int, float]]) -> None:
+    """A painting went at these paces, each at so many pixels; the last ones of every size are remembered."""
+    before = measured(network)
+    seen = list(before.seen)
+    for pixels, pace in paces:
+        alike = [one for one in seen if _alike(one[0], pixels)]
+        if len(alike) >= PACES:
+            seen.remove(alike[0])
+        seen.append((pixels, round(pace, 3)))
+    if paces:
+        remember(network, replace(before, seen=seen))
 
 
 def remember(network: str, measured: Measured) -> None:

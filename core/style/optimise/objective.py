@@ -17,16 +17,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.perceptual import FeatureNet
-from core.style.request import StyleRequest
+from core.style.request import StyleRequest, of_freedom
 
 CONTENT_LAYER = "relu4_1"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 # The picture itself counts as one more layer of style: the features that see strokes are nearly blind to hue, and
 # without it the palette of the style picture arrives faded.
 PALETTE = "palette"
-# Content counts so many times at first, and as asked for from half-way on. Style is met within a few steps at any time,
-# while content that was lost comes back slowly: with one weight throughout, the same loss takes a third more steps.
-CONTENT_FIRST = 8
+# Content counts so many times at first, and as asked for from half-way on; when faithful, bold and free. Style is met
+# within a few steps at any time, while content that was lost comes back slowly: with one weight throughout, the same
+# loss takes a third more steps. But what is held so firmly at first keeps the photo's forms for good.
+CONTENT_FIRST = (8, 1, 1)
+CONTENT = (0.08, 0.08, 0.008)  # where 1 was asked for
 
 
 def gram(features: Tensor) -> Tensor:
@@ -151,17 +153,19 @@ class Weights:
     variation: float
     palette: float
     layers: tuple[float, ...] = (1.0,) * len(STYLE_LAYERS)
+    content_first: float = 1.0  # so many times at first, falling to once half-way
 
     @classmethod
     def of(cls, request: StyleRequest) -> Weights:
         """A request's relative weights as absolute ones: 1 on the page is what looked right on our trial sheets."""
         fine, large = request.fine_strokes, request.large_forms
         return cls(
-            content=0.08 * request.content_weight,
+            content=of_freedom(request.freedom, *CONTENT) * request.content_weight,
             style=request.style_weight,
             variation=3.0 * request.variation_weight,
             palette=request.palette_weight,
             layers=(fine, fine, 1.0, large, large),
+            content_first=of_freedom(request.freedom, *CONTENT_FIRST),
         )
 
 
@@ -211,6 +215,6 @@ class Objective:
             "style": style,
             "variation": w.variation * total_variation(image),
         }
-        first = CONTENT_FIRST ** max(0.0, 1 - 2 * along)
+        first = w.content_first ** max(0.0, 1 - 2 * along)
         loss = first * parts["content"] + parts["style"] + parts["variation"]
         return loss, {name: part.detach() for name, part in parts.items()}

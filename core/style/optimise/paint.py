@@ -60,7 +60,7 @@ def paint(
         if stopped():
             account.stop()
             break
-    budget.learn(name, account.forecast.elapsed, account.forecast.done)
+    budget.learn(name, account.forecast.paces)
 
     easel = images.with_alpha_of(to_picture(step.image), photo)
     finished = images.finish(easel, photo, strength=request.strength, keep_colour=request.keep_colour)

@@ -9,9 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.pictures.images import fit_size
-from core.style.request import StyleRequest
+from core.style.request import StyleRequest, of_freedom
 
 COARSEST = 128  # px, longer side: below it VGG's deepest layers have next to nothing left to see
+# Of 180 steps that are asked for, so many are taken at full size and at each coarser one; when faithful, bold and free.
+# How boldly it is painted is decided on the coarse scales, which are cheap; large forms need fewer steps of a full size
+# than the many that put thin strokes over the photo's own.
+STEPS, AT_FULL_SIZE, COARSER = 180, (180, 40, 60), (36, 120, 300)
 SHORTEST = 16  # px: four halvings leave one position for the deepest layer
 
 
@@ -32,8 +36,7 @@ class Scale:
 def scales(request: StyleRequest, photo_size: tuple[int, int]) -> list[Scale]:
     """The stages for a photo of `photo_size` (width, height), smallest first.
 
-    Sizes double up to the one asked for. The last takes `request.steps`, the coarser ones a fifth as many each: they
-    only have to find the large forms.
+    Sizes double up to the one asked for.
     """
     longer = [request.size]
     while longer[-1] >= 2 * COARSEST:
@@ -41,6 +44,7 @@ def scales(request: StyleRequest, photo_size: tuple[int, int]) -> list[Scale]:
     stages = []
     for k, side in enumerate(longer):
         width, height = fit_size(*photo_size, side, minimum=SHORTEST)
-        steps = request.steps if k == 0 else max(1, request.steps // 5)
+        share = of_freedom(request.freedom, *(COARSER if k else AT_FULL_SIZE)) / STEPS
+        steps = max(1, int(request.steps * share + 1e-6))
         stages.append(Scale(width, height, max(SHORTEST, round(side * request.stroke_size)), steps))
     return stages[::-1]
