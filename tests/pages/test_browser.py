@@ -50,6 +50,7 @@ def setting(page, label: str):
 
 
 def set_size(page, size: int, steps: int) -> None:
+    setting(page, "Freedom").fill("0")  # at which all steps that are asked for are taken at full size
     setting(page, "Size").fill(str(size))
     setting(page, "Steps").fill(str(steps))
     setting(page, "Steps").press("Tab")
@@ -488,7 +489,7 @@ def test_visitors_wait_in_turn_and_are_told_their_place(studio, files):
     painting = {"photo": handle_file(files / "photo.jpg"), "size": 128, "api_name": "/paint",
                 "styles": [{"image": handle_file(files / "painting.png"), "caption": None}]}  # fmt: skip
     first, second = (Client(f"{studio}/style/", verbose=False) for _ in range(2))
-    one = first.submit(**painting, steps=150)
+    one = first.submit(**painting, steps=150, freedom=0)
     until(lambda: any(update[1]["state"] == "running" for update in one.outputs()))
     two = second.submit(**painting, steps=1)
     assert two.result(timeout=PATIENCE)[1]["state"] == "done"

@@ -54,7 +54,7 @@ def test_a_painting_borrows_the_visitors_gpu_in_another_process(zero, painting):
 
 def test_stopping_crosses_to_the_other_process(zero, painting):
     address, log = zero
-    job = visitor(address, "hasty").submit(**(painting | {"size": 512}), steps=200)
+    job = visitor(address, "hasty").submit(**(painting | {"size": 512}), steps=200, freedom=0)
     until(lambda: any(update[1].get("share", 0) > 0 for update in job.outputs()))
     job.cancel()
     until(lambda: "given back by hasty" in log.read_text())
