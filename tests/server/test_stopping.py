@@ -48,8 +48,8 @@ def studio(home: Path, **env: str) -> Iterator[tuple[str, psutil.Process]]:
 def paint(address: str, photo: str):
     """A painting that takes long, through the API, once it has begun."""
     client = Client(f"{address}/style", verbose=False)
-    job = client.submit(handle_file(photo), [{"image": handle_file(photo), "caption": None}], "", size=512, steps=200, freedom=0,
-                        api_name="/paint")  # fmt: skip
+    job = client.submit(handle_file(photo), [{"image": handle_file(photo), "caption": None}], "", size=512, steps=200,
+                        freedom=0, api_name="/paint")  # fmt: skip
     until(lambda: any(news[1].get("state") == "running" for news in job.outputs()))
     return job
 
