@@ -31,8 +31,12 @@ from core.runs.run_folder import Run
 from core.settings import Progress
 from core.visitors import policy
 
-SCORE_SECONDS = 60.0  # seconds at least, and at least 50 times what it takes: under two percent
-CHECKPOINT_SECONDS = 30.0  # at least, and at least 100 times what saving takes: under one percent
+# Seconds: in the end, and at first as often as is useful to see how a short run goes. And at least 50 times what all
+# measures take, 100 times what the quick ones take and 100 times what saving takes: two percent, one and one.
+SCORE_SECONDS = 60.0
+CHECKPOINT_SECONDS = 30.0
+FIRST_SECONDS = 10.0
+QUICK_SECONDS = 4.0
 LOST = "samples-before"  # where pictures are kept of a checkpoint that is damaged
 SHEETS = 240  # when there are more, every other one goes
 
@@ -48,11 +52,16 @@ class RunWriter:
     def __init__(self, run: Run, request: TrainRequest, training: Training, seconds: float):
         self.run, self.request, self.training = run, request, training
         self.before, self.began = seconds, time.perf_counter()
-        self.saved, self.every = time.perf_counter(), CHECKPOINT_SECONDS
-        self.scored, self.score_every = time.perf_counter(), SCORE_SECONDS
+        self.saved = self.scored = self.scored_quickly = self.began
+        self.every, self.score_every = self._often(CHECKPOINT_SECONDS), self._often(SCORE_SECONDS)
+        self.quick_every = QUICK_SECONDS
         self.real: Real | None = None
         self.noted = -1.0
         self.told = ""  # what a person has to know of how it began
+
+    def _often(self, in_the_end: float) -> float:
+        """Seconds between what is done ever more rarely."""
+        return min(in_the_end, max(FIRST_SECONDS, self.seconds / 10))
 
     @property
     def seconds(self) -> float:
@@ -106,23 +115,38 @@ class RunWriter:
             self.save()
             if time.perf_counter() - self.scored > self.score_every:
                 self.score()
+        if time.perf_counter() - self.scored_quickly > self.quick_every:
+            self.score_quickly()
 
     def save(self) -> None:
         began = time.perf_counter()
         checkpoint.save(self.run, self.training.state(), self.seconds)
         shutil.rmtree(self.run.path / "data" / "uploads", ignore_errors=True)  # from here on their size is settled
         self.saved = time.perf_counter()
-        self.every = max(CHECKPOINT_SECONDS, 100 * (self.saved - began))
+        self.every = max(self._often(CHECKPOINT_SECONDS), 100 * (self.saved - began))
 
     def score(self) -> None:
         """What is measured of the moving average, at a step that has just been saved."""
         began = time.perf_counter()
-        self.real = self.real or Real(self.training.images)
-        for name, value in measures.take(Moment(self.training, self.real)):
+        self._note(measures.take(self._moment()))
+        self.scored = self.scored_quickly = time.perf_counter()
+        self.score_every = max(self._often(SCORE_SECONDS), 50 * (self.scored - began))
+
+    def score_quickly(self) -> None:
+        """What can be told between two checkpoints."""
+        began = time.perf_counter()
+        self._note(measures.take(self._moment(), quick=True))
+        self.scored_quickly = time.perf_counter()
+        self.quick_every = max(QUICK_SECONDS, self.seconds / 300, 100 * (self.scored_quickly - began))
+
+    def _moment(self) -> Moment:
+        self.real = self.real or Real(self.training.images, self.training.held_out)
+        return Moment(self.training, self.real)
+
+    def _note(self, scores: Iterable[tuple[str, float]]) -> None:
+        for name, value in scores:
             line = json.dumps({"step": self.training.steps, "name": name, "value": value})
             files.append(self.run.path / "scores.jsonl", f"{line}\n", "What was measured of this run")
-        self.scored = time.perf_counter()
-        self.score_every = max(SCORE_SECONDS, 50 * (self.scored - began))
 
     def end(self, latest: Callable[[], str]) -> None:
         """After the last save: unless it is only a pause, make the generator's folder. `latest` gives the command of

@@ -14,7 +14,7 @@ import copy
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -34,6 +34,15 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from PIL import Image
 
+
+class RanAway(FloatingPointError):
+    """A network has become infinite or not a number: `losses` are no numbers at `step`."""
+
+    def __init__(self, step: int, losses: dict[str, float]):
+        super().__init__(f"not a number at step {step}: {losses}")
+        self.step, self.losses = step, losses
+
+
 Placed = TypeVar("Placed", bound=nn.Module)
 R1_EVERY = 16  # steps: lazy regularisation, Karras et al. 2020 (StyleGAN2), appendix B
 R1_R2_EVERY = 8  # steps: R3GAN has them in each; our pilot learned fast with these, which take a seventh of the time
@@ -44,12 +53,17 @@ class Training:
     """Both networks, both optimisers, the generator's moving average (EMA), and the number of steps made. `d` is the
     discriminator, or whatever else learns beside the generator.
 
-    `images` is uint8 [N, size, size, channels]. The accelerator says where to compute and in which precision, and
-    knows the other processes, if there are any: each takes its part of every batch, gradients are averaged.
+    `images` is uint8 [N, size, size, channels]; the places of those in it that are `held_out` are never learned from.
+    The accelerator says where to compute and in which precision, and knows the other processes, if there are any: each
+    takes its part of every batch, gradients are averaged.
     """
 
-    def __init__(self, request: TrainRequest, images: np.ndarray, accelerator: Accelerator):
+    def __init__(
+        self, request: TrainRequest, images: np.ndarray, accelerator: Accelerator, held_out: Sequence[int] = ()
+    ):
         self.request, self.images, self.accelerator = request, images, accelerator
+        self.held_out = np.asarray(held_out, int)
+        self.learned = np.setdiff1d(np.arange(len(images)), self.held_out)
         self.device = accelerator.device
         g, d = build(request, self._randomness("weights", 0))
         self.g, self.d = _placed(g, self.device), _placed(d, self.device)
@@ -156,15 +170,19 @@ class Training:
         """The next pictures [N, C, H, W] in [-1, 1]: every epoch shows all of them once, in a new order."""
         batch = self.request.batch
         places = range(self.steps * batch, (self.steps + 1) * batch)[self._part()]
-        chosen = [self._order(place // len(self.images))[place % len(self.images)] for place in places]
-        pixels = torch.from_numpy(self.images[chosen]).to(self.device, non_blocking=True)
-        real = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+        chosen = [self._order(place // len(self.learned))[place % len(self.learned)] for place in places]
+        real = self.pictures(chosen)
         return flip(real, self._draws("flip")) if self.request.flip else real
+
+    def pictures(self, places: Sequence[int]) -> Tensor:
+        """Of `images`, as networks take them: [N, C, H, W] in [-1, 1]."""
+        pixels = torch.from_numpy(self.images[places]).to(self.device, non_blocking=True)
+        return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
     def _order(self, epoch: int) -> np.ndarray:
         if epoch not in self._orders:  # only the newest is kept
-            order = torch.randperm(len(self.images), generator=self._randomness("order", epoch))
-            self._orders = {epoch: order.numpy()}
+            order = torch.randperm(len(self.learned), generator=self._randomness("order", epoch))
+            self._orders = {epoch: self.learned[order.numpy()]}
         return self._orders[epoch]
 
     def latents(self) -> Tensor:
@@ -192,9 +210,12 @@ class Training:
     @torch.no_grad()
     def sample(self, count: int = 36, generator: GeneratorNetwork | None = None) -> list[Image.Image]:
         """The moving average's pictures (or another generator's) from latents that are the same at every step."""
-        latents = self.g.latents(count, self._randomness("preview", 0)).to(self.device)
         with self.accelerator.autocast():
-            return to_pictures((generator or self.ema)(latents))
+            return to_pictures((generator or self.ema)(self.preview_latents(count)))
+
+    def preview_latents(self, count: int) -> Tensor:
+        """The same at every step."""
+        return self.g.latents(count, self._randomness("preview", 0)).to(self.device)
 
     def state(self) -> dict[str, Any]:
         """Everything that steps change, as tensors and numbers. Augmentation, data order and random numbers follow
@@ -237,7 +258,7 @@ def train(
 
     Losses in a `Progress` are images_per_second, and means since the one before of what the method's phases measured
     (see `core.gan.phases`). The last `Progress` comes at the last step. A network that has become infinite or not a
-    number ends in a `FloatingPointError`.
+    number ends in `RanAway`.
     """
     request, total = training.request, training.request.steps
     sums: dict[str, Tensor] = {}
@@ -254,7 +275,7 @@ def train(
             continue
         losses = {name: value.item() / (training.steps - since) for name, value in sums.items()}
         if not all(math.isfinite(value) for value in losses.values()):
-            raise FloatingPointError(f"not a number at step {training.steps}: {losses}")
+            raise RanAway(training.steps, losses)
         losses["images_per_second"] = (training.steps - since) * request.batch / (now - reported)
         pace = (now - began) / effort(training, range(first, training.steps))
         preview = None

@@ -27,7 +27,7 @@ from core import device as devices
 from core import files
 from core.errors import UserError
 from core.gan import checkpoint
-from core.gan.data import prepare
+from core.gan.data import held_out, prepare
 from core.gan.run_writer import RunWriter, say
 from core.gan.train import R1_EVERY, Training, train
 from core.runs import processes, run_folder, states
@@ -209,13 +209,18 @@ def _measure(run: Run, accelerator: Accelerator, stop_signal: StopSignal) -> Non
     status = run.state["status"]
     say(run, status, message="Measuring")
     try:
-        training = Training(run.request, prepare.load(run.path), accelerator)
+        training = _training(run, accelerator)
         budget = measure(training, stop_signal, lambda share: say(run, status, message="Measuring", share=share))
     except _Ended:
         if stop_signal.before_training():
             raise
         return  # it is to be finished, for which nothing need be known
     files.write_json(run.path / "budget.json", budget, "What was measured")
+
+
+def _training(run: Run, accelerator: Accelerator) -> Training:
+    pictures = prepare.load(run.path)
+    return Training(run.request, pictures, accelerator, held_out.places(len(pictures)) if run.holds_out else ())
 
 
 def measure(
@@ -296,7 +301,7 @@ def _train(run: Run, accelerator: Accelerator, stop_signal: StopSignal | None = 
         )
     if accelerator.num_processes == 1:  # sums depend on it in their last bits, so it stays what it was measured to be
         torch.set_num_threads(run.budget.get("threads", torch.get_num_threads()))
-    training = Training(request, prepare.load(run.path), accelerator)
+    training = _training(run, accelerator)
     reached = max(run.checkpoints(), default=0)
     saved = checkpoint.newest(run, accelerator.device)
     if saved:

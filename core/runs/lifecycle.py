@@ -11,6 +11,7 @@ line. Plain: no torch, no UI; nothing of how training works. What a folder says 
     state.json      status, process, step, seconds, message          written by both, whole or not at all
     metrics.jsonl   losses and speed, one line now and then          written by the worker
     scores.jsonl    what was measured: step, name, value             "
+    diary.jsonl     what was done to heal it                         "
     samples/        step-00001234.png                                 "
     checkpoints/    step-00001234.pt                                  "
     result/         the generator: model.safetensors, config.json …   "
@@ -41,6 +42,7 @@ from core.settings import settings_of
 from core.visitors import identity, policy
 
 DELETED = ".deleted-"
+PICTURES = ("images.u8", "report.json", "preview.png")  # in data/, once they are prepared
 UPLOADS = "data/uploads"  # where uploaded files go, seen from the run's folder
 
 
@@ -110,7 +112,7 @@ def _making(request: TrainRequest, source: Mapping[str, Any], name: str, **more:
     run = Run(_new_folder(name))
     about = {"name": named(name), "created": time.time(), "request": request.recipe(), "source": dict(source)}
     try:
-        _write_config(run, {**about, **more})
+        _write_config(run, {**about, "held_out": True, **more})
         yield run
     except BaseException:
         with contextlib.suppress(UserError):
@@ -175,13 +177,35 @@ def branch(run: Run, step: int, changes: Mapping[str, Any], name: str) -> Run:
             raise UserError(f"A branch goes on with the same networks, so {setting} cannot change; start a new run.")
     if request.steps <= step:
         raise UserError(f"The branch begins at step {step} and would end at {request.steps}; choose more steps.")
-    with _making(request, run.config["source"], name, branch_of=run.id, branched_at=step) as new:
-        for path in [checkpoint, *(run.path / "data" / part for part in ("images.u8", "report.json", "preview.png"))]:
-            target = new.path / path.relative_to(run.path)
-            files.make_folder(target.parent)
-            _linked(path, target)
+    with _making(request, run.config["source"], name, branch_of=run.id, branched_at=step, **_kept(run)) as new:
+        _share(run, new, checkpoint, *(run.path / "data" / part for part in PICTURES))
         write_state(new, status=PAUSED, step=step)
         return new
+
+
+def begin_anew(run: Run, changes: Mapping[str, Any], name: str) -> Run:
+    """A new run on the same pictures, with other settings; those the networks are made of may change too."""
+    request = replace(run.request, **changes)
+    with _making(request, run.config["source"], name, branch_of=run.id, branched_at=0, **_kept(run)) as new:
+        _share(run, new, *(run.path / "data" / part for part in (*PICTURES, "prepared_for.json")))
+        return new
+
+
+def _kept(run: Run) -> dict[str, bool]:
+    """What holds for a run and what comes of it: which pictures it never learns from, and whether it is healed."""
+    return {"held_out": run.holds_out, "heal": run.heals}
+
+
+def set_healing(run: Run, on: bool) -> None:
+    """Whether it is to be healed unattended when it falls sick (`core.gan.doctor.heal`); at work, it hears of it."""
+    _write_config(run, {**run.config, "heal": on})
+
+
+def _share(run: Run, new: Run, *paths: Path) -> None:
+    for path in paths:
+        target = new.path / path.relative_to(run.path)
+        files.make_folder(target.parent)
+        _linked(path, target)
 
 
 def delete(run: Run) -> None:

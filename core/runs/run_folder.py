@@ -123,6 +123,33 @@ class Run:
                 found.setdefault(line["name"], {})[int(line["step"])] = line["value"]
         return {name: dict(sorted(values.items())) for name, values in found.items()}
 
+    def broken(self) -> dict[str, int]:
+        """Which losses and measures were no number, and at which step first."""
+        found: dict[str, int] = {}
+        for line in _lines(self.path / "metrics.jsonl"):
+            values = {name: value for name, value in line.items() if name != "step"}
+            _note_broken(found, line.get("step"), values)
+        for line in _lines(self.path / "scores.jsonl"):
+            if isinstance(line.get("name"), str) and 0 < len(line["name"]) <= MAX_NAME:
+                _note_broken(found, line.get("step"), {line["name"]: line.get("value")})
+        return found
+
+    def diary(self) -> list[dict[str, Any]]:
+        """What was done to heal it, oldest first: `at` (time), `step`; in words `run`, `diagnosis`, `said`, and where a
+        cure was tried, `cure`, its `name`, and the id of its `branch`."""
+        words = ("run", "diagnosis", "said", "cure", "name", "branch")
+        return [_sound(line, words) for line in _lines(self.path / "diary.jsonl")]
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether some of its pictures are never learned from; runs of versions before learn from all."""
+        return self.config.get("held_out") is True
+
+    @property
+    def heals(self) -> bool:
+        """Whether it is to be healed unattended when it falls sick."""
+        return self.config.get("heal") is True
+
     def samples(self) -> dict[int, Path]:
         """Sheets of samples by step, oldest first."""
         return _numbered(self.path / "samples", ".png")
@@ -250,6 +277,13 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 line = json.loads(text)
                 if isinstance(line, dict):
                     yield line
+
+
+def _note_broken(found: dict[str, int], step: Any, values: Mapping[str, Any]) -> None:
+    if type(step) is int and 0 <= step < 1e15:
+        for name, value in values.items():
+            if type(value) is float and not abs(value) < 1e15 and len(name) <= MAX_NAME:
+                found.setdefault(name, step)
 
 
 def _sound(found: Mapping[str, Any], words: Sequence[str] = ()) -> dict[str, Any]:

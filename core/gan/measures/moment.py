@@ -1,41 +1,81 @@
 """What measures look at: a training at one moment, and the real pictures it is compared with.
 
-What several measures need is computed once, and only where one of them asks. Features are those of our own network,
-so no scale is that of papers: they are for comparing moments of one run.
+What several measures need is computed once, and only where one of them asks; looking changes nothing of what is
+learned. Features are those of our own network, so no scale is that of papers: they compare moments of one run.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
 from core import perceptual
+from core.gan.losses import COMPARING
+from core.gan.methods import ADVERSARIAL
 from core.pictures import images
 
 if TYPE_CHECKING:
     from core.gan.train import Training
 
 COMPARED = 256  # pictures on each side: enough to tell a collapse from progress, and quick
+FEW = 64  # for what is measured every few seconds
+SEARCHED = 1024  # pictures among which the nearest is looked for; who learns more by heart has few to learn from
 
 
 class Real:
-    """A fixed choice of the pictures a run learns from, kept from moment to moment."""
+    """A fixed choice of the pictures a run learns from, and of those it does not, kept from moment to moment."""
 
-    def __init__(self, pixels: np.ndarray):
-        """`pixels` is uint8 [N, size, size, channels]."""
-        chosen = np.random.default_rng(0).permutation(len(pixels))[:COMPARED]
-        self.pictures = [Image.fromarray(np.squeeze(pixels[i])) for i in chosen]
+    def __init__(self, pixels: np.ndarray, held_out: Sequence[int] = ()):
+        """`pixels` is uint8 [N, size, size, channels]; `held_out` are places in it."""
+        learned = np.setdiff1d(np.arange(len(pixels)), np.asarray(held_out, int))
+        chosen = np.random.default_rng(0)
+        self.pixels, self.count = pixels, len(learned)
+        self.learned = learned[chosen.permutation(len(learned))]
+        self.held_out = chosen.permutation(np.asarray(held_out, int))[:COMPARED]
+        self.pictures = self._pictures(self.learned[:COMPARED])
+        self._found = torch.empty(0, 0)
+
+    def _pictures(self, places: np.ndarray) -> list[Image.Image]:
+        return [Image.fromarray(np.squeeze(self.pixels[i])) for i in places]
 
     @cached_property
     def features(self) -> Tensor:
         """[N <= COMPARED, 512]"""
         return features(self.pictures)
+
+    @cached_property
+    def unseen(self) -> Tensor:
+        """Of pictures that are never learned from: [N <= COMPARED, 512]"""
+        return features(self._pictures(self.held_out))
+
+    def searched(self) -> Tensor | None:
+        """Of pictures learned from, all where they are not too many: [N <= SEARCHED, 512]. That takes a while, so every
+        time it is asked for some more are looked at, and it is None until they all are."""
+        if not len(self._found):
+            self._found = self.features
+        done, wanted = len(self._found), min(self.count, SEARCHED)
+        if done < wanted:
+            more = features(self._pictures(self.learned[done : min(wanted, done + COMPARED)]))
+            self._found = torch.cat([self._found, more])
+        return self._found if len(self._found) == wanted else None
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """What D says, as logits [N <= FEW], of pictures it learned from, of held-out and of generated ones. Where it only
+    compares, they are compared with the middle of the generated ones."""
+
+    real: Tensor
+    held_out: Tensor
+    fake: Tensor
 
 
 class Moment:
@@ -50,9 +90,33 @@ class Moment:
         return self.training.sample(COMPARED)
 
     @cached_property
+    def few(self) -> list[Image.Image]:
+        return self.training.sample(FEW)
+
+    @cached_property
     def features(self) -> Tensor:
         """Of the samples: [COMPARED, 512]"""
         return features(self.samples)
+
+    @cached_property
+    @torch.no_grad()
+    def opinions(self) -> Opinions | None:
+        """None where nobody judges."""
+        training = self.training
+        if training.request.method not in ADVERSARIAL:
+            return None
+        places = (self.real.learned[:FEW], self.real.held_out[:FEW])
+        training.d.eval()  # the next step trains it again
+        with training.accelerator.autocast():
+            fake = training.d(training.ema.shown(training.preview_latents(FEW))).float()
+            real, unseen = (self._judged(chosen) for chosen in places)
+        compared = fake.median() if training.request.loss in COMPARING else 0.0
+        return Opinions(real - compared, unseen - compared, fake - compared)
+
+    def _judged(self, places: np.ndarray) -> Tensor:
+        if not len(places):
+            return torch.empty(0)
+        return self.training.d(self.training.d.shown(self.training.pictures(places))).float()
 
 
 def features(pictures: Sequence[Image.Image]) -> Tensor:

@@ -1,0 +1,167 @@
+"""What helps against what: the settings of a branch; first what stands out in the settings of the run.
+
+A branch draws the same numbers as the run it came from, so going back alone would end where that ended: every cure
+changes something.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.gan.doctor import Cure
+from core.gan.doctor.signals import Signals
+from core.gan.measures import DECISIVE
+from core.gan.request import TrainRequest
+from core.runs import lifecycle
+from core.runs.run_folder import MAX_NAME, Run
+from core.settings import settings_of
+
+SMALL_BATCH = 16
+FEW = 1000  # pictures; see `core.gan.data.prepare`
+APART = 4  # times as high: rates that do not fit each other
+SPARED = 0.7  # a checkpoint is worth going on from where its KID is below this share of the first one
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """`changes` says which settings of a run it changes; none where it does not apply."""
+
+    label: str
+    sentence: str
+    changes: Callable[[TrainRequest, Signals], Mapping[str, Any]]
+
+
+def _calm(request: TrainRequest, _: Signals) -> dict[str, Any]:
+    """Rates: those far above the usual become usual, else they are halved."""
+    return {name: _calmer(request, name) for name in ("rate_g", "rate_d") if _applies(request, name)}
+
+
+def _calmer(request: TrainRequest, name: str) -> float:
+    usual, rate = settings_of(TrainRequest)[name].default, getattr(request, name)
+    return usual if rate > 2 * usual else rate / 2
+
+
+def _slower_d(request: TrainRequest, _: Signals) -> dict[str, Any]:
+    """Half its rate; where it is far above the generator's, both become equal."""
+    if not _applies(request, "rate_d"):
+        return {}
+    if request.rate_d > APART * request.rate_g:
+        usual = settings_of(TrainRequest)["rate_g"].default
+        return {"rate_d": usual, "rate_g": usual}
+    return {"rate_d": request.rate_d / 2}
+
+
+def _slower_g(request: TrainRequest, _: Signals) -> dict[str, Any]:
+    if _applies(request, "rate_d") and request.rate_g > APART * request.rate_d:
+        usual = settings_of(TrainRequest)["rate_d"].default
+        return {"rate_d": usual, "rate_g": usual}
+    return {"rate_g": request.rate_g / 2}
+
+
+def _augment(request: TrainRequest, _: Signals) -> dict[str, Any]:
+    off = [name for name in ("vary_colour", "translate", "cut_out") if not getattr(request, name)]
+    return {name: True for name in off if _applies(request, name)}
+
+
+def _r1(request: TrainRequest, _: Signals) -> dict[str, Any]:
+    return {"r1": 1.0} if _applies(request, "r1") and request.loss in ("original", "hinge") and not request.r1 else {}
+
+
+def _relativistic(request: TrainRequest, _: Signals) -> dict[str, Any]:
+    if not _applies(request, "loss") or request.loss == "relativistic":
+        return {}
+    return {"loss": "relativistic", "smoothing": 0.0, "r1": 0.0, "beta1": 0.0}
+
+
+def _waits(request: TrainRequest, _: Signals) -> dict[str, Any]:
+    if request.loss == "wasserstein" or not _applies(request, "skip_d_below"):
+        return {}
+    return {} if request.skip_d_below else {"skip_d_below": 0.5}
+
+
+def _larger_batch(request: TrainRequest, _: Signals) -> dict[str, Any]:
+    return {"batch": 64} if request.batch < SMALL_BATCH else {}
+
+
+def _applies(request: TrainRequest, name: str) -> bool:
+    return settings_of(TrainRequest)[name].applies(request.method)
+
+
+REMEDIES: Mapping[str, Remedy] = {
+    "larger_batch": Remedy(
+        "Larger batch", "More pictures a step, so that one step does not undo the last.", _larger_batch
+    ),
+    "calm": Remedy("Lower both rates", "Smaller steps, back to the usual where they were far above.", _calm),
+    "slower_d": Remedy("Slow the discriminator down", "A lower rate, so that the generator can follow.", _slower_d),
+    "slower_g": Remedy("Slow the generator down", "A lower rate, so that the discriminator can follow.", _slower_g),
+    "augment": Remedy(
+        "DiffAugment", "The discriminator sees every picture varied, so that it cannot know them by heart.", _augment
+    ),
+    "waits": Remedy("Let the discriminator wait", "It skips its step while it is far ahead.", _waits),
+    "r1": Remedy("R1", "Punishes a discriminator that reacts strongly to small changes.", _r1),
+    "relativistic": Remedy(
+        "Relativistic loss", "The discriminator compares pairs, with R1 and R2: a generator that repeats itself loses.",
+        _relativistic,
+    ),
+}  # fmt: skip
+
+# What stands out in the settings is mended first; then the order is that of the evidence (../shared notes say which).
+ORDER: Mapping[str, tuple[str, ...]] = {
+    "collapse": ("larger_batch", "slower_g", "augment", "relativistic", "r1", "calm"),
+    "d_wins": ("larger_batch", "slower_d", "augment", "r1", "waits", "relativistic"),
+    "g_wins": ("slower_g", "larger_batch", "relativistic"),
+    "diverging": ("larger_batch", "calm", "relativistic", "augment"),
+    "not_a_number": ("calm", "larger_batch", "relativistic"),
+    "by_heart": ("augment", "more_pictures"),
+}
+MORE_PICTURES = Cure(
+    "more_pictures", "More pictures", "Add pictures of the same kind and start a new run with them.", {}
+)
+
+
+def of(name: str, signals: Signals) -> tuple[Cure, ...]:
+    """Those for a diagnosis that change something in this run, the first to try first."""
+    request, step = signals.request, _worth_keeping(signals)
+    found = []
+    for remedy in ORDER.get(name, ()):
+        if remedy == "more_pictures":
+            found += [MORE_PICTURES] if signals.pictures is None or signals.pictures < FEW else []
+            continue
+        about = REMEDIES[remedy]
+        changes = about.changes(request, signals)
+        if {name: value for name, value in changes.items() if value != getattr(request, name)}:
+            found.append(Cure(remedy, about.label, f"{about.sentence} {_from(step)}", changes, step))
+    return tuple(found)
+
+
+def _from(step: int | None) -> str:
+    return (
+        "It begins anew: there is nothing worth keeping."
+        if step is None
+        else f"It goes on from step {step:,}, the best."
+    )
+
+
+def _worth_keeping(signals: Signals) -> int | None:
+    """The step of the best checkpoint; None where it is hardly better than what training began with."""
+    kid, best = signals.curve(DECISIVE), signals.best
+    if best is None:
+        return None
+    return best if kid[best] < SPARED * kid[min(kid)] else None
+
+
+def apply(run: Run, cure: Cure) -> Run:
+    """The branch that tries it: a new run, ready to be started. `UserError` where the checkpoint is gone, or one more
+    run than may be kept here."""
+    name = next(
+        called for number in itertools.count(1)
+        if (called := f"{run.name[: MAX_NAME - 40]}, {cure.label.lower()}{f' {number}' if number > 1 else ''}")
+        not in {other.name for other in lifecycle.all_runs()}
+    )  # fmt: skip
+    if cure.step is None:
+        return lifecycle.begin_anew(run, cure.changes, name)
+    steps = max(run.request.steps, 2 * cure.step)
+    return lifecycle.branch(run, cure.step, {"steps": steps, **cure.changes}, name)

@@ -1,0 +1,150 @@
+"""What each diagnosis looks like in the curves. The first that fits counts: the surest signs come first."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+
+from core.gan.doctor import Evidence
+from core.gan.doctor import thresholds as at
+from core.gan.doctor.signals import Signals, middle
+from core.gan.measures import DECISIVE
+
+Found = tuple[str, tuple[Evidence, ...]]  # the sentence, and what shows it
+
+
+def judge(signals: Signals) -> tuple[str, str, tuple[Evidence, ...]]:
+    """Name, sentence and evidence of what is going on."""
+    for name, rule in RULES.items():
+        if found := rule(signals):
+            return name, *found
+    return "early", f"After {signals.step:,} steps there is not enough to see yet.", ()
+
+
+def _lasting(signals: Signals, name: str, words: str) -> tuple[float, Evidence] | None:
+    """The middle of a curve's recent values and those as evidence; None where it is too early, or they are too few."""
+    recent = signals.recent(name, at.RECENT)
+    if signals.step < at.EARLY_STEPS or len(recent) < at.VALUES:
+        return None
+    value = middle(recent)
+    return value, Evidence(name, min(recent), max(recent), words.format(value))
+
+
+def _not_a_number(signals: Signals) -> Found | None:
+    if not signals.broken:
+        return None
+    name, step = min(signals.broken.items(), key=lambda item: item[1])
+    return f"From step {step:,} on its numbers are none any more.", (
+        Evidence(name, step, max(step, signals.step), f"{name} is not a number from step {step:,} on"),
+    )
+
+
+def _collapse(signals: Signals) -> Found | None:
+    found = _lasting(signals, "diversity", "samples differ {:.0%} as much as real pictures do")
+    if not found or found[0] >= at.SAME:
+        return None
+    return "The generator makes nearly the same picture whatever it is given.", (found[1],)
+
+
+def _by_heart(signals: Signals) -> Found | None:
+    recent = signals.recent("by_heart", 0.0, least=2)
+    if len(recent) < 2 or max(recent.values()) >= at.COPIES:
+        return None
+    value = list(recent.values())[-1]
+    words = f"samples are {value:.0%} as far from the nearest learned picture as new pictures are"
+    return "Its samples are nearly copies of pictures it learned from.", (
+        Evidence("by_heart", min(recent), max(recent), words),
+    )
+
+
+def _gap(signals: Signals) -> dict[int, float]:
+    """How much more D believes in real pictures than in generated ones, of late."""
+    real, fake = signals.recent("real", at.RECENT), signals.recent("fake", at.RECENT)
+    return {step: real[step] - fake[step] for step in real.keys() & fake.keys()}
+
+
+def _d_wins(signals: Signals) -> Found | None:
+    gap = _gap(signals)
+    if signals.request.loss == "wasserstein" or signals.step < at.EARLY_STEPS or len(gap) < at.VALUES:
+        return None
+    if middle(gap) <= at.SURE:
+        return None
+    words = f"it believes in real pictures by {middle(gap):.0%} more than in generated ones"
+    return "The discriminator is right about nearly every picture, so the generator has nothing to go by.", (
+        Evidence("real", min(gap), max(gap), words),
+        Evidence("fake", min(gap), max(gap), words),
+    )
+
+
+def _g_wins(signals: Signals) -> Found | None:
+    gap = _gap(signals)
+    if signals.request.loss == "wasserstein" or signals.step < at.EARLY_STEPS or len(gap) < at.VALUES:
+        return None
+    if middle(gap) >= at.FOOLED:
+        return None
+    words = f"it believes in real pictures by only {middle(gap):.0%} more than in generated ones"
+    return "The discriminator cannot tell pictures apart, so the generator need not get better.", (
+        Evidence("fake", min(gap), max(gap), words),
+    )
+
+
+def _diverging(signals: Signals) -> Found | None:
+    kid = signals.curve(DECISIVE)
+    if signals.step < at.EARLY_STEPS or len(kid) < 3:
+        return None
+    steps = list(kid)
+    best = min(kid, key=kid.__getitem__)
+    last = [kid[step] for step in steps[-2:]]
+    floor = max(kid[best], signals.curve("kid_spread").get(best, 0.0))
+    if steps[-2] > best and min(last) > at.LOST * floor:
+        words = f"KID is {min(last) / floor:.1f} times what it was at step {best:,}"
+        return "The samples get worse and worse.", (Evidence(DECISIVE, best, steps[-1], words),)
+    if min(kid.values()) > at.NEVER * kid[steps[0]]:
+        words = f"KID has not come below {min(kid.values()):.3g}"
+        return "The samples do not come nearer to the real pictures.", (Evidence(DECISIVE, steps[0], steps[-1], words),)
+    return None
+
+
+def _done(signals: Signals) -> Found | None:
+    kid = signals.curve(DECISIVE)
+    if len(kid) < 6:
+        return None
+    best = min(kid, key=kid.__getitem__)
+    if signals.step - best < at.PATIENCE * signals.step:
+        return None
+    return f"The samples have come no nearer since step {best:,}; more steps are of little use.", (
+        Evidence(DECISIVE, best, signals.step, f"KID was best at step {best:,}"),
+    )
+
+
+def _learning(signals: Signals) -> Found | None:
+    kid = signals.curve(DECISIVE)
+    before = [value for step, value in kid.items() if step <= signals.step / 2]
+    after = [value for step, value in kid.items() if step > signals.step / 2]
+    if not before or not after or min(after) > (1 - at.BETTER) * min(before):
+        return None
+    words = f"KID went from {min(before):.3g} to {min(after):.3g}"
+    return "The samples still come nearer to the real pictures.", (Evidence(DECISIVE, min(kid), max(kid), words),)
+
+
+def _oscillating(signals: Signals) -> Found | None:
+    losses = {name: signals.recent(name, at.RECENT) for name in ("loss_d", "loss_g")}
+    if signals.step < at.EARLY_STEPS or any(len(curve) < at.VALUES for curve in losses.values()):
+        return None
+    swings = {name: statistics.stdev(curve.values()) / max(abs(middle(curve)), 1e-6) for name, curve in losses.items()}
+    return "Now one network is ahead, now the other, and neither wins: so a GAN learns.", tuple(
+        Evidence(name, min(curve), max(curve), f"{name} varies by {swings[name]:.0%}") for name, curve in losses.items()
+    )
+
+
+RULES: dict[str, Callable[[Signals], Found | None]] = {
+    "not_a_number": _not_a_number,
+    "by_heart": _by_heart,
+    "collapse": _collapse,
+    "d_wins": _d_wins,
+    "g_wins": _g_wins,
+    "diverging": _diverging,
+    "done": _done,
+    "learning": _learning,
+    "oscillating": _oscillating,
+}
