@@ -7,18 +7,25 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from core import faults
 from core.errors import UserError
-from core.runs import states
+from core.gan import doctor
+from core.gan.logbook import Logbook
+from core.gan.measures import DECISIVE, MEASURES
+from core.runs import lifecycle, processes, states
 from core.runs.run_folder import Run
 
 LOOK_SECONDS = 0.5
+LOG_SECONDS = 2.0
+LOSSES = {"loss_d": "D", "loss_g": "G", "reconstruction": "error"}
 LINES = 20  # of a whole run, where there is no terminal
 
 
@@ -31,30 +38,87 @@ def add_train(commands: argparse._SubParsersAction) -> None:
     )
     train.add_argument("folder", metavar="FOLDER")
     train.add_argument("--check", action="store_true", help="only prepare the images and measure twenty steps")
+    train.add_argument(
+        "--heal", action="store_true",
+        help="stop it when it falls sick, and go on with a branch that tries a cure; its diary tells of it",
+    )  # fmt: skip
+    train.add_argument("--json", action="store_true", help="print a JSON object a line instead of a bar")
+    train.add_argument("--logdir", metavar="LOGS", help="also write there what TensorBoard shows (needs tensorboardX)")
     train.set_defaults(run=_train)
 
 
 def _train(options: argparse.Namespace) -> None:
-    run = Run(Path(options.folder).resolve())
+    run: Run | None = Run(Path(options.folder).resolve())
     if run.status == states.DAMAGED:
         raise UserError(f"{options.folder} is not the folder of a run; give one with the config.json of a run.")
     if int(os.environ.get("RANK", 0)):  # `accelerate launch` starts several, and the first one speaks
         _work(run, options.check)
         return
-    with _shown(run):
-        _work(run, options.check)
-    _say(_outcome(run))
+    if options.heal:
+        lifecycle.set_healing(run, True)
+    while run:
+        with _shown(run, options.json, options.logdir):
+            branch = _work(run, options.check)
+        if options.json:
+            _say(json.dumps(_told(run) | {"status": run.status, "result": str(run.result or "") or None}))
+        else:
+            _say(_outcome(run))
+        # Where it was begun in a terminal, it goes on there; a page's worker leaves it to the line of all.
+        if branch and not (options.heal and "RANK" not in os.environ):
+            processes.start(branch)
+            branch = None
+        run = branch
 
 
-def _work(run: Run, check_only: bool) -> None:
+def _work(run: Run, check_only: bool) -> Run | None:
     from core.gan.worker import work
 
-    work(run, check_only=check_only)
+    return work(run, check_only=check_only)
 
 
 @contextlib.contextmanager
-def _shown(run: Run) -> Iterator[None]:
+def _shown(run: Run, as_json: bool = False, logs: str | None = None) -> Iterator[None]:
     """How far it is, while it is at work inside."""
+    with contextlib.ExitStack() as open_ones:
+        show = _json_lines(run) if as_json else open_ones.enter_context(_bar(run))
+        if logs is not None:
+            logbook = Logbook(run, Path(logs).absolute())
+            open_ones.callback(logbook.close)
+            open_ones.enter_context(faults.again(logbook.update, LOG_SECONDS))
+        with faults.again(show, LOOK_SECONDS):
+            yield
+        show()
+
+
+def _json_lines(run: Run) -> Callable[[], None]:
+    last = -1
+
+    def show() -> None:
+        nonlocal last
+        told = _told(run)
+        if told["step"] != last and run.state.get("pid") == os.getpid():
+            last = told["step"]
+            _say(json.dumps(told))
+
+    return show
+
+
+def _told(run: Run) -> dict[str, Any]:
+    """Where a run is: step, total, message, losses and speed, the newest value of every measure, diagnosis."""
+    state, diagnosis = run.state, doctor.diagnose(run)
+    scores = {name: list(values.values())[-1] for name, values in run.scores().items()}
+    about = {name: state[name] for name in ("seconds", "seconds_left", "message") if name in state}
+    metrics = run.metrics()
+    losses = {name: value for name, value in metrics[-1].items() if name not in ("step", "seconds")} if metrics else {}
+    return {
+        "run": run.id, "step": state.get("step", 0), "total": run.request.steps, **about, "losses": losses,
+        "scores": scores, "diagnosis": diagnosis.name, "said": diagnosis.sentence,
+    }  # fmt: skip
+
+
+@contextlib.contextmanager
+def _bar(run: Run) -> Iterator[Callable[[], None]]:
+    """Draws a bar, or a line now and then where there is no terminal; to be called again and again."""
     _say(f"{run.name}: {run.request.steps:,} steps, in {run.path}")
     layout = "{desc} {percentage:3.0f}% {bar} {n:,} of {total:,} steps {postfix}"
     with tqdm(desc=run.name, total=run.request.steps, disable=None, bar_format=layout) as bar:
@@ -64,17 +128,28 @@ def _shown(run: Run) -> Iterator[None]:
             nonlocal last
             state = run.state
             step, message = state.get("step", 0), state.get("message", "")
-            left = f", {state['seconds_left']:.0f} s left" if state.get("seconds_left") is not None else ""
-            bar.set_postfix_str(message or left.removeprefix(", "), refresh=False)
-            bar.update(step - bar.n)
+            left = f"{state['seconds_left']:.0f} s left" if state.get("seconds_left") is not None else ""
             news = (message.partition(":")[0], step * LINES // run.request.steps)
-            if lines and news != last and state.get("pid") == os.getpid():
-                _say(f"{step:,} of {run.request.steps:,} steps{left}" if left or not message else message)
+            if lines and news == last:
+                return
+            told = ", ".join(filter(None, (left, _signs(run) if left else "")))
+            bar.set_postfix_str(message or told, refresh=False)
+            bar.update(step - bar.n)
+            if lines and state.get("pid") == os.getpid():
+                how = f", {told}" if told else ""
+                _say(f"{step:,} of {run.request.steps:,} steps{how}" if how or not message else message)
                 last = news
 
-        with faults.again(show, LOOK_SECONDS):
-            yield
-        show()
+        yield show
+
+
+def _signs(run: Run) -> str:
+    """Losses, the measure that decides, and what the doctor says of it."""
+    metrics, decisive = run.metrics(), run.scores().get(DECISIVE, {})
+    losses = metrics[-1] if metrics else {}
+    shown = [f"{label} {losses[name]:.2f}" for name, label in LOSSES.items() if name in losses]
+    shown += [f"{MEASURES[DECISIVE].label} {MEASURES[DECISIVE].shown(value)}" for value in list(decisive.values())[-1:]]
+    return ", ".join([*shown, doctor.diagnose(run).label.lower()])
 
 
 def _say(line: str) -> None:

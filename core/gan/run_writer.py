@@ -16,8 +16,9 @@ from typing import Any
 from PIL import Image
 
 from core import files
-from core.gan import checkpoint, measures
+from core.gan import checkpoint, doctor, measures
 from core.gan.data import prepare
+from core.gan.doctor import heal
 from core.gan.measures.moment import Moment, Real
 from core.gan.methods import ADVERSARIAL
 from core.gan.methods.method import GeneratorNetwork, Network
@@ -56,6 +57,7 @@ class RunWriter:
         self.every, self.score_every = self._often(CHECKPOINT_SECONDS), self._often(SCORE_SECONDS)
         self.quick_every = QUICK_SECONDS
         self.real: Real | None = None
+        self.branch: Run | None = None  # what goes on in its place, once it has fallen sick and is to be healed
         self.noted = -1.0
         self.told = ""  # what a person has to know of how it began
 
@@ -117,6 +119,7 @@ class RunWriter:
                 self.score()
         if time.perf_counter() - self.scored_quickly > self.quick_every:
             self.score_quickly()
+            self.branch = heal.treated(self.run)
 
     def save(self) -> None:
         began = time.perf_counter()
@@ -126,14 +129,14 @@ class RunWriter:
         self.every = max(self._often(CHECKPOINT_SECONDS), 100 * (self.saved - began))
 
     def score(self) -> None:
-        """What is measured of the moving average, at a step that has just been saved."""
+        """What takes longer to measure of the moving average, at a step that has just been saved."""
         began = time.perf_counter()
-        self._note(measures.take(self._moment()))
-        self.scored = self.scored_quickly = time.perf_counter()
+        self._note(measures.take(self._moment(), quick=False))
+        self.scored = time.perf_counter()
         self.score_every = max(self._often(SCORE_SECONDS), 50 * (self.scored - began))
 
     def score_quickly(self) -> None:
-        """What can be told between two checkpoints."""
+        """What can be told at once."""
         began = time.perf_counter()
         self._note(measures.take(self._moment(), quick=True))
         self.scored_quickly = time.perf_counter()
@@ -147,6 +150,11 @@ class RunWriter:
         for name, value in scores:
             line = json.dumps({"step": self.training.steps, "name": name, "value": value})
             files.append(self.run.path / "scores.jsonl", f"{line}\n", "What was measured of this run")
+
+    def give_way(self, branch: Run) -> None:
+        """It is stopped, and the branch goes on in its place."""
+        told = heal.said(doctor.diagnose(self.run))
+        self._say(states.PAUSED, None, f"{told} {branch.name} goes on in its place.")
 
     def end(self, latest: Callable[[], str]) -> None:
         """After the last save: unless it is only a pause, make the generator's folder. `latest` gives the command of
@@ -183,6 +191,8 @@ class RunWriter:
         minutes = policy.limits().train_minutes
         early = self.time_is_up and f"Finished after {minutes:g} minutes, as long as a run may train here."
         self._say(states.FINISHED, None, early or "")
+        if self.run.diary():
+            heal.note(self.run, self.training.steps, said=heal.said(doctor.diagnose(self.run)))
 
     def _chosen(self, asked: int | None) -> tuple[GeneratorNetwork, Network, int]:
         """The moving average of the step that was asked for, or of the one with the best score, as GANs get worse

@@ -34,15 +34,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from PIL import Image
 
-
-class RanAway(FloatingPointError):
-    """A network has become infinite or not a number: `losses` are no numbers at `step`."""
-
-    def __init__(self, step: int, losses: dict[str, float]):
-        super().__init__(f"not a number at step {step}: {losses}")
-        self.step, self.losses = step, losses
-
-
 Placed = TypeVar("Placed", bound=nn.Module)
 R1_EVERY = 16  # steps: lazy regularisation, Karras et al. 2020 (StyleGAN2), appendix B
 R1_R2_EVERY = 8  # steps: R3GAN has them in each; our pilot learned fast with these, which take a seventh of the time
@@ -245,6 +236,14 @@ class Training:
 def _placed(network: Placed, device: torch.device) -> Placed:
     """On the device, with channels last, which is how processors and GPUs convolve fastest."""
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # unknown to torch's stubs
+
+
+class RanAway(FloatingPointError):
+    """A network has become infinite or not a number: `losses` are no numbers at `step`."""
+
+    def __init__(self, step: int, losses: dict[str, float]):
+        super().__init__(f"not a number at step {step}: {losses}")
+        self.step, self.losses = step, losses
 
 
 def train(

@@ -12,6 +12,7 @@ preparing its pictures counts.
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import shutil
@@ -28,8 +29,9 @@ from core import files
 from core.errors import UserError
 from core.gan import checkpoint
 from core.gan.data import held_out, prepare
+from core.gan.doctor import heal
 from core.gan.run_writer import RunWriter, say
-from core.gan.train import R1_EVERY, Training, train
+from core.gan.train import R1_EVERY, RanAway, Training, train
 from core.runs import processes, run_folder, states
 from core.runs.run_folder import Run
 from core.settings import Progress
@@ -40,14 +42,14 @@ MEASURE_SECONDS = 10.0  # on a slow machine fewer steps have to do
 NOTHING_LEARNED = "Nothing has been learned yet that a generator could be made of; press Start to train."
 
 
-def work(run: Run, check_only: bool = False) -> None:
+def work(run: Run, check_only: bool = False) -> Run | None:
     """Prepare, measure and train as far as the folder asks for. What ends it is written into the folder's state;
-    a `UserError` or defect is raised as well."""
+    a `UserError` or defect is raised as well. Where it was stopped to be healed, -> the branch that has to go on."""
     accelerator = _accelerator()
     if not accelerator.is_main_process:
         accelerator.wait_for_everyone()
         _train(run, accelerator)
-        return
+        return None
     with processes.claimed(run):
         _forget_halves(run)
         stop_signal = StopSignal(run)
@@ -63,7 +65,7 @@ def work(run: Run, check_only: bool = False) -> None:
                 say(run, states.READY, **kept)
             else:
                 accelerator.wait_for_everyone()
-                _train(run, accelerator, stop_signal, kept["seconds"])
+                return _train(run, accelerator, stop_signal, kept["seconds"])
         except _Ended:
             if not stop_signal.shutdown:
                 message = "" if run.checkpoints() or stop_signal() == "pause" else NOTHING_LEARNED
@@ -72,9 +74,12 @@ def work(run: Run, check_only: bool = False) -> None:
             goes_on = " Once that is mended, the run can go on." if isinstance(error.__cause__, OSError) else ""
             _fail(run, kept, f"{error}{goes_on}")
             raise
-        except FloatingPointError as error:
+        except RanAway as error:
+            _note_broken(run, error)
             message = f"Training ran away ({error}). Branch from an earlier checkpoint with lower learning rates."
             _fail(run, kept, message)
+            if branch := heal.treated(run):
+                return branch
             raise UserError(message) from error
         except BaseException:
             _fail(run, kept, "It ended because of a fault in Ganvas; the log tells more. It can be resumed.")
@@ -83,6 +88,7 @@ def work(run: Run, check_only: bool = False) -> None:
             stop_signal.forget()
             if not stop_signal.shutdown:
                 _start_next()
+    return None
 
 
 def _accelerator() -> Accelerator:
@@ -152,6 +158,13 @@ def _fail(run: Run, kept: Mapping[str, Any], message: str) -> None:
     with contextlib.suppress(OSError, UserError):
         (run.path / "reserve").unlink(missing_ok=True)
         say(run, states.FAILED, **{**kept, "step": max(run.checkpoints(), default=0)}, message=message)
+
+
+def _note_broken(run: Run, error: RanAway) -> None:
+    """So that the curves show it, and the doctor sees it."""
+    line = json.dumps({"step": error.step, **error.losses})
+    with contextlib.suppress(UserError):
+        files.append(run.path / "metrics.jsonl", f"{line}\n", "The curves of this run")
 
 
 def _start_next() -> None:
@@ -291,8 +304,11 @@ def _best_threads(training: Training, stopped: Callable[[], object]) -> int:
 # ---------------------------------------------------------------- training
 
 
-def _train(run: Run, accelerator: Accelerator, stop_signal: StopSignal | None = None, seconds: float = 0.0) -> None:
-    """`stop_signal`, and what the run has taken so far, are given to the first process only, the one that writes."""
+def _train(
+    run: Run, accelerator: Accelerator, stop_signal: StopSignal | None = None, seconds: float = 0.0
+) -> Run | None:
+    """`stop_signal`, and what the run has taken so far, are given to the first process only, the one that writes. What
+    goes on in its place, where it was stopped to be healed."""
     request = run.request
     if request.batch % accelerator.num_processes:
         raise UserError(
@@ -316,13 +332,20 @@ def _train(run: Run, accelerator: Accelerator, stop_signal: StopSignal | None = 
     if stop_signal is None:
         for _ in train(training):
             pass
-        return
+        return None
     writer = RunWriter(run, request, training, seconds)
     writer.begin(reached)
-    for progress in train(training, stopped=lambda: bool(stop_signal()) or writer.time_is_up):
+    for progress in train(
+        training, stopped=lambda: bool(stop_signal()) or writer.time_is_up or writer.branch is not None
+    ):
         writer.write(progress)
     if not training.steps and stop_signal.latest() != "pause":
         raise _Ended
     writer.save()
-    if not stop_signal.shutdown:
-        writer.end(stop_signal.latest)
+    if stop_signal.shutdown:
+        return None
+    if writer.branch:
+        writer.give_way(writer.branch)
+        return writer.branch
+    writer.end(stop_signal.latest)
+    return None

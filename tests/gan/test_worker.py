@@ -272,7 +272,7 @@ def finished_with(monkeypatch, run: Run, score: float, command: str = "stop") ->
     """Finish it where every measure gives `score`. -> the steps that were measured."""
     taken = []
 
-    def take(moment, quick=None):
+    def take(moment, quick):
         if quick:
             return
         taken.append(moment.training.steps)
@@ -357,7 +357,7 @@ def test_what_was_measured_best_is_never_thinned_out(monkeypatch):
     """Measured at every step, and best at step 10."""
     run = new(steps=20)
     monkeypatch.setattr(
-        measures, "take", lambda moment, quick=None: iter([] if quick else [("kid", abs(moment.training.steps - 10.0))])
+        measures, "take", lambda moment, quick: iter([] if quick else [("kid", abs(moment.training.steps - 10.0))])
     )
     plain, write = train.train, run_writer.RunWriter.write
 

@@ -29,8 +29,12 @@ def due(run: Run) -> tuple[Diagnosis, Cure] | None:
     return (diagnosis, left[0]) if diagnosis.sick and left and len(tried) < MOST else None
 
 
-def treat(run: Run, diagnosis: Diagnosis, cure: Cure) -> Run | None:
-    """Make the branch and note it in both diaries. None where there is no room for one, which is noted as well."""
+def treated(run: Run) -> Run | None:
+    """The branch that tries the first cure, noted in both diaries. None where there is none to try, or no room for a
+    branch, which is noted as well."""
+    if not (found := due(run)):
+        return None
+    diagnosis, cure = found
     step = max((evidence.last for evidence in diagnosis.evidence), default=0)
     words = {"diagnosis": diagnosis.name, "said": said(diagnosis)}
     try:
