@@ -121,7 +121,7 @@ def test_asking_in_vain_ends_nobodys_painting(server):
     """200 times with names of pages that nobody has, and nothing to paint; then with something to paint."""
     with client(server, HERE) as anna, client(server, THERE, cookie=False) as stranger:
         start, mine = event(anna, "start"), uploaded(anna, picture(256))
-        painting = threading.Thread(target=lambda: said.append(painted(anna, start, wish(mine, [mine], 128, 270), "a")))
+        painting = threading.Thread(target=lambda: said.append(painted(anna, start, wish(mine, [mine], 128, 108), "a")))
         said: list[str] = []
         painting.start()
         theirs = uploaded(stranger, picture())

@@ -24,6 +24,7 @@ from core.style.request import StyleRequest
 HISTORY = 15  # steps L-BFGS remembers: two pictures each
 PACES = 5  # paintings whose pace is remembered, for each size
 TELLING = 0.3  # seconds of measured work: what is shorter says little of the pace
+SHALLOW = 0.8  # what a step that only touches up costs of a whole one
 UNKNOWN = (1.0, 2.0)  # the pace where nothing was painted yet: steps are measured undisturbed, and few stay so
 
 
@@ -53,7 +54,8 @@ class Measured:
 
     def step(self, stage: Scale) -> float:
         """Seconds for one step at this stage."""
-        return self.seconds_a_step + self.seconds_a_pixel * stage.width * stage.height
+        looks = SHALLOW if stage.touches else 1.0
+        return self.seconds_a_step + looks * self.seconds_a_pixel * stage.width * stage.height
 
 
 def _alike(pixels: int, others: int) -> bool:
@@ -115,15 +117,16 @@ def measured(network: str) -> Measured:
 
 def learn(network: str, paces: Sequence[tuple[int, float]]) -> None:
     """A painting went at these paces, each at so many pixels; the last ones of every size are remembered."""
-    before = measured(network)
+    before = recall(network)
+    if before is None or not paces:  # what was measured may have been cleared away meanwhile
+        return
     seen = list(before.seen)
     for pixels, pace in paces:
         alike = [one for one in seen if _alike(one[0], pixels)]
         if len(alike) >= PACES:
             seen.remove(alike[0])
         seen.append((pixels, round(pace, 3)))
-    if paces:
-        remember(network, replace(before, seen=seen))
+    remember(network, replace(before, seen=seen))
 
 
 def remember(network: str, measured: Measured) -> None:

@@ -6,6 +6,7 @@ Knows no UI, no files, no queue. `paint` is the only way to a painting; pages, A
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -27,6 +28,7 @@ from core.style.optimise.forecast import Forecast
 from core.style.optimise.measure import measure
 from core.style.optimise.objective import Objective, Weights
 from core.style.optimise.schedule import Scale, scales
+from core.style.optimise.threads import Threads
 from core.style.pixels import to_picture, to_tensor
 from core.style.request import MeasureRequest, StyleRequest, shares_of
 
@@ -43,7 +45,9 @@ def paint(
 
     The result holds the painting (`request.strength` and `keep_colour` applied) and, second, the painting as it came
     off the easel, so that both can be set anew with `images.finish`. When `stopped()` turns true the picture so far
-    is finished and returned. The same request, pictures and machine give the same pixels. Raises `UserError`.
+    is finished and returned. The same request, pictures, machine and threads give the same pixels; another number of
+    threads adds in another order, and what that does to last bits grows into slightly different strokes. The recipe
+    tells from which step on how many there were. Raises `UserError`.
     """
     began = time.perf_counter()
     shares = shares_of(request, styles)
@@ -55,11 +59,12 @@ def paint(
 
     stages = scales(request, photo.size)
     account = _Account(stages, measured)
-    for stage, step in _coarse_to_fine(request, photo, styles, shares, net, stages):
-        yield account.progress(stage, step)
-        if stopped():
-            account.stop()
-            break
+    with _threads() as threads:
+        for stage, step in _coarse_to_fine(request, photo, styles, shares, net, stages, measured, threads):
+            yield account.progress(stage, step)
+            if stopped():
+                account.stop()
+                break
     budget.learn(name, account.forecast.paces)
 
     easel = images.with_alpha_of(to_picture(step.image), photo)
@@ -70,6 +75,7 @@ def paint(
         network_digest=net.digest,
         photo=images.digest(photo),
         styles=[images.digest(s) for s in styles],
+        threads=[list(taken) for taken in threads.history],
         **({} if account.stopped_at is None else {"stopped_at": account.stopped_at}),
     )
     yield Result((finished, easel), recipe, time.perf_counter() - began, " ".join(account.notes))
@@ -85,6 +91,16 @@ def _prepared(name: str, stopped: Callable[[], bool]) -> Generator[Progress, Non
     return budget.measured(name)
 
 
+@contextlib.contextmanager
+def _threads() -> Iterator[Threads]:
+    """A watch over this thread's helpers; as many as there were are left behind."""
+    before = torch.get_num_threads()
+    try:
+        yield Threads(before if devices.pick().type == "cpu" else 1, torch.set_num_threads)
+    finally:
+        torch.set_num_threads(before)
+
+
 def _coarse_to_fine(
     request: StyleRequest,
     photo: Image.Image,
@@ -92,6 +108,8 @@ def _coarse_to_fine(
     shares: Sequence[float],
     net: FeatureNet,
     stages: Sequence[Scale],
+    measured: budget.Measured,
+    threads: Threads,
 ) -> Iterator[tuple[Scale, Step]]:
     """All steps of a painting, each with its stage; a stage may end before it has had all its steps."""
     device = devices.pick()
@@ -100,9 +118,10 @@ def _coarse_to_fine(
     for stage in stages:
         target = to_tensor(photo, (stage.width, stage.height), device)
         pictures = [to_tensor(style, stage.of_style(*style.size), device) for style in styles]
-        objective = Objective(net, target, pictures, shares, Weights.of(request))
+        objective = Objective(net, target, pictures, shares, Weights.of(request, stage.touches))
         image = _start(request, target, noise) if image is None else _enlarged(image, stage)
-        for step in descend(image, objective, request.optimiser, request.rate, stage.steps):
+        steps = descend(image, objective, request.optimiser, request.rate, stage.steps)
+        for step in threads.watched(steps, measured.step(stage)):
             image = step.image
             yield stage, step
 

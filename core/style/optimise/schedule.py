@@ -12,21 +12,25 @@ from core.pictures.images import fit_size
 from core.style.request import StyleRequest, of_freedom
 
 COARSEST = 128  # px, longer side: below it VGG's deepest layers have next to nothing left to see
-# Of 180 steps that are asked for, so many are taken at full size and at each coarser one; when faithful, bold and free.
-# How boldly it is painted is decided on the coarse scales, which are cheap; large forms need fewer steps of a full size
-# than the many that put thin strokes over the photo's own.
-STEPS, AT_FULL_SIZE, COARSER = 180, (180, 40, 60), (36, 120, 300)
+# Of 180 steps that are asked for, so many are taken on the coarsest scale, on those between and at full size; when
+# faithful, bold and free. How boldly it is painted is decided where it is coarse, which is cheap; large forms need
+# fewer steps of a full size than the many that put thin strokes over the photo's own.
+STEPS, AT_COARSEST, BETWEEN, AT_FULL_SIZE = 180, (36, 100, 300), (36, 60, 120), (180, 20, 30)
+ALONE = (180, 100, 300)  # where one scale is all
+BOLD = 0.5  # from this freedom on full size only touches up what the scales before have found
 SHORTEST = 16  # px: four halvings leave one position for the deepest layer
 
 
 @dataclass(frozen=True)
 class Scale:
-    """One stage: the painting's size, the longest side a style picture gets, and the steps taken."""
+    """One stage: the painting's size, the longest side a style picture gets, and the steps taken; and whether these
+    only touch up, with an eye on fine strokes alone."""
 
     width: int
     height: int
     style_size: int
     steps: int
+    touches: bool = False
 
     def of_style(self, width: int, height: int) -> tuple[int, int]:
         """What a style picture of this size is looked at as: enlarged twice at the most."""
@@ -41,10 +45,13 @@ def scales(request: StyleRequest, photo_size: tuple[int, int]) -> list[Scale]:
     longer = [request.size]
     while longer[-1] >= 2 * COARSEST:
         longer.append(longer[-1] // 2)
-    stages = []
-    for k, side in enumerate(longer):
+    bold = request.freedom >= BOLD and request.style_weight > 0
+    stages: list[Scale] = []
+    for side in longer[::-1]:
         width, height = fit_size(*photo_size, side, minimum=SHORTEST)
-        share = of_freedom(request.freedom, *(COARSER if k else AT_FULL_SIZE)) / STEPS
-        steps = max(1, int(request.steps * share + 1e-6))
-        stages.append(Scale(width, height, max(SHORTEST, round(side * request.stroke_size)), steps))
-    return stages[::-1]
+        last, only = side == request.size, len(longer) == 1
+        taken = ALONE if only else AT_FULL_SIZE if last else BETWEEN if stages else AT_COARSEST
+        steps = max(1, int(request.steps * of_freedom(request.freedom, *taken) / STEPS + 1e-6))
+        seen = max(SHORTEST, round(side * request.stroke_size))
+        stages.append(Scale(width, height, seen, steps, touches=bold and last and not only))
+    return stages

@@ -83,7 +83,7 @@ def test_of_the_next_ones_what_is_told_after_a_tenth_is_right_within_a_third(nam
 
 @pytest.mark.parametrize("pace", [1.0, 60 / 37, 1.95])
 def test_before_that_a_range_is_told_and_it_is_true(pace):
-    first = list(itertools.takewhile(lambda news: news[0] < 0.05, told(StyleRequest(), lambda *_: pace)))
+    first = list(itertools.takewhile(lambda news: news[1] < 0.05, told(StyleRequest(), lambda *_: pace)))
     assert len(first) > 5
     for _, _, least, most in first:
         assert least <= 1.05
