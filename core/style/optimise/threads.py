@@ -36,6 +36,7 @@ class Threads:
     def watched(self, steps: Iterator, seconds: float) -> Iterator:
         """The steps of one stage; each was measured to take so many seconds. (Its first looks at the pictures, too.)"""
         first = True
+        self._slow, self._patience, self._waited = 0, float(SOON), 0  # what paid at one size may not at another
         while True:
             began = self._clock()
             step = next(steps, None)

@@ -1,0 +1,136 @@
+"""How long a painting takes beside other programs, against alone: under the painter's watch, and with fixed threads.
+
+    python bench/company.py PHOTO PAINTING [--size 512] [--float32] [--repeat 2] [--no-browser]
+
+On an otherwise quiet machine; about five minutes on two cores at the defaults. Busy programs count, one core each.
+The last line is a painting in the studio, with its page open in headless Chromium, which draws each preview: from the
+click to the finished picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from core import device as devices
+from core.pictures import images
+from core.style.optimise import paint as painter
+from core.style.optimise.threads import Threads
+from core.style.request import StyleRequest
+
+BUSY = "n = 0\nwhile True: n += 1"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("photo", type=Path)
+    options.add_argument("painting", type=Path)
+    options.add_argument("--size", type=int, default=512)
+    options.add_argument("--repeat", type=int, default=2, help="paintings for each figure, of which the median counts")
+    options.add_argument("--float32", action="store_true", help="as on a processor without bfloat16")
+    options.add_argument("--no-browser", action="store_true")
+    given = options.parse_args()
+    if given.float32:
+        devices.dtype = lambda _: torch.float32
+    most = torch.get_num_threads()
+    seconds(given, None, size=256)  # loads the network and measures the machine
+    print(f"{given.size} px, {devices.dtype(torch.device('cpu'))}, {most} threads; seconds, and times alone")
+    print(f"{'':30} {'watched':>16} {f'{most} threads':>16} {'1 thread':>16}   threads from which step on")
+    alone = 0.0
+    for number in range(3):
+        with busy(number):
+            (first, history), *more = (seconds(given, None) for _ in range(given.repeat))
+            took = [statistics.median([first, *(one for one, _ in more)]), *(seconds(given, n)[0] for n in (most, 1))]
+        alone = alone or took[0]
+        told = " ".join(f"{one:8.1f} ({one / alone:4.2f})" for one in took)
+        name = "alone" if not number else f"beside {number} busy program{'s' if number > 1 else ''}"
+        print(f"{name:30} {told}   {history}", flush=True)
+    if not given.no_browser:
+        took = statistics.median(in_browser(given))
+        print(f"{'with its page in Chromium':30} {took:8.1f} ({took / alone:4.2f})")
+
+
+@contextlib.contextmanager
+def busy(number: int) -> Iterator[None]:
+    programs = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(number)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+
+
+def seconds(given: argparse.Namespace, threads: int | None, size: int | None = None) -> tuple[float, list]:
+    """Of one painting under watch, or with that many threads throughout; and which it had."""
+    photo, painting = map(images.open_picture, (given.photo, given.painting))
+    before = torch.get_num_threads()
+    if threads:
+        torch.set_num_threads(threads)
+        painter.Threads = lambda _, use: Threads(1, use)
+    try:
+        *_, result = painter.paint(StyleRequest(size=size or given.size), photo, [painting])
+    finally:
+        painter.Threads = Threads
+        torch.set_num_threads(before)
+    return result.seconds, result.recipe["threads"]
+
+
+def in_browser(given: argparse.Namespace) -> list[float]:
+    from playwright.sync_api import sync_playwright
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as browsers:
+        own = {"GANVAS_HOME": home, "GANVAS_CACHE": home, "PORT": str(port)}
+        server = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=os.environ | own, stdout=subprocess.DEVNULL)
+        try:
+            address = f"http://127.0.0.1:{port}/style/"
+            while True:
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(address).close()
+                    break
+                time.sleep(0.5)
+            browser = browsers.chromium.launch()
+            page = browser.new_page()
+            page.set_default_timeout(120_000)
+            page.goto(address)
+            page.locator("#photo input[type=file]").set_input_files(given.photo)
+            page.locator("#styles input[type=file]").set_input_files(given.painting)
+            page.get_by_text("More settings").click()
+            size = page.get_by_label("number input for Size", exact=False)
+            took = []
+            for wanted in (128, *[given.size] * given.repeat):  # the first loads the network and measures
+                size.fill(str(wanted))
+                size.press("Tab")
+                page.get_by_text("on this machine").wait_for()
+                began = time.perf_counter()
+                page.get_by_role("button", name="Paint", exact=True).click()
+                page.get_by_role("button", name="Stop", exact=True).wait_for()
+                page.get_by_text("Painted in").wait_for()
+                took.append(time.perf_counter() - began)
+            browser.close()
+            return took[1:]
+        finally:
+            server.terminate()
+            server.wait()
+
+
+if __name__ == "__main__":
+    main()
