@@ -17,9 +17,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import statistics
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,10 @@ sys.path.insert(0, str(ROOT))
 
 from core import files
 from core.gan.data import held_out
+from core.gan.doctor import DIAGNOSES, cures, rules
+from core.gan.doctor.signals import Signals
 from core.gan.request import TRAIN_PRESETS, TrainRequest
+from core.runs import run_folder
 
 STEPS = 720
 NOTED, QUICK, SLOW = STEPS // 120, STEPS // 60, STEPS // 12  # steps between losses, quick measures, all of them
@@ -183,15 +187,119 @@ def time_is_up(options: argparse.Namespace) -> bool:
     return time.monotonic() > options.until
 
 
+# ---------------------------------------------------------------- judged
+
+
+def signals(folder: Path, case: Case, until: int) -> Signals:
+    """What the doctor knew of a run at a step: nothing written later."""
+    place = run_folder.Run(folder / "runs" / case.name)
+    curves: dict[str, dict[int, float]] = {}
+    for line in place.metrics():
+        for name, value in line.items():
+            if name != "step" and line["step"] <= until:
+                curves.setdefault(name, {})[int(line["step"])] = value
+    for name, values in place.scores().items():
+        curves[name] = {step: value for step, value in values.items() if step <= until}
+    broken = {name: step for name, step in place.broken().items() if step <= until}
+    return Signals(case.request, curves, broken, tuple(step for step in place.checkpoints() if step <= until))
+
+
+def named(folder: Path, case: Case, until: int = STEPS) -> tuple[str, int]:
+    """The first sickness the doctor names as the run goes on, and the step; or what it says at `until`."""
+    name = "early"
+    for step in range(QUICK, until + 1, QUICK):
+        name = rules.judge(signals(folder, case, step))[0]
+        if DIAGNOSES[name].sick:
+            return name, step
+    return name, until
+
+
+def last_kid(folder: Path, case: Case) -> float:
+    """The median of the last three: one is chance."""
+    values = list(run_folder.Run(folder / "runs" / case.name).scores().get("kid", {}).values())
+    return statistics.median(values[-3:]) if len(values) == STEPS // SLOW else math.inf
+
+
+def twin(case: Case) -> Case:
+    return Case("default", case.set, case.seed)
+
+
+def report(options: argparse.Namespace) -> None:
+    """Every run in a line; then, for each half, how many sick ones were named rightly by a third of their length, and
+    how many healthy ones were alarmed anywhere."""
+    there = [case for case in cases() if (options.folder / "runs" / case.name / "whole").exists()]
+    counts = {half: {"named": 0, "sick": 0, "alarmed": 0, "healthy": 0} for half in (True, False)}
+    for case in there:
+        name, step = named(options.folder, case, STEPS // 3 if case.sick else STEPS)
+        worse = last_kid(options.folder, case) / last_kid(options.folder, twin(case))
+        count, sick = counts[case.calibrates], DIAGNOSES[name].sick
+        if case.sick:
+            count["sick"] += 1
+            count["named"] += name in case.sick.right
+            verdict = "right" if name in case.sick.right else "WRONG"
+        else:
+            count["healthy"] += 1
+            count["alarmed"] += sick
+            verdict = "ALARM" if sick else "quiet"
+        half = "set" if case.calibrates else "judged"
+        print(f"{case.name:28} {half:6} {verdict} {name:12} at {step:4}, KID {worse:6.2f} x its twin's at the end")
+    for half, count in counts.items():
+        print(
+            f"{'thresholds set' if half else 'judged'} on: {count['named']} of {count['sick']} sick ones named rightly"
+            f" within {STEPS // 3} of {STEPS} steps, {count['alarmed']} of {count['healthy']} healthy ones alarmed"
+        )
+
+
+# ---------------------------------------------------------------- cured
+
+
+def cure(options: argparse.Namespace) -> None:
+    """The first cure of every sick run that was named in time, from where it was named, to the run's own length."""
+    import torch
+
+    told = []
+    for case in (case for case in cases() if case.sick):
+        if time_is_up(options):
+            return
+        place = options.folder / "cured" / case.name
+        if not (options.folder / "runs" / case.name / "whole").exists():
+            continue
+        name, step = named(options.folder, case, STEPS // 3)
+        found = [one for one in cures.of(name, signals(options.folder, case, step)) if not one.advice]
+        if name not in case.sick.right or not found:
+            continue
+        first = found[0]
+        if not (place / "whole").exists():
+            pixels = pictures(options.folder, case.set, options.photos)[: case.sick.pictures]
+            training = a_training(case, replace(case.request, **first.changes), pixels)
+            if first.step is not None:
+                path = options.folder / "runs" / case.name / "checkpoints" / f"step-{first.step:08d}.pt"
+                training.restore(torch.load(path, weights_only=True))
+            train(training, place)
+            (place / "whole").write_text(first.name)
+        kid = list(run_folder.Run(place).scores().get("kid", {}).values())[-3:]
+        healthy = last_kid(options.folder, twin(case))
+        after = statistics.median(kid) if kid else math.inf
+        told.append(after <= 1.2 * healthy)
+        begun = "anew" if first.step is None else f"from {first.step}"
+        print(
+            f"{case.name:28} {name:12} at {step:4}: {first.name} {begun}, KID "
+            f"{last_kid(options.folder, case) / healthy:6.2f} -> {after / healthy:6.2f} x its twin's",
+            flush=True,
+        )
+    print(f"{sum(told)} of {len(told)} cures brought KID to within 20 % of the healthy twin's")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("what", choices=["record"])
+    whats = {"record": record, "report": report, "cures": cure}
+    parser.add_argument("what", choices=whats)
     parser.add_argument("--photos", type=Path, help="a folder of photographs")
     parser.add_argument("--minutes", type=float, default=math.inf)
     options = parser.parse_args()
     options.until = time.monotonic() + 60 * options.minutes
-    {"record": record}[options.what](options)
+    whats[options.what](options)
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def _overhead(name: str) -> dict:
     """Processor seconds of every part, times how often it happens, over those of the steps."""
     from core.gan import checkpoint, measures, pictures
     from core.gan.measures.moment import Moment, Real
-    from core.gan.run_writer import CHECKPOINT_SECONDS, SCORE_SECONDS
+    from core.gan.run_writer import CHECKPOINT_SECONDS, QUICK_SECONDS, SCORE_SECONDS
 
     training = a_training(PAPER if name == "paper" else {})
     run = Run(Path(tempfile.mkdtemp()))
@@ -171,13 +171,15 @@ def _overhead(name: str) -> dict:
     saved = time.perf_counter() - began  # waiting for the disk counts
     shutil.rmtree(run.path)
     real = Real(training.images)
-    scored = seconds(lambda: list(measures.take(Moment(training, real))), 1)
+    scored = seconds(lambda: list(measures.take(Moment(training, real), quick=False)), 1)
+    quickly = seconds(lambda: list(measures.take(Moment(training, real), quick=True)), 3)
     shares = {
         "data": data / step,
         "samples": sheet / 4,
         "diary": 2 * state * 2,
         "checkpoints": saved / max(CHECKPOINT_SECONDS, 100 * saved),
         "scores": scored / max(SCORE_SECONDS, 50 * scored),
+        "quick scores": quickly / max(QUICK_SECONDS, 100 * quickly),
     }
     return {**shares, "all": sum(shares.values()), "step_seconds": step}
 

@@ -23,7 +23,7 @@ from core.gan.cli import add_train
 from core.gan.request import SampleRequest
 from core.gan.zoo import catalogue
 from core.hub import deploy
-from core.hub.publish import LICENCES, publish
+from core.hub.publish import LICENCES, publish, warning
 from core.pictures import images
 from core.settings import Request, Result, settings_of
 from core.style import dispatch
@@ -258,6 +258,8 @@ def _add_publish(commands: argparse._SubParsersAction) -> None:
 
 
 def _publish(options: argparse.Namespace) -> None:
+    if told := warning(Path(options.folder)):
+        print(told, file=sys.stderr, flush=True)
     address = publish(
         Path(options.folder), options.repo, None, private=not options.public, data_licence=options.data_licence,
         discriminator=not options.no_discriminator,

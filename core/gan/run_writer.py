@@ -18,7 +18,7 @@ from PIL import Image
 from core import files
 from core.gan import checkpoint, doctor, measures
 from core.gan.data import prepare
-from core.gan.doctor import heal
+from core.gan.doctor import heal, report
 from core.gan.measures.moment import Moment, Real
 from core.gan.methods import ADVERSARIAL
 from core.gan.methods.method import GeneratorNetwork, Network
@@ -153,7 +153,7 @@ class RunWriter:
 
     def give_way(self, branch: Run) -> None:
         """It is stopped, and the branch goes on in its place."""
-        told = heal.said(doctor.diagnose(self.run))
+        told = doctor.diagnose(self.run).told
         self._say(states.PAUSED, None, f"{told} {branch.name} goes on in its place.")
 
     def end(self, latest: Callable[[], str]) -> None:
@@ -173,17 +173,20 @@ class RunWriter:
         if asked is None and scores and self.training.steps not in scores:
             self.score()
         chosen, partner, step = self._chosen(asked)
-        report = prepare.read_report(self.run.path)
-        data = {"source": "not known any more", "licence": "not known", "count": len(self.training.images)}
-        if report is not None:
-            data = {"source": report.source, "licence": report.licence, "count": report.usable}
+        check_up = prepare.read_report(self.run.path)
+        data = {"source": "not known any more", "licence": "not known", "count": len(self.training.learned)}
+        if check_up is not None:
+            data |= {"source": check_up.source, "licence": check_up.licence}
         recipe = self.request.recipe(
             name=self.run.name,
             steps_made=step,
             kept=checkpoint.reason(self.run, step, asked),
             seconds=round(self.seconds),
             data=data,
+            doctor=report.of(self.run, step),
         )
+        if self.run.diary():
+            heal.note(self.run, self.training.steps, said=recipe["doctor"]["said"])
         with files.replacing(self.run.path / "result", "The generator") as folder:
             model_folder.save(chosen, folder, self.training.sample(64, chosen), recipe)
             if self.request.method in ADVERSARIAL:
@@ -191,8 +194,6 @@ class RunWriter:
         minutes = policy.limits().train_minutes
         early = self.time_is_up and f"Finished after {minutes:g} minutes, as long as a run may train here."
         self._say(states.FINISHED, None, early or "")
-        if self.run.diary():
-            heal.note(self.run, self.training.steps, said=heal.said(doctor.diagnose(self.run)))
 
     def _chosen(self, asked: int | None) -> tuple[GeneratorNetwork, Network, int]:
         """The moving average of the step that was asked for, or of the one with the best score, as GANs get worse

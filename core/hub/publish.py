@@ -14,8 +14,10 @@ from pathlib import Path
 
 from core import __version__, amounts
 from core.errors import UserError
+from core.gan.doctor import report
 from core.gan.zoo.catalogue import DISCRIMINATOR
 from core.hub import client
+from core.pictures import images
 from core.visitors import policy
 
 FILES = ("model.safetensors", "config.json", "samples.png", "README.md", DISCRIMINATOR)
@@ -75,6 +77,14 @@ def publish(
         api.create_commit(repo, operations, commit_message="A generator made with Ganvas")
         say(STEPS, STEPS, "Published")
     return f"{client.endpoint()}/{repo}"
+
+
+def warning(folder: Path) -> str:
+    """What to know before the generator in `folder` is given away; "" where there is nothing."""
+    try:
+        return report.warning(images.read_recipe(folder / "samples.png"))
+    except (UserError, OSError):  # of another version, or damaged: publishing will say so
+        return ""
 
 
 def _files(folder: Path) -> dict[str, Path]:

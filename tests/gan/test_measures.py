@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 
 from core.gan import measures
-from core.gan.data import drawn, held_out
+from core.gan.data import drawn, held_out, torchvision_shim
 from core.gan.measures import kid_spread
 from core.gan.measures import moment as moment_module
 from core.gan.measures.by_heart import by_heart
@@ -35,6 +35,14 @@ def test_kid_is_the_formula():
     expected += sum(k(x, y) for i, x in enumerate(b) for j, y in enumerate(b) if i != j) / 30
     expected -= 2 * sum(k(x, y) for x in a for y in b) / 42
     assert kid(a, b) == pytest.approx(1000 * expected.item(), rel=1e-9)
+
+
+def test_kid_is_that_of_torchmetrics():
+    torchvision_shim.importable_torchvision()  # which torchmetrics imports
+    from torchmetrics.image.kid import poly_mmd
+
+    a, b = torch.randn(2, 40, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert kid(a, b + 1) == pytest.approx(1000 * poly_mmd(a, b + 1).item(), rel=1e-12)
 
 
 def test_kid_of_one_distribution_is_about_nothing():

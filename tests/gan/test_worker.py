@@ -19,8 +19,9 @@ from PIL import Image
 from core import files
 from core.__main__ import main
 from core.errors import UserError
-from core.gan import checkpoint, measures, run_writer, train, worker
+from core.gan import checkpoint, doctor, measures, run_writer, train, worker
 from core.gan.data import drawn, prepare
+from core.gan.doctor import rules
 from core.gan.request import TrainRequest
 from core.gan.zoo import model_folder
 from core.pictures import images
@@ -197,6 +198,41 @@ def test_running_away_is_told_and_the_checkpoint_before_is_kept(monkeypatch):
     assert run.status == states.FAILED
     assert "lower learning rates" in run.state["message"]
     assert all(torch.isfinite(v).all() for v in checkpoint.newest(run, torch.device("cpu"))["g"].values())
+    assert doctor.diagnose(run).name == "not_a_number"
+    lifecycle.set_healing(run, True)
+    branch = worker.work(run)
+    assert run.status == states.FAILED
+    assert (branch.request.rate_g, branch.request.rate_d) == (0.0004, 0.0004)
+    assert [line["branch"] for line in branch.diary()] == [branch.id]
+
+
+def test_a_sick_run_gives_way_to_a_branch_that_goes_on_by_itself(monkeypatch, capsys):
+    """Healed in a terminal, all of it in one command; the diary's last word is of the branch."""
+    run = new()
+    plain, judge = train.train, rules.judge
+    monkeypatch.setattr(run_writer, "QUICK_SECONDS", 0.0)
+    monkeypatch.setattr(worker, "train", lambda training, stopped: plain(training, stopped, report_every=0))
+    monkeypatch.setattr(rules, "judge", lambda signals: ("d_wins", "It does.", ()) if signals.request.rate_d > 0.0002
+                        else judge(signals))  # fmt: skip
+    assert main(["train", str(run.path), "--heal"]) == 0
+    (branch,) = [other for other in lifecycle.all_runs() if other.id != run.id]
+    assert run.status == states.PAUSED
+    assert run.state["message"] == f"The discriminator wins. It does. {branch.name} goes on in its place."
+    assert branch.status == states.FINISHED
+    assert branch.request.rate_d == 0.0002
+    assert [line["run"] for line in branch.diary()] == [run.name, branch.name]
+    assert "Too early to tell" in branch.diary()[-1]["said"]
+    assert f"{branch.name}: finished at step 30" in capsys.readouterr().out
+
+
+def test_pictures_held_out_are_never_learned_from_and_runs_of_before_learn_from_all():
+    held, old = new(count=220), new("old", count=220)
+    lifecycle._write_config(old, {name: value for name, value in old.config.items() if name != "held_out"})
+    for run, kept_back in ((held, set(range(19, 220, 20))), (old, set())):
+        prepared(run)
+        training = worker._training(run, worker._accelerator())
+        for epoch in (0, 1):
+            assert sorted(training._order(epoch)) == sorted(set(range(220)) - kept_back)
 
 
 def test_a_full_disk_is_told_and_the_run_can_go_on(monkeypatch):
@@ -527,6 +563,28 @@ def test_the_command_says_where_the_generator_is_also_of_a_finished_run(capsys):
         assert f"finished at step 30. Its generator is in {run.result}." in said
     assert main(["train", str(run.path), "--check"]) == 0
     assert "All of it takes about" in capsys.readouterr().out
+
+
+def test_the_command_tells_programs_in_json_and_tensorboard_in_its_files(capsys, tmp_path, monkeypatch):
+    event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
+    run = new()
+    assert main(["train", str(run.path), "--json", "--logdir", str(tmp_path)]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (told[-1]["status"], told[-1]["step"], told[-1]["total"]) == ("finished", 30, 30)
+    assert told[-1]["result"] == str(run.result)
+    assert told[-1]["diagnosis"] == "early"
+    assert {"loss_d", "loss_g", "images_per_second"} <= told[-1]["losses"].keys()
+    (path,) = (tmp_path / run.id).iterdir()
+    written, raw = {}, path.read_bytes()
+    while raw:  # a record: its length, a checksum, itself, a checksum
+        length = int.from_bytes(raw[:8], "little")
+        event, raw = event_pb2.Event.FromString(raw[12 : 12 + length]), raw[16 + length :]
+        written |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
+    assert written["steps/loss_g", 30] == pytest.approx(run.metrics()[-1]["loss_g"])
+    assert ("samples", 30) in written
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    assert main(["train", str(run.path), "--logdir", str(tmp_path)]) == 2
+    assert "pip install tensorboardX" in capsys.readouterr().err
 
 
 def test_the_command_says_how_far_it_is_and_that_ctrl_c_paused_it():

@@ -108,6 +108,8 @@ def give(run: Run) -> None:
     elsewhere = "" if policy.public() else " Empty: the one in HF_TOKEN."
     token = st.text_input("Token that may write", type="password", key=f"token-{run.id}",
                           help=f"Used this once, not stored.{elsewhere}")  # fmt: skip
+    if warning := publish.warning(run.result):
+        st.warning(warning)
     if st.button("Publish", type="primary", key=f"publish-{run.id}"):
         with telling():
             bar = st.progress(0.0)

@@ -94,6 +94,12 @@ class Diagnosis:
     def sick(self) -> bool:
         return DIAGNOSES[self.name].sick
 
+    @property
+    def told(self) -> str:
+        """All of it in a line, with what shows it."""
+        shown = "; ".join(evidence.words for evidence in self.evidence)
+        return f"{self.label}. {self.sentence}" + (f" ({shown}.)" if shown else "")
+
 
 def diagnose(run: Run) -> Diagnosis:
     """What is going on in a run, of whatever version, as far as its folder tells. `UserError` where its settings cannot

@@ -36,7 +36,7 @@ def treated(run: Run) -> Run | None:
         return None
     diagnosis, cure = found
     step = max((evidence.last for evidence in diagnosis.evidence), default=0)
-    words = {"diagnosis": diagnosis.name, "said": said(diagnosis)}
+    words = {"diagnosis": diagnosis.name, "said": diagnosis.told}
     try:
         branch = cures.apply(run, cure)
     except UserError as error:
@@ -52,9 +52,3 @@ def treated(run: Run) -> Run | None:
 def note(run: Run, step: int, **words: Any) -> None:
     line = json.dumps({"at": time.time(), "run": run.name, "step": step, **words})
     files.append(run.path / "diary.jsonl", f"{line}\n", "The diary of this run")
-
-
-def said(diagnosis: Diagnosis) -> str:
-    """In one sentence or two, with what shows it."""
-    shown = "; ".join(evidence.words for evidence in diagnosis.evidence)
-    return f"{diagnosis.label}. {diagnosis.sentence}" + (f" ({shown}.)" if shown else "")

@@ -21,6 +21,7 @@ from torch import Tensor
 from core import files
 from core.errors import UserError
 from core.gan import methods, networks
+from core.gan.doctor import report
 from core.gan.methods.method import GeneratorNetwork, Network
 from core.gan.pictures import MODES, sheet
 from core.gan.request import TrainRequest
@@ -112,6 +113,11 @@ def _card(generator: GeneratorNetwork, recipe: Mapping[str, Any]) -> str:
         if name not in {"kept", *idle} and not isinstance(value, dict)
     )
     kept = f"\n\n{recipe['kept']}" if "kept" in recipe else ""
+    said = recipe.get("doctor", {})
+    diagnosis = f"\n\n**How the training went:** {said['said']}" if said else ""
+    heart = report.heart(said) or (
+        "A generator may repeat pictures it was trained on, the fewer there are the more; compare before you publish."
+    )
     millions = sum(p.numel() for p in generator.parameters()) / 1e6
     return f"""---
 library_name: pytorch
@@ -124,10 +130,11 @@ tags: [gan, ganvas, unconditional-image-generation]
 Makes {c["size"]} x {c["size"]} pictures ({MODES[c["channels"]]}) out of {c["latent"]} normal random numbers.
 {method}, {millions:.2f} million parameters, trained with Ganvas for {recipe["steps_made"]:,} steps of
 {recipe["batch"]} pictures, {recipe["seconds"] / 60:.0f} minutes of training. The samples above
-are the first ones drawn; none were picked.{kept}
+are the first ones drawn; none were picked.{kept}{diagnosis}
 
 **Data:** {data["count"]:,} pictures: {data["source"]}. Licence: {data["licence"]}.
-A generator may repeat pictures it was trained on, the fewer there are the more; compare before you publish.
+
+**Learned by heart?** {heart}
 
 ```python
 from pathlib import Path
