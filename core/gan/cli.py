@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -132,7 +133,7 @@ def _bar(run: Run) -> Iterator[Callable[[], None]]:
             news = (message.partition(":")[0], step * LINES // run.request.steps)
             if lines and news == last:
                 return
-            told = ", ".join(filter(None, (left, _signs(run) if left else "")))
+            told = ", ".join(filter(None, (left, _signs(run, doctor.written(run)) if left else "")))
             bar.set_postfix_str(message or told, refresh=False)
             bar.update(step - bar.n)
             if lines and state.get("pid") == os.getpid():
@@ -143,8 +144,9 @@ def _bar(run: Run) -> Iterator[Callable[[], None]]:
         yield show
 
 
-def _signs(run: Run) -> str:
-    """Losses, the measure that decides, and what the doctor says of it."""
+@functools.lru_cache(1)
+def _signs(run: Run, _: tuple[object, ...]) -> str:
+    """Losses, the measure that decides, and what the doctor says of it; read anew where something was written."""
     metrics, decisive = run.metrics(), run.scores().get(DECISIVE, {})
     losses = metrics[-1] if metrics else {}
     shown = [f"{label} {losses[name]:.2f}" for name, label in LOSSES.items() if name in losses]

@@ -6,6 +6,8 @@ changed settings of a branch. `cures.apply` makes that branch; `heal` does so un
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -102,8 +104,23 @@ class Diagnosis:
 
 
 def diagnose(run: Run) -> Diagnosis:
-    """What is going on in a run, of whatever version, as far as its folder tells. `UserError` where its settings cannot
-    be read."""
+    """What is going on in a run, of whatever version, as far as its folder tells; at once where nothing was written
+    since it was asked last. `UserError` where its settings cannot be read."""
+    return _diagnosed(run, written(run))
+
+
+def written(run: Run) -> tuple[object, ...]:
+    """Changes when there is something new to see in a run."""
+    marks: list[object] = [*run.checkpoints()]
+    for name in ("metrics.jsonl", "scores.jsonl", "config.json", "data/report.json"):
+        with contextlib.suppress(OSError):
+            found = (run.path / name).stat()
+            marks += [name, found.st_size, found.st_mtime_ns]
+    return tuple(marks)
+
+
+@functools.lru_cache(64)
+def _diagnosed(run: Run, _: tuple[object, ...]) -> Diagnosis:
     from core.gan.doctor import cures, rules, signals
 
     found = signals.read(run)

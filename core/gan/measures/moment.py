@@ -106,10 +106,12 @@ class Moment:
         if training.request.method not in ADVERSARIAL:
             return None
         places = (self.real.learned[:FEW], self.real.held_out[:FEW])
-        training.d.eval()  # the next step trains it again
+        before = training.d.training
+        training.d.eval()
         with training.accelerator.autocast():
             fake = training.d(training.ema.shown(training.preview_latents(FEW))).float()
             real, unseen = (self._judged(chosen) for chosen in places)
+        training.d.train(before)
         compared = fake.median() if training.request.loss in COMPARING else 0.0
         return Opinions(real - compared, unseen - compared, fake - compared)
 
