@@ -19,9 +19,10 @@ from tqdm import tqdm
 from core import faults
 from core.errors import UserError
 from core.gan import doctor
+from core.gan.doctor import heal
 from core.gan.logbook import Logbook
 from core.gan.measures import DECISIVE, MEASURES
-from core.runs import lifecycle, processes, states
+from core.runs import lifecycle, processes, run_folder, states
 from core.runs.run_folder import Run
 
 LOOK_SECONDS = 0.5
@@ -63,12 +64,24 @@ def _train(options: argparse.Namespace) -> None:
         if options.json:
             _say(json.dumps(_told(run) | {"status": run.status, "result": str(run.result or "") or None}))
         else:
-            _say(_outcome(run))
+            _say(_outcome(run, branch is not None))
         # Where it was begun in a terminal, it goes on there; a page's worker leaves it to the line of all.
         if branch and not (options.heal and "RANK" not in os.environ):
-            processes.start(branch)
+            _start(branch, run)
             branch = None
         run = branch
+
+
+def _start(branch: Run, run: Run) -> None:
+    """In the place of `run`, which also has its place in the network."""
+    about = {"status": states.NEW, **branch.state, "place": run.state.get("place", "")}
+    try:
+        run_folder.write_state(branch, **about)
+        with lifecycle.on_behalf_of(run):
+            processes.start(branch)
+    except UserError as error:
+        heal.note(branch, 0, said=f"{branch.name} could not be started: {error}")
+        raise
 
 
 def _work(run: Run, check_only: bool) -> Run | None:
@@ -159,13 +172,13 @@ def _say(line: str) -> None:
         print(line, flush=True)
 
 
-def _outcome(run: Run) -> str:
+def _outcome(run: Run, given_way: bool) -> str:
     state = run.state
     told = f"{run.name}: {run.status} at step {state.get('step', 0):,}. {state.get('message', '')}".strip()
     if run.status == states.READY:
         return f"{told} All of it takes about {run.budget.get('seconds', 0) / 60:.1f} minutes here."
     if run.result:
         return f"{told} Its generator is in {run.result}."
-    if run.status == states.PAUSED:
+    if run.status == states.PAUSED and not given_way:
         return f"{told} The same command goes on from there."
     return told

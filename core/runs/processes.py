@@ -117,7 +117,8 @@ def _signal(run: Run, how: Callable[[psutil.Process], None]) -> None:
 def _spawn_or_queue(run: Run) -> None:
     place = _place()
     if any(other.status in (STARTING, RUNNING) for other in lifecycle.everyones()):
-        write_state(run, **{**run.state, "status": QUEUED, "queued": time.time(), "message": "", "place": place})
+        write_state(run, **{**run.state, "status": QUEUED, "queued": time.time(), "message": "",
+                            "place": place or run.state.get("place", "")})  # fmt: skip
     else:
         _spawn(run, STARTING)
 

@@ -16,6 +16,7 @@ from core.gan.zoo import model_folder
 from core.hub import publish
 from core.runs import lifecycle, run_folder, states
 from core.runs.run_folder import Run
+from core.visitors import identity
 
 STEPS = range(50, 1001, 50)
 
@@ -118,6 +119,10 @@ def test_what_stands_out_in_the_settings_is_mended_first():
 
 @pytest.fixture
 def run() -> Run:
+    return prepared()
+
+
+def prepared() -> Run:
     """A paused run with pictures and checkpoints, as far as a doctor looks at one."""
     made = lifecycle.create(TrainRequest(steps=3000), {"kind": "drawn", "name": "portraits", "count": 600}, "Faces")
     for name in ("data/images.u8", "data/report.json", "data/preview.png", "data/prepared_for.json"):
@@ -197,6 +202,17 @@ def test_healing_goes_on_with_a_branch_and_tells_its_diary(run):
     assert [line["name"] for line in second.diary()] == [cure.name for cure in doctor.diagnose(run).cures[:2]]
     written(second)
     assert heal.treated(second) is None, "it is well"
+
+
+def test_a_visitors_run_is_healed_among_their_own_though_nobody_asks(monkeypatch):
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    with identity.asking("a" * 64):
+        theirs = prepared()
+        lifecycle.set_healing(theirs, True)
+    written(theirs, **SICK["d_wins"])
+    branch = heal.treated(theirs)
+    assert branch.path.parent == theirs.path.parent
+    assert branch.request.rate_d == theirs.request.rate_d / 2
 
 
 def test_no_cure_is_tried_twice_and_at_last_it_goes_on_as_it_is(run):

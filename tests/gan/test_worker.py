@@ -208,7 +208,7 @@ def test_running_away_is_told_and_the_checkpoint_before_is_kept(monkeypatch):
 
 def test_a_sick_run_gives_way_to_a_branch_that_goes_on_by_itself(monkeypatch, capsys):
     """Healed in a terminal, all of it in one command; the diary's last word is of the branch."""
-    run = new()
+    run = new(batch=16)
     plain, judge = train.train, rules.judge
     monkeypatch.setattr(run_writer, "QUICK_SECONDS", 0.0)
     monkeypatch.setattr(worker, "train", lambda training, stopped: plain(training, stopped, report_every=0))

@@ -38,7 +38,8 @@ def treated(run: Run) -> Run | None:
     step = max((evidence.last for evidence in diagnosis.evidence), default=0)
     words = {"diagnosis": diagnosis.name, "said": diagnosis.told}
     try:
-        branch = cures.apply(run, cure)
+        with lifecycle.on_behalf_of(run):
+            branch = cures.apply(run, cure)
     except UserError as error:
         lifecycle.set_healing(run, False)
         note(run, step, **{**words, "said": f"{words['said']} It could not be healed: {error}"})
