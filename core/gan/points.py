@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,12 +104,18 @@ def seed_of(point: str) -> int:
 def latents(points: Sequence[str], size: int, of: int = 0) -> np.ndarray:
     """float32 [len(points), size], each row from its point alone, whatever its class `of` so many. `UserError` for
     what is not a point."""
-    return np.stack([_Reader(point, size, of).read().latent for point in points]).astype(np.float32)
+    return np.stack([_Reader(point, _Sphere(size), of).read().place for point in points]).astype(np.float32)
 
 
 def classes(points: Sequence[str], of: int) -> np.ndarray:
     """float32 [len(points), of]: how much of each class a point is, one in all."""
-    return np.stack([_Reader(point, 1, of).read().shares for point in points]).astype(np.float32)
+    return np.stack([_Reader(point, _Sphere(1), of).read().shares for point in points]).astype(np.float32)
+
+
+def styles(points: Sequence[str], size: int, of: int, style: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """float32 [len(points), ...]: places in a space of styles, where straight ways are. `style` tells that of `size`
+    latents, and behind them how much of each class, where there are any."""
+    return np.stack([_Reader(point, _Flat(size, style), of).read().place for point in points]).astype(np.float32)
 
 
 def _normal(key: str, size: int) -> np.ndarray:
@@ -118,18 +124,60 @@ def _normal(key: str, size: int) -> np.ndarray:
     return np.random.Generator(np.random.Philox(key=bits)).standard_normal(size)
 
 
+@dataclass(frozen=True)
+class _Sphere:
+    """Normal numbers, which are all about equally far from the middle; elsewhere a generator has never been."""
+
+    size: int
+
+    def drawn(self, key: str, _shares: np.ndarray) -> np.ndarray:
+        return _normal(key, self.size)
+
+    def between(self, a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
+        return slerp(a, b, share)
+
+    def near(self, a: np.ndarray, other: np.ndarray, spread: float) -> np.ndarray:
+        """On the circle through both, so that it stays as long as normal numbers are."""
+        turn = spread * math.pi / 2
+        return math.cos(turn) * a + math.sin(turn) * other
+
+    def settled(self, total: np.ndarray, first: np.ndarray) -> np.ndarray:
+        """Sums of normal numbers are longer than any the generator has seen; back to the length of the first. (The
+        paper's latents are uniform and averaged over three pictures, which keeps them short.)"""
+        return total * (float(np.linalg.norm(first)) / max(float(np.linalg.norm(total)), 1e-9))
+
+
+@dataclass(frozen=True)
+class _Flat:
+    """Styles (see `styles`): what lies between two of them is one."""
+
+    size: int
+    style: Callable[[np.ndarray], np.ndarray]
+
+    def drawn(self, key: str, shares: np.ndarray) -> np.ndarray:
+        return self.style(np.concatenate([_normal(key, self.size), shares]))
+
+    def between(self, a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
+        return (1 - share) * a + share * b
+
+    near = between
+
+    def settled(self, total: np.ndarray, _first: np.ndarray) -> np.ndarray:
+        return total
+
+
 @dataclass
 class _Value:
     text: str  # without spaces: what random numbers of its relatives are drawn from
-    latent: np.ndarray
+    place: np.ndarray
     shares: np.ndarray  # of each class
 
 
 class _Reader:
     """Reads one point from left to right: `way` > `sum` > `term` > `atom`."""
 
-    def __init__(self, point: str, size: int, classes: int):
-        self.point, self.size, self.classes, self.at = point, size, classes, 0
+    def __init__(self, point: str, space: _Sphere | _Flat, classes: int):
+        self.point, self.space, self.classes, self.at = point, space, classes, 0
         self.text = point.replace(" ", "")
         if len(self.text) > MAX_LENGTH or self.text.count("(") > MAX_BRACKETS:
             raise UserError(f"{point[:40]}... has {len(point)} characters; a picture's name has at most {MAX_LENGTH}.")
@@ -147,22 +195,20 @@ class _Reader:
         end = self._sum()
         share = min(float(self._next(f"@{SHARE}", must=True)), 1.0)
         text, shares = f"{start.text}>{end.text}@{share:g}", (1 - share) * start.shares + share * end.shares
-        return _Value(text, slerp(start.latent, end.latent, share), shares)
+        return _Value(text, self.space.between(start.place, end.place, share), shares)
 
     def _sum(self) -> _Value:
         value = self._term()
-        first, total = value.latent, value.latent
+        first, total = value.place, value.place
         while sign := self._next("[+-]"):
             other = self._term()
-            total = total + other.latent if sign == "+" else total - other.latent
+            total = total + other.place if sign == "+" else total - other.place
             shares = value.shares + other.shares if sign == "+" else value.shares - other.shares
             value = _Value(f"{value.text}{sign}{other.text}", total, shares)
         if total is not first:
-            # Sums of normal numbers are longer than any the generator has seen; back to the length of "this". (The
-            # paper's latents are uniform and averaged over three pictures, which keeps them short.)
-            length = float(np.linalg.norm(first)) / max(float(np.linalg.norm(total)), 1e-9)
             shares = value.shares.clip(0)
-            value = _Value(value.text, total * length, shares / max(float(shares.sum()), 1e-9))
+            settled = self.space.settled(total, first)
+            value = _Value(value.text, settled, shares / max(float(shares.sum()), 1e-9))
         return value
 
     def _term(self) -> _Value:
@@ -170,9 +216,7 @@ class _Reader:
         while number := self._next(r"~(\d{1,9})"):
             spread = float(self._next(f"/{SHARE}", must=True))
             text = f"{value.text}~{number}"
-            # On the circle through both, so that it stays as long as normal numbers are.
-            turn = min(spread, 1.0) * math.pi / 2
-            near = math.cos(turn) * value.latent + math.sin(turn) * _normal(text, self.size)
+            near = self.space.near(value.place, self.space.drawn(text, value.shares), min(spread, 1.0))
             value = _Value(f"{text}/{spread:g}", near, value.shares)
         return value
 
@@ -180,7 +224,7 @@ class _Reader:
         if self._next(r"\("):
             inner = self._way()
             self._next(r"\)", must=True)
-            return _Value(f"({inner.text})", inner.latent, inner.shares)
+            return _Value(f"({inner.text})", inner.place, inner.shares)
         seed = int(self._next(r"(\d{1,10}):", must=True))
         index = int(self._next(r"\d{1,9}", must=True))
         text, asked = f"{seed}:{index}", self._next(r"#(\d{1,4})")
@@ -190,7 +234,7 @@ class _Reader:
         shares = np.zeros(self.classes)
         if self.classes:
             shares[int(asked or index) % self.classes] = 1
-        return _Value(f"{text}#{asked}" if asked else text, _normal(text, self.size), shares)
+        return _Value(f"{text}#{asked}" if asked else text, self.space.drawn(text, shares), shares)
 
     def _next(self, pattern: str, must: bool = False) -> str:
         """What `pattern` finds here (its group, if it has one), or ""."""

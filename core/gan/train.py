@@ -178,7 +178,7 @@ class Training:
 
     def latents(self) -> Tensor:
         """What the generator makes this step's pictures of, [N, ...]."""
-        whole = self.g.latents(self.request.batch, self._randomness("latents", self.steps))
+        whole = self.g.drawn(self.request.batch, self._randomness("latents", self.steps))
         return whole[self._part()].to(self.device, non_blocking=True)
 
     def _draws(self, purpose: str) -> Tensor:

@@ -18,6 +18,7 @@ METHODS: Mapping[str, str] = {
     "connected": "Fully connected",
     "progressive": "Progressive growing",
     "msg": "Multi-scale gradients",
+    "style": "StyleGAN",
     "vae": "Variational autoencoder",
 }
 ADVERSARIAL = tuple(name for name in METHODS if name != "vae")  # those with a discriminator

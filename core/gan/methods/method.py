@@ -53,6 +53,10 @@ class GeneratorNetwork(Network):
         corners to fall into."""
         return torch.randn(count, self.config["latent"], generator=rng)
 
+    def drawn(self, count: int, rng: torch.Generator) -> Tensor:
+        """What a step of training makes its pictures of, where that is more than latents."""
+        return self.latents(count, rng)
+
     def latents_of(self, names: Sequence[str], truncation: float) -> Tensor:
         """Those of points (see `core.gan.points`), nearer to the middle by `truncation`: what `sampling_form` takes."""
         of = len(self.classes)
