@@ -47,7 +47,7 @@ from torch import Tensor
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core.gan.data import dicebear
+from core.gan.data import drawn
 from core.gan.request import TRAIN_PRESETS, TrainRequest
 
 SAMPLES = 512
@@ -80,7 +80,7 @@ def make_set(name: str, out: Path, data: Path | None) -> None:
     kind, side = name.split("-")
     count, size = SETS[kind], int(side)
     if kind == "critters":
-        found = list(dicebear.drawn(kind, count, size))
+        found = list(drawn.pictures(kind, count, size))
     elif data is None:
         sys.exit(f"{name} needs --data")
     elif kind == "landscapes":

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 
-from core.gan import methods
+from core.gan import classes, methods
 from core.gan.methods.method import GeneratorNetwork, Network
 from core.gan.request import TrainRequest
 
 MAX_NUMBER = 2**16  # in a configuration
 
 
-def build(request: TrainRequest, rng: torch.Generator) -> tuple[GeneratorNetwork, Network]:
-    """Both networks of a request, freshly initialised from `rng`."""
+def build(request: TrainRequest, rng: torch.Generator, names: Sequence[str] = ()) -> tuple[GeneratorNetwork, Network]:
+    """Both networks of a request, freshly initialised from `rng`; of classes with these names, where there are any."""
     method = methods.load(request.method)
-    of_generator, of_partner = method.configs(request)
+    of_generator, of_partner = ({**config, **classes.told(names)} for config in method.configs(request))
     with torch.random.fork_rng(devices=[]):  # torch's layers draw weights of their own before ours replace them
         g, d = method.generator(**of_generator), method.partner(**of_partner)
     method.initialise(g, rng)
@@ -46,7 +46,12 @@ def _checked(kind: type[Network], config: Mapping[str, Any]) -> Mapping[str, Any
     parameters = typing.get_type_hints(kind.__init__)
     for name, value in config.items():
         allowed = parameters.get(name)
-        fits = value in typing.get_args(allowed) if typing.get_origin(allowed) is Literal else type(value) is allowed
+        if name == "classes" and allowed is not None:
+            fits = classes.sound(value)
+        else:
+            fits = (
+                value in typing.get_args(allowed) if typing.get_origin(allowed) is Literal else type(value) is allowed
+            )
         if not fits or (allowed is int and not 0 < value <= MAX_NUMBER):
             raise ValueError(f"{name[:20]} is {str(value)[:20]}")
     return config

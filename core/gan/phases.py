@@ -27,8 +27,8 @@ def two_phases(training: Training) -> Iterator[dict[str, Tensor]]:
     d.requires_grad_(True)
     with training.accelerator.autocast():
         fake = g.shown(latents).float()
-        on_real = d(training.varied(real, "real"))
-        on_fake = d(training.varied(fake.detach(), "fake"))
+        on_real = training.judged(training.varied(real, "real"))
+        on_fake = training.judged(training.varied(fake.detach(), "fake"))
         loss_d = discriminator_loss(request.loss, on_real, on_fake, request.smoothing)
     if not training.d_waits(loss_d):
         training.learn(loss_d + training.penalty(real, fake.detach()), d)
@@ -40,10 +40,10 @@ def two_phases(training: Training) -> Iterator[dict[str, Tensor]]:
     # are those of phase 1, as in the lesson, which saves making others.
     d.requires_grad_(False)
     with training.accelerator.autocast():
-        on_fake_now = d(training.varied(fake, "generator"))
+        on_fake_now = training.judged(training.varied(fake, "generator"))
         if request.loss == "relativistic":  # it needs to know what D, as it is now, says of the real ones
             with torch.no_grad():
-                on_real = d(training.varied(real, "real"))
+                on_real = training.judged(training.varied(real, "real"))
         loss_g = generator_loss(request.loss, on_fake_now, on_real.detach())
     training.learn(loss_g, g)
     yield {"loss_g": loss_g}

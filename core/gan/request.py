@@ -19,12 +19,12 @@ class TrainRequest(Request):
 
     size: int = setting(
         32, "Size", "Side of the pictures. Twice the side takes about four times as long.",
-        choices={16: "16 px", 32: "32 px", 64: "64 px", 128: "128 px"}, structural=True,
+        choices={16: "16 px", 32: "32 px", 64: "64 px", 128: "128 px", 256: "256 px"}, structural=True,
     )  # fmt: skip
     method: str = setting(
         "dcgan", "Method",
-        "DCGAN sees shapes; fully connected is where the lesson begins. Progressive growing and multi-scale gradients "
-        "take about five times as long a step; an autoencoder's pictures are blurred.",
+        "DCGAN sees shapes; fully connected is where the lesson begins. StyleGAN, progressive growing and multi-scale "
+        "gradients take four to five times as long a step; an autoencoder's pictures are blurred.",
         choices=METHODS, structural=True,
     )  # fmt: skip
     colour: str = setting(
@@ -43,6 +43,11 @@ class TrainRequest(Request):
         lo=0, hi=500_000, step=100, structural=True, only_for=("progressive",),
     )  # fmt: skip
     flip: bool = setting(False, "Mirror", "Also show every picture mirrored. Not for text or faces with a parting.")
+    by_folder: bool = setting(
+        False, "Folders are classes",
+        "The folder that a picture lies in says what it is; later, pictures of one class can be asked for.",
+        structural=True, only_for=ADVERSARIAL,
+    )  # fmt: skip
     batch: int = setting(64, "Batch", "Pictures per step.", lo=2, hi=512, step=2, advanced=True)
     loss: str = setting(
         "original", "Loss", "What the networks want.",
@@ -136,6 +141,11 @@ class TrainRequest(Request):
                     f"leave it at {about.default!r}, or choose {' or '.join(about.only_for)}."
                 )
 
+        if self.method == "connected" and self.size > 128:
+            raise UserError(
+                f"Size is {self.size}, where fully connected networks take a hundred million numbers; choose up to "
+                "128 px, or another method."
+            )
         if self.method == "progressive" and self.steps <= self.grown_at:
             raise UserError(
                 f"Pictures would have grown at step {self.grown_at:,}, but there are only {self.steps:,} steps; choose "

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from core import device as devices
 from core.errors import UserError
 from core.gan.pictures import to_pictures
+from core.gan.points import classes as classes_of
 from core.gan.points import of_class, of_seed
 from core.gan.request import SampleRequest
 from core.gan.zoo import class_names
@@ -51,7 +52,7 @@ def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) 
         images = _made(loaded, block)
         pictures += to_pictures(images[: len(block)])
         if request.sort and loaded.discriminator is not None:
-            logits += _logits(loaded.discriminator, images)[: len(block)]
+            logits += _logits(loaded, images, points[start : start + BLOCK])
         yield Progress(len(pictures), len(points), note=loaded.title)
     if not pictures:
         raise UserError("Stopped before the first picture.")
@@ -75,8 +76,15 @@ def _made(loaded: Loaded, block: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _logits(discriminator: nn.Module, images: Tensor) -> list[float]:
-    return discriminator.to(images.device)(images.contiguous()).tolist()
+def _logits(loaded: Loaded, images: Tensor, names: Sequence[str]) -> list[float]:
+    """What the discriminator says of the pictures of these points; of its class, where there are any."""
+    assert loaded.discriminator is not None
+    judge, of = loaded.discriminator.to(images.device), len(loaded.network.classes)
+    if not of:
+        return judge(images.contiguous())[: len(names)].tolist()
+    shares = torch.zeros(len(images), of)
+    shares[: len(names)] = torch.from_numpy(classes_of(names, of))
+    return judge(images.contiguous(), shares.to(images.device))[: len(names)].tolist()
 
 
 @functools.lru_cache(4)

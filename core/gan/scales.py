@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.gan import initial
+from core.gan.conditional import Projection
 from core.gan.methods.method import Network
 from core.gan.minibatch_stddev import MinibatchStddev
 from core.gan.request import TrainRequest
@@ -128,6 +129,11 @@ def ending(before: int, width: int) -> nn.Sequential:
         MinibatchStddev(), *seen(before + 1, width, 3), nn.Flatten(), EqualisedLinear(16 * width, width),
         nn.LeakyReLU(0.2, inplace=True), EqualisedLinear(width, 1, 1.0), nn.Flatten(0),
     )  # fmt: skip
+
+
+def projection(classes: int, width: int) -> Projection | None:
+    """Of what `ending` makes its last number of; None without classes."""
+    return Projection(EqualisedLinear(classes, width, math.sqrt(classes / width))) if classes else None
 
 
 def configs(request: TrainRequest) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.gan import methods
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from PIL import Image
 
+    from core.gan.data.labels import Labels
+
 Placed = TypeVar("Placed", bound=nn.Module)
 R1_EVERY = 16  # steps: lazy regularisation, Karras et al. 2020 (StyleGAN2), appendix B
 R1_R2_EVERY = 8  # steps: R3GAN has them in each; our pilot learned fast with these, which take a seventh of the time
@@ -45,18 +48,20 @@ class Training:
     discriminator, or whatever else learns beside the generator.
 
     `images` is uint8 [N, size, size, channels]; the places of those in it that are `held_out` are never learned from.
-    The accelerator says where to compute and in which precision, and knows the other processes, if there are any: each
-    takes its part of every batch, gradients are averaged.
+    `labels` are of which class each is, where there are any. The accelerator says where to compute and in which
+    precision, and knows the other processes, if there are any: each takes its part of every batch, gradients are
+    averaged.
     """
 
     def __init__(
-        self, request: TrainRequest, images: np.ndarray, accelerator: Accelerator, held_out: Sequence[int] = ()
-    ):
-        self.request, self.images, self.accelerator = request, images, accelerator
+        self, request: TrainRequest, images: np.ndarray, accelerator: Accelerator, held_out: Sequence[int] = (),
+        labels: Labels | None = None,
+    ):  # fmt: skip
+        self.request, self.images, self.accelerator, self.labels = request, images, accelerator, labels
         self.held_out = np.asarray(held_out, int)
         self.learned = np.setdiff1d(np.arange(len(images)), self.held_out)
         self.device = accelerator.device
-        g, d = build(request, self._randomness("weights", 0))
+        g, d = build(request, self._randomness("weights", 0), labels.names if labels else ())
         self.g, self.d = _placed(g, self.device), _placed(d, self.device)
         self.method = methods.load(request.method)
         self.opt_g, self.opt_d = map(self._adam, (self.g, self.d), request.rates)
@@ -113,16 +118,20 @@ class Training:
         if request.loss == "wasserstein" and request.gradient_penalty:
             share = self._draws("between")[:, 0].view(-1, *[1] * (real.ndim - 1))
             seen = torch.lerp(self.varied(fake, "fake"), self.varied(real, "real"), share)
-            total = total + gradient_penalty(*self._judged(seen)) * request.gradient_penalty
+            total = total + gradient_penalty(*self._derivable(seen)) * request.gradient_penalty
         return total
 
     def _steepness(self, images: Tensor, purpose: str) -> Tensor:
-        return slope_penalty(*self._judged(self.varied(images, purpose)))
+        return slope_penalty(*self._derivable(self.varied(images, purpose)))
 
-    def _judged(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+    def _derivable(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """D's logits, and the pictures they can be derived by; in float32, as penalties are second derivatives."""
         seen = seen.detach().requires_grad_(True)
-        return self.d(seen), seen
+        return self.judged(seen), seen
+
+    def judged(self, seen: Tensor) -> Tensor:
+        """D's logits of pictures as it sees them, real or generated: with classes, of this step's."""
+        return self.d(seen, self.shares()) if self.labels else self.d(seen)
 
     def _average_gradients(self, network: nn.Module) -> None:
         """The mean over all processes, as if one had seen the whole batch.
@@ -159,16 +168,26 @@ class Training:
 
     def real_batch(self) -> Tensor:
         """The next pictures [N, C, H, W] in [-1, 1]: every epoch shows all of them once, in a new order."""
-        batch = self.request.batch
-        places = range(self.steps * batch, (self.steps + 1) * batch)[self._part()]
-        chosen = [self._order(place // len(self.learned))[place % len(self.learned)] for place in places]
-        real = self.pictures(chosen)
+        real = self.pictures(self._chosen())
         return flip(real, self._draws("flip")) if self.request.flip else real
 
     def pictures(self, places: Sequence[int]) -> Tensor:
         """Of `images`, as networks take them: [N, C, H, W] in [-1, 1]."""
         pixels = torch.from_numpy(self.images[places]).to(self.device, non_blocking=True)
         return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+    def shares(self) -> Tensor:
+        """How much of each class the next pictures are, [N, classes]: one of one. Those that are generated beside them
+        are of the same, so that both have as many of each."""
+        assert self.labels is not None
+        numbers = torch.from_numpy(self.labels.of[self._chosen()]).long()
+        return F.one_hot(numbers, len(self.labels.names)).float().to(self.device, non_blocking=True)
+
+    def _chosen(self) -> list[int]:
+        """The places of the next pictures in `images`."""
+        batch = self.request.batch
+        places = range(self.steps * batch, (self.steps + 1) * batch)[self._part()]
+        return [self._order(place // len(self.learned))[place % len(self.learned)] for place in places]
 
     def _order(self, epoch: int) -> np.ndarray:
         if epoch not in self._orders:  # only the newest is kept
@@ -178,8 +197,12 @@ class Training:
 
     def latents(self) -> Tensor:
         """What the generator makes this step's pictures of, [N, ...]."""
-        whole = self.g.drawn(self.request.batch, self._randomness("latents", self.steps))
-        return whole[self._part()].to(self.device, non_blocking=True)
+        whole = self.g.training_latents(self.request.batch, self._randomness("latents", self.steps))
+        latents = whole[self._part()].to(self.device, non_blocking=True)
+        if self.labels:
+            shares = self.shares()
+            latents[..., -shares.shape[1] :] = shares if latents.ndim == 2 else shares[:, None]
+        return latents
 
     def _draws(self, purpose: str) -> Tensor:
         whole = torch.rand(self.request.batch, DRAWS, generator=self._randomness(purpose, self.steps))

@@ -184,6 +184,7 @@ def _prepare(run: Run, stop_signal: StopSignal, kept: dict[str, Any]) -> None:
     `kept["seconds"]`: pictures can be made that take longer than any training."""
     request = run.request
     wanted = {name: getattr(request, name) for name in ("size", "colour", "shape")}
+    wanted |= {"by_folder": True} if request.by_folder else {}
     marker = run.path / "data" / "prepared_for.json"
     kept.setdefault("seconds", 0.0)
     if prepare.fits(run.path, request) and (run.checkpoints() or run_folder.read_json(marker) == wanted):
@@ -233,7 +234,8 @@ def _measure(run: Run, accelerator: Accelerator, stop_signal: StopSignal) -> Non
 
 def _training(run: Run, accelerator: Accelerator) -> Training:
     pictures = prepare.load(run.path)
-    return Training(run.request, pictures, accelerator, held_out.places(len(pictures)) if run.holds_out else ())
+    spared = held_out.places(len(pictures)) if run.holds_out else ()
+    return Training(run.request, pictures, accelerator, spared, prepare.load_labels(run.path, run.request))
 
 
 def measure(

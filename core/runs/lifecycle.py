@@ -185,7 +185,7 @@ def branch(run: Run, step: int, changes: Mapping[str, Any], name: str) -> Run:
     if request.steps <= step:
         raise UserError(f"The branch begins at step {step} and would end at {request.steps}; choose more steps.")
     with _making(request, run.config["source"], name, branch_of=run.id, branched_at=step, **_kept(run)) as new:
-        _share(run, new, checkpoint, *(run.path / "data" / part for part in PICTURES))
+        _share(run, new, checkpoint, *_pictures(run))
         write_state(new, status=PAUSED, step=step)
         return new
 
@@ -194,7 +194,7 @@ def begin_anew(run: Run, changes: Mapping[str, Any], name: str) -> Run:
     """A new run on the same pictures, with other settings; those the networks are made of may change too."""
     request = replace(run.request, **changes)
     with _making(request, run.config["source"], name, branch_of=run.id, branched_at=0, **_kept(run)) as new:
-        _share(run, new, *(run.path / "data" / part for part in (*PICTURES, "prepared_for.json")))
+        _share(run, new, *_pictures(run), run.path / "data" / "prepared_for.json")
         return new
 
 
@@ -206,6 +206,11 @@ def _kept(run: Run) -> dict[str, bool]:
 def set_healing(run: Run, on: bool) -> None:
     """Whether it is to be healed unattended when it falls sick (`core.gan.doctor.heal`); at work, it hears of it."""
     _write_config(run, {**run.config, "heal": on})
+
+
+def _pictures(run: Run) -> list[Path]:
+    """What was prepared."""
+    return [run.path / "data" / part for part in (*PICTURES, *(["labels.u8"] if run.request.by_folder else []))]
 
 
 def _share(run: Run, new: Run, *paths: Path) -> None:

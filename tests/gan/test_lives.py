@@ -16,7 +16,8 @@ from support.fitting import fitting
 pytestmark = pytest.mark.slow
 
 TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 24, "grown_at": 8}
-DRAWN = {"kind": "drawn", "name": "portraits", "count": 50}
+DRAWN = {"kind": "drawn", "name": "digits", "count": 50}
+CONDITIONAL = ("dcgan", "style")  # which here learn their pictures with classes
 
 
 def pictures(ref: str, **settings) -> list[bytes]:
@@ -27,7 +28,7 @@ def pictures(ref: str, **settings) -> list[bytes]:
 @pytest.mark.parametrize("method", METHODS)
 def test_from_pictures_to_the_hub_and_back(method, local_hub, monkeypatch):
     with alone():
-        run = lifecycle.create(fitting(method, **TINY), DRAWN, "mine")
+        run = lifecycle.create(fitting(method, **TINY, by_folder=method in CONDITIONAL), DRAWN, "mine")
         worker.work(run, check_only=True)
         assert run.status == states.READY
         assert run.budget["seconds"] > 0
@@ -47,6 +48,17 @@ def test_from_pictures_to_the_hub_and_back(method, local_hub, monkeypatch):
     assert pictures("run:twig", count=20) != many
     assert len(set(many)) == 20
 
+    # Classes are chosen by number, at any checkpoint too; there is something between two of them.
+    if method in CONDITIONAL:
+        for ref in ("run:mine", "run:mine@24"):
+            for point, other in (("0:1#3", "0:1#4"), ("0:1#3", "0:1#3>0:1#4@0.5")):
+                assert pictures(ref, points=(point,)) != pictures(ref, points=(other,))
+        assert pictures("run:mine", points=("0:1#3",)) == pictures("run:mine", points=("0:1",), label="3")
+        assert {choice.classes for choice in catalogue.own()} == {tuple("0123456789")}
+    else:
+        with pytest.raises(UserError, match="has no classes"):
+            pictures("run:mine", points=("0:1#3",))
+
     # Where there is a discriminator, pictures can be sorted, and what one thinks of each is its own.
     judged = method in ADVERSARIAL
     assert {choice.ref: choice.has_discriminator for choice in catalogue.own()} == dict.fromkeys(
@@ -62,6 +74,7 @@ def test_from_pictures_to_the_hub_and_back(method, local_hub, monkeypatch):
                 pictures(ref, sort=True)
 
     card = (run.result / "README.md").read_text()
+    assert ("of 10 classes: 0, 1, 2" in card) == (method in CONDITIONAL)
     assert f"| method | {method} |" in card
     assert ("| loss | original |" in card) == ("| translate | True |" in card) == judged, (
         "what does nothing is not told"

@@ -58,7 +58,7 @@ def test_the_mean_style_follows_those_of_training(both):
 
 def test_most_pictures_are_learned_from_two_styles_one_behind_the_other(both):
     g, _ = both
-    drawn = g.drawn(400, torch.Generator().manual_seed(0))
+    drawn = g.training_latents(400, torch.Generator().manual_seed(0))
     assert drawn.shape == (400, 5, 6)
     changes = (drawn[:, 1:] != drawn[:, :-1]).any(2)
     assert changes.sum(1).max() == 1
@@ -133,7 +133,7 @@ def plain_doubled(images: torch.Tensor) -> torch.Tensor:
 
 def plain_generator(g: nn.Module, latents: torch.Tensor) -> torch.Tensor:
     styles = latents / ((latents**2).mean(-1, keepdim=True) + 1e-8).sqrt()
-    for layer in (layer for layer in g.mapping if isinstance(layer, nn.Linear)):
+    for layer in (layer for layer in g.mapping.layers if isinstance(layer, nn.Linear)):
         weight = layer.weight * 0.01 * (2 / layer.in_features) ** 0.5
         styles = plain.lrelu(styles @ weight.T + 0.01 * layer.bias)
 
@@ -153,14 +153,14 @@ def plain_generator(g: nn.Module, latents: torch.Tensor) -> torch.Tensor:
 
 
 def plain_discriminator(d: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    seen, *halved, ending = d.layers
+    seen, *halved = d.halved
     features = plain.lrelu(plain.conv(seen[0], images))
     for layer in halved:
         straight = plain.lrelu(
             plain.conv(layer.second[0], plain.means(plain.lrelu(plain.conv(layer.first[0], features))))
         )
         features = (straight + plain.conv(layer.around, plain.means(features), 1.0)) / 2**0.5
-    _, conv, _, _, dense, _, last, _ = ending
+    _, conv, _, _, dense, _, last, _ = d.ending
     features = plain.lrelu(plain.conv(conv, plain.compared(features))).flatten(1)
     return plain.dense(last, plain.lrelu(plain.dense(dense, features)), 1.0)[:, 0]
 
@@ -176,6 +176,6 @@ def test_all_layers_begin_alike_and_the_mapping_learns_slowly():
     g, _ = networks.build(TrainRequest(**{**SMALL, "latent": 64, "width_g": 32}), torch.Generator().manual_seed(0))
     styles = g.mapping(seeded(256, 64))
     assert styles.square().mean().sqrt().item() == pytest.approx(1, rel=0.3)
-    slow = [layer for layer in g.mapping if isinstance(layer, style.Slow)]
+    slow = [layer for layer in g.mapping.layers if isinstance(layer, style.Slow)]
     effective = [layer.weight.std().item() * layer.scale * math.sqrt(64 / 2) for layer in slow]
     assert effective == pytest.approx([1] * style.MAPPING, rel=0.1)

@@ -132,6 +132,8 @@ def check_up(run: Run) -> None:
     if report is None:
         return
     st.markdown(f"**{report.usable:,} of {report.found:,}** images can be used. {prepare.advice(report.usable)}")
+    if report.classes:
+        st.markdown(f"**{len(report.classes)} classes:** {plain(', '.join(report.classes))}")
     advise(run, report.usable)
     noticed = {
         "Copies, left out": report.duplicates, "Smaller than needed, enlarged": report.too_small,

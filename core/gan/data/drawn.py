@@ -16,12 +16,13 @@ from core.gan.data import dicebear, digits
 @dataclass(frozen=True)
 class DrawnSet:
     """What the page calls it, how its pictures came about, and who draws one: (number, size, transparent) -> a picture,
-    RGB or grey, or RGBA where `transparent` is asked for and the set knows what is background."""
+    RGB or grey, or RGBA where `transparent` is asked for and the set knows what is background. `classes` take turns."""
 
     label: str
     by: str
     licence: str
     draw: Callable[[int, int, bool], Image.Image]
+    classes: tuple[str, ...] = ("",)
 
 
 SETS = {
@@ -29,7 +30,7 @@ SETS = {
         name: DrawnSet(style.label, "drawn with DiceBear", dicebear.LICENCE, functools.partial(dicebear.draw, name))
         for name, style in dicebear.STYLES.items()
     },
-    "digits": DrawnSet("Digits", "drawn by Ganvas", digits.LICENCE, digits.draw),
+    "digits": DrawnSet("Digits", "drawn by Ganvas", digits.LICENCE, digits.draw, tuple("0123456789")),
 }
 
 

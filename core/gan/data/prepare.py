@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 
 from core import files
 from core.errors import UserError
-from core.gan.data import drawn, sources
+from core.gan.data import drawn, labels, sources
 from core.gan.data.sources import Found
 from core.gan.request import TrainRequest
 from core.pictures import decoders, images
@@ -57,6 +57,7 @@ class Report:
     grey: int = 0
     transparent: int = 0
     unusable: int = 0
+    classes: tuple[str, ...] = ()  # their names, where folders are classes
     problems: tuple[str, ...] = ()  # one sentence for each unusable file, the first `NAMED`
 
 
@@ -70,9 +71,10 @@ class Prepared:
     odd_shape: bool
     grey: bool
     transparent: bool
+    label: str = ""
 
 
-def prepared(picture: Image.Image, request: TrainRequest) -> Prepared:
+def prepared(picture: Image.Image, request: TrainRequest, label: str = "") -> Prepared:
     """A picture as the network will see it, and what there was to notice."""
     size, mode = request.size, CHANNELS[request.colour]
     width, height = picture.size
@@ -91,16 +93,19 @@ def prepared(picture: Image.Image, request: TrainRequest) -> Prepared:
         odd_shape=max(width, height) > ODD * min(width, height),
         grey=bool((thumb.max(-1) - thumb.min(-1)).max() < 12),
         transparent=picture.mode == "RGBA" and bool(np.asarray(picture.getchannel("A")).min() < 255),
+        label=label,
     )
 
 
 def _opened(found: Found, request: TrainRequest) -> tuple[Prepared | UserError, int]:
     """What became of a file, and how many pixels were decoded for it."""
     decoded: list[int] = []
+    if request.by_folder and not found.label:
+        return UserError(f"{found.name} lies in no folder of its own, so it is of no class; put it in one."), 0
     try:
         # Eight times the side is enough to shrink from, and keep a phone's photo out of memory.
         picture = decoders.pixels(found.open(), found.name, 64 * request.size**2, decoded.append)
-        return prepared(picture, request), sum(decoded)
+        return prepared(picture, request, found.label), sum(decoded)
     except UserError as problem:
         return problem, sum(decoded)
 
@@ -116,10 +121,13 @@ def _candidates(source: Mapping[str, Any], request: TrainRequest, run: Path) -> 
         case "drawn":
             count = source["count"]
             pictures = drawn.pictures(source["name"], count, request.size, request.colour == "rgba")
-            return count, (prepared(picture, request) for picture in pictures)
+            labelled = zip(pictures, itertools.cycle(drawn.SETS[source["name"]].classes), strict=False)
+            return count, (prepared(picture, request, label) for picture, label in labelled)
         case "download":
-            arrays = sources.downloaded(sources.DOWNLOADS[source["name"]])[: policy.limits().images]
-            return len(arrays), (prepared(Image.fromarray(pixels), request) for pixels in arrays)
+            arrays, kinds = sources.downloaded(sources.DOWNLOADS[source["name"]])
+            arrays = arrays[: policy.limits().images]
+            pairs = zip(arrays, kinds, strict=False)
+            return len(arrays), (prepared(Image.fromarray(pixels), request, label) for pixels, label in pairs)
         case "folder":
             most = policy.limits().images
             found = list(
@@ -162,7 +170,8 @@ def _in_threads(found: list[Found], request: TrainRequest) -> Candidates:
 
 
 def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Generator[Progress | Report, None, None]:
-    """Write `run`/data/images.u8, preview.png and report.json; yields `Progress`, at last the `Report`.
+    """Write `run`/data/images.u8, preview.png, report.json, and labels.u8 where folders are classes; yields `Progress`,
+    at last the `Report`.
 
     `source` is {"kind": "drawn", "name", "count"}, {"kind": "folder", "path"} (absolute, or relative to `run`) or
     {"kind": "download", "name"}. Pictures appear once, duplicates (equal pixels after preparation) are left out.
@@ -174,6 +183,7 @@ def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Gene
     problems: list[str] = []
     previews: list[np.ndarray] = []
     seen: set[bytes] = set()
+    of: list[str] = []  # the class of each picture written
     with files.writing(folder / "images.u8", "The pictures", sure=True) as file, contextlib.closing(candidates):
         done, told = 0, time.perf_counter()
         for one in candidates:
@@ -192,6 +202,7 @@ def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Gene
                 counts["duplicates"] += 1
                 continue
             seen.add(digest)
+            of.append(one.label)
             file.write(one.pixels.tobytes())
             previews += [one.pixels] if len(previews) < PREVIEWS else []
             for name, is_so in (
@@ -201,6 +212,9 @@ def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Gene
                 counts[name] += is_so
         if len(seen) < MINIMUM:
             raise UserError(_too_few(len(seen), total, counts["duplicates"], problems))
+    kinds = labels.numbered(of) if request.by_folder else None
+    if kinds:
+        labels.write(kinds, folder)
     images.write_png(_sheet(previews), folder / "preview.png", {})
     report = Report(
         source=source.get("label") or _label(source),
@@ -209,6 +223,7 @@ def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Gene
         usable=len(seen),
         size=request.size,
         channels=len(CHANNELS[request.colour]),
+        classes=kinds.names if kinds else (),
         problems=tuple(problems),
         **counts,
     )
@@ -240,6 +255,17 @@ def load(run: Path) -> np.ndarray:
     return np.memmap(run / "data" / "images.u8", np.uint8, "r", shape=_shape(report))
 
 
+def load_labels(run: Path, request: TrainRequest) -> labels.Labels | None:
+    """Which class each of them is of, where folders are classes."""
+    if not request.by_folder:
+        return None
+    report = read_report(run)
+    found = report and labels.read(run / "data", report.classes, report.usable)
+    if not found:
+        raise UserError(f"The classes of {run.name}'s pictures are missing or damaged; check the images again.")
+    return found
+
+
 def sound(run: Path) -> bool:
     """Whether the prepared pictures are all there, as the check-up says."""
     report = read_report(run)
@@ -250,9 +276,11 @@ def sound(run: Path) -> bool:
 
 
 def fits(run: Path, request: TrainRequest) -> bool:
-    """Whether there are pictures, all of them, and of the size and colours that a request asks for."""
+    """Whether there are pictures, all of them, of the size and colours that a request asks for, and their classes."""
     report = read_report(run)
     if report is None or not sound(run):
+        return False
+    if request.by_folder and not labels.read(run / "data", report.classes, report.usable):
         return False
     return (report.size, report.channels) == (request.size, len(CHANNELS[request.colour]))
 
@@ -271,7 +299,7 @@ def read_report(run: Path) -> Report | None:
         return None
     kinds = {"int": int, "str": str, "tuple[str, ...]": list}
     sound = all(isinstance(getattr(report, field.name), kinds[str(field.type)]) for field in fields(Report))
-    return report if sound and all(isinstance(problem, str) for problem in report.problems) else None
+    return report if sound and all(isinstance(text, str) for text in (*report.problems, *report.classes)) else None
 
 
 def _sheet(previews: list[np.ndarray]) -> Image.Image:

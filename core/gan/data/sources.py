@@ -24,6 +24,7 @@ import numpy as np
 
 from core import files
 from core.errors import UserError
+from core.gan import classes
 from core.gan.data import torchvision_shim
 from core.gan.data.archives import Archives
 from core.pictures.decode import READERS, called
@@ -45,10 +46,12 @@ OFFICE = {"[Content_Types].xml", "mimetype", "META-INF/MANIFEST.MF"}
 
 @dataclass(frozen=True)
 class Found:
-    """One candidate: its name, fit to be shown, and how to get its bytes (or path). Opening may raise `UserError`."""
+    """One candidate: its name, fit to be shown, and how to get its bytes (or path). Opening may raise `UserError`.
+    `label`: the folder it lies in, or the zip, fit to be shown; empty where it lies in none of its own."""
 
     name: str
     open: Callable[[], Path | bytes]
+    label: str = ""
 
 
 QUOTES = "\"'`<>\u201c\u201d\u2018\u2019"
@@ -90,9 +93,14 @@ def find(folder: Path) -> Iterator[Found]:
         if kind in READERS or not zipfile.is_zipfile(path):  # a picture may have a zip behind it
             cut = kind == "a ZIP archive"
             refuse = _refusal(f"{name} is a ZIP archive that breaks off early; copy or download it again.")
-            yield Found(name, refuse if cut else functools.partial(Path, path))
+            label = "" if path.parent == folder or path == folder else _label(path.parent.name)
+            yield Found(name, refuse if cut else functools.partial(Path, path), label)
         else:
             yield from _in_zip(path, archives)
+
+
+def _label(name: str) -> str:
+    return called(name)[: classes.LONGEST].strip()
 
 
 def _looked_at(path: Path) -> tuple[str, bool]:
@@ -156,7 +164,8 @@ def _in_zip(path: Path, archives: Archives) -> Iterator[Found]:
         if name.lower() in SYSTEM_NAMES:
             continue
         name = called(name)
-        yield Found(name, functools.partial(_inner_of, archives, path, entry, name))
+        label = _label(above[-1] if above else path.stem)
+        yield Found(name, functools.partial(_inner_of, archives, path, entry, name), label)
 
 
 def _inner_of(archives: Archives, path: Path, entry: zipfile.ZipInfo, name: str) -> bytes:
@@ -179,13 +188,15 @@ def _refusal(sentence: str) -> Callable[[], bytes]:
 # ---------------------------------------------------------------- one picture
 
 
-def downloaded(name: str) -> np.ndarray:
-    """MNIST and its like through torchvision, kept beside the runs. Needs a network the first time."""
+def downloaded(name: str) -> tuple[np.ndarray, list[str]]:
+    """MNIST and its like through torchvision, kept beside the runs: the pictures, and of each its class. Needs a
+    network the first time."""
     folder = files.home() / "runs" / ".downloads"
     try:
         sets = torchvision_shim.importable_torchvision().datasets
         with files.in_words(name, folder):
-            return getattr(sets, name)(folder, download=True).data.numpy()
+            found = getattr(sets, name)(folder, download=True)
+            return found.data.numpy(), [found.classes[number] for number in found.targets]
     except (ImportError, OSError, RuntimeError) as error:
         why = str(error).partition("\n")[0].rstrip(":.")
         raise UserError(f"{name} could not be downloaded ({why}); choose a set that is drawn here.") from error

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from core.gan import folding, initial, spectral_norm
+from core.gan.classes import told
+from core.gan.conditional import Joined, Projection, opinion
 from core.gan.methods.method import GeneratorNetwork, Method, Network, widths_and_norms
 
 
 class Generator(GeneratorNetwork):
-    """Latents [N, latent] -> images. At width 64 the layers are those of the lesson."""
+    """Latents [N, latent + classes] -> images. At width 64 the layers are those of the lesson."""
 
     def __init__(
         self, *, method: Literal["connected"] = "connected", size: int, channels: int, latent: int, width: int,
-        norm: Literal["batch", "none"] = "batch",
+        norm: Literal["batch", "none"] = "batch", classes: Sequence[str] = (),
     ):  # fmt: skip
         super().__init__()
         common = {"method": method, "size": size, "channels": channels}
-        self.config = {**common, "latent": latent, "width": width, "norm": norm}
-        widths = [latent, 4 * width, 8 * width, 16 * width]
+        self.config = {**common, "latent": latent, "width": width, "norm": norm, **told(classes)}
+        self.joined = Joined(latent, len(classes))
+        widths = [latent + len(classes), 4 * width, 8 * width, 16 * width]
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(widths):
             layers += _layer(before, after, norm == "batch")
@@ -31,30 +35,34 @@ class Generator(GeneratorNetwork):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, latents: Tensor) -> Tensor:
-        return self.layers(latents)
+        return self.layers(self.joined(latents))
 
     def sampling_form(self) -> nn.Module:
-        return folding.folded(self.layers)
+        return nn.Sequential(self.joined, folding.folded(self.layers))
 
 
 class Discriminator(Network):
-    """Images -> logits. `norm` is "batch" (in the second layer), "spectral" (Miyato et al. 2018, in all layers) or
-    "none"."""
+    """Images, and shares of classes [N, classes], -> logits.
+
+    `norm` is "batch" (in the second layer), "spectral" (Miyato et al. 2018, in all layers) or "none".
+    """
 
     def __init__(
         self, *, method: Literal["connected"] = "connected", size: int, channels: int, width: int,
-        norm: Literal["batch", "spectral", "none"] = "batch",
+        norm: Literal["batch", "spectral", "none"] = "batch", classes: Sequence[str] = (),
     ):  # fmt: skip
         super().__init__()
-        self.config = {"method": method, "size": size, "channels": channels, "width": width, "norm": norm}
+        common = {"method": method, "size": size, "channels": channels}
+        self.config = {**common, "width": width, "norm": norm, **told(classes)}
         layers = [nn.Flatten(), *_layer(channels * size * size, 8 * width, False)]
         layers += [*_layer(8 * width, 4 * width, norm == "batch"), nn.Linear(4 * width, 1), nn.Flatten(0)]
         self.layers = nn.Sequential(*layers)
+        self.projection = Projection(nn.Linear(len(classes), 4 * width, False)) if classes else None
         if norm == "spectral":
             spectral_norm.add(self)
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images)
+    def forward(self, images: Tensor, shares: Tensor | None = None) -> Tensor:
+        return opinion(self.layers, images, self.projection, shares)
 
 
 def _layer(before: int, after: int, normalised: bool) -> list[nn.Module]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.gan import points
@@ -50,10 +51,11 @@ class GeneratorNetwork(Network):
 
     def latents(self, count: int, rng: torch.Generator) -> Tensor:
         """As training draws them: normal instead of the first paper's uniform numbers, as in nearly all code since: no
-        corners to fall into."""
-        return torch.randn(count, self.config["latent"], generator=rng)
+        corners to fall into. Classes take turns."""
+        random, of = torch.randn(count, self.config["latent"], generator=rng), len(self.classes)
+        return torch.cat([random, F.one_hot(torch.arange(count) % of, of)], 1) if of else random
 
-    def drawn(self, count: int, rng: torch.Generator) -> Tensor:
+    def training_latents(self, count: int, rng: torch.Generator) -> Tensor:
         """What a step of training makes its pictures of, where that is more than latents."""
         return self.latents(count, rng)
 

@@ -8,31 +8,38 @@ scale by the pixels it covers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from core.gan import scales
+from core.gan.classes import told
+from core.gan.conditional import Joined, opinion
 from core.gan.methods.method import GeneratorNetwork, Method, Network
 from core.gan.minibatch_stddev import MinibatchStddev
 
 
 class Generator(GeneratorNetwork):
-    """Latents [N, latent] -> images, those of the last scale."""
+    """Latents [N, latent + classes] -> images, those of the last scale."""
 
-    def __init__(self, *, method: Literal["msg"] = "msg", size: int, channels: int, latent: int, width: int):
+    def __init__(
+        self, *, method: Literal["msg"] = "msg", size: int, channels: int, latent: int, width: int,
+        classes: Sequence[str] = (),
+    ):  # fmt: skip
         super().__init__()
-        self.config = {"method": method, "size": size, "channels": channels, "latent": latent, "width": width}
+        common = {"method": method, "size": size, "channels": channels}
+        self.config = {**common, "latent": latent, "width": width, **told(classes)}
         widths = scales.widths(size, width)
-        self.beginning = scales.beginning(latent, widths[0])
+        self.joined = Joined(latent, len(classes))
+        self.beginning = scales.beginning(latent + len(classes), widths[0])
         self.doubled = nn.ModuleList(map(scales.doubled, widths, widths[1:]))
         self.picture = nn.ModuleList(scales.picture(width, channels) for width in widths)
 
     def _features(self, latents: Tensor) -> Iterator[Tensor]:
         """Of one scale after the other."""
-        features = self.beginning(latents)
+        features = self.beginning(self.joined(latents))
         yield features
         for double in self.doubled:
             features = double(features)
@@ -49,11 +56,14 @@ class Generator(GeneratorNetwork):
 
 
 class Discriminator(Network):
-    """What is shown, or images alone, -> logits. Each picture joins the features of its scale as it is."""
+    """What is shown, or images alone, and shares of classes [N, classes], -> logits. Each picture joins the features of
+    its scale as it is."""
 
-    def __init__(self, *, method: Literal["msg"] = "msg", size: int, channels: int, width: int):
+    def __init__(
+        self, *, method: Literal["msg"] = "msg", size: int, channels: int, width: int, classes: Sequence[str] = ()
+    ):
         super().__init__()
-        self.config = {"method": method, "size": size, "channels": channels, "width": width}
+        self.config = {"method": method, "size": size, "channels": channels, "width": width, **told(classes)}
         *smaller, largest = widths = scales.widths(size, width)
         self.seen = scales.seen(channels, largest, 1)
         inputs = [width + channels for width in smaller] + [largest]
@@ -62,19 +72,20 @@ class Discriminator(Network):
             for scale in range(1, len(widths))
         )
         self.ending = scales.ending(inputs[0], widths[0])
+        self.projection = scales.projection(len(classes), widths[0])
 
     def shown(self, images: Tensor) -> Tensor:
         size = self.config["size"]
         sides = [4 << scale for scale in range(scales.count(size))]
         return torch.stack([scales.enlarged(scales.shrunk(images, side), size) for side in sides], 1)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, shares: Tensor | None = None) -> Tensor:
         pyramid = images if images.ndim == 5 else self.shown(images)
         *smaller, largest = [scales.shrunk(picture, 4 << scale) for scale, picture in enumerate(pyramid.unbind(1))]
         features = self.seen(largest)
         for picture, halve in zip(reversed(smaller), reversed(self.halved), strict=True):
             features = torch.cat([halve(features), picture], 1)
-        return self.ending(features)
+        return opinion(self.ending, features, self.projection, shares)
 
 
 METHOD = Method(

@@ -8,7 +8,7 @@ all the while, those that have not grown yet enlarged; so whoever looks at them 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from core.gan import scales
+from core.gan.classes import told
+from core.gan.conditional import Joined, opinion
 from core.gan.methods.method import GeneratorNetwork, Method, Network
 from core.gan.phases import two_phases
 from core.gan.request import TrainRequest
@@ -40,23 +42,26 @@ class _Growing(Network):
 
 
 class Generator(_Growing, GeneratorNetwork):
-    """Latents [N, latent] -> images."""
+    """Latents [N, latent + classes] -> images."""
 
     def __init__(
-        self, *, method: Literal["progressive"] = "progressive", size: int, channels: int, latent: int, width: int
-    ):
+        self, *, method: Literal["progressive"] = "progressive", size: int, channels: int, latent: int, width: int,
+        classes: Sequence[str] = (),
+    ):  # fmt: skip
         super().__init__()
-        self.config = {"method": method, "size": size, "channels": channels, "latent": latent, "width": width}
+        common = {"method": method, "size": size, "channels": channels}
+        self.config = {**common, "latent": latent, "width": width, **told(classes)}
         widths = scales.widths(size, width)
         self.last = len(widths) - 1
-        self.beginning = scales.beginning(latent, widths[0])
+        self.joined = Joined(latent, len(classes))
+        self.beginning = scales.beginning(latent + len(classes), widths[0])
         self.doubled = nn.ModuleList(scales.doubled(before, after) for before, after in pairwise(widths))
         self.picture = nn.ModuleList(scales.picture(width, channels) for width in widths)
         self.register_buffer("grown", torch.zeros(()))
 
     def forward(self, latents: Tensor) -> Tensor:
         scale, share = self.stage()
-        features = self.beginning(latents)
+        features = self.beginning(self.joined(latents))
         for double in self.doubled[:scale]:
             features = double(features)
         pixels = self.picture[scale](features)
@@ -67,16 +72,20 @@ class Generator(_Growing, GeneratorNetwork):
 
 
 class Discriminator(_Growing):
-    """Images, of their full size, -> logits: the mirror image of the generator."""
+    """Images, of their full size, and shares of classes [N, classes], -> logits: the mirror image of the generator."""
 
-    def __init__(self, *, method: Literal["progressive"] = "progressive", size: int, channels: int, width: int):
+    def __init__(
+        self, *, method: Literal["progressive"] = "progressive", size: int, channels: int, width: int,
+        classes: Sequence[str] = (),
+    ):  # fmt: skip
         super().__init__()
-        self.config = {"method": method, "size": size, "channels": channels, "width": width}
+        self.config = {"method": method, "size": size, "channels": channels, "width": width, **told(classes)}
         widths = scales.widths(size, width)
         self.last = len(widths) - 1
         self.seen = nn.ModuleList(scales.seen(channels, width, 1) for width in widths)
         self.halved = nn.ModuleList(scales.halved(after, after, before) for before, after in pairwise(widths))
         self.ending = scales.ending(widths[0], widths[0])
+        self.projection = scales.projection(len(classes), widths[0])
         self.register_buffer("grown", torch.zeros(()))
 
     def shown(self, images: Tensor) -> Tensor:
@@ -88,7 +97,7 @@ class Discriminator(_Growing):
         old = scales.enlarged(scales.shrunk(new, 4 << scale), 8 << scale)
         return scales.enlarged(torch.lerp(old, new, share), self.config["size"])
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, shares: Tensor | None = None) -> Tensor:
         scale, share = self.stage()
         features = self.seen[scale](scales.shrunk(images, 4 << scale))
         if share:
@@ -96,7 +105,7 @@ class Discriminator(_Growing):
             features = torch.lerp(features, new, share)
         for halve in reversed(self.halved[:scale]):
             features = halve(features)
-        return self.ending(features)
+        return opinion(self.ending, features, self.projection, shares)
 
 
 def grown(request: TrainRequest, step: int) -> float:

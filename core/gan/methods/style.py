@@ -24,6 +24,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.gan import points, scales
+from core.gan.classes import told
+from core.gan.conditional import Joined, opinion
 from core.gan.methods.method import GeneratorNetwork, Method, Network
 
 MAPPING = 4  # layers; eight in the paper
@@ -46,17 +48,21 @@ class Slow(nn.Linear):
         return F.linear(features, self.weight * self.scale, self.bias * MAPPING_RATE)
 
 
-class Mapping(nn.Sequential):
-    """Latents [..., latent] -> styles [..., latent]. What comes in gets length 1 in every number."""
+class Mapping(nn.Module):
+    """Latents [..., latent + classes] -> styles [..., latent]. Random numbers come in with length 1 each."""
 
-    def __init__(self, latent: int):
+    def __init__(self, latent: int, classes: int):
+        super().__init__()
+        self.latent, self.joined = latent, Joined(latent, classes)
         layers: list[nn.Module] = []
-        for _ in range(MAPPING):
-            layers += [Slow(latent, latent), nn.LeakyReLU(SLOPE)]
-        super().__init__(*layers)
+        for place in range(MAPPING):
+            layers += [Slow(latent if place else latent + classes, latent), nn.LeakyReLU(SLOPE)]
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, latents: Tensor) -> Tensor:
-        return super().forward(latents * (latents.square().mean(-1, keepdim=True) + EPSILON).rsqrt())
+        random, shares = latents[..., : self.latent], latents[..., self.latent :]
+        normed = random * (random.square().mean(-1, keepdim=True) + EPSILON).rsqrt()
+        return self.layers(self.joined(torch.cat([normed, shares], -1)))
 
 
 class Modulated(nn.Conv2d):
@@ -69,7 +75,7 @@ class Modulated(nn.Conv2d):
         self.gains = scales.EqualisedLinear(style, before, 1.0)
         self.scale, self.demodulated = 1 / math.sqrt(self.weight[0].numel()), demodulated
 
-    def forward(self, features: Tensor, style: Tensor) -> Tensor:
+    def forward(self, features: Tensor, style: Tensor) -> Tensor:  # type: ignore[override]  # a style as well
         gains, weight = 1 + self.gains(style), self.weight * self.scale
         made = F.conv2d(features * gains[:, :, None, None].to(features.dtype), weight, padding=self.padding)
         if not self.demodulated:
@@ -129,14 +135,18 @@ def _doubled(images: Tensor) -> Tensor:
 
 
 class Generator(GeneratorNetwork):
-    """Latents [N, latent], or one for each layer [N, layers, latent], -> images."""
+    """Latents [N, latent + classes], or some for each layer [N, layers, latent + classes], -> images."""
 
     mean: Tensor
 
-    def __init__(self, *, method: Literal["style"] = "style", size: int, channels: int, latent: int, width: int):
+    def __init__(
+        self, *, method: Literal["style"] = "style", size: int, channels: int, latent: int, width: int,
+        classes: Sequence[str] = (),
+    ):  # fmt: skip
         super().__init__()
-        self.config = {"method": method, "size": size, "channels": channels, "latent": latent, "width": width}
-        self.mapping = Mapping(latent)
+        common = {"method": method, "size": size, "channels": channels}
+        self.config = {**common, "latent": latent, "width": width, **told(classes)}
+        self.mapping = Mapping(latent, len(classes))
         self.synthesis = Synthesis(size, channels, latent, width)
         self.register_buffer("mean", torch.zeros(latent))  # of the styles
 
@@ -150,7 +160,7 @@ class Generator(GeneratorNetwork):
             noise = torch.Generator().manual_seed(hash(latents.double().sum().item()) % 2**63)
         return self.synthesis(styles, noise)
 
-    def drawn(self, count: int, rng: torch.Generator) -> Tensor:
+    def training_latents(self, count: int, rng: torch.Generator) -> Tensor:
         """Most pictures get a second style from some layer on (style mixing)."""
         layers = self.synthesis.layers
         one, other = self.latents(count, rng), self.latents(count, rng)
@@ -166,7 +176,7 @@ class Generator(GeneratorNetwork):
         def style(latent: np.ndarray) -> np.ndarray:  # one at a time, so that no other has a part in it
             return self.mapping(torch.from_numpy(latent).float()[None])[0].numpy()
 
-        styles = torch.from_numpy(points.styles(names, self.config["latent"], 0, style))
+        styles = torch.from_numpy(points.styles(names, self.config["latent"], len(self.classes), style))
         return self.mean.lerp(styles, truncation)
 
     def sampling_form(self) -> nn.Module:
@@ -188,17 +198,21 @@ class Halved(nn.Module):
 
 
 class Discriminator(Network):
-    """Images -> logits: residual, without norms."""
+    """Images, and shares of classes [N, classes], -> logits: residual, without norms."""
 
-    def __init__(self, *, method: Literal["style"] = "style", size: int, channels: int, width: int):
+    def __init__(
+        self, *, method: Literal["style"] = "style", size: int, channels: int, width: int, classes: Sequence[str] = ()
+    ):
         super().__init__()
-        self.config = {"method": method, "size": size, "channels": channels, "width": width}
+        self.config = {"method": method, "size": size, "channels": channels, "width": width, **told(classes)}
         widths = scales.widths(size, width)[::-1]
         halved = [Halved(before, after) for before, after in itertools.pairwise(widths)]
-        self.layers = nn.Sequential(scales.seen(channels, widths[0], 1), *halved, scales.ending(widths[-1], widths[-1]))
+        self.halved = nn.Sequential(scales.seen(channels, widths[0], 1), *halved)
+        self.ending = scales.ending(widths[-1], widths[-1])
+        self.projection = scales.projection(len(classes), widths[-1])
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images)
+    def forward(self, images: Tensor, shares: Tensor | None = None) -> Tensor:
+        return opinion(self.ending, self.halved(images), self.projection, shares)
 
 
 @torch.no_grad()

@@ -25,6 +25,7 @@ from PIL import Image
 from core import files
 from core.errors import UserError
 from core.gan import points
+from core.gan.data import prepare
 from core.gan.methods import ADVERSARIAL
 from core.gan.request import SampleRequest
 from core.hub import cache, client, registry
@@ -213,7 +214,7 @@ def own() -> list[Choice]:
             r.name,
             "run",
             has_discriminator=_has_discriminator(r.result) or _learns_with_one(r),
-            classes=_classes(r.result),
+            classes=_classes(r.result) if r.result else _learned_classes(r),
         )
         for r in lifecycle.all_runs()
         if r.result or r.checkpoints()
@@ -223,6 +224,14 @@ def own() -> list[Choice]:
 def _classes(folder: Path | None) -> tuple[str, ...]:
     with contextlib.suppress(OSError):
         return _named((folder / "config.json").read_text("utf-8")) if folder else ()
+    return ()
+
+
+def _learned_classes(run: Run) -> tuple[str, ...]:
+    """Those of a run that has not made its generator yet."""
+    with contextlib.suppress(UserError):  # its settings cannot be read
+        report = prepare.read_report(run.path)
+        return tuple(report.classes) if report and run.request.by_folder else ()
     return ()
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from core import files
 from core.errors import UserError
+from core.gan.classes import LONGEST
 from core.visitors import identity
 
-LONGEST = 40  # characters of a name
 MOST = 100  # generators of one visitor whose classes have names; the oldest are forgotten
 
 

@@ -103,7 +103,7 @@ class Foreign(GeneratorNetwork):
 
     def latents(self, count: int, rng: torch.Generator) -> Tensor:
         """As they were drawn in training; of all classes alike."""
-        random = self._of_normal(super().latents(count, rng))
+        random = self._of_normal(torch.randn(count, self.config["latent"], generator=rng))
         if not self.labels:
             return random
         chosen = torch.randint(self.labels.classes, (count,), generator=rng)

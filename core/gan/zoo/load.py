@@ -21,6 +21,7 @@ from torch import Tensor
 
 from core.errors import UserError
 from core.gan import networks
+from core.gan.data import prepare
 from core.gan.methods import ADVERSARIAL
 from core.gan.methods.method import GeneratorNetwork, Network
 from core.gan.zoo import catalogue, cost, foreign, model_folder, pickles
@@ -103,7 +104,8 @@ def _of_run(run: Run, ref: str, averaged: bool, _stamp: float) -> Loaded:
 
 
 def _of_checkpoint(run: Run, step: int, averaged: bool) -> tuple[GeneratorNetwork, Network | None]:
-    g, d = networks.build(run.request, torch.Generator())
+    labels = prepare.load_labels(run.path, run.request)
+    g, d = networks.build(run.request, torch.Generator(), labels.names if labels else ())
     found = pickles.read(run.checkpoints()[step], f"The checkpoint of step {step}")
     try:
         g.load_state_dict(found["average" if averaged else "g"])

@@ -112,6 +112,8 @@ def _card(generator: GeneratorNetwork, recipe: Mapping[str, Any]) -> str:
         for name, value in recipe.items()
         if name not in {"kept", *idle} and not isinstance(value, dict)
     )
+    of_classes = f" and one of {len(generator.classes)} classes: {', '.join(generator.classes)}"
+    of_classes = of_classes if generator.classes else ""
     kept = f"\n\n{recipe['kept']}" if "kept" in recipe else ""
     said = recipe.get("doctor", {})
     diagnosis = f"\n\n**How the training went:** {said['said']}" if said else ""
@@ -121,13 +123,14 @@ def _card(generator: GeneratorNetwork, recipe: Mapping[str, Any]) -> str:
     millions = sum(p.numel() for p in generator.parameters()) / 1e6
     return f"""---
 library_name: pytorch
-tags: [gan, ganvas, unconditional-image-generation]
+tags: [gan, ganvas, {"un" * (not generator.classes)}conditional-image-generation]
 ---
 # {recipe["name"]}
 
 ![samples](samples.png)
 
-Makes {c["size"]} x {c["size"]} pictures ({MODES[c["channels"]]}) out of {c["latent"]} normal random numbers.
+Makes {c["size"]} x {c["size"]} pictures ({MODES[c["channels"]]}) out of {c["latent"]} normal random
+numbers{of_classes}.
 {method}, {millions:.2f} million parameters, trained with Ganvas for {recipe["steps_made"]:,} steps of
 {recipe["batch"]} pictures, {recipe["seconds"] / 60:.0f} minutes of training. The samples above
 are the first ones drawn; none were picked.{kept}{diagnosis}
