@@ -1,10 +1,11 @@
-"""What is claimed of training, measured: python bench/train.py [speed|overhead|memory|portraits] --dcgan FOLDER
+"""What is claimed of training, measured: python bench/train.py [speed|overhead|memory|methods|portraits] --dcgan FOLDER
 
 speed      images per second of a DCGAN-64 at the usual widths (ngf = ndf = 64, batch 64) here and in pytorch/examples'
            dcgan, whose folder is given (https://github.com/pytorch/examples, dcgan/); its code is run as it is, its
            pictures come from memory. And the share of the ceiling that a large matrix product reaches here.
 overhead   what data, diary, samples, checkpoints and scores take of the time.
 memory     the largest memory of preparing, and of training on, 50,000 pictures of 64 px.
+methods    minutes for a hundred thousand pictures, of each method at its defaults and 32, 64 and 128 px.
 portraits  a run as the page starts it, the embedded portraits at 32 px: sheets after one and two minutes.
 
 Rounds alternate and the median counts, as other programs disturb. With `--threads 1` processor time is meaningful
@@ -217,6 +218,23 @@ def _memory() -> dict:
     return {"prepared_MB": prepared / 1e6, "trained_MB": trained / 1e6}
 
 
+def methods(options: argparse.Namespace) -> dict:
+    return child("_methods", threads=options.threads)
+
+
+def _methods() -> dict:
+    from core import device
+    from core.gan.methods import METHODS
+    from core.gan.worker import measure
+
+    found: dict = {"numbers": str(device.dtype(device.pick()))}
+    for method in METHODS:
+        for size in (32, 64, 128):
+            measured = measure(a_training({**TRAIN_PRESETS.get(method, {}), "method": method, "size": size}))
+            found[f"{method} {size}"] = round(measured["seconds_per_thousand"] / 60 * 100, 1)
+    return found
+
+
 def portraits(options: argparse.Namespace) -> dict:
     """From pressing start: drawing 3,000 portraits, loading torch and training all count."""
     os.environ["GANVAS_HOME"] = tempfile.mkdtemp()
@@ -267,8 +285,13 @@ def main() -> None:
         case ["_memory"]:
             print(json.dumps(_memory()))
             return
+        case ["_methods"]:
+            print(json.dumps(_methods()))
+            return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    measurements = {"speed": speed, "overhead": overhead, "memory": memory, "portraits": portraits}
+    measurements = {
+        "speed": speed, "overhead": overhead, "memory": memory, "methods": methods, "portraits": portraits,
+    }  # fmt: skip
     parser.add_argument("what", nargs="*", choices=[*measurements, []], help="all, when none is named")
     parser.add_argument("--dcgan", type=Path, help="the folder dcgan of pytorch/examples; speed needs it")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
