@@ -63,7 +63,6 @@ LIKE = (
     6132,
 )  # in `natural/`: mountains and lakes, to look for more
 SUBSETS, SUBSET = 10, 256
-NEIGHBOURS = 5
 
 OLD = {"loss": "original", "norm_d": "spectral", "beta1": 0.5}  # the defaults of the first editions
 CONTENDERS: dict[str, dict[str, Any]] = {
@@ -333,6 +332,8 @@ class Ruler:
 
 def scores(real: Tensor, fake: Tensor) -> dict[str, float]:
     """`real` and `fake` are features [N, D] and [M, D]."""
+    from core.gan.measures.coverage import coverage
+    from core.gan.measures.density import density
     from core.gan.measures.kid import kid
 
     rng = np.random.default_rng(0)
@@ -341,15 +342,13 @@ def scores(real: Tensor, fake: Tensor) -> dict[str, float]:
         return features[rng.permutation(len(features))[:SUBSET]]
 
     kids = [kid(part(real), part(fake)) for _ in range(SUBSETS)]
-    among, between = torch.cdist(real, real), torch.cdist(fake, real)
-    radius = among.topk(NEIGHBOURS + 1, largest=False).values[:, -1]  # the first is the picture itself
-    inside = between < radius
-    others = among.fill_diagonal_(torch.inf).min(1).values.median()
+    others = torch.cdist(real, real).fill_diagonal_(torch.inf).min(1).values.median()
+    as_many = real[: len(fake)]
     return {
         "kid": float(np.mean(kids)), "spread": float(np.std(kids)),
-        "density": float(inside.float().sum(1).mean() / NEIGHBOURS), "coverage": float(inside.any(0).float().mean()),
+        "density": density(as_many, fake), "coverage": coverage(as_many, fake),
         "diversity": float(torch.pdist(fake).mean() / torch.pdist(real).mean()),
-        "near": float(between.min(1).values.median() / others),
+        "near": float(torch.cdist(fake, real).min(1).values.median() / others),
     }  # fmt: skip
 
 
