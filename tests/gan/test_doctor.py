@@ -85,8 +85,17 @@ def test_of_a_run_without_scores_losses_are_enough_for_what_they_show():
     assert not doctor.DIAGNOSES[rules.judge(Signals(TrainRequest(method="vae"), vae))[0]].sick
 
 
+def test_what_is_wild_is_diverging_and_what_never_varied_is_not_collapsed_where_d_wins():
+    wild = signals(loss_d=curve(1.4, 5, 40), loss_g=curve(1, 20, 90), **SICK["collapse"])
+    assert rules.judge(wild)[0] == "diverging"
+    lost = signals(**{**SICK["d_wins"], "diversity": curve(0.04, 0.05)})
+    assert rules.judge(lost)[0] == "d_wins"
+    assert rules.judge(signals(**{**SICK["d_wins"], "diversity": curve(0.5, 0.9, 0.05, 0.04)}))[0] == "collapse"
+    assert rules.judge(signals(**{**SICK["d_wins"], "diversity": curve(0.0, 0.0)}))[0] == "collapse"
+
+
 def test_all_names_and_cures_are_declared():
-    assert {*rules.RULES, "early"} == set(doctor.DIAGNOSES)
+    assert {*(name for name, _ in rules.RULES), "early"} == set(doctor.DIAGNOSES)
     assert {name for name, kind in doctor.DIAGNOSES.items() if kind.sick} == set(cures.ORDER)
     assert {cure for order in cures.ORDER.values() for cure in order} == {*cures.REMEDIES, "more_pictures"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable
 
@@ -10,12 +11,13 @@ from core.gan.doctor import thresholds as at
 from core.gan.doctor.signals import Signals, middle
 from core.gan.measures import DECISIVE
 
+GUESSED = {"original": 2 * math.log(2), "hinge": 2.0, "relativistic": math.log(2)}  # D's loss where it knows nothing
 Found = tuple[str, tuple[Evidence, ...]]  # the sentence, and what shows it
 
 
 def judge(signals: Signals) -> tuple[str, str, tuple[Evidence, ...]]:
     """Name, sentence and evidence of what is going on."""
-    for name, rule in RULES.items():
+    for name, rule in RULES:
         if found := rule(signals):
             return name, *found
     return "early", f"After {signals.step:,} steps there is not enough to see yet.", ()
@@ -39,11 +41,41 @@ def _not_a_number(signals: Signals) -> Found | None:
     )
 
 
-def _collapse(signals: Signals) -> Found | None:
-    found = _lasting(signals, "diversity", "samples differ {:.0%} as much as real pictures do")
-    if not found or found[0] >= at.SAME:
+def _collapse(signals: Signals, below: float) -> Found | None:
+    found = _lasting(signals, "diversity", "samples differ {:.1%} as much as real pictures do")
+    if not found or found[0] >= below:
         return None
     return "The generator makes nearly the same picture whatever it is given.", (found[1],)
+
+
+def _identical(signals: Signals) -> Found | None:
+    """It makes one picture, or was more varied before."""
+    before = max(signals.curve("diversity").values(), default=0.0)
+    return _collapse(signals, max(at.IDENTICAL, min(at.SAME, at.FELL * before) if before > at.SAME else 0.0))
+
+
+def _alike(signals: Signals) -> Found | None:
+    return _collapse(signals, at.SAME) if _has_learned(signals) else None
+
+
+def _has_learned(signals: Signals) -> bool:
+    """Whether it had time to: with a lower rate it takes longer."""
+    return signals.step >= min(at.SLOWEST, at.LEARNED / max(signals.request.rate_g, 1e-9))
+
+
+def _wild(signals: Signals) -> Found | None:
+    """D errs worse than one that guesses, again and again: each step undoes what the last one did."""
+    recent = signals.recent("loss_d", at.RECENT)
+    guess = GUESSED.get(signals.request.loss)
+    if guess is None or signals.step < at.EARLY_STEPS or len(recent) < at.VALUES:
+        return None
+    mean = statistics.fmean(recent.values())
+    if mean <= at.WORSE_THAN_A_GUESS * guess:
+        return None
+    words = f"D's loss is {mean:.2f} on average, where one that guesses has {guess:.2f}"
+    return "Both networks take steps so large that each undoes the last.", (
+        Evidence("loss_d", min(recent), max(recent), words),
+    )
 
 
 def _by_heart(signals: Signals) -> Found | None:
@@ -88,9 +120,9 @@ def _g_wins(signals: Signals) -> Found | None:
     )
 
 
-def _diverging(signals: Signals) -> Found | None:
+def _worse(signals: Signals) -> Found | None:
     kid = signals.curve(DECISIVE)
-    if signals.step < at.EARLY_STEPS or len(kid) < 3:
+    if signals.step < at.EARLY_STEPS or not _has_learned(signals) or len(kid) < 3:
         return None
     steps = list(kid)
     best = min(kid, key=kid.__getitem__)
@@ -137,14 +169,16 @@ def _oscillating(signals: Signals) -> Found | None:
     )
 
 
-RULES: dict[str, Callable[[Signals], Found | None]] = {
-    "not_a_number": _not_a_number,
-    "by_heart": _by_heart,
-    "collapse": _collapse,
-    "d_wins": _d_wins,
-    "g_wins": _g_wins,
-    "diverging": _diverging,
-    "done": _done,
-    "learning": _learning,
-    "oscillating": _oscillating,
-}
+RULES: tuple[tuple[str, Callable[[Signals], Found | None]], ...] = (
+    ("not_a_number", _not_a_number),
+    ("diverging", _wild),
+    ("by_heart", _by_heart),
+    ("collapse", _identical),
+    ("d_wins", _d_wins),
+    ("g_wins", _g_wins),
+    ("collapse", _alike),
+    ("diverging", _worse),
+    ("done", _done),
+    ("learning", _learning),
+    ("oscillating", _oscillating),
+)
