@@ -19,7 +19,7 @@ from core.gan.measures.density import density
 from core.gan.measures.diversity import diversity
 from core.gan.measures.duplicates import duplicates
 from core.gan.measures.kid import kid
-from core.gan.measures.moment import COMPARED, Moment, Real
+from core.gan.measures.moment import COMPARED, Moment, Real, small
 from core.gan.request import TrainRequest
 from core.gan.train import Training
 
@@ -130,10 +130,12 @@ def test_learned_pictures_are_looked_at_a_few_at_a_time(monkeypatch):
 
 
 def test_diversity_is_that_of_other_real_pictures_and_nothing_of_one():
-    real, other = ([drawn.draw("portraits", i, 32) for i in range(a, a + 32)] for a in (0, 32))
+    real, other = (small([drawn.draw("portraits", i, 32) for i in range(a, a + 32)]) for a in (0, 32))
     assert diversity(real, other) == pytest.approx(1, abs=0.15)
-    assert diversity(real, other[:1] * 32) == pytest.approx(0, abs=1e-6)
-    assert 0.3 < diversity(real, other[:2] * 16) < 0.9
+    assert diversity(real, other[:1].expand(32, -1)) == 0
+    assert 0.3 < diversity(real, other[:2].repeat(16, 1)) < 0.9
+    assert by_heart(other, real, None) == pytest.approx(1, abs=0.2)
+    assert by_heart(real, real, other) == 0
 
 
 @pytest.mark.parametrize(("loss", "shift", "of_held_out"), [("original", 0.0, -1), ("relativistic", 7.0, 1)])

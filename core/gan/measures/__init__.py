@@ -66,6 +66,11 @@ MEASURES: Mapping[str, Measure] = {
         "How far samples are from the nearest picture that was learned from, compared with real pictures it has never "
         "seen: 1 is as far as those, below 0.7 they are copies.", needs=4,
     ),
+    "by_heart_pixels": Measure(
+        "Distance from what was learned, in pixels", "highest",
+        "The same without a network, of very small pictures: 1 is as far as pictures it has never seen.",
+        quick=True, needs=4,
+    ),
     "diversity": Measure(
         "Diversity", "highest",
         "How much samples differ from each other, compared with real pictures: 1 is as much, 0 is always the same.",

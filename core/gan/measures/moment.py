@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 COMPARED = 256  # pictures on each side: enough to tell a collapse from progress, and quick
 FEW = 64  # for what is measured every few seconds
+SIDE = 8  # px of small pictures: what is where, in which colour
 SEARCHED = 1024  # pictures among which the nearest is looked for; who learns more by heart has few to learn from
 
 
@@ -55,6 +56,11 @@ class Real:
     def unseen(self) -> Tensor:
         """Of pictures that are never learned from: [N <= COMPARED, 512]"""
         return features(self._pictures(self.held_out))
+
+    @cached_property
+    def small(self) -> tuple[Tensor, Tensor]:
+        """Those learned from, and those never: [N <= SEARCHED, 192] and [N <= COMPARED, 192], see `small`."""
+        return small(self._pictures(self.learned[:SEARCHED])), small(self._pictures(self.held_out))
 
     def searched(self) -> Tensor | None:
         """Of pictures learned from, all where they are not too many: [N <= SEARCHED, 512]. That takes a while, so every
@@ -86,16 +92,22 @@ class Moment:
 
     @cached_property
     def samples(self) -> list[Image.Image]:
-        """Of the moving average, from the same latents at every moment."""
-        return self.training.sample(COMPARED)
+        """Of the moving average, from the same latents at every moment; as many as there are real ones to compare with,
+        and no fewer than `FEW`."""
+        return self.training.sample(max(FEW, len(self.real.pictures)))
 
     @cached_property
     def few(self) -> list[Image.Image]:
         return self.training.sample(FEW)
 
     @cached_property
+    def small(self) -> Tensor:
+        """Of the few: [FEW, 192]"""
+        return small(self.few)
+
+    @cached_property
     def features(self) -> Tensor:
-        """Of the samples: [COMPARED, 512]"""
+        """Of the samples: [FEW <= N <= COMPARED, 512]"""
         return features(self.samples)
 
     @cached_property
@@ -124,6 +136,13 @@ class Moment:
 def features(pictures: Sequence[Image.Image]) -> Tensor:
     """[N, 512]; what can be seen through is on white."""
     return perceptual.embed(_network(), [images.on_white(picture) for picture in pictures])
+
+
+def small(pictures: Sequence[Image.Image]) -> Tensor:
+    """Pictures as they are, very small: [N, 192]. Quick, and near in these is near for everybody."""
+    shrunk = [images.on_white(p).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX) for p in pictures]
+    pixels = np.stack([np.asarray(p, np.float64).ravel() for p in shrunk]) if shrunk else np.empty((0, 3 * SIDE**2))
+    return torch.from_numpy(pixels)
 
 
 @functools.cache
