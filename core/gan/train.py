@@ -129,9 +129,12 @@ class Training:
         seen = seen.detach().requires_grad_(True)
         return self.judged(seen), seen
 
-    def judged(self, seen: Tensor) -> Tensor:
-        """D's logits of pictures as it sees them, real or generated: with classes, of this step's."""
-        return self.d(seen, self.shares()) if self.labels else self.d(seen)
+    def judged(self, seen: Tensor, shares: Tensor | None = None) -> Tensor:
+        """D's logits of pictures as it sees them, real or generated: with classes, of this step's, or of these
+        `shares`."""
+        if not self.labels:
+            return self.d(seen)
+        return self.d(seen, self.shares() if shares is None else shares)
 
     def _average_gradients(self, network: nn.Module) -> None:
         """The mean over all processes, as if one had seen the whole batch.
@@ -176,11 +179,11 @@ class Training:
         pixels = torch.from_numpy(self.images[places]).to(self.device, non_blocking=True)
         return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
-    def shares(self) -> Tensor:
-        """How much of each class the next pictures are, [N, classes]: one of one. Those that are generated beside them
-        are of the same, so that both have as many of each."""
+    def shares(self, places: Sequence[int] | None = None) -> Tensor:
+        """How much of each class the next pictures, or those of these places, are, [N, classes]: one of one. Those that
+        are generated beside them are of the same, so that both have as many of each."""
         assert self.labels is not None
-        numbers = torch.from_numpy(self.labels.of[self._chosen()]).long()
+        numbers = torch.from_numpy(self.labels.of[self._chosen() if places is None else places]).long()
         return F.one_hot(numbers, len(self.labels.names)).float().to(self.device, non_blocking=True)
 
     def _chosen(self) -> list[int]:

@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 
 from core.gan import measures
-from core.gan.data import drawn, held_out, torchvision_shim
+from core.gan.data import drawn, held_out, labels, torchvision_shim
 from core.gan.measures import kid_spread
 from core.gan.measures import moment as moment_module
 from core.gan.measures.by_heart import by_heart
@@ -157,10 +157,11 @@ def test_the_signs_tell_what_d_knows_by_heart_and_compare_where_it_only_compares
     assert found["sign_held_out"] == of_held_out
 
 
-def test_gradients_are_those_of_the_last_step_and_looking_changes_nothing():
+@pytest.mark.parametrize("of", [None, labels.numbered(["cat", "dog"] * 110)], ids=["", "classes"])
+def test_gradients_are_those_of_the_last_step_and_looking_changes_nothing(of):
     pixels = np.random.default_rng(0).integers(0, 256, (220, 32, 32, 3), np.uint8)
     request = TrainRequest(width_g=4, width_d=4, latent=8, batch=8, norm_d="batch")
-    seen, unseen = (Training(request, pixels, Accelerator(cpu=True), held_out.places(220)) for _ in range(2))
+    seen, unseen = (Training(request, pixels, Accelerator(cpu=True), held_out.places(220), of) for _ in range(2))
     real = Real(pixels, seen.held_out)
     assert not {"gradient_d", "gradient_g"} & dict(measures.take(Moment(seen, real), quick=True)).keys()
     for _ in range(3):

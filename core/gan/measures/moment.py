@@ -121,7 +121,9 @@ class Moment:
         before = training.d.training
         training.d.eval()
         with training.accelerator.autocast():
-            fake = training.d(training.ema.shown(training.preview_latents(FEW))).float()
+            latents = training.preview_latents(FEW)
+            shares = latents.flatten(1)[:, -len(training.labels.names) :] if training.labels else None
+            fake = training.judged(training.ema.shown(latents), shares).float()
             real, unseen = (self._judged(chosen) for chosen in places)
         training.d.train(before)
         compared = fake.median() if training.request.loss in COMPARING else 0.0
@@ -130,7 +132,9 @@ class Moment:
     def _judged(self, places: np.ndarray) -> Tensor:
         if not len(places):
             return torch.empty(0)
-        return self.training.d(self.training.d.shown(self.training.pictures(places))).float()
+        training = self.training
+        shares = training.shares(places) if training.labels else None
+        return training.judged(training.d.shown(training.pictures(places)), shares).float()
 
 
 def features(pictures: Sequence[Image.Image]) -> Tensor:
