@@ -9,6 +9,9 @@ PY := $(VENV)/bin/python
 # On every core, a file's tests on one, in the order of tests/conftest.py.
 TESTS := $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
+# Compiled once for all the programs that tests start, also where the surroundings ask for nothing to be kept.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: run check lint test test-online format clean
 
 run: $(VENV)/run-ready

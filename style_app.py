@@ -11,10 +11,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-if __name__ == "__main__":  # Gradio would end in a stack trace when it is imported
+if __name__ == "__main__":  # Gradio would end in a stack trace when it is imported, and write what nobody reads
     from core import proxies
+    from ui.server import stubs
 
     proxies.settle()
+    stubs.leave_unwritten()
 
 import gradio as gr
 from starlette.middleware import Middleware

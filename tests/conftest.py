@@ -10,6 +10,7 @@ import tempfile
 import pytest
 
 from support import marks
+from ui.server import stubs
 
 NOWHERE = "http://127.0.0.1:9"  # nobody listens at the discard port of a computer of today
 MOST_WORKERS = 8  # each imports torch and may start a server and a browser
@@ -26,6 +27,7 @@ os.environ.update(
 # Networks this small gain nothing from threads, and threads that wait for each other lose on a busy machine. Torch
 # reads it when it is first imported, here and in the programs that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
+stubs.leave_unwritten()
 
 
 def pytest_xdist_auto_num_workers():

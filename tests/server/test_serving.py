@@ -1,6 +1,7 @@
 """What the studio needs of its computer: told in a sentence where it is missing, and shared with nobody."""
 
 import errno
+import importlib
 import os
 import socket
 import stat
@@ -127,3 +128,11 @@ def test_without_a_folder_for_temporary_files_the_variable_is_named(monkeypatch)
 def test_the_style_app_starts_behind_proxies_that_are_not_there(tmp_path):
     with studio(tmp_path, "style_app.py", "/", env=PROXIES):
         assert "all_proxy cannot be used" in (tmp_path / "server.log").read_text()
+
+
+def test_gradio_writes_no_stubs_for_editors(monkeypatch, tmp_path):
+    """As in every program of ours, `stubs.leave_unwritten` was called before Gradio was imported (conftest.py)."""
+    (tmp_path / "mine.py").write_text("import gradio as gr\n\n\nclass Mine(gr.Textbox):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert importlib.import_module("mine").Mine().submit
+    assert not (tmp_path / "mine.pyi").exists()

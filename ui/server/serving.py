@@ -16,7 +16,7 @@ from types import FrameType
 from core import console, files, proxies
 from core.errors import UserError
 from core.visitors import paintings
-from ui.server import network, patience
+from ui.server import network, patience, stubs
 
 OWN = "ganvas-files-"  # how the folder that a process makes for itself begins
 
@@ -62,6 +62,7 @@ def settle() -> None:
     """What is needed of the surroundings, also where `streamlit run` starts the program."""
     require_folders()
     proxies.settle()
+    stubs.leave_unwritten()
 
 
 def require_free(number: int) -> None:
