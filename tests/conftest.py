@@ -6,6 +6,7 @@ import os
 import random
 import sys
 import tempfile
+from collections import Counter
 
 import pytest
 
@@ -14,6 +15,8 @@ from ui.server import stubs
 
 NOWHERE = "http://127.0.0.1:9"  # nobody listens at the discard port of a computer of today
 MOST_WORKERS = 8  # each imports torch and may start a server and a browser
+# About how much longer one takes than a test with no mark, which is what the order of files goes by.
+LENGTHS = {"browser": 60, "server": 15, "slow": 15}
 
 _hf_home = tempfile.TemporaryDirectory(prefix="ganvas-tests-hf-")
 # huggingface_hub reads these once, when it is first imported; the fixture below only reaches what reads them later.
@@ -31,21 +34,23 @@ stubs.leave_unwritten()
 
 
 def pytest_xdist_auto_num_workers():
-    """`-n auto` (Makefile): one for each processor that this process may use."""
+    """`-n auto` (Makefile): three for each two processors that this process may use, since tests of servers and
+    browsers wait a third of their time."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable, MOST_WORKERS)
+    return min(usable + usable // 2, MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(items):
     """Whoever asks for the browser is marked; servers are marked where they are started, by module or test.
 
-    Files with long tests come first, so that beside the last of them no worker is left without work.
+    Long files come first, so that beside the last of them no worker is left without work.
     """
+    lengths: Counter = Counter()
     for item in items:
         if "browser" in item.fixturenames:
             item.add_marker("browser")
-    long = {item.path for item in items if item.get_closest_marker("server") or item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in long)
+        lengths[item.path] += max([1, *(LENGTHS.get(mark.name, 1) for mark in item.iter_markers())])
+    items.sort(key=lambda item: -lengths[item.path])
 
 
 def pytest_runtest_setup(item):
@@ -119,3 +124,33 @@ def browser():
         browser = launched(playwright)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def context_options() -> dict:
+    """What the tests of a file need of the context of their windows, such as `base_url`."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def _context(browser, context_options):
+    with browser.new_context(**context_options) as context:
+        yield context
+
+
+@pytest.fixture
+def window(_context):
+    """`window(width, height, theme)` opens one of somebody who has never been here. Only what pages are made of is
+    there already, after the first test of a file: fetching and compiling it takes longer than most of what is tested.
+    """
+
+    def opened(width: int = 1280, height: int = 844, theme: str = "light"):
+        page = _context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=theme)
+        return page
+
+    yield opened
+    for page in _context.pages:
+        page.close()
+    _context.set_storage_state({})

@@ -32,10 +32,8 @@ def studio(tmp_path_factory):
 
 
 @pytest.fixture
-def page(browser):
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    yield page
-    page.close()
+def page(window):
+    return window(1280, 900)
 
 
 @pytest.fixture
@@ -146,10 +144,9 @@ def test_what_is_uploaded_replaces_the_example_unless_styles_are_mixed(studio, p
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_painting_is_found_again_with_what_went_in(studio, browser, files, width):
+def test_a_painting_is_found_again_with_what_went_in(studio, window, files, width):
     """By reload, by Generate and back, by the Back button and from another tab; running and finished."""
-    context = browser.new_context(viewport={"width": width, "height": 844})
-    page = context.new_page()
+    page = window(width)
     page.goto(f"{studio}/style/")
     upload_pictures(page, files)
     page.get_by_text("More settings").click()
@@ -166,7 +163,7 @@ def test_a_painting_is_found_again_with_what_went_in(studio, browser, files, wid
     page.goto(f"{studio}/generate")
     page.go_back()
     expect(page.locator("#preview img")).to_be_visible()
-    other = context.new_page()
+    other = window(width)
     other.goto(f"{studio}/style/")
     other.get_by_role("button", name="Stop", exact=True).click()
     for each in (other, page):
@@ -195,7 +192,6 @@ def test_a_painting_is_found_again_with_what_went_in(studio, browser, files, wid
     page.reload()
     page.get_by_text("More settings").click()
     expect(setting(page, "Steps")).to_have_value("3")
-    context.close()
 
 
 def set_again(page, size: int, steps: int) -> None:
@@ -246,9 +242,9 @@ def fits(frame) -> bool:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_style_page_is_as_high_as_its_content_and_stays_so(studio, browser, files, width, theme):
+def test_the_style_page_is_as_high_as_its_content_and_stays_so(studio, window, files, width, theme):
     """Before, while and after painting. It once grew by 2,800 px a second: what was measured grew with the frame."""
-    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=theme)
+    page = window(width, theme=theme)
     page.goto(f"{studio}/paint")
     frame, inside = page.locator("iframe[src*='/style/']"), page.frame_locator("iframe[src*='/style/']")
     expect(inside.get_by_role("button", name="Paint", exact=True)).to_be_visible()
@@ -263,7 +259,6 @@ def test_the_style_page_is_as_high_as_its_content_and_stays_so(studio, browser, 
     inside.get_by_role("button", name="Stop", exact=True).click()
     expect(inside.get_by_text("Download PNG")).to_be_visible()
     assert fits(frame)
-    page.close()
 
 
 def in_sight(page, locator) -> bool:
@@ -290,9 +285,9 @@ def drop(place, selector: str, name: str, content: str) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_answers_stand_beside_what_was_pressed(studio, browser, files, width):
+def test_answers_stand_beside_what_was_pressed(studio, window, files, width):
     """They once stood 1,000 px below, or at the top of a page of which the phone showed the end."""
-    page = browser.new_page(viewport={"width": width, "height": 844})
+    page = window(width)
     broken = []
     page.on("response", lambda answer: broken.append(answer.url) if answer.status >= 500 else None)
     page.goto(f"{studio}/paint")
@@ -345,25 +340,23 @@ def test_answers_stand_beside_what_was_pressed(studio, browser, files, width):
         expect(inside.get_by_text("Stopped after")).to_be_visible()
         until(lambda: in_sight(page, inside.get_by_text("Stopped after")))
     assert broken == []
-    page.close()
 
 
-def test_paint_stays_in_sight_without_the_studio(studio, browser):
+def test_paint_stays_in_sight_without_the_studio(studio, window):
     """The style app by itself, whose window scrolls."""
     for width in (1280, 390):
-        page = browser.new_page(viewport={"width": width, "height": 700})
+        page = window(width, 700)
         page.goto(f"{studio}/style/")
         go = page.get_by_role("button", name="Paint", exact=True)
         expect(go).to_be_visible()
         for top in (10**6, 0):
             page.evaluate("top => window.scrollTo({top, behavior: 'instant'})", top)
             until(functools.partial(in_sight, page, go))
-        page.close()
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
-def test_style_is_for_keyboards_and_screen_readers(studio, browser, files, width, theme):
-    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=theme)
+def test_style_is_for_keyboards_and_screen_readers(studio, window, files, width, theme):
+    page = window(width, theme=theme)
     page.goto(f"{studio}/paint")
     inside = page.frame_locator("iframe[src*='/style/']")
     go = inside.get_by_role("button", name="Paint", exact=True)
@@ -423,7 +416,6 @@ def test_style_is_for_keyboards_and_screen_readers(studio, browser, files, width
     page.keyboard.press("ArrowLeft")
     expect(shown).not_to_have_attribute("src", source)
     assert violations(frame) == []
-    page.close()
 
 
 def test_the_api_samples_a_generator(studio):

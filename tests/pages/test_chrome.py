@@ -43,11 +43,14 @@ def paused_run() -> None:
     run_folder.write_state(run, status=states.PAUSED, step=20, seconds=3.0)
 
 
+@pytest.fixture(scope="module")
+def context_options(studio):
+    return {"base_url": studio}
+
+
 @pytest.fixture
-def page(studio, browser, size):
-    page = browser.new_page(viewport=size, base_url=studio)
-    yield page
-    page.close()
+def page(window, size):
+    return window(**size)
 
 
 def is_beside(answer, pressed) -> bool:
