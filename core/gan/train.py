@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.gan import methods
+from core.gan.adam import Adam
 from core.gan.augment import DRAWS, augment, flip
 from core.gan.losses import gradient_penalty, slope_penalty
 from core.gan.methods.method import GeneratorNetwork
@@ -69,9 +70,9 @@ class Training:
         self.steps = 0
         self._orders: dict[int, np.ndarray] = {}
 
-    def _adam(self, network: nn.Module, rate: float) -> torch.optim.Adam:
+    def _adam(self, network: nn.Module, rate: float) -> Adam:
         fused = self.device.type in ("cpu", "cuda")
-        return torch.optim.Adam(network.parameters(), lr=rate, betas=(self.request.beta1, 0.999), fused=fused)
+        return Adam(network.parameters(), rate, (self.request.beta1, 0.999), fused)
 
     # ------------------------------------------------------------ one step
 
@@ -247,16 +248,13 @@ class Training:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned. Learning rates are the request's: a branch may have changed them."""
+        """Go on from what `state` returned. Learning rates stay the request's: a branch may have changed them."""
         self.steps = state["steps"]
         self.g.load_state_dict(state["g"])
         self.d.load_state_dict(state["d"])
         self.ema.load_state_dict(state["average"])
-        optimisers = ((self.opt_g, "opt_g"), (self.opt_d, "opt_d"))
-        for (optimiser, name), rate in zip(optimisers, self.request.rates, strict=True):
-            optimiser.load_state_dict(state[name])
-            for group in optimiser.param_groups:
-                group.update(lr=rate, betas=(self.request.beta1, 0.999))
+        self.opt_g.load_state_dict(state["opt_g"])
+        self.opt_d.load_state_dict(state["opt_d"])
 
 
 def _placed(network: Placed, device: torch.device) -> Placed:

@@ -18,10 +18,12 @@ import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from torch import nn
 from torch.distributions import Normal, kl_divergence
 
 from core.errors import UserError
 from core.gan import checkpoint, worker
+from core.gan.adam import Adam
 from core.gan.methods import ADVERSARIAL, METHODS
 from core.gan.networks import build
 from core.gan.request import TrainRequest
@@ -195,6 +197,25 @@ def test_gradients_of_the_wasserstein_loss_are_wgan_gps(accelerator, pictures, m
     assert share.min() < 0.4 < 0.6 < share.max()
 
 
+def test_adam_is_adam(accelerator):
+    """Kingma & Ba's algorithm 1, plainly; what has no gradient stays."""
+    start, idle = torch.randn(3, 5), torch.ones(2)
+    mine, frozen = nn.Parameter(start.clone()), nn.Parameter(idle.clone())
+    optimiser = Adam([mine, frozen], 0.01, (0.5, 0.999), fused=True)
+    value, m, v = start.double(), 0, 0
+    for step in range(1, 6):
+        gradient = torch.randn(3, 5) * step
+        mine.grad = gradient.clone()
+        optimiser.step()
+        m, v = 0.5 * m + 0.5 * gradient.double(), 0.999 * v + 0.001 * gradient.double() ** 2
+        value = value - 0.01 * (m / (1 - 0.5**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-8)
+        torch.testing.assert_close(mine.detach(), value.float())
+        optimiser.zero_grad()
+        optimiser.step()  # there is nothing to learn
+    assert torch.equal(frozen, idle)
+    assert optimiser.state_dict()["state"].keys() == {0}
+
+
 def test_the_frozen_discriminator_takes_no_gradient(accelerator, pictures):
     training = Training(TrainRequest(**TINY, norm_d="batch"), pictures, accelerator)
     seen = []
@@ -365,7 +386,8 @@ def worker_process(run: Run, *options: str) -> subprocess.Popen:
     code = (
         "import sys; from pathlib import Path; from core.gan import run_writer, worker;"
         "from core.runs.run_folder import Run;"
-        "run_writer.CHECKPOINT_SECONDS = 0.0; worker.work(Run(Path(sys.argv[1])))"
+        "run_writer.CHECKPOINT_SECONDS = 0.0; worker.work(Run(Path(sys.argv[1])));"
+        "assert 'torch._dynamo' not in sys.modules, 'the compiler takes two seconds to import, and compiles nothing'"
     )
     return subprocess.Popen([sys.executable, "-c", code, str(run.path), *options], cwd=ROOT, env=OURS)
 
