@@ -70,7 +70,7 @@ class Sickness:
 
 BARE = {"loss": "original", "norm_d": "none", "beta1": 0.5}  # nothing holds D back
 SICK: dict[str, Sickness] = {
-    "rate_high": Sickness(("diverging", "not_a_number", "collapse"), {"rate_g": 0.05, "rate_d": 0.05}),
+    "rate_high": Sickness(("diverging", "not_a_number", "collapse", "d_wins"), {"rate_g": 0.05, "rate_d": 0.05}),
     "d_strong": Sickness(("d_wins",), {**BARE, "rate_g": 0.00002}),
     "g_strong": Sickness(("g_wins", "collapse"), {"rate_d": 0.00001, "rate_g": 0.004}),
     "no_noise": Sickness(("collapse",), noise=False),
@@ -229,7 +229,8 @@ def signals(folder: Path, case: Case, until: int) -> Signals:
     for name, values in place.scores().items():
         curves[name] = {step: value for step, value in values.items() if step <= until}
     broken = {name: step for name, step in place.broken().items() if step <= until}
-    return Signals(case.request, curves, broken, tuple(step for step in place.checkpoints() if step <= until))
+    there = tuple(step for step in place.checkpoints() if step <= until)
+    return Signals(case.request, curves, broken, there, case.sick.pictures if case.sick else PICTURES)
 
 
 def named(folder: Path, case: Case, until: int = STEPS) -> tuple[str, int]:

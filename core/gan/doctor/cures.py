@@ -22,6 +22,7 @@ from core.settings import settings_of
 SMALL_BATCH = 16
 FEW = 1000  # pictures; see `core.gan.data.prepare`
 APART = 4  # times as high: rates that do not fit each other
+HIGH = 0.01  # a rate at which hardly anything learns
 SPARED = 0.7  # a checkpoint is worth going on from where its KID is below this share of the first one
 
 
@@ -48,7 +49,7 @@ def _slower_d(request: TrainRequest, _: Signals) -> dict[str, Any]:
     """Half its rate; where it is far above the generator's, both become equal."""
     if not _applies(request, "rate_d"):
         return {}
-    if request.rate_d > APART * request.rate_g:
+    if request.rate_d > APART * request.rate_g or request.rate_d > HIGH:
         usual = settings_of(TrainRequest)["rate_g"].default
         return {"rate_d": usual, "rate_g": usual}
     return {"rate_d": request.rate_d / 2}

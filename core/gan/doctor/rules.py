@@ -55,12 +55,17 @@ def _identical(signals: Signals) -> Found | None:
 
 
 def _alike(signals: Signals) -> Found | None:
-    return _collapse(signals, at.SAME) if _has_learned(signals) else None
+    if not _has_learned(signals):
+        return None
+    before = {s: v for s, v in signals.curve("diversity").items() if s <= signals.step * (1 - at.RECENT)}
+    if before and middle(signals.recent("diversity", at.RECENT)) > at.RISING * list(before.values())[-1]:
+        return None  # it is on its way
+    return _collapse(signals, at.SAME)
 
 
-def _has_learned(signals: Signals) -> bool:
-    """Whether it had time to: with a lower rate it takes longer."""
-    return signals.step >= min(at.SLOWEST, at.LEARNED / max(signals.request.rate_g, 1e-9))
+def _has_learned(signals: Signals, times: float = 1) -> bool:
+    """Whether it had time to, or so many times that: with a lower rate it takes longer."""
+    return signals.step >= times * min(at.SLOWEST, at.LEARNED / max(signals.request.rate_g, 1e-9))
 
 
 def _wild(signals: Signals) -> Found | None:
@@ -75,6 +80,20 @@ def _wild(signals: Signals) -> Found | None:
     words = f"D's loss is {mean:.2f} on average, where one that guesses has {guess:.2f}"
     return "Both networks take steps so large that each undoes the last.", (
         Evidence("loss_d", min(recent), max(recent), words),
+    )
+
+
+def _few_by_heart(signals: Signals) -> Found | None:
+    """So few pictures are learned by heart as soon as samples come nearer to them than they are to each other."""
+    if signals.pictures is None or signals.pictures >= at.FEW:
+        return None
+    found = _lasting(
+        signals, "by_heart_pixels", "samples are {:.0%} as far from the nearest as these are from each other"
+    )
+    if not found or found[0] >= at.NEAR_FEW:
+        return None
+    return f"There are only {signals.pictures} pictures to learn from, and the samples become copies of them.", (
+        found[1],
     )
 
 
@@ -112,7 +131,9 @@ def _g_wins(signals: Signals) -> Found | None:
     gap = _gap(signals)
     if signals.request.loss == "wasserstein" or signals.step < at.EARLY_STEPS or len(gap) < at.VALUES:
         return None
-    if middle(gap) >= at.FOOLED:
+    varied = _lasting(signals, "diversity", "samples differ {:.1%} as much as real pictures do")
+    alike = varied is not None and varied[0] < at.SAME
+    if middle(gap) >= (at.FOOLED if alike else at.BETRAYED):
         return None
     words = f"it believes in real pictures by only {middle(gap):.0%} more than in generated ones"
     return "The discriminator cannot tell pictures apart, so the generator need not get better.", (
@@ -131,7 +152,7 @@ def _worse(signals: Signals) -> Found | None:
     if steps[-2] > best and min(last) > at.LOST * floor:
         words = f"KID is {min(last) / floor:.1f} times what it was at step {best:,}"
         return "The samples get worse and worse.", (Evidence(DECISIVE, best, steps[-1], words),)
-    if min(kid.values()) > at.NEVER * kid[steps[0]]:
+    if _has_learned(signals, at.LONG) and min(kid.values()) > at.NEVER * kid[steps[0]]:
         words = f"KID has not come below {min(kid.values()):.3g}"
         return "The samples do not come nearer to the real pictures.", (Evidence(DECISIVE, steps[0], steps[-1], words),)
     return None
@@ -177,6 +198,7 @@ RULES: tuple[tuple[str, Callable[[Signals], Found | None]], ...] = (
     ("d_wins", _d_wins),
     ("g_wins", _g_wins),
     ("collapse", _alike),
+    ("by_heart", _few_by_heart),
     ("diverging", _worse),
     ("done", _done),
     ("learning", _learning),

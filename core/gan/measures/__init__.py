@@ -68,7 +68,7 @@ MEASURES: Mapping[str, Measure] = {
     ),
     "by_heart_pixels": Measure(
         "Distance from what was learned, in pixels", "highest",
-        "The same without a network, of very small pictures: 1 is as far as pictures it has never seen.",
+        "The same without a network, of very small pictures; blurred ones are near to all, so look at diversity too.",
         quick=True, needs=4,
     ),
     "diversity": Measure(
