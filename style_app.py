@@ -9,6 +9,7 @@ imported before the first job.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Iterator
 from typing import Any
 
 if __name__ == "__main__":  # Gradio would end in a stack trace when it is imported, and write what nobody reads
@@ -22,16 +23,17 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from core import faults
-from core.style.request import STYLE_PRESETS, StyleRequest
+from core.style.request import STYLE_PRESETS, ClipRequest, InstantRequest, StyleRequest
 from core.visitors import policy, sweep
 from ui.server import files, serving, subpath, turns
 from ui.server.gate import Gate
+from ui.style import clips, layout, painting, programs, view, widgets
 from ui.style import events as do
-from ui.style import layout, painting, programs, view, widgets
 from ui.style.painting import MOST_STYLES, SETTINGS
 
 SAMPLES = 48  # calls of /sample at a time, so that those that fetch hold up no others; twice what one address may ask
-ASKED = ("photo", "styles", "style_weights", *SETTINGS)  # what a painting is asked for with; the API's order
+GIVEN, OF_CLIP = ("photo", "styles", "style_weights"), ("clip", "styles", "style_weights")
+ASKED = (*GIVEN, *SETTINGS)  # what a painting is asked for with; the API's order
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 # Answered at once, past Gradio's queue: its stream closes when the last queued event of a tab is over, and one that is
 # sent at that moment would never be answered (seen with gradio 6.31: a size is changed, Paint pressed).
@@ -48,12 +50,13 @@ def build() -> gr.Blocks:
         gr.Markdown("# Paint a photo in another picture's style", elem_id="title")
         with gr.Row(equal_height=False):
             with gr.Column(scale=2, min_width=320):
-                page = layout.pictures() | layout.settings(settings)
+                page = layout.pictures() | layout.settings(settings) | layout.clip()
             with gr.Column(scale=3, min_width=320, elem_id="easel"):
                 page |= layout.easel(settings)
         _connect_easel(page)
         _connect_pictures(page)
         _connect_settings(page)
+        _connect_clip(page)
         shape = [page[name].change for name in ("photo", "freedom", "size", "steps", "network", "optimiser")]
         gr.on(
             [app.load, *shape], do.forecast, None, page["forecast"], inputs_kwargs=_some(page, ("photo", *SETTINGS)),
@@ -71,8 +74,12 @@ def _some(page: layout.Widgets, names: tuple[str, ...]) -> layout.Widgets:
     return {name: page[name] for name in names}
 
 
+def _easel(page: layout.Widgets) -> list[Any]:
+    return [page[field.name] for field in dataclasses.fields(do.Easel)]
+
+
 def _connect_easel(page: layout.Widgets) -> None:
-    easel = [page[field.name] for field in dataclasses.fields(do.Easel)]
+    easel = _easel(page)
     page["go"].click(
         do.start, None, easel, inputs_kwargs=_some(page, ASKED), js=view.SHOW_PICTURE, concurrency_limit=None, **PRIVATE
     ).then(do.timelapse, None, page["timelapse"], **AT_ONCE)
@@ -85,9 +92,11 @@ def _connect_easel(page: layout.Widgets) -> None:
 
 def _connect_last(app: gr.Blocks, page: layout.Widgets) -> None:
     """The visitor's last paintings. One that is still at work is followed."""
-    easel = [page[field.name] for field in dataclasses.fields(do.Easel)]
+    easel = _easel(page)
     shown = [*(page[name] for name in do.ASKED_AND_HOW), *easel, page["following"]]
-    app.load(do.found, None, shown, **AT_ONCE)
+    app.load(do.found, None, shown, **AT_ONCE).then(
+        do.look_at_sent, None, easel, inputs_kwargs=_some(page, ASKED), **LATEST
+    )
     page["strip"].select(do.chosen, None, shown, **AT_ONCE)
     page["throw"].click(do.throw_away, None, easel, **AT_ONCE)
     page["following"].change(
@@ -98,11 +107,18 @@ def _connect_last(app: gr.Blocks, page: layout.Widgets) -> None:
 def _connect_pictures(page: layout.Widgets) -> None:
     photo, styles, mix = page["photo"], page["styles"], page["mix"]
     of_photo, of_styles = page["photo_answer"], page["styles_answer"]
-    photo.upload(do.opened, photo, [photo, of_photo], **LATEST)
-    styles.upload(do.usable_styles, [styles, mix], [styles, mix, of_styles], **LATEST)
-    mix.input(do.mixed, [styles, mix], styles, **AT_ONCE)
-    page["photo_shelf"].select(do.picked, None, [photo, of_photo], **LATEST)
-    page["style_shelf"].select(do.picked_style, [styles, mix], [styles, of_styles], **LATEST)
+    changes = [
+        photo.upload(do.opened, photo, [photo, of_photo], **LATEST),
+        styles.upload(do.usable_styles, [styles, mix], [styles, mix, of_styles], **LATEST),
+        mix.input(do.mixed, [styles, mix], styles, **AT_ONCE),
+        page["photo_shelf"].select(do.picked, None, [photo, of_photo], **LATEST),
+        page["style_shelf"].select(do.picked_style, [styles, mix], [styles, of_styles], **LATEST),
+    ]
+    look = {"fn": do.first_look, "inputs": None, "outputs": _easel(page), "inputs_kwargs": _some(page, ASKED), **LATEST}
+    for change in changes:  # once it is made; `found` and `chosen` bring pictures that were painted already
+        change.then(**look)
+    settings = [page[name].change for name in ("style_weights", *InstantRequest.counting)]
+    gr.on([*settings, styles.delete], **look)
 
 
 def _connect_settings(page: layout.Widgets) -> None:
@@ -114,21 +130,45 @@ def _connect_settings(page: layout.Widgets) -> None:
     page["restore"].upload(do.restored, page["restore"], back, **LATEST)
 
 
+def _connect_clip(page: layout.Widgets) -> None:
+    shown = [page[f"clip_{name}"] for name in ("status", "go", "stop", "moves", "plays", "file")]
+    page["clip_go"].click(
+        clips.start, None, shown, inputs_kwargs=_some(page, (*OF_CLIP, *ClipRequest.counting)), concurrency_limit=None,
+        **PRIVATE,
+    )  # fmt: skip
+    page["clip_stop"].click(clips.stop, None, page["clip_status"], **AT_ONCE)
+
+
 def _publish(page: layout.Widgets) -> None:
-    """The API's `/paint`: its parameters are the widgets, named after the settings, explained by their help."""
-    described = ["photo: the file to paint.", f"styles: up to {MOST_STYLES} files.", 'style_weights: like "2, 1".']
-    for name, about in policy.settings_of(StyleRequest).items():
+    """The API's functions: their parameters are the widgets, named after the settings, explained by their help."""
+    published = [
+        (painting.paint, StyleRequest, GIVEN, SETTINGS),
+        (painting.instant, InstantRequest, GIVEN, InstantRequest.counting),
+        (clips.clip, ClipRequest, OF_CLIP, ClipRequest.counting),
+    ]
+    for function, kind, given, counting in published:
+        made = widgets.Document(visible=False) if given is OF_CLIP else widgets.Painting(visible=False, format="png")
+        gr.Button(visible=False).click(
+            function, None, [made, gr.JSON(visible=False)], inputs_kwargs=_some(page, (*given, *counting)),
+            api_name=function.__name__, concurrency_limit=None,
+            api_description="\n    ".join([function.__doc__, *_described(kind, given[0], counting)]),
+        )  # fmt: skip
+
+
+def _described(kind: type[StyleRequest], what: str, counting: Collection[str]) -> Iterator[str]:
+    """What the API's page says of the parameters, one after another."""
+    yield f"{what}: the file to paint."
+    yield f"styles: up to {MOST_STYLES} files."
+    yield 'style_weights: like "2, 1".'
+    for name, about in policy.settings_of(kind).items():
+        if name not in counting:
+            continue
         allowed = ""
         if about.choices:
             allowed = f"One of {', '.join(about.choices)}."
         elif about.hi is not None:
             allowed = about.allowed()
-        described.append(f"{name}: {about.help} {allowed}")
-    gr.Button(visible=False).click(
-        painting.paint, None, [widgets.Painting(visible=False, format="png"), gr.JSON(visible=False)],
-        inputs_kwargs=_some(page, ASKED), api_name="paint", concurrency_limit=None,
-        api_description="\n    ".join([painting.paint.__doc__, *described]),
-    )  # fmt: skip
+        yield f"{name}: {about.help} {allowed}"
 
 
 # ---------------------------------------------------------------- serving

@@ -4,7 +4,8 @@
 
 ZeroGPU lends its GPUs to calls of a marked function. Such a call happens in a forked process, so what goes in and
 comes out is pickled; whose share of GPU time it uses is known from the Gradio request the painting was asked for in
-(`core.jobs` works in the context of whoever submitted). Samples, training and everything else stay on the processor.
+(`core.jobs` works in the context of whoever submitted). Samples, first looks (which every move of a slider asks for),
+training and everything else stay on the processor.
 """
 
 # Before all others: it stands in for CUDA until there is some.

@@ -10,10 +10,11 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from tqdm import tqdm
 
 from core import __version__, console, outputs, proxies
@@ -24,10 +25,10 @@ from core.gan.request import SampleRequest
 from core.gan.zoo import catalogue
 from core.hub import deploy
 from core.hub.publish import LICENCES, publish, warning
-from core.pictures import images
-from core.settings import Request, Result, settings_of
+from core.pictures import film, images
+from core.settings import Progress, Request, Result, settings_of
 from core.style import dispatch
-from core.style.request import STYLE_PRESETS, InstantRequest, StyleRequest, enough
+from core.style.request import STYLE_PRESETS, ClipRequest, InstantRequest, StyleRequest, enough
 
 FRAME_SIDE = 256  # px, of animations
 SAMPLED = (".png", ".webp", ".gif", ".mp4")  # files that samples go to
@@ -66,24 +67,29 @@ def _add_style(commands: argparse._SubParsersAction) -> None:
         help="repaint photos in the style of other pictures",
         description="Repaint PHOTO in the style of PAINTING; with --style, several photos or several paintings.",
     )
-    style.add_argument("pictures", nargs="+", metavar="PICTURE", help="photos; without --style the last is the style")
+    style.add_argument("pictures", nargs="+", metavar="PICTURE", help="photos, or folders of them; without --style the last is the style")
     style.add_argument("--style", action="append", default=[], metavar="PAINTING", help="a style picture; repeatable")
     style.add_argument("--weights", metavar="W,W", help="how much each style picture counts, like 2,1")
-    style.add_argument("-o", "--out", required=True, help="a PNG file, or for several photos a folder")
+    style.add_argument(
+        "-o", "--out", required=True, help="a PNG file, for a clip a .gif, .webp, .png or .mp4, or a folder for several"
+    )
     style.add_argument("--preset", choices=STYLE_PRESETS, help="draft, good or fine")
     style.add_argument("--recipe", metavar="PNG", help="take the settings of this painting")
-    style.add_argument("--instant", action="store_true", help="paint at once, in one way through a small network")
+    style.add_argument("--instant", action="store_true", help="paint at once, in one way through a small network; "
+                       "clips too: GIF, WebP, APNG and videos")  # fmt: skip
     style.add_argument("--json", action="store_true", help="print one line of JSON for each painting")
     add_settings(style, StyleRequest)
     style.set_defaults(run=_style)
 
 
 def _style(options: argparse.Namespace) -> None:
-    photos, styles = list(options.pictures), list(options.style)
+    given, styles = list(options.pictures), list(options.style)
     if not styles:
-        if len(photos) < 2:
+        if len(given) < 2:
             raise UserError("Only one picture was given; name a photo and then a painting, or use --style.")
-        styles = [photos.pop()]
+        styles = [given.pop()]
+    photos = [photo for name in given for photo in _pictures_in(name)]
+    folder = len(photos) > 1 or any(Path(name).is_dir() for name in given)
     values: dict[str, Any] = {}
     asked = InstantRequest if options.instant else StyleRequest
     if options.recipe:
@@ -105,15 +111,23 @@ def _style(options: argparse.Namespace) -> None:
     pictures = [images.open_picture(path, max_pixels=of_style) for path in styles]
 
     given = [*photos, *styles, *([options.recipe] if options.recipe else [])]
-    out = outputs.settled(options.out, (".png",), given, folder=len(photos) > 1, file=len(photos) == 1)
+    moving = asked is InstantRequest and len(photos) == 1 and film.moves(photos[0])
+    endings = film.ENDINGS if moving else (".png",)
+    out = outputs.settled(options.out, endings, given, folder=folder, file=not folder)
     failed = 0
     with console.ctrl_c() as stopped:
         for index, photo in enumerate(photos):
             if stopped.is_set():
                 raise KeyboardInterrupt(f"{len(photos) - index} of {len(photos)} photos were not painted.")
             try:
-                opened = images.open_picture(photo, max_pixels=of_photo)
-                painting = dispatch.paint(request, opened, pictures, stopped.is_set)
+                clip = asked is InstantRequest and film.moves(photo)
+                ending = film.ending_of(photo) if clip else ".png"
+                target = images.unique_path(out, Path(photo).stem, ending) if out.is_dir() else out
+                if clip:
+                    painting = _painted_clip(request, photo, pictures, target, stopped.is_set)
+                else:
+                    opened = images.open_picture(photo, max_pixels=of_photo)
+                    painting = dispatch.paint(request, opened, pictures, stopped.is_set)
                 result = console.watched(painting, Path(photo).name, options.json)
             except UserError as error:
                 if len(photos) == 1 or stopped.is_set():
@@ -121,13 +135,31 @@ def _style(options: argparse.Namespace) -> None:
                 failed += 1
                 print(f"ganvas: {photo}: {error}", file=sys.stderr)  # the others still want to be painted
                 continue
-            target = images.unique_path(out, Path(photo).stem, ".png") if out.is_dir() else out
-            images.write_png(result.images[0], target, result.recipe)
+            if not clip:
+                images.write_png(result.images[0], target, result.recipe)
             _tell(target, result, options.json)
         if stopped.is_set():
             raise KeyboardInterrupt
     if failed:
         raise UserError(f"{failed} of {len(photos)} photos could not be painted, for the reasons above.")
+
+
+def _pictures_in(name: str) -> list[str]:
+    """The pictures and clips of a folder; of a file, itself, whatever it is."""
+    if not Path(name).is_dir():
+        return [name]
+    found = [str(path) for path in sorted(Path(name).iterdir()) if film.is_picture(path)]
+    if not found:
+        raise UserError(f"There is no picture in the folder {name}; name one that has some.")
+    return found
+
+
+def _painted_clip(
+    request: InstantRequest, clip: str, styles: Sequence[Image.Image], target: Path, stopped: Callable[[], bool]
+) -> Iterator[Progress | Result]:
+    from core.style.instant.clip import paint
+
+    return paint(ClipRequest.from_recipe({**request.recipe(), "kind": ClipRequest.kind}), clip, styles, target, stopped)
 
 
 def _tell(target: Path, result: Result, as_json: bool) -> None:

@@ -1,11 +1,11 @@
 """Short work, one at a time: paintings, samples, measurements of this machine.
 
 Two lines serve both UIs, each with one worker thread: paintings and measurements, one at a time, as two at once would
-only be slower; and quick requests (samples), which take less than a second and for which a page waits: behind paintings
-they would come minutes later. Visitors take turns: who has two jobs in a line gets the second one after everybody's
-first. A job is submitted as a request and plain pictures; its progress, result or error is read from the job. Engines
-are imported by the worker, when their first job comes. Knows no UI and nothing of how an engine works. Training runs
-are `core.runs`' business.
+only be slower; and quick requests (samples, first looks), which take less than a second and for which a page waits:
+behind paintings they would come minutes later. Where strangers come, they leave a painting at work its share of the
+time. Visitors take turns: who has two jobs in a line gets the second one after everybody's first. A job is submitted as
+a request and plain pictures; its progress, result or error is read from the job. Engines are imported by the worker,
+when their first job comes. Knows no UI and nothing of how an engine works. Training runs are `core.runs`' business.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from core.errors import UserError
 from core.gan.request import SampleRequest
 from core.settings import Progress, Request, Result
 from core.style import dispatch
-from core.style.request import MeasureRequest
+from core.style.request import ClipRequest, MeasureRequest
 from core.visitors import identity, policy
 
 FRAMES = 60  # kept for the time-lapse: when there are twice as many, every other one goes
@@ -130,7 +130,8 @@ class Job:
 
 
 def submit(request: Request, *pictures: Any) -> Job:
-    """Queue `request`. `pictures` are what its engine takes: for a style, the photo and a list of style pictures.
+    """Queue `request`. `pictures` are what its engine takes: for a style, the photo and a list of style pictures; for a
+    clip its path, that list, and where the painted one goes.
 
     Raises `UserError` when it asks for more than is allowed here, and when too many jobs wait already.
     """
@@ -170,6 +171,11 @@ def _engine(job: Job) -> Iterator[Progress | Result]:
             from core.gan.sample import sample
 
             return sample(job.request, stopped=lambda: job.cancelled)
+        case ClipRequest():
+            from core.style.instant.clip import paint
+
+            source, styles, target = job.pictures
+            return paint(job.request, source, styles, target, stopped=lambda: job.cancelled)
     photo, styles = job.pictures
     return dispatch.paint(job.request, photo, styles, stopped=lambda: job.cancelled)
 
@@ -253,7 +259,9 @@ class _Queue:
                 self._waiting = _in_turn(self._waiting, job)
             with faults.logged():
                 self._tell_waiting()
+                began = time.monotonic()
                 _run(job)
+                _leave_time(job, time.monotonic() - began)
 
     def _tell_waiting(self) -> None:
         with self._lock:
@@ -296,6 +304,13 @@ def _run(job: Job) -> None:
         job._context, job.pictures = contextvars.Context(), ()  # those it had may hold much, and jobs are kept
         if _line(job.request) is _paintings:  # which held it; a quick job must not take it from a painting at work
             device.release_memory()
+
+
+def _leave_time(job: Job, seconds: float) -> None:
+    """After a quick job that took so many seconds: however many ask for one, whoever paints meanwhile goes on."""
+    rest = seconds / policy.limits().quick_share - seconds
+    if rest > 0 and _line(job.request) is _quick and not _paintings.idle():
+        time.sleep(rest)
 
 
 def _follow(job: Job) -> None:

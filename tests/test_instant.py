@@ -7,17 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from core import perceptual
 from core.errors import UserError
 from core.pictures import images
 from core.settings import Progress, Result
+from core.style.instant import clip
 from core.style.instant import paint as engine
 from core.style.instant.decoder import Decoder, encoded, read, save
 from core.style.instant.transfer import transport_map, transported
 from core.style.optimise.objective import Moments, Objective, Weights
-from core.style.request import InstantRequest, StyleRequest
+from core.style.request import ClipRequest, InstantRequest, StyleRequest
 
 ROOT = Path(__file__).parent.parent
 
@@ -194,3 +195,61 @@ def test_training_measures_style_as_the_painter_does(monkeypatch):
     expected = torch.stack(distances[:-1]).mean() + distances[-1].sum()
     _, parts = painter(image)
     assert parts["style"].item() == pytest.approx(expected.item(), rel=1e-3)
+
+
+# ---------------------------------------------------------------- clips
+
+
+def ball(step: int, width: int = 256, height: int = 96) -> Image.Image:
+    """Soft blots; on their left something bright goes down. What is right of the middle stands still."""
+    picture = smooth(0, width, height)
+    picture.paste((255, 240, 60), (4, 12 * step, 28, 12 * step + 20))
+    return picture
+
+
+def painted_clip(tmp_path, frames, ending=".png", **settings) -> tuple[Result, list[np.ndarray]]:
+    """Through lossless files, so that every change is the painter's."""
+    source, target = tmp_path / f"in{ending}", tmp_path / f"out{ending}"
+    frames[0].save(source, save_all=True, append_images=frames[1:], duration=100)
+    request = ClipRequest(**{"size": 256, **settings})
+    *progress, result = clip.paint(request, source, [smooth(1)], target)
+    assert [event.step for event in progress] == list(range(1, len(frames) + 1))
+    with Image.open(target) as file:
+        return result, [np.asarray(frame.convert("RGB"), float) for frame in ImageSequence.Iterator(file)]
+
+
+@pytest.mark.parametrize("settings", [{}, {"keep_colour": True}, {"strength": 0.6}])
+def test_what_stands_still_in_a_clip_does_not_flicker(tmp_path, settings):
+    frames = [ball(step) for step in range(0, 6, 2)]
+    _, painted_frames = painted_clip(tmp_path, frames, **settings)
+    alone = [np.asarray(painted(frame, size=256, **settings).images[0], float) for frame in frames]
+    still = np.s_[:, 192:]  # further from the ball than anything of it is seen
+    assert all(np.array_equal(frame[still], painted_frames[0][still]) for frame in painted_frames)
+    assert np.abs(alone[1] - alone[0])[still].mean() > 0.1  # painted one by one they would
+    assert np.abs(painted_frames[1] - painted_frames[0])[:, :64].mean() > 1
+
+
+def test_a_clip_is_painted_as_its_frames_together_are(tmp_path):
+    frames = [ball(0) for _ in range(3)]
+    for step, frame in enumerate(frames):  # two that are the same would be one
+        frame.putpixel((0, 0), (step, 0, 0))
+    result, painted_frames = painted_clip(tmp_path, frames, seed=3)
+    alone = painted(frames[0], size=256, seed=3).images[0]
+    assert np.abs(painted_frames[0] - np.asarray(alone, float)).max() <= 3  # only rounding is in between
+    assert (result.recipe["kind"], result.recipe["frames"]) == ("clip", 3)
+    assert np.array_equal(np.asarray(result.images[0], float), painted_frames[-1])
+
+
+def test_a_clip_that_is_stopped_ends_where_it_is(tmp_path):
+    frames, asked = [ball(step) for step in range(4)], []
+
+    def stopped() -> bool:
+        asked.append(True)
+        return len(asked) > 3  # before the samples, and before the first and the second frame
+
+    frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:])
+    *_, result = clip.paint(ClipRequest(size=64), tmp_path / "in.gif", [smooth(1)], tmp_path / "out.gif", stopped)
+    assert result.note == "Stopped after 2 of 4 frames."
+    with pytest.raises(UserError, match="Stopped before there was a painting"):
+        list(clip.paint(ClipRequest(size=64), tmp_path / "in.gif", [smooth(1)], tmp_path / "no.gif", lambda: True))
+    assert not (tmp_path / "no.gif").exists()

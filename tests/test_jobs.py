@@ -1,6 +1,8 @@
 """The queue: order, positions, cancelling, failing, and that a defect does not end the worker."""
 
 import threading
+import time
+import types
 
 import pytest
 
@@ -54,6 +56,24 @@ def test_what_went_into_a_job_goes_when_it_is_over(slow_engine):
     gate.set()
     after.wait()
     assert (job.state, job.pictures) == (jobs.DONE, ())
+
+
+def test_where_strangers_come_quick_jobs_leave_a_painting_its_share_of_the_time(slow_engine, monkeypatch):
+    gate, _ = slow_engine
+    rests = []
+    monkeypatch.setattr(jobs, "time", types.SimpleNamespace(sleep=rests.append, monotonic=time.monotonic))
+    quick = jobs.Job(SampleRequest(), (), 0)
+    painting = submit()
+    next(u for u in painting.updates(0.05) if u.latest)
+    jobs._leave_time(quick, 3.0)
+    assert rests == []  # at home nobody is a stranger
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    jobs._leave_time(quick, 3.0)
+    jobs._leave_time(painting, 3.0)
+    assert rests == [3.0]  # half of the time
+    gate.set()
+    painting.wait()
+    monkeypatch.undo()
 
 
 def test_samples_do_not_wait_for_paintings(slow_engine):

@@ -176,7 +176,7 @@ def painted(
             moved[layer] = torch.lerp(seen.float(), whole.float(), part).to(seen.dtype)
     device = moved[DEEP].device
     with torch.autocast(device.type, torch.bfloat16, enabled=moved[DEEP].dtype == torch.bfloat16):
-        output = decoder(moved).float()
+        output = decoder(moved, decoder.tuning(moved)).float()
     return moved, output, coloured(output, wanted[PALETTE])
 
 

@@ -171,11 +171,11 @@ def _process(name: str) -> Iterator[subprocess.Popen]:
             _changed.notify_all()
     try:
         if me.process is None or me.process.poll() is not None:  # none yet, or it has died meanwhile
-            _end(me.process)
-            me.process = _started()
+            ended(me.process)
+            me.process = started("core.pictures.decoders")
         yield me.process
     except BaseException:
-        _end(me.process)  # whatever it is doing, its next answer would not be to the next task
+        ended(me.process)  # whatever it is doing, its next answer would not be to the next task
         raise
     finally:
         with _changed:
@@ -197,16 +197,17 @@ def _forget(address: str) -> None:
         _served.pop(address, None)
 
 
-def _started() -> subprocess.Popen:
+def started(module: str) -> subprocess.Popen:
+    """A process of its own for a module's `main`, without this one's secrets; to be `ended`."""
     atexit.register(end)
     own = {name: os.environ[name] for name in KEPT if name in os.environ}
     return subprocess.Popen(
-        [sys.executable, "-m", "core.pictures.decoders"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [sys.executable, "-m", module], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, env={**own, "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"},
     )  # fmt: skip
 
 
-def _end(process: subprocess.Popen | None) -> None:
+def ended(process: subprocess.Popen | None) -> None:
     if process:
         process.kill()
         process.wait()
@@ -223,21 +224,27 @@ def end() -> None:
             if turn.process:
                 turn.process.kill()
         while _idle:
-            _end(_idle.pop())
+            ended(_idle.pop())
 
 
 # ---------------------------------------------------------------- in such a process
 
 
-def main() -> None:
+def alone() -> tuple[BinaryIO, BinaryIO]:
+    """This process is such a one from now on; -> what it is sent, and where its answers go."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asked
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each takes memory, and several pictures are decoded at once
-    files, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
+    return sys.stdin.buffer, answers
+
+
+def main() -> None:
+    files, answers = alone()
     while line := files.readline():
         task = json.loads(line)
         data = files.read(task["size"])
-        _limit(task["memory"], task["seconds"])
+        limit(task["memory"], task["seconds"])
         answer: dict[str, Any] = {"pixels": 0}
         body = b""
         try:
@@ -248,7 +255,7 @@ def main() -> None:
             answer["refusal"] = str(refusal)
         except Exception:
             answer["defect"] = traceback.format_exc()
-        _limit(None, None)
+        limit(None, None)
         answers.write(json.dumps({**answer, "bytes": len(body)}).encode() + b"\n" + body)
         answers.flush()
 
@@ -268,7 +275,7 @@ def _done(task: dict[str, Any], file: BinaryIO, answer: dict[str, Any]) -> bytes
     return plain.tobytes()
 
 
-def _limit(memory: int | None, seconds: float | None) -> None:
+def limit(memory: int | None, seconds: float | None) -> None:
     """What this process may take from now on. Past its time it is ended by the system's default for the signal."""
     if os.name == "posix":
         import resource

@@ -145,14 +145,23 @@ def _written(target: str | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
 # ---------------------------------------------------------------- finish
 
 
+Light = tuple[float, float, float, float]  # mean and contrast of a painting's luma, and of its photo's
+
+
 def finish(
-    painting: Image.Image, photo: Image.Image, *, strength: float = 1.0, keep_colour: bool = False
+    painting: Image.Image,
+    photo: Image.Image,
+    *,
+    strength: float = 1.0,
+    keep_colour: bool = False,
+    light: Light | None = None,
 ) -> Image.Image:
     """The controls after the fact: how strongly the painting shows (0..1), and in whose colours.
 
     `strength` blends from the photo (0), fitted to the painting's size, to the painting (1); the painting's
     transparency is kept. `keep_colour` gives the painting's brightness to the photo's colours: Gatys et al. 2016,
-    "Preserving Color in Neural Artistic Style Transfer", luminance-only transfer, applied afterwards.
+    "Preserving Color in Neural Artistic Style Transfer", luminance-only transfer, applied afterwards. `light`: where it
+    is not that of these two, as of a frame within its clip.
     """
     if strength == 1 and not keep_colour:
         return painting
@@ -160,19 +169,27 @@ def finish(
     if photo.size != paint.size:
         photo = photo.resize(paint.size, Image.Resampling.LANCZOS)
     if keep_colour:
-        paint = _recoloured(paint, photo)
+        paint = _recoloured(paint, photo, light or light_of(paint, photo))
     return with_alpha_of(Image.blend(photo, paint, strength), painting)
 
 
-def _recoloured(painting: Image.Image, photo: Image.Image) -> Image.Image:
+def light_of(painting: Image.Image, photo: Image.Image) -> Light:
+    """How light both are, and how much that varies."""
+    import numpy as np
+
+    luma, light = (np.asarray(on_white(picture).convert("L"), np.float32) for picture in (painting, photo))
+    return luma.mean(), luma.std(), light.mean(), light.std()
+
+
+def _recoloured(painting: Image.Image, photo: Image.Image, light: Light) -> Image.Image:
     """The painting's luma under the photo's chroma. Two RGB pictures of one size."""
     import numpy as np
 
     luma = np.asarray(painting.convert("L"), np.float32)  # ITU-R BT.601, as in YCbCr
     # The paper moves the style's luma to the photo's mean and contrast before painting. Afterwards, half of the way
     # looks best: none leaves yellow olive under a dark painting, all of it washes the painting's own light out.
-    light = np.asarray(photo.convert("L"), np.float32)
-    matched = (luma - luma.mean()) * (light.std() / max(luma.std(), 1.0)) + light.mean()
+    mean, contrast, photos_mean, photos_contrast = light
+    matched = (luma - mean) * (photos_contrast / max(contrast, 1.0)) + photos_mean
     luma = ((luma + matched) / 2).clip(0, 255)
     # Brush strokes have moved the edges: slightly soft colours hide that the photo's edges are elsewhere.
     soft = photo.filter(ImageFilter.GaussianBlur(max(photo.size) / 400))

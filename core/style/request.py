@@ -119,6 +119,15 @@ class InstantRequest(StyleRequest):
 
     kind: ClassVar[str] = "instant"
     quick: ClassVar[bool] = True
+    counting: ClassVar[tuple[str, ...]] = ("size", "stroke_size", "strength", "keep_colour", "seed")
+
+
+@dataclass(frozen=True)
+class ClipRequest(InstantRequest):
+    """Paint every frame of a clip in the very same way, so that what stands still stays still."""
+
+    kind: ClassVar[str] = "clip"
+    quick: ClassVar[bool] = False
 
 
 # A person picks one of these and need not touch anything else.

@@ -41,6 +41,10 @@ class Limits:
     decoder_line: int | None = None  # pictures waiting to be decoded
     decoder_line_address: int | None = None  # pictures waiting or being decoded
     decoder_wait: float | None = None  # seconds a picture waits at most
+    clip_bytes: int | None = None  # of one clip's file
+    clip_frames: int | None = None  # in it
+    clip_seconds: float | None = None  # it lasts
+    clip_processor: float | None = None  # seconds of processor time for reading and writing it
     upload_bytes: int | None = None  # in one file, and in all files of one run
     upload_files: int | None = None  # in one upload
     uploads_hourly: int | None = None  # bytes a visitor may send in an hour
@@ -60,6 +64,9 @@ class Limits:
     jobs: int | None = None  # of a visitor, waiting or at work, in each line
     jobs_address: int | None = None
     jobs_all: int = 20  # waiting: a longer queue is no use to anybody in it
+    quick_share: float = 1.0  # of the time, at most, that quick jobs are at work beside a painting
+    look_size: int = 512  # px: the longer side of the first look a page shows by itself
+    look_wait: float = 20.0  # seconds after which nobody looks at that picture any more
     paintings: int = 2_000_000_000  # bytes of finished ones kept in memory for a visitor
     paintings_all: int = 2_000_000_000
     unwatched: float | None = None  # seconds a painting goes on after the last page of its visitor has gone
@@ -99,6 +106,7 @@ PUBLIC = Limits(
     settings={
         "style": {"size": 1024, "steps": 200},
         "instant": {"size": 1024},
+        "clip": {"size": 512},
         "train": {"size": 64, "steps": 20_000, "batch": 128, "latent": 128, "width_g": 64, "width_d": 64},
         "sample": {"count": 100},
     },
@@ -111,6 +119,10 @@ PUBLIC = Limits(
     decoder_line=24,
     decoder_line_address=12,
     decoder_wait=60,
+    clip_bytes=20_000_000,
+    clip_frames=300,
+    clip_seconds=20,
+    clip_processor=120,
     upload_bytes=100_000_000,
     upload_files=1000,
     uploads_hourly=400_000_000,
@@ -130,6 +142,7 @@ PUBLIC = Limits(
     jobs=3,
     jobs_address=12,
     jobs_all=60,
+    quick_share=0.5,
     paintings=100_000_000,
     paintings_all=1_500_000_000,
     unwatched=120,

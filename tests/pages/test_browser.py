@@ -1,7 +1,9 @@
 """The whole studio, in a real browser and through the API: two files in, a painting out."""
 
 import functools
+import json
 import os
+import re
 import subprocess
 import sys
 
@@ -14,8 +16,8 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from core.pictures import images
-from core.style.optimise.paint import paint
-from core.style.request import StyleRequest, enough
+from core.style import dispatch
+from core.style.request import InstantRequest, StyleRequest, enough
 from support.axe import violations
 from support.chromium import upload_pictures
 from support.pictures import scene, texture
@@ -58,7 +60,8 @@ def painted_here(request: StyleRequest, files):
     """By the engine alone, from the same files, opened as large as the painting can use."""
     of_photo, of_style = enough(request)
     photo = images.open_picture(files / "photo.jpg", max_pixels=of_photo)
-    return paint(request, photo, [images.open_picture(files / "painting.png", max_pixels=of_style)])
+    styles = [images.open_picture(files / "painting.png", max_pixels=of_style)]
+    return dispatch.paint(request, photo, styles)
 
 
 def paint_in_browser(page) -> None:
@@ -70,13 +73,25 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
     upload_pictures(page, files)
     expect(page.get_by_text("on this machine")).to_be_visible()  # told before it starts
 
+    # It is seen painted at once, and when a setting is moved.
+    expect(page.get_by_text("A first look. Press Paint for the finished painting.")).to_be_visible()
+    look = page.locator("#compare img").nth(1)
+    expect(look).not_to_have_attribute("src", re.compile("swirls"))  # which is that of the example
+    before = look.get_attribute("src")
+    page.get_by_label("Keep the photo's colours").check()
+    expect(look).not_to_have_attribute("src", before)
+    before = look.get_attribute("src")
+    page.get_by_label("Keep the photo's colours").uncheck()
+    expect(look).not_to_have_attribute("src", before)
+
     # One painting is watched and stopped.
     page.get_by_text("More settings").click()
     set_size(page, 512, 200)
     paint_in_browser(page)
     expect(page.locator("#preview img")).to_be_visible()
+    expect(page.locator("#compare")).to_be_hidden()  # once there is something better than the first look
     previews = set()
-    while len(previews) < 4:  # the photo itself, then at least three of the painting
+    while len(previews) < 3:
         source = page.locator("#preview img").get_attribute("src")
         previews.add(source)
         expect(page.locator("#preview img")).not_to_have_attribute("src", source)
@@ -444,6 +459,16 @@ def test_the_api_paints_the_same_picture_and_sends_previews(studio, files):
     with Image.open(path) as got:
         np.testing.assert_array_equal(np.asarray(got.convert("RGB")), np.asarray(result.images[0]))
 
+    asked = {"photo": handle_file(files / "photo.jpg"), "styles": style, "size": 96, "api_name": "/instant"}
+    path, ended = client.predict(**asked, stroke_size=0.5)
+    *_, result = painted_here(InstantRequest(size=96, stroke_size=0.5), files)
+    assert images.read_recipe(path) == ended["recipe"] == json.loads(json.dumps(result.recipe))
+    with Image.open(path) as got:
+        np.testing.assert_array_equal(np.asarray(got.convert("RGB")), np.asarray(result.images[0]))
+    for wrong, words in ({"size": 99999}, "^size: Size is"), ({"photo": None}, "There is no photo yet"):
+        with pytest.raises(AppError, match=words):
+            client.predict(**asked | wrong)
+
 
 def test_the_api_takes_what_is_clear_and_tells_the_rest_by_its_name(studio, files):
     """By its client and by HTTP alone. It once said that it "has not enabled verbose error reporting"."""
@@ -491,11 +516,14 @@ def test_visitors_wait_in_turn_and_are_told_their_place(studio, files):
 
 def test_the_api_explains_its_parameters(studio):
     described = Client(f"{studio}/style/", verbose=False).view_api(return_format="dict")["named_endpoints"]
-    assert set(described) == {"/paint", "/sample"}
+    assert set(described) == {"/paint", "/instant", "/sample"}
     names = [parameter["parameter_name"] for parameter in described["/paint"]["parameters"]]
     settings = [name for name in vars(StyleRequest()) if name != "style_shares"]
     assert names == ["photo", "styles", "style_weights", *settings]
     assert "The longer side" in described["/paint"]["description"]
+    at_once = [parameter["parameter_name"] for parameter in described["/instant"]["parameters"]]
+    assert at_once == ["photo", "styles", "style_weights", *InstantRequest.counting]
+    assert "at once" in described["/instant"]["description"]
 
 
 def test_a_taken_port_is_said_plainly(studio):

@@ -90,3 +90,10 @@ def test_samples_are_made_without_a_gpu(zero):
     before = zero[1].read_text()
     assert len(visitor(zero[0], "rich").predict(seed=3, count=2, api_name="/sample")["pictures"]) == 2
     assert zero[1].read_text() == before
+
+
+def test_instant_paintings_are_made_without_a_gpu(zero, painting):
+    """By the same engine as everywhere; a look for every move of a slider would use up a visitor's GPU time."""
+    before = zero[1].read_text()
+    assert visitor(zero[0], "poor").predict(**painting | {"api_name": "/instant"})[1]["recipe"]["kind"] == "instant"
+    assert zero[1].read_text() == before

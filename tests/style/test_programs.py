@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import UserError
-from core.style.request import StyleRequest
+from core.style.request import InstantRequest, StyleRequest
 from ui.style import programs
 
 
@@ -27,6 +27,7 @@ def test_the_parameters_are_those_of_the_functions():
     from ui.generate import sample_api
 
     assert list(programs.READ["paint"]) == list(style_app.ASKED)
+    assert list(programs.READ["instant"]) == [*style_app.GIVEN, *InstantRequest.counting]
     assert list(programs.READ["sample"]) == list(inspect.signature(sample_api.sample).parameters)
 
 

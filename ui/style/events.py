@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from core import amounts, jobs
 from core.errors import UserError
@@ -20,7 +21,7 @@ from core.style.request import STYLE_PRESETS, StyleRequest, enough
 from core.visitors import paintings, policy, tray
 from core.visitors.paintings import Painting
 from ui.server import visitor
-from ui.style import view
+from ui.style import looks, view
 from ui.style.painting import (
     MOST_STYLES,
     SETTINGS,
@@ -40,6 +41,7 @@ from ui.style.painting import (
 QUIET = 0.25  # seconds between news for each painting that is before one's own
 THUMBNAIL = 160  # px of the longer side
 GLANCE = 65_536  # pixels of a picture that is only looked at
+FIRST_LOOK = "A first look. Press Paint for the finished painting."
 SHOWABLE = {".jpg", ".jpeg", ".png", ".webp", ".gif"}  # by browsers; anything else is turned into PNG
 
 
@@ -58,6 +60,7 @@ class Easel:
     preview: Any = dataclasses.field(default_factory=gr.skip)
     compare: Any = dataclasses.field(default_factory=gr.skip)
     curves: Any = dataclasses.field(default_factory=gr.skip)
+    adjust: Any = dataclasses.field(default_factory=gr.skip)
     finished: Any = dataclasses.field(default_factory=gr.skip)
     png: Any = dataclasses.field(default_factory=gr.skip)
     timelapse: Any = dataclasses.field(default_factory=gr.skip)
@@ -68,7 +71,8 @@ class Easel:
 
 
 async def start(request: gr.Request, **asked: Any):
-    """Paint what `asked` describes (see `submit`), and show how it goes."""
+    """Paint what `asked` describes (see `submit`), and show how it goes; from the first look on, where there is one."""
+    looked_at = looks.end(request)
     try:
         painting = await asyncio.to_thread(submit, request, **asked)
     except UserError as error:
@@ -76,7 +80,10 @@ async def start(request: gr.Request, **asked: Any):
         return
     paintings.keep(painting)
     strip = await asyncio.to_thread(_strip, request)
-    yield tuple(dataclasses.replace(await asyncio.to_thread(_begun, painting), curves="", strip=strip))
+    begun = await asyncio.to_thread(_begun, painting)
+    if looked_at == looks.pictures_of(asked):  # it stays in sight until there is something better
+        begun.preview = begun.compare = gr.skip()
+    yield tuple(dataclasses.replace(begun, curves="", strip=strip))
     async for news in _news(request, painting):
         yield news
 
@@ -105,8 +112,9 @@ async def _news(request: gr.Request, painting: Painting):
             said, quiet_until = words(job), time.monotonic() + job.position * QUIET
             now = Easel(status=view.status(*said), curves=view.curves(job.curve, job.sizes))
             if job.preview is not drawn:
+                now.compare = gr.skip() if drawn else gr.update(visible=False)
+                now.preview = gr.update(visible=True, value=small(job.preview))
                 drawn = job.preview
-                now.preview = small(drawn)
             yield tuple(now)
     if painting_of(request) is not painting:  # the visitor has left, or thrown it away with its folder for files
         return
@@ -123,6 +131,7 @@ def _begun(painting: Painting) -> Easel:
         preview=gr.update(visible=True, value=small(painting.job.preview or images.on_white(painting.photo))),
         compare=gr.update(visible=False),
         curves=view.curves(painting.job.curve, painting.job.sizes),
+        adjust=gr.update(visible=False),
         finished=gr.update(visible=False),
         timelapse=gr.update(visible=False),
     )
@@ -143,7 +152,7 @@ def _over(painting: Painting) -> Easel:
     now.preview = gr.update(visible=False)
     now.compare = gr.update(visible=True, value=(before, after))
     now.curves = view.curves(job.curve, job.sizes)
-    now.finished = gr.update(visible=True)
+    now.adjust = now.finished = gr.update(visible=True)
     now.png = gr.update(value=after)
     return now
 
@@ -166,6 +175,35 @@ def _files(painting: Painting) -> tuple[str, str, dict]:
             images.on_white(painting.photo).resize(finished.size).save(before, quality=92)
             painting.written = version
     return after, before, recipe
+
+
+async def first_look(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
+    """What a page shows as soon as photo and style are there, and whenever they or their settings change."""
+    try:
+        seen = await looks.first(request, **asked)
+    except UserError as error:
+        return tuple(Easel(status=view.status(str(error))))
+    if seen is None:
+        return tuple(Easel())
+    photo, result = seen
+    painted = result.images[0]
+    before = images.on_white(photo).resize(painted.size, Image.Resampling.LANCZOS)
+    return tuple(
+        Easel(
+            status=view.status(" ".join(filter(None, [FIRST_LOOK, result.note]))),
+            preview=gr.update(visible=False),
+            compare=gr.update(visible=True, value=(before, painted)),
+            curves="",
+            adjust=gr.update(visible=True),
+            finished=gr.update(visible=False),
+            timelapse=gr.update(visible=False),
+        )
+    )
+
+
+async def look_at_sent(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
+    """The page is opened with a photo that another page sent, and was not painted yet."""
+    return await first_look(request, **asked) if tray.take(sent(request)) else tuple(Easel())
 
 
 def afterwards(request: gr.Request, **asked: Any):
@@ -243,6 +281,7 @@ def throw_away(request: gr.Request) -> tuple[Any, ...]:
             status=view.status("Thrown away."),
             compare=gr.update(visible=False),
             curves="",
+            adjust=gr.update(visible=False),
             finished=gr.update(visible=False),
             timelapse=gr.update(visible=False),
             strip=_strip(request),
@@ -390,6 +429,7 @@ def restored(path: str | None) -> list[Any]:
 
 async def forecast(photo: str | None, **settings: Any) -> str:
     """What this painting will take here, told before it starts. The first time, this machine is measured."""
+    await looks.warm()  # first, or it would disturb what is measured
     if photo is None:
         return ""
     try:

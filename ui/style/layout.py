@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import gradio as gr
 
+from core.pictures import film
 from core.settings import Setting
 from core.visitors import policy
 from ui.style import view, widgets
@@ -65,6 +66,25 @@ def settings(about: Mapping[str, Setting]) -> Widgets:
     return drawn
 
 
+def clip() -> Widgets:
+    """A clip in place of the photo, folded away: all that belongs to it stands here."""
+    drawn: Widgets = {}
+    with gr.Accordion("A clip in place of the photo", open=False, elem_id="clip-place"):
+        drawn["clip"] = widgets.Document(
+            label="Drop a GIF, WebP, APNG or short video here", file_types=[*film.READ], elem_id="clip", height=140
+        )
+        gr.HTML(f'<p class="caption">{view.clip_limits()}</p>', padding=False)
+        drawn["clip_go"] = gr.Button("Paint the clip")
+        drawn["clip_stop"] = gr.Button("Stop the clip", variant="stop", visible=False)
+        drawn["clip_status"] = gr.HTML(padding=False)
+        drawn["clip_moves"] = widgets.Preview(
+            label="Painted clip", interactive=False, format="webp", buttons=["fullscreen"], visible=False
+        )
+        drawn["clip_plays"] = widgets.Film(label="Painted clip", interactive=False, visible=False, loop=True)
+        drawn["clip_file"] = widgets.Download("Download clip", variant="primary", visible=False)
+    return drawn
+
+
 def easel(about: Mapping[str, Setting]) -> Widgets:
     """Where it is painted, and what can be done with the painting."""
     drawn: Widgets = {}
@@ -77,17 +97,16 @@ def easel(about: Mapping[str, Setting]) -> Widgets:
         label="Painting", interactive=False, format="webp", buttons=["fullscreen"], elem_id="preview", visible=False
     )
     drawn["compare"] = widgets.Compared(
-        SHOWN, label="Before and after", interactive=False, format="png", max_height=640, buttons=["fullscreen"],
+        SHOWN, label="Before and after", interactive=False, format="webp", max_height=640, buttons=["fullscreen"],
         slider_position=20, elem_id="compare",
     )  # fmt: skip
-    with gr.Group(visible=False) as drawn["finished"]:
-        with gr.Row():
-            for name in AFTERWARDS:
-                drawn[name] = widgets.of_setting(about[name])
-        with gr.Row():
-            drawn["png"] = widgets.Download("Download PNG", variant="primary")
-            drawn["timelapse"] = widgets.Download("Download time-lapse", visible=False)
-            drawn["throw"] = gr.Button("Throw away")
+    with gr.Group(visible=False) as drawn["adjust"], gr.Row():
+        for name in AFTERWARDS:
+            drawn[name] = widgets.of_setting(about[name])
+    with gr.Row(visible=False) as drawn["finished"]:
+        drawn["png"] = widgets.Download("Download PNG", variant="primary")
+        drawn["timelapse"] = widgets.Download("Download time-lapse", visible=False)
+        drawn["throw"] = gr.Button("Throw away")
     drawn["curves"] = gr.HTML(padding=False)
     drawn["strip"] = widgets.Pictures(
         label="Your last paintings", visible=False, interactive=False, allow_preview=False, columns=7, height="auto",

@@ -9,17 +9,18 @@ import asyncio
 import contextlib
 import functools
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from core import amounts, jobs
 from core.errors import UserError
 from core.pictures import images
 from core.settings import settings_of
-from core.style.request import StyleRequest, enough
+from core.style.request import InstantRequest, StyleRequest, enough
 from core.visitors import paintings
 from core.visitors.paintings import Painting
 from ui.generate import sample_api
@@ -53,11 +54,20 @@ def submit(
     request: gr.Request, *, photo: str | None, styles: list | None, style_weights: str, **settings: Any
 ) -> Painting:
     """Queue the painting the widgets describe; `settings` are those of `StyleRequest`, by name."""
-    if not photo:
-        raise UserError("There is no photo yet; upload one or pick an example.")
-    if not styles:
-        raise UserError("There is no style picture yet; upload one or pick an example.")
-    if len(styles) > MOST_STYLES:
+    asking = wanted(StyleRequest, styles, style_weights, settings)
+    opened_photo, opened_styles = opened(asking, photo, styles)
+    job = jobs.submit(asking, opened_photo, opened_styles)
+    settings = {name: getattr(asking, name) for name in settings}
+    pictures = {"photo": photo, "styles": [(path, None) for path, _ in styles or ()]}
+    asked = {**pictures, "style_weights": weights_text(asking), **settings}
+    return Painting(job, paintings.reduced(opened_photo, asking.size), request.session_hash or "", asked, sent(request))
+
+
+def wanted(
+    kind: type[StyleRequest], styles: list | None, style_weights: str, settings: Mapping[str, Any]
+) -> StyleRequest:
+    """The request that widgets describe; a `UserError` where they describe none."""
+    if styles and len(styles) > MOST_STYLES:
         raise UserError(f"There are {len(styles)} style pictures; up to {MOST_STYLES} can be mixed.")
     written = [part for part in style_weights.split(",") if part.strip()]
     if len(written) > MOST_STYLES:  # what is asked is kept with its painting, so it has an end
@@ -66,15 +76,19 @@ def submit(
         shares = tuple(map(float, written))
     except ValueError:
         raise UserError(f"Style weights are {style_weights!r}; write a number for each picture, like 2, 1.") from None
-    wanted = StyleRequest(**settings, style_shares=shares)
-    of_photo, of_style = enough(wanted)
-    jobs.require_room(wanted)  # before anything is decoded
-    opened = images.open_picture(photo, max_pixels=of_photo)
-    job = jobs.submit(wanted, opened, [images.open_picture(path, max_pixels=of_style) for path, _ in styles])
-    settings = {name: getattr(wanted, name) for name in settings}
-    pictures = {"photo": photo, "styles": [(path, None) for path, _ in styles]}
-    asked = {**pictures, "style_weights": weights_text(wanted), **settings}
-    return Painting(job, paintings.reduced(opened, wanted.size), request.session_hash or "", asked, sent(request))
+    return kind(**settings, style_shares=shares)
+
+
+def opened(asking: StyleRequest, photo: str | None, styles: list | None) -> tuple[Image.Image, list[Image.Image]]:
+    """The photo and the style pictures, as large as the request can make use of, once there is room for it."""
+    if not photo:
+        raise UserError("There is no photo yet; upload one or pick an example.")
+    if not styles:
+        raise UserError("There is no style picture yet; upload one or pick an example.")
+    of_photo, of_style = enough(asking)
+    jobs.require_room(asking)  # before anything is decoded
+    there = images.open_picture(photo, max_pixels=of_photo)
+    return there, [images.open_picture(path, max_pixels=of_style) for path, _ in styles]
 
 
 def sent(request: gr.Request) -> str:
@@ -87,11 +101,13 @@ def weights_text(request: StyleRequest) -> str:
     return ", ".join(str(share).removesuffix(".0") for share in request.style_shares)
 
 
-async def followed(job: jobs.Job, gone: Callable[[], None] | None = None) -> AsyncIterator[None]:
+async def followed(
+    job: jobs.Job, gone: Callable[[], None] | None = None, *, whole: bool = False
+) -> AsyncIterator[None]:
     """Ticks whenever `job` has news and at least every second, holding no thread; ends when it is over.
 
-    Also ends soon after the visitor pressed stop, even when a large step is still on its way. If the visitor goes away,
-    `gone` is called, or the job is cancelled.
+    Also ends soon after the visitor pressed stop, even when a large step is still on its way, unless it is the `whole`
+    that is wanted. If the visitor goes away, `gone` is called, or the job is cancelled.
     """
     seen, quiet, stopping = -1, 0.0, 0.0
     try:
@@ -101,7 +117,7 @@ async def followed(job: jobs.Job, gone: Callable[[], None] | None = None) -> Asy
                 yield
             await asyncio.sleep(0.1)
             quiet += 0.1
-            if job.cancelled and job.preview:
+            if job.cancelled and job.preview and not whole:
                 stopping += 0.1
     except (GeneratorExit, asyncio.CancelledError):
         (gone or job.cancel)()
@@ -169,15 +185,44 @@ async def paint(request: gr.Request, **asked: Any) -> AsyncIterator[tuple[Any, d
     job, shown = painting.job, None
     async with contextlib.aclosing(followed(job)) as ticks:
         async for _ in ticks:
-            said, share = words(job)
-            news = {"state": job.state, "position": job.position, "words": said, "share": round(share, 3)}
             preview, shown = (gr.skip() if job.preview is shown else small(job.preview)), job.preview
-            yield preview, news
+            yield preview, news(job)
     finished, _, recipe = outcome(painting)
-    with tempfile.TemporaryDirectory(prefix="ganvas-") as folder:  # Gradio copies the file before it goes on here
+    async with _written(finished, recipe) as path:
+        yield path, {"state": "done", "recipe": recipe}
+
+
+def news(job: jobs.Job) -> dict[str, Any]:
+    """How a job goes, as programs are told."""
+    said, share = words(job)
+    return {"state": job.state, "position": job.position, "words": said, "share": round(share, 3)}
+
+
+async def instant(
+    *, photo: str | None, styles: list | None, style_weights: str, **settings: Any
+) -> AsyncIterator[tuple[str, dict]]:
+    """Paint `photo` in the style of `styles` at once, in a second or so. Answers (painting, recipe)."""
+    try:
+        asking = wanted(InstantRequest, styles, style_weights, settings)
+        job = jobs.submit(asking, *await asyncio.to_thread(opened, asking, photo, styles))
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    async with contextlib.aclosing(followed(job)) as ticks:
+        async for _ in ticks:
+            pass
+    if job.error:
+        raise gr.Error(error_text(job.error), print_exception=False)
+    async with _written(job.result.images[0], job.result.recipe) as path:
+        yield path, {"state": "done", "recipe": dict(job.result.recipe), "note": job.result.note}
+
+
+@contextlib.asynccontextmanager
+async def _written(picture: Image.Image, recipe: Mapping[str, Any]) -> AsyncIterator[str]:
+    """Where a painting lies as a PNG, until Gradio has copied it: it goes on behind `yield` only then."""
+    with tempfile.TemporaryDirectory(prefix="ganvas-") as folder:
         path = Path(folder) / "painting.png"
-        await asyncio.to_thread(images.write_png, finished, path, recipe)
-        yield str(path), {"state": "done", "recipe": recipe}
+        await asyncio.to_thread(images.write_png, picture, path, recipe)
+        yield str(path)
 
 
 @functools.wraps(sample_api.sample)

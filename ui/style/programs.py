@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from core.errors import UserError
 from core.gan.request import SampleRequest
 from core.settings import Request, Setting, settings_of, shown
-from core.style.request import StyleRequest
+from core.style.request import ClipRequest, InstantRequest, StyleRequest
 from ui.generate import sample_api
 from ui.server import files
 
@@ -113,10 +113,17 @@ def _settings(request: type[Request], defaults: Mapping[str, Any]) -> dict[str, 
     return {name: _of(about, defaults.get(name, about.default)) for name, about in settings_of(request).items()}
 
 
+def _counting(request: type[InstantRequest]) -> dict[str, Reader]:
+    return {name: reader for name, reader in _settings(request, {}).items() if name in request.counting}
+
+
+STYLES: Mapping[str, Reader] = {"styles": _pictures, "style_weights": _numbers}
 SAMPLED = {name: one.default for name, one in inspect.signature(sample_api.sample).parameters.items()}
 # What each function of the API takes, in its order, and how that is read.
 READ: Mapping[str, Mapping[str, Reader]] = {
-    "paint": {"photo": _file, "styles": _pictures, "style_weights": _numbers, **_settings(StyleRequest, {})},
+    "paint": {"photo": _file, **STYLES, **_settings(StyleRequest, {})},
+    "instant": {"photo": _file, **STYLES, **_counting(InstantRequest)},
+    "clip": {"clip": _file, **STYLES, **_counting(ClipRequest)},
     "sample": {"generator": _generator, **_settings(SampleRequest, SAMPLED), "points": _texts, "label": _label},
 }
 

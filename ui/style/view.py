@@ -95,6 +95,14 @@ def public_limits() -> str:
     )
 
 
+def clip_limits() -> str:
+    """What a clip may be, and what becomes of it."""
+    limits, most = policy.limits(), ""
+    if limits.clip_frames:
+        most = f" Up to {limits.clip_frames} frames and {limits.clip_seconds:g} seconds on this shared computer."
+    return f"Every frame is painted at once, in the styles and with the settings of this page. Sound is kept.{most}"
+
+
 def notice(*sentences: str) -> str:
     """What came of files just uploaded, said beside them where it must be; empty when there is nothing to say."""
     return "".join(f'<p class="notice" role="alert">{escape(sentence)}</p>' for sentence in sentences)

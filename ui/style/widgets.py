@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.data_classes import FileData
 
 from core.errors import UserError
 from core.settings import Setting
@@ -59,6 +61,14 @@ async def _understood(self: gr.Blocks, block_fn: Any, inputs: list[Any], *more: 
 Page = _variant(gr.Blocks, process_api=_on_behalf, preprocess_data=_understood)
 Picture = _variant(gr.Image, preprocess=_as_it_is)
 Pictures, Document, Painting = _variant(gr.Gallery), _variant(gr.File), _variant(gr.Image)
+
+
+def _plays_as_it_is(_: gr.Video, value: str | None) -> FileData | None:
+    """A film of ours: every browser plays it, and nothing has to be made of it first."""
+    return None if value is None else FileData(path=value, orig_name=Path(value).name)
+
+
+Film = _variant(gr.Video, postprocess=_plays_as_it_is)
 
 
 def _as_sent(_: gr.components.Component, payload: Any) -> Any:

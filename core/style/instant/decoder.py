@@ -63,10 +63,11 @@ class Decoder(nn.Module):
         nn.init.zeros_(last.bias)
         self.tune = nn.Sequential(nn.Linear(2 * (deep + fine), 64), nn.ReLU(), last)
 
-    def forward(self, features: Mapping[str, Tensor]) -> Tensor:
-        """What `encoded` gave for [N, 3, H, W] -> a picture of that size, about in [0, 1] and not clamped."""
+    def forward(self, features: Mapping[str, Tensor], tuned: Tensor) -> Tensor:
+        """What `encoded` gave for [N, 3, H, W] -> a picture of that size, about in [0, 1] and not clamped. `tuned`:
+        what `tuning` says of these features, or of others that they are to be like."""
         deep, fine = (features[layer].to(self.fine.weight.dtype) for layer in (DEEP, FINE))
-        tuning = self._tuning(deep, fine)
+        tuning = self._gains(tuned)
         x = _doubled(F.relu(self.at_eighth(deep)))
         x = F.relu(x + self.fine(fine))
         for conv in self.at_quarter:
@@ -77,12 +78,16 @@ class Decoder(nn.Module):
         x = _tuned(self.at_whole[0](_doubled(x)), next(tuning))
         return self.at_whole[1](x)
 
-    def _tuning(self, *features: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """A gain and a shift [N, C, 1, 1] for every convolution of `tuned`."""
-        rows = [each.flatten(2).float() for each in features]
+    def tuning(self, features: Mapping[str, Tensor]) -> Tensor:
+        """How strong each channel is where all the features together are like these [N, C, H, W]: [N, T, 1, 1]."""
+        dtype = self.fine.weight.dtype
+        rows = [features[layer].to(dtype).flatten(2).float() for layer in (DEEP, FINE)]
         alike = torch.cat([part for row in rows for part in (row.mean(2), row.std(2, correction=0))], 1)
-        found = self.tune(alike.to(features[0].dtype))[:, :, None, None]
-        for channels, both in zip(self.tuned, found.split([2 * n for n in self.tuned], 1), strict=True):
+        return self.tune(alike.to(dtype))[:, :, None, None]
+
+    def _gains(self, tuned: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """A gain and a shift [N, C, 1, 1] for every convolution of `tuned`."""
+        for channels, both in zip(self.tuned, tuned.split([2 * n for n in self.tuned], 1), strict=True):
             yield 1 + both[:, :channels], both[:, channels:]
 
     def frozen(self, device: str | torch.device, dtype: torch.dtype | None) -> Decoder:

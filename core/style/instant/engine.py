@@ -12,7 +12,7 @@ from core.hub import registry
 from core.settings import Progress, Result
 from core.style.dispatch import Beforehand, Estimate
 from core.style.optimise import budget
-from core.style.optimise.schedule import scales
+from core.style.optimise.schedule import Scale, scales
 from core.style.request import InstantRequest
 
 WEIGHTS = "instant"  # their name in the registry
@@ -35,15 +35,19 @@ def ready(_request: InstantRequest) -> Beforehand | None:
 
 def estimate(request: InstantRequest, photo_size: tuple[int, int]) -> Estimate:
     """Seconds and memory for painting a photo of this size (width, height); a `UserError` where it does not fit."""
-    stage = scales(request, photo_size)[-1]
+    return estimate_of(scales(request, photo_size)[-1])
+
+
+def estimate_of(stage: Scale, together: int = 1) -> Estimate:
+    """Seconds for one picture of this size, and memory for so many of them at once; a `UserError` as above."""
     measured = budget.recall(NETWORK) or USUAL
-    largest = max(stage.width * stage.height, stage.style_size**2)
+    largest = max(together * stage.width * stage.height, stage.style_size**2)
     memory = int(BYTES_IN_ALL + BYTES_A_PIXEL * largest)
     takes = Estimate(STEPS_A_PAINTING * measured.step(stage), memory, device.free_memory(measured.device))
     if not takes.fits:
         raise UserError(
-            f"Painting at {request.size} px takes about {amounts.gigabytes(takes.memory)} of memory and "
-            f"{amounts.gigabytes(takes.free)} are free; choose a smaller size, or close other programs first."
+            f"Painting at {max(stage.width, stage.height)} px takes about {amounts.gigabytes(takes.memory)} of memory "
+            f"and {amounts.gigabytes(takes.free)} are free; choose a smaller size, or close other programs first."
         )
     return takes
 

@@ -11,6 +11,8 @@ import functools
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +27,7 @@ from core.pictures import images
 from core.settings import Progress, Result
 from core.style.instant import engine
 from core.style.instant.decoder import LAYERS, MARGIN, MULTIPLE, Decoder, encoded, read
-from core.style.instant.transfer import COLOUR_SHRINK, transported
+from core.style.instant.transfer import COLOUR_SHRINK, SHRINK, Move
 from core.style.networks import network
 from core.style.optimise.objective import PALETTE, Moments
 from core.style.optimise.schedule import SHORTEST, Scale, scales
@@ -39,6 +41,11 @@ COLOUR_ROUNDS = 6  # what clamping takes away is set again
 REMEMBERED = 16  # styles whose moments are kept
 
 Look = Mapping[str, Moments]  # of `LAYERS` and the palette
+Keep = Callable[[Callable[[], Any]], Any]  # calls what finds something of pictures, or knows it of others already
+
+
+def found_anew(find: Callable[[], Any]) -> Any:
+    return find()
 
 
 def paint(
@@ -57,24 +64,20 @@ def paint(
     shares = shares_of(request, styles)
     engine.estimate(request, photo.size)  # or says that it does not fit
     device = devices.pick()
-    net, decoder = network(engine.NETWORK, device), _decoder(device)
+    net, decoder = network(engine.NETWORK, device), decoder_on(device)
     stage = scales(request, photo.size)[-1]
-    total = len(styles) + 2
-    views = [stage] if max(stage.width, stage.height) < COARSE_FROM else [halved(stage), stage]
-    looks = []
-    for style in styles:
-        looks.append([look_of(style, view, net) for view in views])
-        yield Progress(len(looks), total)
-        _go_on(stopped)
-    wanted = [
-        {name: Moments.mixed([look[k][name] for look in looks], shares) for name in looks[0][k]}
-        for k in range(len(views))
-    ]
+    views = views_of(stage)
+    total = len(views) + 2
+    wanted = []
+    for view in views:
+        wanted.append(mixed_look(styles, shares, view, net))
+        yield Progress(len(wanted), total)
+        go_on(stopped)
     target = to_tensor(photo, (stage.width, stage.height), device)
     noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(request.seed)).to(device)
     full = painted(net, decoder, target, NOISE * noise, wanted)
     yield Progress(total - 1, total)
-    _go_on(stopped)
+    go_on(stopped)
     part = full
     if request.strength < 1:
         part = painted(net, decoder, target, NOISE * noise, wanted, request.strength)
@@ -91,28 +94,41 @@ def paint(
 
 
 def painted(
-    net: FeatureNet, decoder: Decoder, photo: Tensor, noise: Tensor, wanted: Sequence[Look], strength: float = 1.0
+    net: FeatureNet,
+    decoder: Decoder,
+    photo: Tensor,
+    noise: Tensor,
+    wanted: Sequence[Look],
+    strength: float = 1.0,
+    keep: Keep = found_anew,
 ) -> Tensor:
-    """The photo [1, 3, H, W] with the wanted look -> a picture of the same size in [0, 1].
+    """Photos [N, 3, H, W] with the wanted look -> pictures of the same size in [0, 1].
 
     `wanted`: as the style looks at half the size and at the whole one, or only at the whole. What is painted at half
     the size has the large forms, and the mean of both is nearer to the style than either. Below full strength features
     go a part of the way only, colours come before strokes, and what the decoder cannot give back of the photo is added:
-    at 0 it is the photo itself.
+    at 0 it is the photo itself. Several photos are taken for one: together they get the wanted look. Through `keep`
+    goes all that is found of them as a whole, so that others can be painted in the very same way.
     """
-    palette, own = wanted[-1][PALETTE], Moments.of(photo)
+    palette, own = wanted[-1][PALETTE], keep(partial(together, photo))
     share = 1 - (1 - strength) ** 2
     mixed = palette if strength == 1 else Moments.mixed([own, palette], [1 - share, share])
-    picture = _views(net, decoder, photo + strength * noise, wanted, strength, mixed)
+    picture = _views(net, decoder, photo + strength * noise, wanted, strength, mixed, keep)
     if strength < 1:
-        lost = photo - _views(net, decoder, photo, wanted, 0, own)
+        lost = photo - _views(net, decoder, photo, wanted, 0, own, keep)
         picture = (picture + (1 - share) * lost).clamp(0, 1)
     return picture
 
 
 @torch.no_grad()
 def _views(
-    net: FeatureNet, decoder: Decoder, photo: Tensor, wanted: Sequence[Look], strength: float, palette: Moments
+    net: FeatureNet,
+    decoder: Decoder,
+    photo: Tensor,
+    wanted: Sequence[Look],
+    strength: float,
+    palette: Moments,
+    keep: Keep,
 ) -> Tensor:
     """`photo` painted at each size there is a look for, every one the double of the last, and their mean."""
     size = photo.shape[2:]
@@ -120,25 +136,39 @@ def _views(
     for k, look in enumerate(reversed(wanted)):
         view = photo if k == 0 else F.interpolate(photo, scale_factor=0.5, mode="bilinear", antialias=True)
         seen = encoded(net, filled(view))
-        found = {name: Moments.of(features) for name, features in seen.items()}
         part = strength * (FINE_PART if k == 0 and len(wanted) > 1 else 1.0)
-        moved = {
-            layer: torch.lerp(seen[layer].float(), transported(seen[layer], found[layer], look[layer]).float(), part)
-            for layer in LAYERS
-        }
-        picture = decoder(moved).float()[:, :, : view.shape[2], : view.shape[3]]
-        picture = coloured(picture, palette)
+        moved = {}
+        for layer in LAYERS:
+            move = keep(partial(_move, seen[layer], look[layer]))
+            moved[layer] = torch.lerp(seen[layer].float(), move(seen[layer]).float(), part)
+        tuned = keep(partial(_tuned, decoder, moved))
+        picture = decoder(moved, tuned).float()[:, :, : view.shape[2], : view.shape[3]]
+        picture = coloured(picture, palette, keep)
         if k:
             picture = F.interpolate(picture, size, mode="bicubic", align_corners=False, antialias=True)
         pictures.append(picture)
-    return coloured(sum(pictures[1:], pictures[0]) / len(pictures), palette)
+    return coloured(sum(pictures[1:], pictures[0]) / len(pictures), palette, keep)
 
 
-def coloured(image: Tensor, palette: Moments) -> Tensor:
-    """[1, 3, H, W] with the palette's mean and covariance of colours, in [0, 1]."""
+def coloured(image: Tensor, palette: Moments, keep: Keep = found_anew) -> Tensor:
+    """[N, 3, H, W] with the palette's mean and covariance of colours, in [0, 1]."""
     for _ in range(COLOUR_ROUNDS):
-        image = transported(image, Moments.of(image), palette, COLOUR_SHRINK).clamp(0, 1)
+        image = keep(partial(_move, image, palette, COLOUR_SHRINK))(image).clamp(0, 1)
     return image
+
+
+def together(pictures: Tensor) -> Moments:
+    """Of [N, C, H, W] as if they were one."""
+    each = Moments.of(pictures)
+    return Moments(each.mean.mean(0, keepdim=True), each.gram.mean(0, keepdim=True))
+
+
+def _move(features: Tensor, wanted: Moments, shrink: float = SHRINK) -> Move:
+    return Move.between(together(features), wanted, shrink)
+
+
+def _tuned(decoder: Decoder, features: Mapping[str, Tensor]) -> Tensor:
+    return decoder.tuning(features).mean(0, keepdim=True)
 
 
 def filled(picture: Tensor) -> Tensor:
@@ -147,10 +177,21 @@ def filled(picture: Tensor) -> Tensor:
     return F.pad(picture, (0, width - picture.shape[3], 0, height - picture.shape[2]), mode="replicate")
 
 
+def views_of(stage: Scale) -> list[Scale]:
+    """The sizes at which a painting of this one is looked at, the smaller first."""
+    return [stage] if max(stage.width, stage.height) < COARSE_FROM else [halved(stage), stage]
+
+
 def halved(stage: Scale) -> Scale:
     return dataclasses.replace(
         stage, width=stage.width // 2, height=stage.height // 2, style_size=max(SHORTEST, stage.style_size // 2)
     )
+
+
+def mixed_look(styles: Sequence[Image.Image], shares: Sequence[float], stage: Scale, net: FeatureNet) -> Look:
+    """What is taken over of several style pictures, each by its share."""
+    looks = [look_of(style, stage, net) for style in styles]
+    return {name: Moments.mixed([look[name] for look in looks], shares) for name in looks[0]}
 
 
 _looks: OrderedDict[tuple, Look] = OrderedDict()
@@ -173,10 +214,11 @@ def look_of(style: Image.Image, stage: Scale, net: FeatureNet) -> Look:
 
 
 @functools.cache
-def _decoder(device: torch.device) -> Decoder:
+def decoder_on(device: torch.device) -> Decoder:
     return read(registry.bundled(engine.WEIGHTS)).frozen(device, devices.dtype(device))
 
 
-def _go_on(stopped: Callable[[], bool]) -> None:
+def go_on(stopped: Callable[[], bool]) -> None:
+    """Or not: a `UserError` where it was stopped before there is anything."""
     if stopped():
         raise UserError("Stopped before there was a painting.")

@@ -10,6 +10,8 @@ Nothing here is learnt, so no painting is unknown to it. Knows no networks, file
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -26,17 +28,33 @@ ROUNDS = 18
 COLOUR_SHRINK = 0.003
 
 
+@dataclass(frozen=True)
+class Move:
+    """A way that features go: every one times `matrix` [N, C, C], then by `shift` [N, C]; N as theirs, or 1."""
+
+    matrix: Tensor
+    shift: Tensor
+
+    @classmethod
+    def between(cls, found: Moments, wanted: Moments, shrink: float = SHRINK) -> Move:
+        """The shortest from these moments, mean [N, C] and covariance [N, C, C], to the wanted ones."""
+        have, want = found.covariance, wanted.covariance
+        more = shrink * _mean_variance(have + want) / 2 + FLOOR
+        identity = torch.eye(have.shape[1], device=have.device)
+        move = transport_map(have + more * identity, want + more * identity)
+        return cls(move, wanted.mean - (move @ found.mean[:, :, None])[:, :, 0])
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """features [N, C, H, W] -> the same, moved."""
+        rows = features.flatten(2).transpose(1, 2).float()  # [N, H W, C]: channels lie next to each other
+        moved = torch.baddbmm(self.shift[:, None], rows, self.matrix.expand(len(rows), -1, -1))
+        return moved.transpose(1, 2).unflatten(2, features.shape[2:]).to(features.dtype)
+
+
 def transported(features: Tensor, found: Moments, wanted: Moments, shrink: float = SHRINK) -> Tensor:
     """features [N, C, H, W] with these moments -> the same, moved least to have the wanted mean [N, C] and covariance
     [N, C, C]."""
-    have, want = found.covariance, wanted.covariance
-    more = shrink * _mean_variance(have + want) / 2 + FLOOR
-    identity = torch.eye(have.shape[1], device=have.device)
-    move = transport_map(have + more * identity, want + more * identity)
-    rows = features.flatten(2).transpose(1, 2).float()  # [N, H W, C]: channels lie next to each other
-    shift = wanted.mean - (move @ found.mean[:, :, None])[:, :, 0]
-    moved = torch.baddbmm(shift[:, None], rows, move)
-    return moved.transpose(1, 2).unflatten(2, features.shape[2:]).to(features.dtype)
+    return Move.between(found, wanted, shrink)(features)
 
 
 def transport_map(have: Tensor, want: Tensor) -> Tensor:

@@ -1,0 +1,138 @@
+"""First looks: what a page shows at once; only its newest question counts, and no painting is covered."""
+
+import asyncio
+import types
+
+import pytest
+
+from core import jobs
+from core.errors import UserError
+from core.hub import registry
+from core.settings import Result
+from core.style.request import StyleRequest
+from core.visitors import paintings, policy
+from core.visitors.paintings import Painting
+from support.pictures import scene, texture
+from ui.style import looks, painting
+
+PAGE = types.SimpleNamespace(query_params={}, session_hash="tab")
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(paintings, "_kept", [])
+    monkeypatch.setattr(looks, "_pages", looks.OrderedDict())
+    scene(80, 60).save(tmp_path / "photo.png")
+    texture(64, 64).save(tmp_path / "style.png")
+    settings = {name: about.default for name, about in painting.SETTINGS.items()} | {"size": 64}
+    return {"photo": str(tmp_path / "photo.png"), "styles": [(str(tmp_path / "style.png"), None)], "style_weights": "",
+            **settings}  # fmt: skip
+
+
+def first(asked, **changed):
+    return asyncio.run(looks.first(PAGE, **asked | changed))
+
+
+def shown(asked, state=jobs.DONE) -> Painting:
+    """A painting of this page."""
+    job = jobs.Job(StyleRequest(size=64), (), next(jobs._numbers), state=state)
+    job.result = Result((scene(), scene()), {}, 0.0) if state == jobs.DONE else None
+    made = Painting(job, scene(), PAGE.session_hash, asked)
+    paintings.keep(made)
+    return made
+
+
+def test_a_first_look_is_the_instant_painting(asked):
+    _, result = first(asked, strength=0.5, keep_colour=True)
+    assert result.recipe["kind"] == "instant"
+    assert (result.recipe["strength"], result.recipe["keep_colour"]) == (0.5, True)
+    assert result.images[0].size == (64, 48)
+
+
+def test_there_is_none_of_half_a_question(asked):
+    assert first(asked, photo=None) is None
+    assert first(asked, styles=None) is None
+    assert first(asked, styles=[]) is None
+
+
+def test_what_cannot_be_painted_is_told(asked):
+    with pytest.raises(UserError, match="1 style pictures but 2 weights"):
+        first(asked, style_weights="1, 2")
+    with pytest.raises(UserError, match="Size is 'large'"):
+        first(asked, size="large")
+
+
+def test_it_is_as_large_as_is_looked_at(asked, monkeypatch):
+    monkeypatch.setattr(policy, "PRIVATE", policy.Limits(look_size=96))
+    assert first(asked, size=2048)[1].images[0].size == (96, 72)
+
+
+def test_only_the_newest_counts(asked):
+    async def both():
+        return await asyncio.gather(
+            looks.first(PAGE, **asked), looks.first(PAGE, **asked | {"stroke_size": 0.5}), return_exceptions=True
+        )
+
+    older, newer = asyncio.run(both())
+    assert older is None
+    assert newer[1].recipe["stroke_size"] == 0.5
+
+
+def test_one_that_waits_is_given_up_when_a_newer_is_asked_for(asked, monkeypatch):
+    waiting = jobs.Job(StyleRequest(), (), 0)
+    monkeypatch.setattr(jobs, "submit", lambda *_: waiting)
+
+    async def then_pressed():
+        look = asyncio.ensure_future(looks.first(PAGE, **asked))
+        while looks._page(PAGE).job is not waiting:
+            await asyncio.sleep(0.01)
+        looks.end(PAGE)
+        return await look
+
+    assert asyncio.run(then_pressed()) is None
+    assert waiting.cancelled
+
+
+def test_one_that_waits_too_long_is_given_up(asked, monkeypatch):
+    waiting = jobs.Job(StyleRequest(), (), 0)
+    monkeypatch.setattr(jobs, "submit", lambda *_: waiting)
+    monkeypatch.setattr(policy, "PRIVATE", policy.Limits(look_wait=0))
+    with pytest.raises(UserError, match="Many first looks"):
+        first(asked)
+    assert waiting.cancelled
+
+
+@pytest.mark.parametrize("state", [jobs.WAITING, jobs.RUNNING])
+def test_a_painting_at_work_is_never_covered(asked, state):
+    at_work = shown(asked, state)
+    assert first(asked, photo=asked["styles"][0][0]) is None
+    assert paintings.of("", "tab") is at_work
+
+
+def test_a_painting_that_begins_meanwhile_is_not_covered(asked, monkeypatch):
+    submitted = looks._submitted
+    monkeypatch.setattr(looks, "_submitted", lambda *given: (submitted(*given), shown(asked, jobs.RUNNING))[0])
+    assert first(asked) is None
+
+
+def test_a_finished_painting_gives_way_to_other_pictures_only(asked):
+    finished = shown(asked)
+    assert first(asked, stroke_size=0.5) is None
+    assert paintings.of("", "tab") is finished
+    assert first(asked, photo=asked["styles"][0][0]) is not None
+    assert paintings.of("", "tab") is None
+    assert paintings.theirs("") == [finished]  # and is found there
+
+
+def test_there_is_none_without_weights(asked, monkeypatch):
+    def lacking(name):
+        raise UserError(f"{name} is not here.")
+
+    monkeypatch.setattr(registry, "bundled", lacking)
+    assert first(asked) is None
+
+
+def test_paint_begins_with_what_is_seen(asked):
+    first(asked)
+    assert looks.end(PAGE) == looks.pictures_of(asked)
+    assert looks.end(PAGE) is None  # it is a painting's place now

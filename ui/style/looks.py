@@ -1,0 +1,140 @@
+"""First looks: what an open page is shown of a painting before anybody has pressed Paint.
+
+A page asks whenever its pictures or settings have changed, so only its newest question counts, and what is painted or
+has been painted is never covered: a first look makes place for a painting, and for none of other pictures. Knows
+Gradio's requests, not the page's widgets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from core import jobs
+from core.errors import UserError
+from core.settings import Result
+from core.style import dispatch
+from core.style.request import InstantRequest
+from core.visitors import policy
+from ui.server import visitor
+from ui.style import painting
+
+SOON = 0.02  # seconds between glances at whether it is there
+
+
+@dataclass(eq=False)
+class _Page:
+    """An open page: how many looks it has asked for, the job of the newest, and of which pictures one is shown."""
+
+    asked: int = 0
+    job: jobs.Job | None = None
+    shown: Any = None
+
+
+_pages: OrderedDict[tuple[str, str], _Page] = OrderedDict()  # by visitor and tab
+
+
+def _page(request: gr.Request) -> _Page:
+    key = visitor.of_request(request).name, request.session_hash or ""
+    page = _pages[key] = _pages.pop(key, None) or _Page()
+    while len(_pages) > policy.limits().pages:
+        _pages.popitem(last=False)
+    return page
+
+
+def end(request: gr.Request) -> Any:
+    """Nothing that was asked for counts any more; -> the pictures of which one is shown, if there is one."""
+    page = _page(request)
+    page.asked += 1
+    if page.job:
+        page.job.cancel()
+    shown, page.shown = page.shown, None
+    return shown
+
+
+def pictures_of(asked: Any) -> Any:
+    """What is painted in which style, to be compared."""
+    return asked["photo"], [path for path, _ in asked["styles"] or ()]
+
+
+async def first(request: gr.Request, **asked: Any) -> tuple[Any, Result] | None:
+    """The photo and what a first look at its painting gives; None where there is nothing to show, or no place for it.
+
+    `asked` as in `painting.submit`. Raises `UserError` where it is not to be had now.
+    """
+    if not (asked["photo"] and asked["styles"]) or _covered(request, asked):
+        return None
+    page = _page(request)
+    end(request)
+    mine = page.asked
+    try:
+        photo, job = await asyncio.to_thread(_submitted, asked, lambda: page.asked != mine)
+        if job is None:
+            return None
+        page.job = job
+        await _over(job, lambda: page.asked != mine)
+    except UserError:
+        if page.asked != mine:
+            return None
+        raise
+    if page.asked != mine or _covered(request, asked):
+        return None
+    if job.error:
+        raise UserError(painting.error_text(job.error))
+    if shown := painting.painting_of(request):  # of other pictures: it is found among the last ones
+        painting.left(request, shown)
+    page.shown = pictures_of(asked)
+    return photo, job.result
+
+
+_warm = False
+
+
+async def warm() -> None:
+    """What the first one needs, and takes seconds, is there before anybody asks: torch, and the networks."""
+    global _warm
+    small = InstantRequest(size=64)
+    if _warm or dispatch.engine_of(small).ready(small):
+        return
+    _warm = True
+    picture = Image.new("RGB", (64, 64))
+    with contextlib.suppress(UserError):  # the line is long: then somebody else's look is the first
+        job = jobs.submit(small, picture, [picture])
+        while not job.finished:
+            await asyncio.sleep(SOON)
+
+
+def _covered(request: gr.Request, asked: Any) -> bool:
+    """Whether the page shows a painting that is at work, or one of just these pictures."""
+    there = painting.painting_of(request)
+    if there is None or there.job.error:
+        return False
+    return not there.job.finished or pictures_of(there.asked) == pictures_of(asked)
+
+
+def _submitted(asked: Any, stale: Callable[[], bool]) -> tuple[Any, jobs.Job | None]:
+    size = min(painting.SETTINGS["size"].convert(asked["size"]), policy.limits().look_size)
+    settings = {name: asked[name] for name in InstantRequest.counting} | {"size": size}
+    wanted = painting.wanted(InstantRequest, asked["styles"], asked["style_weights"], settings)
+    if dispatch.engine_of(wanted).ready(wanted):
+        return None, None
+    photo, styles = painting.opened(wanted, asked["photo"], asked["styles"])
+    return photo, None if stale() else jobs.submit(wanted, photo, styles)
+
+
+async def _over(job: jobs.Job, stale: Callable[[], bool]) -> None:
+    """Returns when the job is finished; gives up on one that has waited too long, or that nobody looks at any more."""
+    until = time.monotonic() + policy.limits().look_wait
+    while not job.finished and not stale():
+        if time.monotonic() > until:
+            job.cancel()
+            raise UserError("Many first looks are being painted here. Press Paint for the finished painting.")
+        await asyncio.sleep(SOON)
