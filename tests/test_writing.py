@@ -97,6 +97,8 @@ def test_the_limits_are_those_of_the_code():
     style, train = PUBLIC.settings["style"], PUBLIC.settings["train"]
     assert [row[1].removesuffix(" |") for row in said] == [
         f"{style['size']} px, {style['steps']} steps",
+        f"{PUBLIC.settings['clip']['size']} px, {PUBLIC.clip_frames} frames, {PUBLIC.clip_seconds} seconds, "
+        f"{PUBLIC.clip_bytes // 10**6} MB",
         f"{PUBLIC.picture_bytes // 10**6} MB, {PUBLIC.picture_pixels // 10**6} megapixels",
         f"{PUBLIC.jobs}",
         f"{train['size']} px, {train['steps']:,} steps, {PUBLIC.train_minutes} minutes, {PUBLIC.images:,} pictures "

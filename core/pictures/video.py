@@ -1,6 +1,6 @@
 """Animations as MP4: a tenth of a GIF's size, and what phones and editors take. Frames in, a film out; nothing is read.
 
-The one module that knows PyAV. Sizes, holding and loops are `core.pictures.images.animation`'s.
+Clips of others are `core.pictures.film`'s. Sizes, holding and loops are `core.pictures.images.animation`'s.
 """
 
 from __future__ import annotations
