@@ -1,7 +1,9 @@
 """The instant engine: what is exact stays exact, whatever the decoder has learnt."""
 
 import importlib.util
+import os
 import sys
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +113,36 @@ def test_strength_goes_from_the_photo_to_the_painting():
 def test_the_same_seed_gives_the_same_picture_and_another_one_another():
     first, again, other = (painted(seed=seed).images[0].tobytes() for seed in (1, 1, 2))
     assert first == again != other
+
+
+def test_the_picture_is_the_same_whatever_the_threads(monkeypatch):
+    photo, found = smooth(0, 224, 160), []
+    monkeypatch.setattr(engine.devices, "_others", lambda: 0)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 3):
+            monkeypatch.setattr(engine, "_looks", OrderedDict())
+            torch.set_num_threads(threads)
+            found.append(painted(photo, size=224).images[0].tobytes())
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1]
+
+
+def test_beside_other_programs_one_thread_paints(monkeypatch):
+    seen, before = [], torch.get_num_threads()
+    torch.set_num_threads(4)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    try:
+        for others in (0, 1, 3, 9):
+            monkeypatch.setattr(engine.devices, "_others", lambda others=others: others)
+            with engine.devices.threads_to_spare():
+                seen.append(torch.get_num_threads())
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [4, 3, 1, 1]
 
 
 def test_stroke_size_counts():

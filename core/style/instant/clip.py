@@ -75,7 +75,8 @@ def paint(
 
         def in_style(pictures: Sequence[Image.Image]) -> list[Image.Image]:
             seen = torch.cat([to_tensor(picture, clip.size, device) for picture in pictures])
-            made = painted(net, decoder, seen, noise, wanted, request.strength, kept)
+            with devices.threads_to_spare():
+                made = painted(net, decoder, seen, noise, wanted, request.strength, kept)
             return [to_picture(one[None]) for one in made]
 
         go_on(stopped)

@@ -27,7 +27,7 @@ from core.pictures import images
 from core.settings import Progress, Result
 from core.style.instant import engine
 from core.style.instant.decoder import LAYERS, MARGIN, MULTIPLE, Decoder, encoded, read
-from core.style.instant.transfer import COLOUR_SHRINK, SHRINK, Move
+from core.style.instant.transfer import COLOUR_SHRINK, SHRINK, Move, moments_of
 from core.style.networks import network
 from core.style.optimise.objective import PALETTE, Moments
 from core.style.optimise.schedule import SHORTEST, Scale, scales
@@ -63,24 +63,25 @@ def paint(
     began = time.perf_counter()
     shares = shares_of(request, styles)
     engine.estimate(request, photo.size)  # or says that it does not fit
-    device = devices.pick()
-    net, decoder = network(engine.NETWORK, device), decoder_on(device)
-    stage = scales(request, photo.size)[-1]
-    views = views_of(stage)
-    total = len(views) + 2
-    wanted = []
-    for view in views:
-        wanted.append(mixed_look(styles, shares, view, net))
-        yield Progress(len(wanted), total)
+    with devices.threads_to_spare():
+        device = devices.pick()
+        net, decoder = network(engine.NETWORK, device), decoder_on(device)
+        stage = scales(request, photo.size)[-1]
+        views = views_of(stage)
+        total = len(views) + 2
+        wanted = []
+        for view in views:
+            wanted.append(mixed_look(styles, shares, view, net))
+            yield Progress(len(wanted), total)
+            go_on(stopped)
+        target = to_tensor(photo, (stage.width, stage.height), device)
+        noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(request.seed)).to(device)
+        full = painted(net, decoder, target, NOISE * noise, wanted)
+        yield Progress(total - 1, total)
         go_on(stopped)
-    target = to_tensor(photo, (stage.width, stage.height), device)
-    noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(request.seed)).to(device)
-    full = painted(net, decoder, target, NOISE * noise, wanted)
-    yield Progress(total - 1, total)
-    go_on(stopped)
-    part = full
-    if request.strength < 1:
-        part = painted(net, decoder, target, NOISE * noise, wanted, request.strength)
+        part = full
+        if request.strength < 1:
+            part = painted(net, decoder, target, NOISE * noise, wanted, request.strength)
     strong, easel = (images.with_alpha_of(to_picture(picture), photo) for picture in (part, full))
     finished = images.finish(strong, photo, keep_colour=request.keep_colour)
     recipe = request.recipe(
@@ -110,7 +111,7 @@ def painted(
     at 0 it is the photo itself. Several photos are taken for one: together they get the wanted look. Through `keep`
     goes all that is found of them as a whole, so that others can be painted in the very same way.
     """
-    palette, own = wanted[-1][PALETTE], keep(partial(together, photo))
+    palette, own = wanted[-1][PALETTE], keep(partial(moments_of, photo))
     share = 1 - (1 - strength) ** 2
     mixed = palette if strength == 1 else Moments.mixed([own, palette], [1 - share, share])
     picture = _views(net, decoder, photo + strength * noise, wanted, strength, mixed, keep)
@@ -157,14 +158,8 @@ def coloured(image: Tensor, palette: Moments, keep: Keep = found_anew) -> Tensor
     return image
 
 
-def together(pictures: Tensor) -> Moments:
-    """Of [N, C, H, W] as if they were one."""
-    each = Moments.of(pictures)
-    return Moments(each.mean.mean(0, keepdim=True), each.gram.mean(0, keepdim=True))
-
-
 def _move(features: Tensor, wanted: Moments, shrink: float = SHRINK) -> Move:
-    return Move.between(together(features), wanted, shrink)
+    return Move.between(moments_of(features), wanted, shrink)
 
 
 def _tuned(decoder: Decoder, features: Mapping[str, Tensor]) -> Tensor:
@@ -206,7 +201,7 @@ def look_of(style: Image.Image, stage: Scale, net: FeatureNet) -> Look:
     if look is None:
         picture = to_tensor(style, size, net.mean.device)
         features = {**encoded(net, filled(picture)), PALETTE: picture}
-        look = {name: Moments.of(found) for name, found in features.items()}
+        look = {name: moments_of(found) for name, found in features.items()}
         _looks[key] = look
         while len(_looks) > REMEMBERED:
             _looks.popitem(last=False)

@@ -42,13 +42,25 @@ class Move:
         more = shrink * _mean_variance(have + want) / 2 + FLOOR
         identity = torch.eye(have.shape[1], device=have.device)
         move = transport_map(have + more * identity, want + more * identity)
-        return cls(move, wanted.mean - (move @ found.mean[:, :, None])[:, :, 0])
+        moved = (_precise(move) @ _precise(found.mean)[:, :, None])[:, :, 0]  # as in `moments_of`
+        return cls(move, wanted.mean - moved.float())
 
     def __call__(self, features: Tensor) -> Tensor:
         """features [N, C, H, W] -> the same, moved."""
         rows = features.flatten(2).transpose(1, 2).float()  # [N, H W, C]: channels lie next to each other
         moved = torch.baddbmm(self.shift[:, None], rows, self.matrix.expand(len(rows), -1, -1))
         return moved.transpose(1, 2).unflatten(2, features.shape[2:]).to(features.dtype)
+
+
+def moments_of(features: Tensor) -> Moments:
+    """Of [N, C, H, W] as if it were one picture: mean [1, C], Gram matrix [1, C, C].
+
+    In float64, then rounded: how a sum is shared among threads shows in float32, and a painting is to be the same
+    beside other programs as alone.
+    """
+    rows = _precise(features.transpose(0, 1).flatten(1))  # [C, N H W]
+    gram = rows @ rows.mT / rows.shape[1]
+    return Moments(rows.mean(1).float()[None], gram.float()[None])
 
 
 def transported(features: Tensor, found: Moments, wanted: Moments, shrink: float = SHRINK) -> Tensor:
@@ -67,6 +79,10 @@ def transport_map(have: Tensor, want: Tensor) -> Tensor:
     root, inverse = roots(have.to(there).double())
     middle, _ = roots(root @ want.to(there).double() @ root)
     return (inverse @ middle @ inverse).float().to(device)
+
+
+def _precise(numbers: Tensor) -> Tensor:
+    return numbers.float() if numbers.device.type == "mps" else numbers.double()  # which has no float64
 
 
 def _mean_variance(covariance: Tensor) -> Tensor:
