@@ -58,6 +58,21 @@ def test_instant_paints_at_once_and_its_recipe_does_so_again(files, capsys):
     np.testing.assert_array_equal(np.asarray(Image.open("shown.png")), np.asarray(result.images[0]))
 
 
+def test_clips_are_painted_by_the_same_command(files, capsys):
+    first, *more = [scene().rotate(turn) for turn in (0, 5, 10)]
+    first.save("clip.gif", save_all=True, append_images=more, duration=[80, 200, 120])
+    instant = ["--instant", "--size", "64"]
+    assert main(["style", "clip.gif", "painting.png", "-o", "out.gif", *instant]) == 0
+    with Image.open("out.gif") as clip:
+        assert (clip.n_frames, clip.size) == (3, (64, 48))
+    assert "out.gif: painted in" in capsys.readouterr().out
+    assert main(["style", "photo.png", "clip.gif", "--style", "painting.png", "-o", "all/", *instant]) == 0
+    assert sorted(path.name for path in Path("all").iterdir()) == ["clip.gif", "photo.png"]
+    assert main(["style", "clip.gif", "painting.png", "-o", "out.jpg", *instant]) == 2
+    assert "give a name that ends in .gif, .webp, .png or .mp4" in capsys.readouterr().err
+    assert main(["style", "clip.gif", "painting.png", "-o", "first.png", *SMALL]) == 0  # without it, the first frame
+
+
 def test_every_setting_is_an_option():
     arguments = []
     for name, about in settings_of(StyleRequest).items():

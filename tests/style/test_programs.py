@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import UserError
-from core.style.request import InstantRequest, StyleRequest
+from core.style.request import ClipRequest, InstantRequest, StyleRequest
 from ui.style import programs
 
 
@@ -28,6 +28,7 @@ def test_the_parameters_are_those_of_the_functions():
 
     assert list(programs.READ["paint"]) == list(style_app.ASKED)
     assert list(programs.READ["instant"]) == [*style_app.GIVEN, *InstantRequest.counting]
+    assert list(programs.READ["clip"]) == [*style_app.OF_CLIP, *ClipRequest.counting]
     assert list(programs.READ["sample"]) == list(inspect.signature(sample_api.sample).parameters)
 
 
