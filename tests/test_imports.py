@@ -23,6 +23,7 @@ WITH_TORCH = {
     "core/gan/zoo/load.py", "core/gan/zoo/model_folder.py", "core/gan/zoo/pickles.py", "core/gan/zoo/recognise.py",
     "core/gan/zoo/strides.py", "core/gan/zoo/told.py",
     "core/style/*/paint.py", "core/style/instant/decoder.py", "core/style/instant/transfer.py",
+    "core/style/instant/clip.py",
     "core/style/networks.py", "core/style/pixels.py", "core/style/optimise/descent.py",
     "core/style/optimise/lbfgs.py", "core/style/optimise/measure.py", "core/style/optimise/objective.py",
 }  # fmt: skip
