@@ -155,7 +155,7 @@ def _pictures_in(name: str) -> list[str]:
 
 
 def _painted_clip(
-    request: InstantRequest, clip: str, styles: Sequence[Image.Image], target: Path, stopped: Callable[[], bool]
+    request: StyleRequest, clip: str, styles: Sequence[Image.Image], target: Path, stopped: Callable[[], bool]
 ) -> Iterator[Progress | Result]:
     from core.style.instant.clip import paint
 

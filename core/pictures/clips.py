@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from PIL import Image
 
@@ -41,15 +41,19 @@ class Clip:
     long; `samples`: some of them. `note` says afterwards what a person has to know."""
 
     def __init__(self, process: subprocess.Popen, about: Mapping[str, Any], samples: list[Image.Image]) -> None:
-        self._process, self.samples, self.note = process, samples, ""
-        self.size, self.frames, self.seconds = tuple(about["size"]), about["frames"], about["seconds"]
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._asked, self._answers, self.samples, self.note = process.stdin, process.stdout, samples, ""
+        width, height = about["size"]
+        self.size: tuple[int, int] = (width, height)
+        self.frames, self.seconds = about["frames"], about["seconds"]
 
     def pictures(self, palette: Image.Image) -> Iterator[Image.Image]:
         """Frame after frame; each has to be answered by `put` before the next is asked for. `palette`: about the
         colours that what is put has."""
-        _send(self._process.stdin, {"go": True}, palette)
+        _send(self._asked, {"go": True}, palette)
         while True:
-            about, picture = _received(self._process.stdout)
+            about, picture = _received(self._answers)
             if picture is None:
                 self.note = about["note"]
                 return
@@ -57,12 +61,12 @@ class Clip:
 
     def put(self, picture: Image.Image) -> None:
         """In the place of the frame that was handed over last."""
-        _send(self._process.stdin, {"go": True}, picture)
+        _send(self._asked, {"go": True}, picture)
 
     def end(self) -> None:
         """In place of `put`: what there is, is the clip."""
-        _send(self._process.stdin, {"go": False})
-        about, _ = _received(self._process.stdout)
+        _send(self._asked, {"go": False})
+        about, _ = _received(self._answers)
         self.note = about["note"]
 
 
@@ -75,7 +79,7 @@ def repainted(source: str | os.PathLike, name: str, longer: int, target: Path, m
     """
     limits = policy.limits()
     size = _size(source, name)
-    if not policy.within(size, limits.clip_bytes):
+    if limits.clip_bytes is not None and size > limits.clip_bytes:
         raise UserError(
             f"{name} is {amounts.megabytes(size)}; up to {amounts.megabytes(limits.clip_bytes)} can be painted here, "
             f"so save it smaller ({policy.ELSEWHERE})."
@@ -86,6 +90,8 @@ def repainted(source: str | os.PathLike, name: str, longer: int, target: Path, m
                 "seconds": limits.clip_seconds, "pixels": limits.picture_pixels, "memory": limits.decoder_bytes,
                 "time": limits.clip_processor}  # fmt: skip
         with _started() as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
             try:
                 _send(process.stdin, task)
                 about, _ = _received(process.stdout)
@@ -119,8 +125,7 @@ def _started() -> Iterator[subprocess.Popen]:
 # ---------------------------------------------------------------- pictures through a pipe
 
 
-def _send(pipe: BinaryIO | None, about: Mapping[str, Any], picture: Image.Image | None = None) -> None:
-    assert pipe is not None
+def _send(pipe: IO[bytes], about: Mapping[str, Any], picture: Image.Image | None = None) -> None:
     body = picture.tobytes() if picture else b""
     shape = {"mode": picture.mode, "shape": picture.size} if picture else {}
     pipe.write(json.dumps({**about, **shape, "bytes": len(body)}).encode() + b"\n")
@@ -128,8 +133,7 @@ def _send(pipe: BinaryIO | None, about: Mapping[str, Any], picture: Image.Image 
     pipe.flush()
 
 
-def _received(pipe: BinaryIO | None) -> tuple[dict[str, Any], Image.Image | None]:
-    assert pipe is not None
+def _received(pipe: IO[bytes]) -> tuple[dict[str, Any], Image.Image | None]:
     head = pipe.readline()
     if not head:
         raise EOFError
@@ -163,7 +167,7 @@ def main() -> None:
         _send(answers, {"defect": traceback.format_exc()})
 
 
-def _work(task: Mapping[str, Any], asked: BinaryIO, answers: BinaryIO) -> None:
+def _work(task: Mapping[str, Any], asked: IO[bytes], answers: IO[bytes]) -> None:
     target = Path(task["target"])
     with open(task["source"], "rb") as file:
         seen = _looked_through(film.Source(file, task["name"]), task)
@@ -175,6 +179,7 @@ def _work(task: Mapping[str, Any], asked: BinaryIO, answers: BinaryIO) -> None:
     for picture in seen.samples:
         _send(answers, {}, _fitted(picture, size))
     _, palette = _received(asked)
+    assert palette is not None, "it comes with the word to go on"
     with open(task["source"], "rb") as file:
         note = _written(film.Source(file, task["name"]), seen, target, size, task["pixels"], palette, asked, answers)
     _send(answers, {"note": note})
@@ -223,7 +228,7 @@ def _looked_through(source: film.Source, task: Mapping[str, Any]) -> _Seen:
 
 def _written(
     source: film.Source, seen: _Seen, target: Path, size: tuple[int, int], most: int, palette: Image.Image,
-    asked: BinaryIO, answers: BinaryIO,
+    asked: IO[bytes], answers: IO[bytes],
 ) -> str:  # fmt: skip
     """Asks for every frame of the source anew, and writes what is answered; -> what there is to know of it."""
     writer, number, at, go = None, 0, Fraction(0), True
@@ -235,7 +240,7 @@ def _written(
         _send(answers, {"number": number}, _fitted(each.picture, size))
         about, painted = _received(asked)
         go = about["go"]
-        if not go:
+        if not go or painted is None:
             break
         writer.show(each._replace(picture=painted))
         number, at = number + 1, each.at + each.lasts

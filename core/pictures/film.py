@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol, cast
 
 from PIL import Image
 
@@ -153,6 +153,7 @@ class Source:
     def _video(self, most: int) -> Iterator[Frame | Sound]:
         import av
 
+        source: Any
         with av.open(self._file, format=self.container) as source:
             if not source.streams.video:
                 raise UserError(f"{self.name} has no pictures, only sound; choose a video.")
@@ -263,7 +264,7 @@ class _Moving:
         import av
 
         self.note, self._of, self._tick, self._last = "", of, tick, -1
-        self._file = av.open(str(path), "w", format=kind, options=about)
+        self._file = cast(Any, av.open(str(path), "w", format=kind, options=about))
         self._stream = self._file.add_stream(codec or kind, 25, options=options or {})
         self._stream.codec_context.time_base = self._stream.time_base = tick
         self._stream.width, self._stream.height, self._stream.pix_fmt = *size, format
@@ -383,4 +384,5 @@ class _Palette:
         indices = np.asarray(mixed.quantize(palette=self._of, dither=Image.Dither.NONE)).copy()
         if self._clear and picture.mode == "RGBA":
             indices[np.asarray(picture.getchannel("A")) < 128] = 255
-        return av.VideoFrame.from_ndarray((indices, self._table), format="pal8")
+        both: Any = (indices, self._table)
+        return av.VideoFrame.from_ndarray(both, format="pal8")

@@ -69,7 +69,7 @@ def wanted(
     """The request that widgets describe; a `UserError` where they describe none."""
     if styles and len(styles) > MOST_STYLES:
         raise UserError(f"There are {len(styles)} style pictures; up to {MOST_STYLES} can be mixed.")
-    written = [part for part in style_weights.split(",") if part.strip()]
+    written = [part for part in (style_weights or "").split(",") if part.strip()]
     if len(written) > MOST_STYLES:  # what is asked is kept with its painting, so it has an end
         raise UserError(f"There are more than {MOST_STYLES} style weights; write one for each picture, like 2, 1.")
     try:

@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from core import device as devices
+from core.errors import UserError
 from core.pictures import clips, images
 from core.settings import Progress, Result
 from core.style import inputs
@@ -65,7 +66,8 @@ def paint(
     shares, styles = shares_of(request, styles), [inputs.of_style(style) for style in styles]
     called = name or Path(source).name
     with clips.repainted(source, called, request.size, target, policy.limits().clip_frames) as clip:
-        stage = Scale(*clip.size, max(SHORTEST, round(max(clip.size) * request.stroke_size)), 1)
+        width, height = clip.size
+        stage = Scale(width, height, max(SHORTEST, round(max(clip.size) * request.stroke_size)), 1)
         engine.estimate_of(stage, together=len(clip.samples))
         device = devices.pick()
         net, decoder, kept = network(engine.NETWORK, device), decoder_on(device), Kept()
@@ -96,8 +98,8 @@ def paint(
             left = (time.perf_counter() - since) / painting * (clip.frames - painting)
             yield Progress(painting, clip.frames, preview=finished, seconds_left=left,
                            note=f"Frame {painting} of {clip.frames}")  # fmt: skip
-        if finished is None:
-            go_on(lambda: True)
+        if finished is None:  # it was stopped at once
+            raise UserError("Stopped before there was a painting.")
     recipe = request.recipe(
         painted_with=f"{net.label}, instant",
         network_digest=net.digest,
