@@ -126,6 +126,22 @@ def test_a_video_keeps_its_times_and_its_sound(tmp_path, name, codec, sound, kep
             assert packets == wanted  # copied, not made anew
 
 
+def test_a_video_is_upright(tmp_path):
+    """As phones write them: the frames lie, and a matrix says how the phone was held."""
+    source = video(tmp_path / "in.mp4", sound=None)
+    one, zero, minus = (number.to_bytes(4, "big", signed=True) for number in (2**16, 0, -(2**16)))
+    lying, held = one + 3 * zero + one, zero + one + zero + minus + zero  # a quarter, clockwise
+    data = source.read_bytes()
+    track = data.index(b"tkhd")
+    source.write_bytes(data[:track] + data[track:].replace(lying, held, 1))
+    with clips.repainted(source, "in.mp4", 512, tmp_path / "out.mp4", None) as clip:
+        assert clip.size == (48, 64)
+        ball = np.argwhere(np.asarray(clip.samples[0], int)[:, :, 0] > 150)
+        assert ball.mean(0) == pytest.approx((12, 47 - 18), abs=3)  # at (12, 18) where the frames lie
+        for picture in clip.pictures(clip.samples[0]):
+            clip.put(picture)
+
+
 def test_sound_that_mp4_cannot_hold_is_made_anew_and_said(tmp_path):
     note = mirrored(video(tmp_path / "in.mkv", sound="pcm_s16le"), tmp_path / "out.mp4").note
     assert note == "Its sound was pcm_s16le, which MP4 cannot hold; it is AAC now."
