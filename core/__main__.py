@@ -67,7 +67,12 @@ def _add_style(commands: argparse._SubParsersAction) -> None:
         help="repaint photos in the style of other pictures",
         description="Repaint PHOTO in the style of PAINTING; with --style, several photos or several paintings.",
     )
-    style.add_argument("pictures", nargs="+", metavar="PICTURE", help="photos, or folders of them; without --style the last is the style")
+    style.add_argument(
+        "pictures",
+        nargs="+",
+        metavar="PICTURE",
+        help="photos, or folders of them; without --style the last is the style",
+    )
     style.add_argument("--style", action="append", default=[], metavar="PAINTING", help="a style picture; repeatable")
     style.add_argument("--weights", metavar="W,W", help="how much each style picture counts, like 2,1")
     style.add_argument(

@@ -68,6 +68,12 @@ def test_clips_are_painted_by_the_same_command(files, capsys):
     assert "out.gif: painted in" in capsys.readouterr().out
     assert main(["style", "photo.png", "clip.gif", "--style", "painting.png", "-o", "all/", *instant]) == 0
     assert sorted(path.name for path in Path("all").iterdir()) == ["clip.gif", "photo.png"]
+    Path("all/notes.txt").write_text("no picture")
+    assert main(["style", "all", "--style", "painting.png", "-o", "folder", *instant]) == 0
+    assert sorted(path.name for path in Path("folder").iterdir()) == ["clip.gif", "photo.png"]
+    Path("none").mkdir()
+    assert main(["style", "none", "--style", "painting.png", "-o", "folder", *instant]) == 2
+    assert "There is no picture in the folder none" in capsys.readouterr().err
     assert main(["style", "clip.gif", "painting.png", "-o", "out.jpg", *instant]) == 2
     assert "give a name that ends in .gif, .webp, .png or .mp4" in capsys.readouterr().err
     assert main(["style", "clip.gif", "painting.png", "-o", "first.png", *SMALL]) == 0  # without it, the first frame
