@@ -13,7 +13,7 @@ from core.style.request import StyleRequest
 from core.visitors import paintings, policy
 from core.visitors.paintings import Painting
 from support.pictures import scene, texture
-from ui.style import looks, painting
+from ui.style import events, looks, painting
 
 PAGE = types.SimpleNamespace(query_params={}, session_hash="tab")
 
@@ -136,3 +136,11 @@ def test_paint_begins_with_what_is_seen(asked):
     first(asked)
     assert looks.end(PAGE) == looks.pictures_of(asked)
     assert looks.end(PAGE) is None  # it is a painting's place now
+
+
+def test_of_a_photo_that_moves_it_is_told_where_all_of_it_is_painted(tmp_path):
+    first, *more = [scene(40, 30).rotate(turn) for turn in (0, 5)]
+    first.save(tmp_path / "a.gif", save_all=True, append_images=more)
+    first.save(tmp_path / "b.gif")
+    assert "A clip in place of the photo" in events.opened(str(tmp_path / "a.gif"))[1]
+    assert events.opened(str(tmp_path / "b.gif"))[1] == ""

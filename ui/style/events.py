@@ -15,7 +15,7 @@ from PIL import Image
 
 from core import amounts, jobs
 from core.errors import UserError
-from core.pictures import images
+from core.pictures import film, images
 from core.style import dispatch
 from core.style.request import STYLE_PRESETS, StyleRequest, enough
 from core.visitors import paintings, policy, tray
@@ -42,6 +42,7 @@ QUIET = 0.25  # seconds between news for each painting that is before one's own
 THUMBNAIL = 160  # px of the longer side
 GLANCE = 65_536  # pixels of a picture that is only looked at
 FIRST_LOOK = "A first look. Press Paint for the finished painting."
+MOVES = "This one moves, and one frame of it is the photo. To paint all of it, open “A clip in place of the photo”."
 SHOWABLE = {".jpg", ".jpeg", ".png", ".webp", ".gif"}  # by browsers; anything else is turned into PNG
 
 
@@ -336,7 +337,8 @@ def opened(path: str | None) -> tuple[Any, str]:
         picture = _showable(path)
     except UserError as error:
         return None, view.notice(str(error))
-    return (gr.skip() if picture is None else picture), ""
+    said = view.notice(MOVES) if film.moves(path) else ""
+    return (gr.skip() if picture is None else picture), said
 
 
 def _showable(path: str) -> Any:
