@@ -23,6 +23,8 @@ from PIL import Image, ImageDraw, ImageSequence
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+import itertools
+
 from core.pictures import images
 from core.settings import Result
 from core.style.instant import clip, paint
@@ -80,11 +82,11 @@ def _alone(frame: Image.Image, style: Image.Image, size: int) -> Image.Image:
 
 def _standing(frames: list[np.ndarray]) -> float:
     part = [frame[:, frame.shape[1] // 2 :] for frame in frames]
-    return float(np.mean([np.abs(b - a).mean() for a, b in zip(part, part[1:], strict=False)]))
+    return float(np.mean([np.abs(b - a).mean() for a, b in itertools.pairwise(part)]))
 
 
 def _along(frames: list[np.ndarray]) -> float:
-    pairs = zip(frames, frames[1:], strict=False)
+    pairs = itertools.pairwise(frames)
     return float(np.mean([np.abs(b[:, 32 : -32 - PAN] - a[:, 32 + PAN : -32]).mean() for a, b in pairs]))
 
 
