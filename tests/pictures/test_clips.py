@@ -178,9 +178,14 @@ def test_what_is_stopped_is_what_there_was(tmp_path):
 
 def test_a_frame_that_fails_leaves_no_file(tmp_path):
     source = moving(tmp_path / "in.gif")
-    with pytest.raises(ZeroDivisionError), clips.repainted(source, "in.gif", 64, tmp_path / "out.gif", None) as clip:
-        for _ in clip.pictures(clip.samples[0]):
+
+    def fails():
+        with clips.repainted(source, "in.gif", 64, tmp_path / "out.gif", None) as clip:
+            next(clip.pictures(clip.samples[0]))
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.gif"]
 
 
