@@ -316,7 +316,10 @@ class Ruler:
     def __init__(self, path: Path):
         from looks import vgg16
 
+        from core import perceptual
+
         self.net = vgg16(path)
+        perceptual.scale_to_one(self.net, perceptual.dead_leaves(8, 256).split(2))  # KID depends on how large they are
 
     @torch.inference_mode()
     def features(self, pictures: np.ndarray) -> Tensor:
@@ -353,9 +356,9 @@ def scores(real: Tensor, fake: Tensor) -> dict[str, float]:
 
 
 def score(out: Path, ruler_path: Path) -> None:
-    """All samples that have none yet."""
+    """All samples that have none yet, the latest first."""
     ruler, real = None, {}
-    for path in sorted(out.glob("*/*/at-*.npz")):
+    for path in sorted(out.glob("*/*/at-*.npz"), key=lambda path: path.name, reverse=True):
         kept = path.with_suffix(".json")
         if kept.exists():
             continue

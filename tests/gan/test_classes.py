@@ -13,6 +13,7 @@ from core.errors import UserError
 from core.gan import networks
 from core.gan.data import prepare
 from core.gan.data.labels import Labels
+from core.gan.measures.moment import Moment, Real
 from core.gan.methods import ADVERSARIAL
 from core.gan.request import TrainRequest
 from core.gan.train import Training
@@ -126,6 +127,18 @@ def test_both_are_told_the_classes_of_the_batch(accelerator, monkeypatch, method
     training.step()
     assert len(asked) >= 4
     assert all(torch.equal(of, expected) for of in asked)
+
+
+def test_what_is_measured_of_opinions_is_told_the_classes_too(accelerator, monkeypatch):
+    of = (np.arange(60) % 3).astype(np.uint8)
+    training = Training(TrainRequest(**TINY), brightness(of), accelerator, range(0, 60, 7), Labels(NAMES, of))
+    asked, inner = [], training.d.forward
+    monkeypatch.setattr(training.d, "forward", lambda seen, of=None: asked.append((seen, of)) or inner(seen, of))
+    assert Moment(training, Real(training.images, training.held_out)).opinions is not None
+    (made, in_turns), *real = asked
+    assert torch.equal(in_turns, shares(*(number % 3 for number in range(len(made)))))
+    for seen, told in real:
+        assert torch.equal(told, shares(*(int((level + 1) / 2 * 255 // 90) for level in seen.mean((1, 2, 3)))))
 
 
 def test_a_class_is_learned(accelerator):

@@ -487,6 +487,7 @@ def test_checkpoints_are_thinned_but_first_and_newest_stay(accelerator, pictures
 TWO = """
 import sys, numpy as np, torch
 from accelerate import Accelerator
+from core.gan.data.labels import Labels
 from core.gan.train import Training
 from core.gan.request import TrainRequest
 accelerator = Accelerator(cpu=True, mixed_precision="no")
@@ -496,8 +497,11 @@ two, plain = dict(width_d=4, r1=1.0), dict(norm_g="none", norm_d="none")
 states = []
 for more in (dict(**two, **plain, skip_d_below=0.2), dict(**two, **plain, loss="relativistic"),
              dict(**two, **plain, loss="wasserstein"), dict(method="vae", norm_g="none"),
-             dict(**two, method="progressive", grown_at=4), dict(**two, method="msg")):
-    training = Training(TrainRequest(**small, **more), pictures, accelerator)
+             dict(**two, method="progressive", grown_at=4), dict(**two, method="msg"),
+             dict(**two, **plain, by_folder=True)):
+    request = TrainRequest(**small, **more)
+    labels = Labels(("a", "b"), np.arange(40, dtype=np.uint8) % 2) if request.by_folder else None
+    training = Training(request, pictures, accelerator, labels=labels)
     for _ in range(5):
         training.step()
     state = training.state()

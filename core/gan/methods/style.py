@@ -2,12 +2,12 @@
 styles scale the features that each convolution takes. Pictures are sums of those of every scale (skip generator).
 
 As in the paper: demodulation instead of norms, noise on every layer, mixed styles, a residual discriminator with
-minibatch standard deviation, equalised rates, and truncation towards the mean of `w`. In small: widths are those of the
-other methods that know several sizes (`core.gan.scales`), the mapping network has four layers, pictures are bounded as
-all generators' are, path length is not punished, and features are enlarged behind the first convolution of a scale,
-which costs a quarter, in place of before it.
+minibatch standard deviation, equalised rates, and truncation towards the mean style. In small: widths are those of the
+other methods that know several sizes (`core.gan.scales`), the mapping network has four layers, noise comes slowly,
+pictures are bounded as all generators' are, path length is not punished, and features are enlarged behind the first
+convolution of a scale, which costs a quarter, in place of before it.
 
-Whoever samples works in `w`, where everything between two styles is one: see `Generator.latents_of`.
+Whoever samples does so among styles (the paper's W), where all that is between two is one: see `Generator.latents_of`.
 """
 
 from __future__ import annotations
