@@ -50,7 +50,7 @@ def add_train(commands: argparse._SubParsersAction) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    run: Run | None = Run(Path(options.folder).resolve())
+    run = Run(Path(options.folder).resolve())
     if run.status == states.DAMAGED:
         raise UserError(f"{options.folder} is not the folder of a run; give one with the config.json of a run.")
     if int(os.environ.get("RANK", 0)):  # `accelerate launch` starts several, and the first one speaks
@@ -58,17 +58,19 @@ def _train(options: argparse.Namespace) -> None:
         return
     if options.heal:
         lifecycle.set_healing(run, True)
-    while run:
+    while True:
         with _shown(run, options.json, options.logdir):
             branch = _work(run, options.check)
         if options.json:
             _say(json.dumps(_told(run) | {"status": run.status, "result": str(run.result or "") or None}))
         else:
             _say(_outcome(run, branch is not None))
+        if branch is None:
+            return
         # Where it was begun in a terminal, it goes on there; a page's worker leaves it to the line of all.
-        if branch and not (options.heal and "RANK" not in os.environ):
+        if not options.heal or "RANK" in os.environ:
             _start(branch, run)
-            branch = None
+            return
         run = branch
 
 
@@ -121,7 +123,7 @@ def _told(run: Run) -> dict[str, Any]:
     """Where a run is: step, total, message, losses and speed, the newest value of every measure, diagnosis."""
     state, diagnosis = run.state, doctor.diagnose(run)
     scores = {name: list(values.values())[-1] for name, values in run.scores().items()}
-    about = {name: state[name] for name in ("seconds", "seconds_left", "message") if name in state}
+    about: dict[str, Any] = {name: state[name] for name in ("seconds", "seconds_left", "message") if name in state}
     metrics = run.metrics()
     losses = {name: value for name, value in metrics[-1].items() if name not in ("step", "seconds")} if metrics else {}
     return {

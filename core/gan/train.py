@@ -55,7 +55,8 @@ class Training:
     """
 
     def __init__(
-        self, request: TrainRequest, images: np.ndarray, accelerator: Accelerator, held_out: Sequence[int] = (),
+        self, request: TrainRequest, images: np.ndarray, accelerator: Accelerator,
+        held_out: Sequence[int] | np.ndarray = (),
         labels: Labels | None = None,
     ):  # fmt: skip
         self.request, self.images, self.accelerator, self.labels = request, images, accelerator, labels
@@ -175,12 +176,12 @@ class Training:
         real = self.pictures(self._chosen())
         return flip(real, self._draws("flip")) if self.request.flip else real
 
-    def pictures(self, places: Sequence[int]) -> Tensor:
+    def pictures(self, places: Sequence[int] | np.ndarray) -> Tensor:
         """Of `images`, as networks take them: [N, C, H, W] in [-1, 1]."""
         pixels = torch.from_numpy(self.images[places]).to(self.device, non_blocking=True)
         return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
-    def shares(self, places: Sequence[int] | None = None) -> Tensor:
+    def shares(self, places: Sequence[int] | np.ndarray | None = None) -> Tensor:
         """How much of each class the next pictures, or those of these places, are, [N, classes]: one of one. Those that
         are generated beside them are of the same, so that both have as many of each."""
         assert self.labels is not None

@@ -234,7 +234,7 @@ def _measure(run: Run, accelerator: Accelerator, stop_signal: StopSignal) -> Non
 
 def _training(run: Run, accelerator: Accelerator) -> Training:
     pictures = prepare.load(run.path)
-    spared = held_out.places(len(pictures)) if run.holds_out else ()
+    spared = held_out.places(len(pictures) if run.holds_out else 0)
     return Training(run.request, pictures, accelerator, spared, prepare.load_labels(run.path, run.request))
 
 

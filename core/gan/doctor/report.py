@@ -21,7 +21,7 @@ def of(run: Run, step: int) -> dict[str, Any]:
 def heart(report: Mapping[str, Any]) -> str:
     """In a sentence, whether its pictures are copies; "" where that was not measured."""
     ratio = report.get("by_heart")
-    if type(ratio) not in (int, float):
+    if not isinstance(ratio, int | float) or isinstance(ratio, bool):
         return ""
     far = f"Its pictures are {ratio:.2f} times as far from the nearest one it learned from as real ones it never saw"
     if ratio < COPIES:

@@ -34,7 +34,7 @@ SEARCHED = 1024  # pictures among which the nearest is looked for; who learns mo
 class Real:
     """A fixed choice of the pictures a run learns from, and of those it does not, kept from moment to moment."""
 
-    def __init__(self, pixels: np.ndarray, held_out: Sequence[int] = ()):
+    def __init__(self, pixels: np.ndarray, held_out: Sequence[int] | np.ndarray = ()):
         """`pixels` is uint8 [N, size, size, channels]; `held_out` are places in it."""
         learned = np.setdiff1d(np.arange(len(pixels)), np.asarray(held_out, int))
         chosen = np.random.default_rng(0)

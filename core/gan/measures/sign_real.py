@@ -7,4 +7,4 @@ from core.gan.measures.moment import Moment
 
 
 def measure(moment: Moment) -> float | None:
-    return moment.opinions and moment.opinions.real.sign().mean().item()
+    return moment.opinions.real.sign().mean().item() if moment.opinions else None
