@@ -15,7 +15,7 @@ VALUES = 4  # that have to agree, of a curve
 
 IDENTICAL = 0.005  # diversity, below: collapse, whatever else. Always the same: 0.000; never learned: 0.02
 FELL = 0.5  # diversity over its own best, below, where it was once above SAME: collapse
-SAME = 0.35  # diversity, below: collapse, unless D or G wins. Healthy: 0.45 to 0.9 by then; a small batch: 0.24
+SAME = 0.27  # diversity, below: collapse, unless D or G wins. Healthy: 0.32 at the least by then; a small batch: 0.24
 RISING = 1.1  # diversity over what it was before it was recent, above: it is on its way
 WORSE_THAN_A_GUESS = 2.0  # D's mean loss over that of a guess, above: diverging. Healthy: 0.2 to 1
 SURE = 0.95  # belief in real pictures less that in generated ones, above: D wins. Healthy: 0 to 0.86; beaten: 1
