@@ -4,6 +4,7 @@
     run:my-run, run:my-run@3000      one of your own, finished or so far; at one of its checkpoints
     hub:owner/name@commit:file       any repository of the Hub; commit and file may be left out, then they are looked up
     file:/home/me/netG.pth           a file of one's own computer, or a folder that Ganvas wrote
+    upload:0f3c...                   a file that was handed over to a page, by a digest of it
 
 Behind a foreign file may stand how it is to be read, where it does not tell: hub:owner/name@commit:file:relu,sigmoid.
 Such a *reference* stands in requests and recipes.
@@ -17,7 +18,8 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
@@ -28,6 +30,7 @@ from core.gan import points
 from core.gan.data import prepare
 from core.gan.methods import ADVERSARIAL
 from core.gan.request import SampleRequest
+from core.gan.zoo import notes
 from core.hub import cache, client, registry
 from core.pictures import images
 from core.runs import lifecycle
@@ -44,8 +47,10 @@ GENERATORS = re.compile(r"gen|netg|ema|(^|[/_.-])g[/_.-]|^model\.safetensors$|^p
 
 @dataclass(frozen=True)
 class Choice:
-    """A generator that can be sampled now, or after fetching. `where`: "bundled", "run" or "hub". `has_discriminator`:
-    whether its discriminator is there, which can sort its pictures; `classes`: the names that it has for them."""
+    """A generator that can be sampled now, or after fetching. `where`: "bundled", "run", "hub" or "upload".
+    `has_discriminator`: whether its discriminator is there, which can sort its pictures; `classes`: the names that it
+    has for them; `readings`: the ways a foreign file can be read, tags -> words, where it does not tell, of which
+    whoever is asking has `chosen` one, or none yet."""
 
     ref: str
     title: str
@@ -53,6 +58,8 @@ class Choice:
     here: bool = True
     has_discriminator: bool = False
     classes: tuple[str, ...] = ()
+    readings: Mapping[str, str] = field(default_factory=dict)
+    chosen: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ class LocalRef:
 def local_ref(text: str) -> LocalRef | None:
     """The file or folder of one's own computer that a person means, or None for another reference. `UserError` when
     there is nothing, and in public mode, where no stranger learns what there is."""
-    if text in registry.entries() or text.startswith(("run:", "hub:")) or not _is_local(text.strip()):
+    if text in registry.entries() or text.startswith(("run:", "hub:", "upload:")) or not _is_local(text.strip()):
         return None
     if policy.public():
         hub_ref(text)
@@ -148,7 +155,9 @@ def on_hub(ref: str) -> bool:
     """Whether it may have to be fetched. `UserError` for a name that is not known."""
     if local_ref(ref):
         return False
-    return not ref.startswith("run:") and (ref.startswith("hub:") or "/" in ref or bool(registry.entry(ref).repo))
+    return not ref.startswith(("run:", "upload:")) and (
+        ref.startswith("hub:") or "/" in ref or bool(registry.entry(ref).repo)
+    )
 
 
 def run_ref(ref: str) -> tuple[Run, int | None]:
@@ -257,21 +266,42 @@ def fetchable() -> list[Choice]:
 
 def fetched() -> list[Choice]:
     """What was fetched from the Hub and understood, the last used first; of strangers, what they themselves fetched."""
-    found = []
-    for item in cache.entries():
-        about = _metadata(item.path) if item.path.parent.name == "tensors" else {}
-        if "generator" in about:
-            found.append(
-                Choice(
-                    about["generator"],
-                    about["title"],
-                    "hub",
-                    has_discriminator="discriminator" in about,
-                    classes=_named(about.get("config", "")),
-                )
-            )
     theirs = _noted().read_text("utf-8").splitlines() if policy.public() and _noted().is_file() else []
-    return [choice for choice in found if not policy.public() or choice.ref in theirs]
+    kept = [_metadata(item.path) for item in cache.entries() if item.path.parent.name == "tensors"]
+    everybodys = not policy.public()
+    return [_kept(about) for about in kept if "generator" in about and (everybodys or about["generator"] in theirs)]
+
+
+def _kept(about: Mapping[str, str]) -> Choice:
+    ref = about["generator"]
+    where = "upload" if ref.startswith("upload:") else "hub"
+    ways = {way["tags"]: way["says"] for way in json.loads(about.get("readings", "[]"))}
+    chosen = said if (said := notes.said("reading", ref)) in ways else ""
+    return Choice(f"{ref}:{chosen}" if chosen else ref, about["title"], where, chosen=chosen, readings=ways,
+                  has_discriminator="discriminator" in about, classes=_named(about.get("config", "")))  # fmt: skip
+
+
+def unread(ref: str) -> str:
+    """The reference of a file whatever way it is read."""
+    return re.sub(r"^((?:hub:[^:]+|upload):[^:]+):[a-z][a-z\d.,-]*$", r"\1", ref)
+
+
+def choose(ref: str, tags: str) -> str:
+    """Read a file so from now on, or "" to be asked again; returns its reference."""
+    notes.say("reading", unread(ref), tags or None)
+    return as_chosen(ref)
+
+
+def choose_as(ref: str) -> None:
+    """Read a file from now on as this reference does, where it is one of the ways to read it."""
+    tags = ref.removeprefix(unread(ref)).removeprefix(":")
+    if any(tags in choice.readings for choice in fetched() if unread(choice.ref) == unread(ref)):
+        choose(ref, tags)
+
+
+def as_chosen(ref: str) -> str:
+    """The reference of a file in the way that whoever is asking has chosen for it; others as they are."""
+    return next((choice.ref for choice in fetched() if unread(choice.ref) == unread(ref)), ref)
 
 
 def note(ref: str) -> None:

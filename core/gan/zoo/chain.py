@@ -20,7 +20,7 @@ from core.errors import UserError
 
 PICTURE_CHANNELS = (1, 3, 4)
 MAX_SIZE = 512  # px
-MAX_LAYERS = 12
+MAX_LAYERS = 16
 MAX_CLASSES = 1000
 MAX_TRIES = 20_000  # orders looked at before giving up
 # What layers for classes are called.
@@ -70,10 +70,12 @@ def read(tensors: Mapping[str, Tensor]) -> Chain:
     groups, untrained = _groups(tensors)
     tables = {n for n, g in groups.items() if "emb" in n.lower() and g["weight"].ndim == 2 and "bias" not in g}
     weights = {n: g for n, g in groups.items() if g["weight"].ndim in (2, 4) and n not in tables}
-    if not 1 < len(weights) <= MAX_LAYERS:
+    if len(weights) < 2 or (len(weights) > MAX_LAYERS and not _takes_pictures(weights)):
         raise UserError(
             f"This has {len(weights)} layers with weights; Ganvas understands generators of 2 to {MAX_LAYERS}."
         )
+    if len(weights) > MAX_LAYERS:
+        raise _unfit(weights)
     if len(tables) > 1:
         raise UserError(f"It has {len(tables)} tables of classes; Ganvas understands generators with one.")
     orders = [list(groups), sorted(groups, key=_natural)]
@@ -88,7 +90,7 @@ def read(tensors: Mapping[str, Tensor]) -> Chain:
                 table, made_by = weights[name]["weight"].T + weights[name]["bias"], "linear"
                 break
     if chained is None:
-        raise _unfit([weights[name] for name in orders[0] if name in weights], weights)
+        raise _unfit(weights)
     if table is not None and not (1 < len(table) <= MAX_CLASSES):
         raise UserError(f"Its table has {len(table)} classes; Ganvas understands 2 to {MAX_CLASSES}.")
     order, steps = chained
@@ -177,9 +179,13 @@ def _is_a(what: str) -> UserError:
     return UserError(f"It is {what}: it takes pictures, while a generator takes random numbers.")
 
 
-def _unfit(ordered: Sequence[Group], weights: Mapping[str, Group]) -> UserError:
-    first = ordered[0]["weight"]
-    if first.ndim == 4 and first.shape[1] in PICTURE_CHANNELS and len(first) > first.shape[1]:
+def _takes_pictures(weights: Mapping[str, Group]) -> bool:
+    first = next(iter(weights.values()))["weight"]
+    return first.ndim == 4 and first.shape[1] in PICTURE_CHANNELS and len(first) > first.shape[1]
+
+
+def _unfit(weights: Mapping[str, Group]) -> UserError:
+    if _takes_pictures(weights):
         return _is_a("a network from pictures to pictures, or one that judges them")
     shapes = "; ".join(f"{name[:40]} {'x'.join(map(str, g['weight'].shape))}" for name, g in list(weights.items())[:4])
     return UserError(
@@ -216,9 +222,11 @@ def _chains(names: list[str], weights: Mapping[str, Group], free: bool) -> Itera
             return
         for name in left if free else left[:1]:
             for kind, inputs, outputs in _kinds(name, weights[name]["weight"]):
-                fits = inputs == made if chain else inputs > 1  # of one number a judge is made, read backwards
+                bias = len(weights[name].get("bias", range(outputs))) == outputs
+                # Of one number a judge is made, read backwards.
+                fits = bias and (inputs == made if chain else inputs > 1)
                 if chain and not convolved and kind != "linear":  # the flat output of a linear layer, taken for a map
-                    fits = chain[-1].kind == "linear" and bool(square(made, inputs))
+                    fits = chain[-1].kind == "linear" and bool(square(made, inputs)) and bias
                 if fits and not (convolved and kind == "linear") and not (kind == "flat" and not chain):
                     step = Step(name, kind, inputs, outputs, weights[name])
                     yield from grown([*chain, step], [other for other in left if other != name])
@@ -240,6 +248,11 @@ def picture(numbers: int) -> tuple[int, int] | None:
     """(channels, side) of a picture that many numbers can be."""
     found = [(c, square(numbers, c)) for c in PICTURE_CHANNELS if 8 <= square(numbers, c) <= MAX_SIZE]
     return found[0] if found else None
+
+
+def first_map(steps: Sequence[Step]) -> int | None:
+    """The layer that lays out the first map: a linear one, or an up-convolution of the latents themselves."""
+    return 0 if steps[0].kind == "up" else next((i for i in range(len(steps)) if opens_map(steps, i)), None)
 
 
 def opens_map(steps: Sequence[Step], i: int) -> bool:

@@ -1,28 +1,21 @@
-"""What the classes of generators are called: as the generator says, or as whoever is asking named them.
-
-Such names are each visitor's own, in a file. A class is always known by its number too. Plain: no torch.
+"""What the classes of generators are called: as the generator says, or as whoever is asking named them. A class is
+always known by its number too. Plain: no torch.
 """
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
-from core import files
 from core.errors import UserError
 from core.gan.classes import LONGEST
-from core.visitors import identity
-
-MOST = 100  # generators of one visitor whose classes have names; the oldest are forgotten
+from core.gan.zoo import catalogue, notes
 
 
 def called(ref: str, own: Sequence[str]) -> tuple[str, ...]:
     """The names of a generator's classes, in the order of their numbers: those given to them, else its `own`."""
-    given = _given().get(_of(ref), [])
-    return tuple(given) if len(given) == len(own) else tuple(own)
+    given = notes.said("names", _of(ref))
+    return tuple(given) if isinstance(given, list) and len(given) == len(own) else tuple(own)
 
 
 def call(ref: str, own: Sequence[str], names: Sequence[str]) -> None:
@@ -35,11 +28,7 @@ def call(ref: str, own: Sequence[str], names: Sequence[str]) -> None:
     folded = [name.casefold() for name in names]
     if twice := next((name for name in names if folded.count(name.casefold()) > 1), None):
         raise UserError(f"Two classes are called {twice!r}; give each a name of its own.")
-    given = _given()
-    given.pop(_of(ref), None)
-    given |= {_of(ref): list(names)} if names else {}
-    files.make_folder(_file().parent)
-    files.write_json(_file(), dict(list(given.items())[-MOST:]), "The names of classes")
+    notes.say("names", _of(ref), list(names) or None)
 
 
 def number(label: str, names: Sequence[str]) -> int:
@@ -58,16 +47,5 @@ def number(label: str, names: Sequence[str]) -> int:
 
 
 def _of(ref: str) -> str:
-    """Of a run, whichever its step; else the file itself."""
-    return ref.partition("@")[0] if ref.startswith("run:") else ref
-
-
-def _file() -> Path:
-    return identity.place(files.home()) / "class-names.json"
-
-
-def _given() -> dict[str, list[str]]:
-    with contextlib.suppress(OSError, ValueError):
-        found = json.loads(_file().read_text("utf-8"))
-        return {ref: names for ref, names in found.items() if isinstance(names, list)}
-    return {}
+    """Of a run, whichever its step; of a file, however it is read."""
+    return ref.partition("@")[0] if ref.startswith("run:") else catalogue.unread(ref)

@@ -7,21 +7,26 @@ tell, can be said: tags with commas between, like "relu,sigmoid". Knows no Hub.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.errors import UserError
 from core.gan.methods.method import GeneratorNetwork
-from core.gan.zoo import chain, evidence, pickles, told
-from core.gan.zoo.layers import Foreign
+from core.gan.zoo import chain, cost, evidence, pickles, told
+from core.gan.zoo.evidence import Settled
+from core.gan.zoo.layers import Foreign, Joined
 from core.gan.zoo.recognise import Found
 from core.hub.safetensors_header import POINTER, require_content
 
+READINGS = 6  # of one file, to be chosen from
 TRIED = 16  # latents a new generator has to make pictures of
 AVERAGE = re.compile(r"ema|avg|average", re.I)
 # What the parts of a whole GAN, or of a checkpoint, are called.
@@ -34,12 +39,23 @@ class NotUsable(UserError):
 
 
 @dataclass(frozen=True)
+class Reading:
+    """One way to read a file: `tags` choose it, `says` tells it, `config` is that of its network."""
+
+    tags: str
+    says: str
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Read:
-    """`said`: what was understood; `open`: what the file leaves open, as in `core.gan.zoo.load.Loaded`."""
+    """`said`: what was understood; `open`: what the file leaves open, as in `core.gan.zoo.load.Loaded`; `readings`: the
+    ways to read it that are left, the likeliest first, where there are several."""
 
     network: Foreign
     said: str
     open: tuple[Mapping[str, str], ...]
+    readings: tuple[Reading, ...] = ()
 
 
 def dictionaries(path: Path, name: str) -> dict[str, dict[str, Tensor]]:
@@ -56,6 +72,11 @@ def read(tensors: Mapping[str, Mapping[str, Tensor]], size: int | None, what: st
     """The generator among them: averages first, discriminators never. `size`: the side of its pictures, where that is
     known; `what` the file is called. `NotUsable` where there is none."""
     parts = _parts(tensors)
+    if any(_repaints(parts, way) for way in parts):
+        raise NotUsable(
+            f"{what} cannot be used. It is a network from pictures to pictures (an encoder and a decoder): it takes "
+            "pictures, while a generator takes random numbers."
+        )
     fitting = {way: part for way, part in parts.items() if not OTHER.search(way) or GENERATOR.search(way)} or parts
     reasons = []
     for way in sorted(fitting, key=lambda way: (not AVERAGE.search(way), not GENERATOR.search(way))):
@@ -68,10 +89,38 @@ def read(tensors: Mapping[str, Mapping[str, Tensor]], size: int | None, what: st
             reasons.append(error)
             continue
         left_open = tuple({option.tag: option.says for option in options} for options in settled.open.values())
-        return Read(settled.network, said, left_open)
+        return Read(settled.network, said, left_open, _readings(found, settled))
     if reasons and isinstance(reasons[0], NotUsable):
         raise reasons[0]
     raise NotUsable(f"{what} cannot be used. {reasons[0] if reasons else 'It has no tensors.'}")
+
+
+def _readings(found: Found, settled: Settled) -> tuple[Reading, ...]:
+    """All answers to the open questions together, those with the fewest unlikely ones first."""
+    questions = [list(enumerate(options)) for options in settled.open.values()]
+    ways = sorted(itertools.product(*questions), key=lambda way: sum(rank for rank, _ in way))
+    readings = []
+    for way in ways[:READINGS] if questions else ():
+        picked = {name: option for name, (_, option) in zip(settled.open, way, strict=True)}
+        with contextlib.suppress(UserError):  # too large, read so
+            config = found.network({**settled.answers, **picked}).config
+            tags, says = (sep.join(getattr(option, what) for option in picked.values())
+                          for what, sep in (("tag", ","), ("says", ", ")))  # fmt: skip
+            readings.append(Reading(tags, says, config))
+    return tuple(readings) if len(readings) > 1 else ()
+
+
+def read_as(network: Foreign, config: Mapping[str, Any]) -> Foreign:
+    """The same tensors, read in another of the ways that were left."""
+    other = cost.planned(lambda: Foreign.from_config(config))
+    kinds = ((nn.Linear, nn.Conv2d, nn.ConvTranspose2d), (nn.BatchNorm1d, nn.BatchNorm2d), (nn.PReLU, Joined))
+    state: dict[str, Tensor] = {}
+    for kind in kinds:  # a norm may stand elsewhere then, but stays that of the same layer
+        mine = [module for module in network.modules() if isinstance(module, kind)]
+        names = [name for name, module in other.named_modules() if isinstance(module, kind)]
+        for name, module in zip(names, mine, strict=True):
+            state |= {f"{name}.{leaf}": value for leaf, value in module.state_dict().items()}
+    return cost.filled(other, state)
 
 
 @torch.no_grad()
@@ -99,6 +148,19 @@ def _parts(tensors: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Mapping[str
         whole = len(heads) > 1 and any(OTHER.search(head) for head in heads)
         parts |= {f"{way}.{head}".lstrip("."): part for head, part in heads.items()} if whole else {way: held}
     return parts
+
+
+def _repaints(parts: Mapping[str, Mapping[str, Tensor]], way: str) -> bool:
+    """Whether this part is a decoder that is given all that an encoder beside it makes. That of a variational
+    autoencoder is given random numbers, of which the encoder makes the mean and the spread."""
+    encoder = parts.get(re.sub(r"decod", "encod", way)) if way.endswith("decoder") else None
+    made = [value for value in (encoder or {}).values() if value.ndim in (2, 4)]
+    taken = [value for value in parts[way].values() if value.ndim in (2, 4)]
+    if not encoder or not made or not taken or any(re.search(r"mu|mean\.|var\.|std", name) for name in encoder):
+        return False
+    if made[-1].ndim == taken[0].ndim == 2:
+        return made[-1].shape[0] == taken[0].shape[1]
+    return made[-1].ndim == taken[0].ndim
 
 
 def _safe(path: Path, name: str) -> dict[str, Tensor]:

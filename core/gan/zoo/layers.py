@@ -180,6 +180,8 @@ def _activation(layer: Layer, last: bool) -> Iterator[nn.Module]:
             yield nn.ReLU(True)
         case "leaky":
             yield nn.LeakyReLU(0.2, True)
+        case "leaky-0.1":
+            yield nn.LeakyReLU(0.1, True)
         case "leaky-0.01":
             yield nn.LeakyReLU(0.01, True)
         case "prelu":
@@ -192,9 +194,9 @@ def _activation(layer: Layer, last: bool) -> Iterator[nn.Module]:
             yield nn.GELU()
         case "silu":
             yield nn.SiLU()
-        case "tanh":
+        case "tanh" | "tanh-unit":
             yield nn.Tanh()
         case "sigmoid":
             yield nn.Sigmoid()
-    if last and layer.after in ("sigmoid", "unit"):
+    if last and layer.after in ("sigmoid", "unit", "tanh-unit"):
         yield Centred()

@@ -9,7 +9,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import json
+import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core import amounts
 from core.errors import UserError
 from core.gan import networks
 from core.gan.data import prepare
@@ -32,6 +36,7 @@ from core.hub.fetches import OnBytes
 from core.hub.registry import Entry
 from core.hub.safetensors_header import Slot
 from core.runs.run_folder import Run
+from core.visitors import policy
 
 SIZES = ("size", "image_size", "img_size", "imsize", "resolution")  # what configurations call a picture's side
 Shape = tuple[int, ...]  # of one picture, or of what it is made of
@@ -43,7 +48,8 @@ FILES_TRIED = 4  # of a repository, until one is a generator
 @dataclass(frozen=True, eq=False)
 class Loaded:
     """A generator ready to be sampled, on the CPU. `said` tells what was understood of a foreign one, and `open` lists
-    what its file leaves open: for each question the ways to read it, tag -> words, the one taken first."""
+    what its file leaves open: for each question the ways to read it, tag -> words, the one taken first; `readings`: the
+    ways to answer all of them."""
 
     ref: str
     title: str
@@ -51,6 +57,7 @@ class Loaded:
     discriminator: Network | None = None
     said: str = ""
     open: tuple[Mapping[str, str], ...] = ()
+    readings: tuple[foreign.Reading, ...] = ()
 
     @property
     def config(self) -> dict[str, Any]:
@@ -73,6 +80,8 @@ def open_generator(ref: str, averaged: bool = True) -> Loaded:
         name, found = _located(ref)
         pinned = ref if name or found.pinned else fetch(ref)
         return _fetched(pinned, cache.folder())
+    if ref.startswith("upload:"):
+        return _uploaded(ref, cache.folder())
     return _bundled(ref, _stamp(registry.bundled(ref)))
 
 
@@ -125,7 +134,49 @@ def _of_file(local: LocalRef, _stamp: float) -> Loaded:
     config = local.path.parent / "config.json"
     beside = _read_config(config.read_bytes()) if config.is_file() else {}
     read = foreign.read(tensors, _size(beside), local.path.name, local.reading)
-    return Loaded(str(local), local.path.name, read.network, None, read.said, read.open)
+    return Loaded(str(local), local.path.name, read.network, None, read.said, read.open, read.readings)
+
+
+# ---------------------------------------------------------------- brought by hand
+
+
+def take_in(data: bytes, name: str) -> str:
+    """Understand a file of foreign weights that somebody hands over, keep it as what comes from the Hub; returns its
+    reference. `UserError` for what is no generator; then nothing is kept."""
+    if not name.lower().endswith(catalogue.FILES):
+        raise UserError(f"{name[:80]} is no file of weights that Ganvas reads; it reads {', '.join(catalogue.FILES)}.")
+    if len(data) > policy.limits().download_bytes:
+        most = amounts.megabytes(policy.limits().download_bytes)
+        raise UserError(f"{name[:80]} has {amounts.megabytes(len(data))}; Ganvas reads at most {most} here.")
+    ref = f"upload:{hashlib.blake2b(data, digest_size=16).hexdigest()}"
+
+    def understood(_: OnBytes) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"weights{Path(name).suffix.lower()}"
+            path.write_bytes(data)
+            read = foreign.read(foreign.dictionaries(path, name), None, name)
+        _store(_upload_stored(ref), Loaded(ref, name, read.network, None, read.said, read.open, read.readings))
+
+    if not cache.load_stored(_upload_stored(ref)):
+        fetches.shared(ref, understood)
+    catalogue.note(ref)
+    return ref
+
+
+def _upload_stored(ref: str) -> str:
+    """The name of what was made of it in the cache."""
+    found = re.fullmatch(r"upload:([0-9a-f]{32})(?::[a-z][a-z\d.,-]*)?", ref)
+    if not found:
+        raise UserError(f"{ref[:60]!r} names no file that was handed over; open the file again.")
+    return f"upload-{found[1]}"
+
+
+@functools.lru_cache(4)
+def _uploaded(ref: str, _cache: Path) -> Loaded:
+    stored = cache.load_stored(_upload_stored(ref))
+    if stored is None:
+        raise UserError("That file is no longer kept here; open it again.")
+    return _opened(ref, stored, ref.partition(":")[2].partition(":")[2])
 
 
 # ---------------------------------------------------------------- from the Hub
@@ -144,13 +195,13 @@ def fetch(what: str, progress: OnBytes | None = None, reading: str = "") -> str:
         found = dataclasses.replace(found, reading=reading)
     beside: set[str] = set()  # what a foreign repository holds beside the file
     files = [found]
-    if not name and not (found.pinned and cache.load_stored(found.stored)):
+    if not name and not (found.pinned and (cache.load_stored(found.stored) or _left_open(found))):
         listing = download.listing(found.repo, found.revision)
         likely = [found.file] if found.file else [file.path for file in catalogue.candidates(listing)[:FILES_TRIED]]
         files = [HubRef(found.repo, listing.revision, file, found.reading) for file in likely]
         beside = {file.path for file in listing.files}
     found = next((file for file in files if cache.load_stored(name or file.stored)), files[0])
-    if not cache.load_stored(name or found.stored):
+    if not cache.load_stored(name or found.stored) and not _left_open(found):
         found = fetches.shared(name or str(found), lambda progress: _bring(name, files, beside, progress), progress)
     ref = name or str(found)
     catalogue.note(ref)
@@ -170,16 +221,20 @@ def _bring(name: str, files: Sequence[HubRef], beside: set[str], progress: OnByt
 
 
 def _keep(name: str, found: HubRef, beside: set[str], progress: OnBytes) -> None:
-    loaded = _understood(name, found, beside, progress)
+    _store(name or found.stored, _understood(name, found, beside, progress))
+
+
+def _store(name: str, loaded: Loaded) -> None:
     tensors = {f"g.{key}": value.numpy() for key, value in loaded.network.state_dict().items()}
     about = {
         "generator": loaded.ref, "title": loaded.title, "said": loaded.said, "config": json.dumps(loaded.config),
         "open": json.dumps([dict(question) for question in loaded.open]),
+        "readings": json.dumps([dataclasses.asdict(reading) for reading in loaded.readings]),
     }  # fmt: skip
     if loaded.discriminator is not None:
         tensors |= {f"d.{key}": value.numpy() for key, value in loaded.discriminator.state_dict().items()}
         about["discriminator"] = json.dumps(loaded.discriminator.config)
-    cache.store_tensors(name or found.stored, tensors, about)
+    cache.store_tensors(name, tensors, about)
 
 
 def _located(what: str) -> tuple[str, HubRef]:
@@ -194,9 +249,29 @@ def _located(what: str) -> tuple[str, HubRef]:
 def _fetched(ref: str, _cache: Path) -> Loaded:
     """What is pinned never changes, so it can be kept in memory; of another cache it is another."""
     name, found = _located(fetch(ref))
-    stored = cache.load_stored(name or found.stored)
+    stored, reading = cache.load_stored(name or found.stored), ""
+    if stored is None:
+        stored, reading = _left_open(found), found.reading
     if stored is None:  # removed in between
         raise UserError(f"{found.repo} is no longer in the cache; fetch it again.")
+    return _opened(ref, stored, reading)
+
+
+Stored = tuple[dict[str, np.ndarray], dict[str, str]]
+
+
+def _left_open(found: HubRef) -> Stored | None:
+    """What was kept of a file when it was not said yet how to read it, if this is one of the ways that were left."""
+    stored = cache.load_stored(dataclasses.replace(found, reading="").stored) if found.reading else None
+    return stored if stored and found.reading in {r["tags"] for r in _ways(stored[1])} else None
+
+
+def _ways(about: Mapping[str, str]) -> list[dict[str, Any]]:
+    return list(json.loads(about.get("readings", "[]")))
+
+
+def _opened(ref: str, stored: Stored, reading: str) -> Loaded:
+    """What was kept, read in one of the ways that were left where there is a `reading`."""
     tensors, about = _torch(stored[0]), stored[1]
     network = _planned(json.loads(about["config"]))
     network = cost.filled(network, {key[2:]: value for key, value in tensors.items() if key.startswith("g.")})
@@ -204,8 +279,14 @@ def _fetched(ref: str, _cache: Path) -> Loaded:
     if "discriminator" in about:
         of_discriminator = {key[2:]: value for key, value in tensors.items() if key.startswith("d.")}
         discriminator = model_folder.discriminator(json.loads(about["discriminator"]), of_discriminator)
+    if reading:
+        way = next((way for way in _ways(about) if way["tags"] == reading), None)
+        if way is None or not isinstance(network, Foreign):
+            raise UserError(f"{about['title']} cannot be read as {reading[:60]!r}.")
+        return Loaded(ref, about["title"], foreign.read_as(network, way["config"]), None, f"Read with {way['says']}.")
     left_open = tuple(json.loads(about.get("open", "[]")))
-    return Loaded(ref, about["title"], network, discriminator, about["said"], left_open)
+    readings = tuple(foreign.Reading(**way) for way in _ways(about))
+    return Loaded(ref, about["title"], network, discriminator, about["said"], left_open, readings)
 
 
 def _planned(config: Mapping[str, Any]) -> GeneratorNetwork:
@@ -239,7 +320,7 @@ def _understood(name: str, found: HubRef, beside: set[str], progress: OnBytes | 
             if path.is_relative_to(cache.folder()):
                 path.unlink(missing_ok=True)  # what is needed of it is kept as safetensors
     read = foreign.read(tensors, _size(config), what, found.reading)
-    return Loaded(ref, title, read.network, None, read.said, read.open)
+    return Loaded(ref, title, read.network, None, read.said, read.open, read.readings)
 
 
 def _size(config: Mapping[str, Any]) -> int | None:

@@ -31,7 +31,10 @@ ALLOWED = re.compile(
     r"collections OrderedDict|torch\._utils _rebuild_(tensor|tensor_v2|parameter)|torch (\w+Storage|Size|device)"
     r"|torch\.storage (UntypedStorage|TypedStorage)|torch\.nn\.parameter Parameter"
     r"|torch (float|double|half|bfloat|int|uint|long)\d*"
+    r"|numpy(\._core|\.core)?\.multiarray (scalar|_reconstruct)|numpy (ndarray|dtype)|_codecs encode"
 )
+# Losses that checkpoints keep as numpy's numbers: of no use here, so they are not made, and numpy is not called.
+NUMPYS = [f"numpy.{inner}.multiarray.{name}" for inner in ("_core", "core") for name in ("scalar", "_reconstruct")]
 ITEM_BYTES = {
     "Double": 8, "Long": 8, "ComplexFloat": 8, "ComplexDouble": 16, "Float": 4, "Int": 4, "Half": 2, "BFloat16": 2,
     "Short": 2, "Char": 1, "Byte": 1, "Bool": 1, "Untyped": 1,
@@ -57,6 +60,7 @@ def read(path: Path, name: str) -> Mapping[str, Any]:
                 _refuse_bad_zip(path, name)
             else:  # as torch wrote before 2020: five pickles, then the numbers
                 _check_programs(file.read(MAX_PROGRAM), 5, path.stat().st_size, name)
+        torch.serialization.add_safe_globals([(_Ignored, name) for name in (*NUMPYS, "numpy.ndarray", "numpy.dtype")])
         found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(f"{name} holds more than tensors ({_first_line(error)}); it was not opened.") from None
@@ -147,6 +151,8 @@ class _Follower(pickle._Unpickler):
                 return lambda tensor, *_: tensor
             case "Size" | "device":
                 return self._small
+            case "scalar" | "_reconstruct" | "ndarray" | "dtype" | "encode":
+                return _Ignored
         return name  # of storages and types of numbers; whatever calls them fails
 
     def persistent_load(self, pid: Any) -> int:
@@ -180,6 +186,16 @@ class _Follower(pickle._Unpickler):
 
     def _refuse(self) -> None:
         raise UserError(f"{self.called} is not sound: it claims to be larger than it is.")
+
+
+class _Ignored:
+    """In the place of a thing of numpy's: takes whatever is told of it, and keeps nothing."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def __setstate__(self, _: Any) -> None:
+        pass
 
 
 class _Dictionary(dict):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -25,15 +25,19 @@ from core.gan.zoo.layers import JOINS, LATENTS, Foreign, Labels, Layer
 from core.gan.zoo.strides import Strides, strides
 
 ACTIVATIONS = {
-    "relu": "ReLU", "leaky": "leaky ReLU 0.2", "leaky-0.01": "leaky ReLU 0.01", "elu": "ELU", "gelu": "GELU",
-    "silu": "SiLU", "selu": "SELU", "hidden-tanh": "tanh between layers",
+    "relu": "ReLU", "leaky": "leaky ReLU 0.2", "leaky-0.01": "leaky ReLU 0.01", "leaky-0.1": "leaky ReLU 0.1",
+    "elu": "ELU", "gelu": "GELU", "silu": "SiLU", "selu": "SELU", "hidden-tanh": "tanh between layers",
 }  # fmt: skip
 USUAL_ACTIVATIONS = ("relu", "leaky")
-ENDS = {"tanh": "tanh", "sigmoid": "sigmoid", "linear": "nothing at the end", "unit": "0 to 1 at the end"}
+ENDS = {"tanh": "tanh", "sigmoid": "sigmoid", "linear": "nothing at the end", "unit": "0 to 1 at the end",
+        "tanh-unit": "tanh, of pictures from 0 to 1"}  # fmt: skip
 # How many latents people take, and how many classes: of 110 inputs, 100 are latents and 10 a class.
 USUAL_LATENTS = (100, 128, 64, 256, 50, 32, 62, 20, 16, 200, 512, 10, 96)
 USUAL_CLASSES = (10, 26, 2, 47, 62, 5, 3, 4)
 LOUDER = 1.1  # how much a first layer has to listen more to its beginning, for classes to stand there
+# Where what a class says begins, columns get louder or quieter: by 7 to 168 standard errors in 30 networks with
+# classes, and nowhere by more than 4.5 in 40 without.
+BREAK = 6.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Found:
         layers, last = [], len(self.steps) - 1
         for i, (step, shape) in enumerate(zip(self.steps, laid.shapes, strict=True)):
             after = value["end"] if i == last else "prelu" if step.slopes is not None else value.get("activation", "")
-            if chain.opens_map(self.steps, i) and step.slopes is None and not value["first map"]:
+            if i == chain.first_map(self.steps) and step.slopes is None and not value["first map"]:
                 after = ""
             layers.append(
                 Layer(
@@ -179,12 +183,31 @@ def _labels(found: Chain) -> list[Option]:
             return [Option(f"classes-{classes}-times", f"{classes} classes {JOINS['times']}", labels)]
         if numbers > taken:
             raise UserError(f"Its table of classes is {numbers} numbers wide, more than its first layer takes.")
-        return joined(classes, numbers, table=True)
+        found_at, options = _broken(loudness), joined(classes, numbers, table=True)
+        fitting = {"front": numbers, "behind": taken - numbers}
+        return [option for option in options if fitting[option.value.join] == found_at][:1] or options
+    if at := _broken(loudness):
+        louder = at if loudness[:at].mean() > loudness[at:].mean() else taken - at
+        if louder <= chain.MAX_CLASSES:
+            return joined(louder, louder, table=False)[:1]
     split = [n for n in USUAL_CLASSES if taken - n in (USUAL_LATENTS if n == 10 else USUAL_LATENTS[:3])]
     usual = taken in USUAL_LATENTS
     one_hot = joined(split[0], split[0], table=False, rare=usual) if split else []
     none = Option("no-classes", "no classes", None, rare=bool(split) and not usual)
     return [none, *one_hot] if usual else [*one_hot, none]
+
+
+def _broken(loudness: Tensor) -> int:
+    """Where the loudness of columns breaks by far clearest; 0 for nowhere."""
+    count = len(loudness)
+    if count < 4:
+        return 0
+    columns, at = loudness.double(), torch.arange(2, count - 1)
+    sums, squares = columns.cumsum(0), (columns**2).cumsum(0)
+    before, behind = sums[at - 1] / at, (sums[-1] - sums[at - 1]) / (count - at)
+    within = (squares[-1] - at * before**2 - (count - at) * behind**2).clamp(min=0) / (count - 2)
+    clear = (before - behind).abs() / ((within * (1 / at + 1 / (count - at))).sqrt() + 1e-9)
+    return int(at[clear.argmax()]) if clear.max() > BREAK else 0
 
 
 def _norm_places(steps: Sequence[Step]) -> tuple[Option, ...]:
@@ -213,9 +236,9 @@ def _activations(steps: Sequence[Step]) -> tuple[Option, ...]:
     if all(step.slopes is not None for step in steps[:-1]):
         return ()
     normed = any(step.norm for step in steps)
+    usual = USUAL_ACTIVATIONS if normed else (*USUAL_ACTIVATIONS, "leaky-0.01")  # with norms it has to be proved
     options = [
-        Option(tag, says, tag.removeprefix("hidden-"), rare=tag not in USUAL_ACTIVATIONS)
-        for tag, says in ACTIVATIONS.items()
+        Option(tag, says, tag.removeprefix("hidden-"), rare=tag not in usual) for tag, says in ACTIVATIONS.items()
     ]
     if normed and all(step.kind == "linear" for step in steps):
         options[:2] = options[1::-1]
@@ -223,13 +246,16 @@ def _activations(steps: Sequence[Step]) -> tuple[Option, ...]:
 
 
 def _first_map(steps: Sequence[Step]) -> tuple[Option, ...]:
-    """Behind the layer that lays out the first map there is an activation mostly where there is a norm."""
-    found = [i for i in range(len(steps)) if chain.opens_map(steps, i)]
+    """Behind a linear layer that lays out the first map there is an activation mostly where there is a norm; behind an
+    up-convolution nearly always."""
+    first = chain.first_map(steps)
     bare = Option("bare", "nothing behind the first map", value=False)
     active = Option("active", "an activation behind the first map", value=True)
-    if not found or steps[found[0]].slopes is not None:
+    if first is None or steps[first].slopes is not None:
         return (bare,)
-    norm, after = steps[found[0]].norm, steps[found[0] + 1]
+    if steps[first].kind == "up":
+        return (active, replace(bare, rare=True))
+    norm, after = steps[first].norm, steps[first + 1]
     if after.gap == 0:
         return (bare,)
     if norm:

@@ -49,7 +49,7 @@ class Strides:
 
     shapes: tuple[Shape, ...]
     side: int
-    rare: bool = False  # a size that few use
+    rare: bool = False  # a size that few use, or layers alike that work in different ways
 
     @property
     def tag(self) -> str:
@@ -73,8 +73,8 @@ def strides(steps: Sequence[Step], wanted: int | None) -> list[Strides]:
         shapes = tuple(shape for _, shape in picked)
         side = _side(shapes, steps)
         if side == wanted or (wanted is None and 0 < side <= MAX_SIZE):
-            odd = picked[0][0] + SIZES.get(side, RARE) + (1 if (side == 28) > grey else 0)
-            rarity = sum(rare for rare, _ in picked) + odd + _unlike(shapes, steps) + rank / MAX_TRIES
+            odd = picked[0][0] + SIZES.get(side, RARE) + (1 if (side == 28) > grey else 0) + _unlike(shapes, steps)
+            rarity = sum(rare for rare, _ in picked) + odd + rank / MAX_TRIES
             found.setdefault(Strides(shapes, side, rare=odd > 0.5), rarity)
     kernels = tuple(step.kernel for step in steps if step.kind == "up")
     if steps[0].kind == "up" and kernels in PUBLISHED and len(kernels) == len(steps):

@@ -14,7 +14,9 @@ def told(settled: Settled) -> str:
     sentences = [f"{_shape(settled.network)}."]
     named = [name for name in settled.answers if name not in ("labels", "eps")]  # which the shape tells, or nobody asks
     proved = [settled.answers[name].says for name in named if name in settled.proved]
-    if proved:
+    if proved and settled.fit is None:
+        sentences.append(f"Units of it that never speak prove: {'; '.join(proved)}.")
+    elif proved:
         sentences.append(f"What its batch norms remember proves: {'; '.join(proved)} (missed by {settled.fit:.2f}).")
     left = [name for name in named if name not in (*settled.proved, *settled.open)]
     assumed = [settled.answers[name].says for name in left if name in ("activation", "strides", "end")]

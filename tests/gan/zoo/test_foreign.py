@@ -1,6 +1,10 @@
 """Readings of foreign files and the evidence for one: small generators of the kinds that people write, whose batch
 norms remember what arrived at them; each has to be read as it was written, and wrong readings have to fit worse."""
 
+import tempfile
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -11,10 +15,11 @@ from core.errors import UserError
 from core.gan import points, sample
 from core.gan.pictures import to_pictures
 from core.gan.request import SampleRequest
-from core.gan.zoo import chain, class_names, evidence, foreign
+from core.gan.zoo import catalogue, chain, class_names, evidence, foreign, load
 from core.gan.zoo.recognise import Found
 from core.pictures import images
-from support.foreign_networks import Tutorial, lively, up
+from core.visitors import identity, policy
+from support.foreign_networks import Tutorial, lively, saved, up
 
 
 def leaky():
@@ -197,14 +202,25 @@ def test_without_norms_the_ways_to_read_it_are_listed_and_one_can_be_chosen():
         foreign.read({"": net.state_dict()}, None, "x.pth", "lekay")
 
 
-@pytest.mark.parametrize(("loud", "first"), [(slice(0, 10), "front"), (slice(100, 110), "behind"), (None, "behind")])
-def test_without_norms_classes_are_looked_for_where_the_first_layer_listens_most(loud, first):
+@pytest.mark.parametrize(
+    ("loud", "classes", "first"),
+    [(slice(0, 10), 10, "front"), (slice(100, 110), 10, "behind"), (slice(59, 110), 51, "behind")],
+)
+def test_what_the_first_layer_listens_to_most_proves_the_classes(loud, classes, first):
+    """Of 110 numbers 10, or as few or many as are louder: how many classes there are is nobody's habit."""
     net = lively(nn.Sequential(nn.Linear(110, 32), nn.ReLU(), nn.Linear(32, 64), nn.Tanh()))
-    if loud:
-        net[0].weight[:, loud] *= 2
+    net[0].weight[:, loud] *= 3
     read = foreign.read({"": net.state_dict()}, None, "x.pth")
-    assert (read.network.config["latent"], read.network.labels.classes, read.network.labels.join) == (100, 10, first)
-    assert next(iter(read.open[0])) == f"classes-10-{first}"
+    assert (read.network.labels.classes, read.network.labels.join) == (classes, first)
+    assert not any(tag.startswith("classes") for question in read.open for tag in question)
+
+
+def test_where_the_first_layer_listens_to_all_alike_classes_are_in_question():
+    net = lively(nn.Sequential(nn.Linear(110, 32), nn.ReLU(), nn.Linear(32, 64), nn.Tanh()))
+    read = foreign.read({"": net.state_dict()}, None, "x.pth")
+    assert list(read.open[0]) == ["classes-10-behind", "classes-10-front"]
+    assert foreign.read({"": nn.Sequential(nn.Linear(100, 32), nn.ReLU(), nn.Linear(32, 64)).state_dict()}, None, "x"
+                        ).network.labels is None  # fmt: skip
 
 
 # ---------------------------------------------------------------- classes, the command line
@@ -272,6 +288,45 @@ def test_names_of_classes_that_cannot_be_are_refused_and_the_old_ones_stay(names
     assert class_names.called("run:a", "012") == ("0", "1", "2")  # another network by now
 
 
+def test_a_file_that_is_handed_over_in_public_is_its_visitors_own(monkeypatch):
+    """Within the limits of what comes from the Hub; how one reads it is nobody else's business."""
+    monkeypatch.setenv("GANVAS_PUBLIC", "1")
+    data = saved(lively(nn.Sequential(nn.Linear(26, 32), leaky(), nn.Linear(32, 256), nn.Tanh())).state_dict())
+    with identity.asking("anna"):
+        ref = load.take_in(data, "netG.pth")
+        assert [choice.ref for choice in catalogue.fetched()] == [ref]
+        chosen = catalogue.choose(ref, "classes-10-behind,leaky")
+        assert [choice.ref for choice in catalogue.fetched()] == [chosen] == [f"{ref}:classes-10-behind,leaky"]
+        with pytest.raises(UserError, match="cannot be read as 'gelu'"):
+            load.open_generator(f"{ref}:gelu")
+        monkeypatch.setitem(vars(policy.PUBLIC), "download_bytes", len(data) - 1)
+        with pytest.raises(UserError, match=r"other\.pth has .* Ganvas reads at most"):
+            load.take_in(data, "other.pth")
+        with pytest.raises(UserError, match="no file of weights that Ganvas reads"):
+            load.take_in(data, "netG.exe")
+        with pytest.raises(UserError, match="names no file that was handed over"):
+            load.open_generator("upload:../../etc")
+    with identity.asking("bert"):
+        assert catalogue.fetched() == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["mlp, norm behind the activation", "classes multiplied", "mlp, PReLU, norm at the end"]
+)
+def test_what_is_kept_can_be_read_in_another_way(kind):
+    """The same tensors in the places that another reading has for them."""
+    build, latents, _ = KINDS[kind]
+    found = Found(chain.read(lively(build(), latents).state_dict()))
+    first = found.likeliest
+    question = next(
+        q for q in found.questions if q.name == {"mlp, norm behind the activation": "norm"}.get(kind, "end")
+    )
+    other = found.network({**first, question.name: question.options[-1]})
+    again = foreign.read_as(found.network(first), other.config)
+    z = other.latents(3, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(again(z), other(z), rtol=0, atol=0)
+
+
 # ---------------------------------------------------------------- among other things
 
 
@@ -306,6 +361,46 @@ def test_a_whole_gan_in_one_file_gives_its_generator():
     z = torch.randn(2, 8)
     found = foreign.read(held, None, "x.ckpt").network
     torch.testing.assert_close(found(z).flatten(1), net(z), rtol=0, atol=0)
+
+
+def test_numpys_numbers_in_a_checkpoint_are_passed_over():
+    """As losses are kept: a number, an array, and in a list."""
+    net = lively(connected(8, nn.ReLU))
+    losses = {"loss": np.float64(0.3), "losses": [np.float32(1), np.arange(3.0)], "epoch": 7}
+    data = saved({"model_state_dict": net.state_dict(), **losses})
+    with tempfile.NamedTemporaryFile(suffix=".pth") as file:
+        file.write(data)
+        file.flush()
+        found = foreign.dictionaries(Path(file.name), "x.pth")
+    assert {name: len(held) for name, held in found.items()} == {"model_state_dict": len(net.state_dict())}
+
+
+@pytest.mark.parametrize(
+    ("silent", "loud", "asked"),
+    [(3, 0.3, None), (3, 3.0, ["leaky", "relu", "leaky-0.01"]), (0, 1.0, ["leaky", "relu", "leaky-0.01"])],
+    ids=["silent units that taught nobody", "silent units that are listened to", "none"],
+)
+def test_units_that_never_speak_tell_of_the_activation(silent, loud, asked):
+    net = lively(nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 256)))
+    net[0].weight[:silent] *= 0.01
+    net[0].bias[:silent] = -1
+    net[2].weight[:, :silent] *= loud
+    read = foreign.read({"": net.state_dict()}, None, "x.pth")
+    assert next((list(question) for question in read.open), None) == asked
+    assert ("never speak prove: ReLU" in read.said) == (asked is None)
+
+
+@pytest.mark.parametrize(("shift", "end"), [(1.5, "tanh-unit"), (-1.5, "tanh"), (-1.0, "linear")])
+def test_the_range_of_what_is_made_tells_of_its_end(shift, end):
+    """Nothing dark: pictures of 0 to 1. At -1 without a tanh: there is none."""
+    net = lively(nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 64), nn.Identity()))
+    net[2].weight *= 0.03
+    net[2].bias.fill_(shift)
+    settled = evidence.settle(Found(chain.read(net.state_dict())))
+    assert settled.answers["end"].tag == end
+    z = torch.randn(3, 16)
+    made = {"tanh-unit": net(z).tanh() * 2 - 1, "tanh": net(z).tanh(), "linear": net(z)}[end]
+    torch.testing.assert_close(settled.network(z).flatten(1), made)
 
 
 def test_what_is_untrained_is_called_so_and_not_misunderstood():

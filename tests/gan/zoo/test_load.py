@@ -19,6 +19,7 @@ from core.gan.zoo import catalogue, foreign, load, pickles
 from core.gan.zoo.layers import Foreign
 from core.hub import cache, client, registry
 from support.foreign_networks import Cryptopunks, Tutorial, lively, saved, up
+from ui.generate import sample_api
 
 
 def named(**modules):
@@ -249,6 +250,24 @@ def test_a_checkpoint_of_many_parts_gives_its_averaged_generator(local_hub):
     local_hub.add("x/y", {"ckpt/model.pt": saved(parts)})
     z = torch.randn(2, 12)
     torch.testing.assert_close(load.open_generator(load.fetch("x/y")).network(z), ema(z), rtol=0, atol=0)
+
+
+def test_a_file_that_does_not_tell_is_read_in_each_way_without_asking_the_hub_again(local_hub):
+    net = lively(nn.Sequential(nn.Linear(16, 32), nn.LeakyReLU(0.2), nn.Linear(32, 256), nn.Tanh()))
+    local_hub.add("someone/digits", {"generator.pth": saved(net.state_dict())})
+    ref = load.fetch("someone/digits")
+    with pytest.raises(
+        UserError, match=r"several ways.*: hub:someone/digits@.*:generator\.pth:relu \(ReLU\); .*:leaky"
+    ):
+        sample_api.sample("someone/digits")
+    local_hub.close()
+    assert [reading.tags for reading in load.open_generator(ref).readings][:2] == ["relu", "leaky"]
+    read = load.open_generator(load.fetch(f"{ref}:leaky"))
+    z = torch.randn(3, 16)
+    torch.testing.assert_close(read.network(z).flatten(1), net(z))
+    assert (read.said, read.readings) == ("Read with leaky ReLU 0.2.", ())
+    assert catalogue.choose(ref, "leaky") == catalogue.fetched()[0].ref == f"{ref}:leaky"
+    assert catalogue.choose(f"{ref}:leaky", "") == catalogue.fetched()[0].ref == ref
 
 
 def test_of_numbered_checkpoints_the_last_is_read_and_of_several_files_the_one_that_is_a_generator(local_hub):
