@@ -12,7 +12,7 @@ from core.gan.request import SampleRequest
 from core.gan.zoo import catalogue
 from core.visitors import policy, shelf, tray
 from ui import numbers
-from ui.generate import files, mix, view
+from ui.generate import classes, files, mix, own_file, reading, view
 from ui.lasting import lasting
 from ui.models import hub_box
 from ui.popovers import close, popover
@@ -27,11 +27,14 @@ def main() -> None:
     for name, value in {"start": (), "selected": None, "sheet": False}.items():
         STATE.setdefault(name, value)
     settings, grid, picture = st.columns([5, 10, 6], gap="large")
-    generator, about = None, {}
+    chosen, about = None, {}
     with settings, telling():
-        generator, about = choose()
-    if generator is not None:
-        request = SampleRequest(generator, **about)
+        chosen, about = choose()
+    if chosen is not None and chosen.readings and not chosen.chosen:
+        with grid, telling():
+            reading.ask(chosen)
+    elif chosen is not None:
+        request = SampleRequest(**about)
         with grid, telling():
             show(request)
         with picture.container(key="sheet" if STATE.sheet else "aside"), telling():
@@ -44,8 +47,8 @@ def main() -> None:
 # ---------------------------------------------------------------- what to make
 
 
-def choose() -> tuple[str | None, dict]:
-    """-> the generator's reference (None: it has to be fetched, or a number mended, first), and the other settings."""
+def choose() -> tuple[catalogue.Choice | None, dict]:
+    """-> the generator (None: it has to be fetched, or a number mended, first), and the settings of a request."""
     if "goto" in STATE:
         STATE.update(generator=STATE.pop("goto"), step=None)
     titles = {c.ref: c for c in [*catalogue.choices(), *catalogue.fetchable()]}
@@ -53,19 +56,21 @@ def choose() -> tuple[str | None, dict]:
     if STATE.generator not in titles:  # deleted meanwhile
         STATE.generator = next(iter(titles))
     ref = st.selectbox("Generator", titles, format_func=lambda r: view.title(titles[r]), key=key)
-    chosen = titles[ref]
+    chosen, ready = titles[ref], titles[ref].here
     if not chosen.here:
         with telling():
             hub_box.offer(ref)
-        ref = None
     elif chosen.where == "run":
         ref = view.checkpoint_of(ref)
-    about: dict = {"averaged": chosen.where != "run" or toggle("averaged")}
+    about: dict = {
+        "generator": ref,
+        "label": classes.chooser(chosen) if chosen.classes else "",
+        "averaged": chosen.where != "run" or toggle("averaged"),
+    }
     with st.container(horizontal=True, vertical_alignment="bottom"):
         about["seed"] = numbers.field(SETTINGS["seed"], "seed", 0)
         st.button("Another seed", key="another-seed", icon=":material/casino:", on_click=another_seed)
-    if numbers.wrong(SETTINGS["seed"], about["seed"]):
-        ref = None
+    ready = ready and not numbers.wrong(SETTINGS["seed"], about["seed"])
     count = lasting("count", 36)
     about["count"] = st.select_slider("Pictures", view.counts(), help=SETTINGS["count"].help, key=count)
     t, key = SETTINGS["truncation"], lasting("truncation", SETTINGS["truncation"].default)
@@ -73,14 +78,16 @@ def choose() -> tuple[str | None, dict]:
     about["sort"] = toggle("sort", chosen.has_discriminator, "This one came without its discriminator.")
     with popover("More generators", "more-generators", icon=":material/cloud_download:", width="stretch"), telling():
         if fetched := hub_box.any_repository("generate"):
-            STATE.goto = fetched
+            STATE.goto = catalogue.as_chosen(fetched)
             close("more-generators")
             st.rerun()
+        own_file.uploader()
+    reading.again(chosen)
     with popover("Open a picture made here", "reopen", icon=":material/image_search:", width="stretch"):
         st.caption("A PNG that was downloaded from this page: it knows how it was made.")
         st.file_uploader("PNG", type="png", label_visibility="collapsed", key="opened", on_change=view.reopen)
         answered("reopen")
-    return ref, about
+    return chosen if ready else None, about
 
 
 def toggle(name: str, possible: bool = True, why_not: str = "") -> bool:

@@ -14,10 +14,12 @@ import torch
 from PIL import Image
 from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
+from torch import nn
 
 from core.errors import UserError
 from core.gan import checkpoint, points, sample
 from core.gan.networks import build
+from core.gan.pictures import to_pictures
 from core.gan.request import SampleRequest
 from core.gan.zoo import catalogue
 from core.hub import cache, registry
@@ -272,13 +274,13 @@ def test_downloads_are_what_they_say(page):
 def test_a_picture_made_here_brings_its_settings_back(page):
     *_, (request, result) = list(page.session_state["made"].items())
     recipe = {**request.recipe(points=["4:9"]), "truncation": 0.5, "seed": 4}
-    page.file_uploader[0].upload("kept.png", files.png(result.images[0], recipe), "image/png").run()
+    page.file_uploader(key="opened").upload("kept.png", files.png(result.images[0], recipe), "image/png").run()
     assert not page.exception
     again, made = newest(page)
     assert (again.truncation, again.seed) == (0.5, 4)
     assert page.session_state["selected"] == "4:9"
     assert page.session_state["start"] == ("4:9",)
-    page.file_uploader[0].upload("photo.png", files.png(made.images[0]), "image/png").run()
+    page.file_uploader(key="opened").upload("photo.png", files.png(made.images[0]), "image/png").run()
     assert [error.value for error in page.error if "only recipes for 'sample'" in error.value]
     assert not page.run().error, "it is said once"
 
@@ -303,12 +305,12 @@ def test_a_picture_from_a_checkpoint_comes_back_from_it(page):
     _, result = newest(page)
     recipe = SampleRequest("run:my-cats@7", points=("3:1",)).recipe()
     file = files.png(result.images[0], recipe)
-    page.file_uploader[0].upload("then.png", file, "image/png").run()
+    page.file_uploader(key="opened").upload("then.png", file, "image/png").run()
     assert any("checkpoint is gone" in error.value for error in page.error)
     g, d = build(run.request, torch.Generator())
     state = {"steps": 7, "g": g.state_dict(), "d": d.state_dict(), "average": lively(g).state_dict()}
     checkpoint.save(run, state, 1.0)
-    page.file_uploader[0].upload("again.png", file, "image/png").run()
+    page.file_uploader(key="opened").upload("again.png", file, "image/png").run()
     assert not page.error
     assert newest(page)[0].generator == "run:my-cats@7"
 
@@ -336,6 +338,40 @@ def test_a_registered_generator_is_offered_and_fetched(local_hub):
     assert not page.error
     assert newest(page)[0].generator == "cryptopunks"
     assert any("24 x 24 px" in caption.value for caption in page.caption)
+
+
+def test_a_file_that_does_not_tell_is_read_as_its_owner_says(page):
+    """Handed over, asked about in rows, answered, and its classes chosen by name."""
+    net = lively(nn.Sequential(nn.Linear(26, 32), nn.LeakyReLU(0.2), nn.Linear(32, 256), nn.Tanh()))
+    page.file_uploader(key="own-file").upload("digits.pth", saved(net.state_dict()), "application/zip").run()
+    assert not page.error
+    ref = page.selectbox(key="generator").value
+    assert ref.startswith("upload:")
+    rows = [request for request in page.session_state["made"] if request.generator.startswith(ref)]
+    assert [row.generator.removeprefix(ref) for row in rows] == [
+        ":classes-10-behind,relu", ":classes-10-behind,leaky", ":classes-10-front,relu", ":classes-10-front,leaky"
+    ]  # fmt: skip
+    page.button(key="reading-1").click().run()
+    request, result = newest(page)
+    assert request.generator == f"{ref}:classes-10-behind,leaky"
+    z = torch.from_numpy(points.latents(["0:4"], 16, 10))
+    one_hot = torch.eye(10)[4:5]
+    made = to_pictures(net(torch.cat([z, one_hot], 1)).view(1, 1, 16, 16))
+    assert made[0].tobytes() == result.images[4].tobytes()
+    page.text_area(key=f"names-{ref}").set_value("\n".join(f"kind {i}" for i in range(10)))
+    press(page, "Call them so")
+    page.selectbox(key="class").set_value("7").run()
+    assert "kind 7" in page.selectbox(key="class").options
+    recipe = newest(page)[1].recipe
+    assert (recipe["label"], recipe["points"][0]) == ("7", "0:0#7")
+    page.button(key="read-again").click().run()
+    assert page.button(key="reading-0").label == "This one"
+    picture = files.png(result.images[4], {**recipe, "points": recipe["points"][:1]})
+    page.file_uploader(key="opened").upload("kept.png", picture, "image/png").run()  # which knows how it was read
+    assert not page.error
+    assert newest(page)[0].generator == request.generator
+    page.file_uploader(key="own-file").upload("judge.pth", saved({"w": torch.zeros(3)}), "application/zip").run()
+    assert any("judge.pth" in error.value.replace("\\", "") for error in page.error)
 
 
 def asked_for(page: AppTest, repo: str) -> AppTest:

@@ -41,9 +41,15 @@ def sample(
     request = SampleRequest(generator, seed, count, truncation, averaged, sort, points or (), label)
     jobs.require_room(request)  # before anything is fetched
     if catalogue.on_hub(generator):  # here, not in the queue, where others would wait for the download
-        from core.gan.zoo.load import fetch
+        from core.gan.zoo.load import fetch, open_generator
 
         request = dataclasses.replace(request, generator=fetch(generator))
+        if left := open_generator(request.generator).readings:
+            ways = "; ".join(f"{request.generator}:{reading.tags} ({reading.says})" for reading in left)
+            raise UserError(
+                f"{generator} can be read in several ways, and does not tell which is right; name one of them as the "
+                f"generator, the likeliest first: {ways}."
+            )
     result = jobs.submit(request).wait()
     pictures, size, most = [], 0, policy.limits().answer_bytes
     for index, picture in enumerate(result.images):

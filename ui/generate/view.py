@@ -6,6 +6,7 @@ Pieces for `pages/generate.py`: they turn requests into jobs and results into wi
 from __future__ import annotations
 
 import base64
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -69,7 +70,7 @@ _grid = st.components.v2.component("ganvas_pictures", html='<div class="pictures
 
 def title(choice: catalogue.Choice) -> str:
     """What the list of generators calls one."""
-    return choice.title + {"bundled": "", "run": " (your run)", "hub": " (Hub)"}[choice.where]
+    return choice.title + {"bundled": "", "run": " (your run)", "hub": " (Hub)", "upload": " (your file)"}[choice.where]
 
 
 def checkpoint_of(ref: str) -> str:
@@ -107,8 +108,10 @@ def made_with(request: SampleRequest) -> str:
 
 def name_of(point: str) -> str:
     """A point in words."""
-    seed, _, index = point.partition(":")
-    return f"Seed **{plain(seed)}**, picture **{plain(index)}**" if index.isdigit() else f"Picture **{plain(point)}**"
+    if found := re.fullmatch(r"(\d+):(\d+)(?:#(\d+))?", point):
+        seed, index, label = found.groups()
+        return f"Seed **{seed}**, picture **{index}**" + (f", class **{label}**" if label else "")
+    return f"Picture **{plain(point)}**"
 
 
 def pictures(
@@ -216,11 +219,12 @@ def _settle(request: SampleRequest, what: str) -> None:
         ref = f"run:{run.id}"
         if step and step not in run.checkpoints():
             raise UserError(f"{what} was made at step {step} of {run.name}, and that checkpoint is gone.")
+    catalogue.choose_as(ref)
     if ref not in {choice.ref for choice in catalogue.choices()}:
         raise UserError(f"{what} was made with {ref}, which is not here; fetch it first.")
     st.session_state.update(
         generator=ref, step=step, seed=request.seed, truncation=request.truncation, averaged=request.averaged,
-        sort=False,
+        sort=False, **{"class": ""},
     )  # fmt: skip
 
 
