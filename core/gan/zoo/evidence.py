@@ -75,7 +75,7 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
             if best == before:
                 break
     best = trial.best(best, _single(questions, rare=True))
-    proved = [question.name for question in questions if trial.proved(best, question)]
+    proved = tuple(question.name for question in questions if trial.proved(best, question))
     best = _ended(found, best, questions)
     fit, network = trial.fit(best), found.network(best)
     if fit is not None and fit > NONE:
@@ -84,7 +84,7 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
             "pictures; it has layers or connections that its tensors do not show."
         )
     unproved = [question for question in questions if question.name not in proved]
-    return Settled(network, best, fit, tuple(proved), _open(trial, best, unproved))
+    return Settled(network, best, fit, proved, _open(trial, best, unproved))
 
 
 @torch.no_grad()
