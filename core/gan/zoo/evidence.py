@@ -218,7 +218,7 @@ class Trial:
         return fit is not None and worse is not None and worse > SURE * fit + NOISE
 
     def proved(self, best: Answers, question: Question) -> bool:
-        rivals = self.rivals(best, question)
+        rivals = self.rivals(best, question) or [o for o in question.options if o != best[question.name]]
         return bool(rivals) and all(self.lost(best, {question.name: option}) for option in rivals)
 
     @torch.no_grad()

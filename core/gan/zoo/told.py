@@ -12,7 +12,9 @@ COLOURS = {1: "grey", 3: "colour", 4: "colour with transparency"}
 def told(settled: Settled) -> str:
     """What it is; what its norms prove; what is assumed; and what may as well be otherwise."""
     sentences = [f"{_shape(settled.network)}."]
-    named = [name for name in settled.answers if name not in ("labels", "eps")]  # which the shape tells, or nobody asks
+    quiet = ["labels", "eps"]  # which the shape tells, or nobody asks
+    quiet += ["first map"] if settled.network.plan[0].kind == "up" and settled.answers["first map"].value else []
+    named = [name for name in settled.answers if name not in quiet]
     proved = [settled.answers[name].says for name in named if name in settled.proved]
     if proved and settled.fit is None:
         sentences.append(f"Units of it that never speak prove: {'; '.join(proved)}.")
