@@ -85,6 +85,22 @@ def test_variation_sees_stripes_and_checkerboards_alike_and_no_flat_picture():
     assert total_variation(torch.zeros(1, 3, 1, 1)) == 0
 
 
+def test_speckle_is_variation_of_hue_alone():
+    net = perceptual.load("bundled")
+    y, x = torch.meshgrid(torch.arange(48), torch.arange(48), indexing="ij")
+    board = ((x + y) % 2).float().expand(1, 3, 48, 48)
+    red = board * torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1)
+    with_it, without = Weights.of(StyleRequest()), Weights.of(StyleRequest(freedom=0))
+    assert with_it.speckle > without.speckle == 0
+    of = {
+        (name, weights): float(Objective(net, red, [red], [1.0], weights)(picture)[1]["variation"])
+        for name, picture in (("grey", board), ("red", red))
+        for weights in (with_it, without)
+    }
+    assert of["grey", with_it] == pytest.approx(of["grey", without])
+    assert of["red", with_it] > 2 * of["red", without]
+
+
 def test_a_picture_that_meets_its_targets_has_no_loss():
     net = perceptual.load("bundled")
     photo = torch.rand(1, 3, 48, 48)
@@ -310,7 +326,7 @@ def test_without_freedom_it_is_painted_as_it_was_before_there_was_any(steps):
     assert before.freedom == 0
     assert [s.steps for s in scales(before, (400, 300))] == [max(1, steps // 5)] * 2 + [steps]
     weights = Weights.of(before)
-    assert (weights.content, weights.content_first) == (0.08, 8)
+    assert (weights.content, weights.content_first, weights.speckle) == (0.08, 8, 0)
 
 
 def test_a_bold_painting_is_only_touched_up_at_full_size():
