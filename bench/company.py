@@ -1,31 +1,28 @@
 """How long a painting takes beside other programs, against alone: under the painter's watch, and with fixed threads.
 
-    python bench/company.py PHOTO PAINTING [--size 512] [--float32] [--repeat 2] [--no-browser]
+    python bench/company.py [--size 512] [--float32] [--repeat 2] [--no-browser]
 
 On an otherwise quiet machine; about five minutes on two cores at the defaults. Busy programs count, one core each.
 The last line is a painting in the studio, with its page open in headless Chromium, which draws each preview: from the
-click to the finished picture.
+click to the finished picture. What is painted is what the style page shows first.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from core import device as devices
 from core.pictures import images
@@ -33,13 +30,12 @@ from core.style.optimise import paint as painter
 from core.style.optimise.threads import Threads
 from core.style.request import StyleRequest
 
+PICTURES = ROOT / "examples/photos/pagoda.jpg", ROOT / "examples/paintings/swirls.jpg"
 BUSY = "n = 0\nwhile True: n += 1"
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("photo", type=Path)
-    options.add_argument("painting", type=Path)
     options.add_argument("--size", type=int, default=512)
     options.add_argument("--repeat", type=int, default=2, help="paintings for each figure, of which the median counts")
     options.add_argument("--float32", action="store_true", help="as on a processor without bfloat16")
@@ -78,7 +74,7 @@ def busy(number: int) -> Iterator[None]:
 
 def seconds(given: argparse.Namespace, threads: int | None, size: int | None = None) -> tuple[float, list]:
     """Of one painting under watch, or with that many threads throughout; and which it had."""
-    photo, painting = map(images.open_picture, (given.photo, given.painting))
+    photo, painting = map(images.open_picture, PICTURES)
     before = torch.get_num_threads()
     if threads:
         torch.set_num_threads(threads)
@@ -94,42 +90,25 @@ def seconds(given: argparse.Namespace, threads: int | None, size: int | None = N
 def in_browser(given: argparse.Namespace) -> list[float]:
     from playwright.sync_api import sync_playwright
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as browsers:
-        own = {"GANVAS_HOME": home, "GANVAS_CACHE": home, "PORT": str(port)}
-        server = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=os.environ | own, stdout=subprocess.DEVNULL)
-        try:
-            address = f"http://127.0.0.1:{port}/style/"
-            while True:
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(address).close()
-                    break
-                time.sleep(0.5)
-            browser = browsers.chromium.launch()
-            page = browser.new_page()
-            page.set_default_timeout(120_000)
-            page.goto(address)
-            page.locator("#photo input[type=file]").set_input_files(given.photo)
-            page.locator("#styles input[type=file]").set_input_files(given.painting)
-            page.get_by_text("More settings").click()
-            size = page.get_by_label("number input for Size", exact=False)
-            took = []
-            for wanted in (128, *[given.size] * given.repeat):  # the first loads the network and measures
-                size.fill(str(wanted))
-                size.press("Tab")
-                page.get_by_text("on this machine").wait_for()
-                began = time.perf_counter()
-                page.get_by_role("button", name="Paint", exact=True).click()
-                page.get_by_role("button", name="Stop", exact=True).wait_for()
-                page.get_by_text("Painted in").wait_for()
-                took.append(time.perf_counter() - began)
-            browser.close()
-            return took[1:]
-        finally:
-            server.terminate()
-            server.wait()
+    from support.chromium import launched
+    from support.studio import serving
+
+    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as address, sync_playwright() as playwright:
+        page = launched(playwright).new_page(viewport={"width": 1280, "height": 900})
+        page.goto(f"{address}/style/")
+        page.get_by_text("More settings").click()
+        size = page.get_by_label("number input for Size", exact=False)
+        took = []
+        for wanted in (128, *[given.size] * given.repeat):  # the first loads the network and measures the machine
+            size.fill(str(wanted))
+            size.press("Tab")
+            page.get_by_text("on this machine").wait_for()
+            began = time.perf_counter()
+            page.get_by_role("button", name="Paint", exact=True).click()
+            page.get_by_role("button", name="Stop", exact=True).wait_for()
+            page.get_by_text("Painted in").wait_for()
+            took.append(time.perf_counter() - began)
+        return took[1:]
 
 
 if __name__ == "__main__":
