@@ -15,7 +15,7 @@ from core.runs.run_folder import Run
 from core.visitors import policy
 from ui.lasting import lasting
 from ui.telling import plain, telling
-from ui.train import images, view
+from ui.train import checkpoints, compare, duel, images, view
 from ui.train.view import SETTINGS
 
 PRESETS = {
@@ -96,6 +96,10 @@ def new_run() -> None:
 
 def one_run(run: Run) -> None:
     st.fragment(watched, run_every=2 if run.alive or run.status == states.QUEUED else None)(run, run.status)
+    if run.samples() or run.alive:
+        duel.show(run, run.status)
+    checkpoints.show(run)
+    compare.show(run)
     view.manage(run)
 
 
@@ -117,7 +121,7 @@ def watched(run: Run, status: str) -> None:
         st.warning("The process that trained this run is gone. Resume, and it goes on from its last checkpoint.")
     view.buttons(run, status)
     if status == states.FINISHED and run.result:
-        view.kept(run)
+        checkpoints.why_kept(run)
     if not run.samples():
         view.check_up(run)
     else:

@@ -124,6 +124,8 @@ class RunWriter:
     def save(self) -> None:
         began = time.perf_counter()
         checkpoint.save(self.run, self.training.state(), self.seconds)
+        if self.training.steps and self.training.steps not in self.run.samples():
+            self._sheet(self.training.steps, sheet(self.training.sample()))
         shutil.rmtree(self.run.path / "data" / "uploads", ignore_errors=True)  # from here on their size is settled
         self.saved = time.perf_counter()
         self.every = max(self._often(CHECKPOINT_SECONDS), 100 * (self.saved - began))
@@ -159,8 +161,6 @@ class RunWriter:
     def end(self, latest: Callable[[], str]) -> None:
         """After the last save: unless it is only a pause, make the generator's folder. `latest` gives the command of
         the moment it is called at, as a person may have changed their mind."""
-        if self.training.steps and self.training.steps not in self.run.samples():
-            self._sheet(self.training.steps, sheet(self.training.sample()))
         over = self.training.steps >= self.request.steps or self.time_is_up
         command = latest()
         if command == "pause" and not over:
@@ -213,10 +213,12 @@ class RunWriter:
     def _sheet(self, step: int, sheet: Image.Image) -> None:
         path = self.run.path / "samples" / f"step-{step:08d}.png"
         images.write_png(sheet, path, self.request.recipe(steps_made=step))
-        sheets = list(self.run.samples().values())
+        sheets = list(self.run.samples().items())
         if len(sheets) > SHEETS:
-            for path in sheets[1:-1:2]:
-                path.unlink()
+            belonging = self.run.checkpoints()
+            for at, path in sheets[1:-1:2]:
+                if at not in belonging:
+                    path.unlink()
 
     def _say(self, status: str, progress: Progress | None, message: str = "") -> None:
         more: dict[str, Any] = {"step": self.training.steps, "total": self.request.steps, "seconds": self.seconds}

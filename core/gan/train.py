@@ -14,7 +14,7 @@ import copy
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -39,9 +39,14 @@ if TYPE_CHECKING:
     from core.gan.data.labels import Labels
 
 Placed = TypeVar("Placed", bound=nn.Module)
+Between = Callable[[Mapping[str, Tensor]], None]  # takes what a phase measured
 R1_EVERY = 16  # steps: lazy regularisation, Karras et al. 2020 (StyleGAN2), appendix B
 R1_R2_EVERY = 8  # steps: R3GAN has them in each; our pilot learned fast with these, which take a seventh of the time
 LOOKED_AT = 100  # steps that tell how much effort many take
+
+
+def nobody(_: Mapping[str, Tensor]) -> None:
+    """Looks at no phase."""
 
 
 class Training:
@@ -77,11 +82,12 @@ class Training:
 
     # ------------------------------------------------------------ one step
 
-    def step(self) -> dict[str, Tensor]:
-        """All phases on the next batch. Returns means over it of what they measured."""
+    def step(self, between: Between = nobody) -> dict[str, Tensor]:
+        """All phases on the next batch, `between` called after each. Returns means over it of what they measured."""
         measured: dict[str, Tensor] = {}
         for phase in self.phases():
             measured |= phase
+            between(phase)
         return {name: value.detach().float().mean() for name, value in measured.items()}
 
     def phases(self) -> Iterator[dict[str, Tensor]]:
@@ -276,9 +282,10 @@ def train(
     stopped: Callable[[], bool] = lambda: False,
     report_every: float = 0.5,
     preview_every: float = 4.0,
+    between: Between = nobody,
 ) -> Iterator[Progress]:
     """Run until the request's number of steps, or until `stopped()`; yields `Progress` every so many seconds, now and
-    then with a sheet of samples, always from the same latents.
+    then with a sheet of samples, always from the same latents. `between` is called after every phase, and once before the first; what it takes is not time of the training.
 
     Losses in a `Progress` are images_per_second, and means since the one before of what the method's phases measured
     (see `core.gan.phases`). The last `Progress` comes at the last step. A network that has become infinite or not a
@@ -289,10 +296,19 @@ def train(
     began = reported = time.perf_counter()
     previewed = -math.inf
     first = since = training.steps
+
+    def looked_at(measured: Mapping[str, Tensor]) -> None:
+        nonlocal began, reported
+        before = time.perf_counter()
+        between(measured)
+        took = time.perf_counter() - before
+        began, reported = began + took, reported + took
+
+    looked_at({})
     while training.steps < total:
         if _agreed(training.accelerator, stopped):
             return
-        for name, value in training.step().items():
+        for name, value in training.step(looked_at).items():
             sums[name] = sums.get(name, 0) + value
         now = time.perf_counter()
         if now - reported < report_every and training.steps < total:

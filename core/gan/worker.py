@@ -30,8 +30,10 @@ from core.errors import UserError
 from core.gan import checkpoint
 from core.gan.data import held_out, prepare
 from core.gan.doctor import heal
+from core.gan.duel import Duel
+from core.gan.methods import ADVERSARIAL
 from core.gan.run_writer import RunWriter, say
-from core.gan.train import R1_EVERY, RanAway, Training, train
+from core.gan.train import R1_EVERY, RanAway, Training, nobody, train
 from core.runs import processes, run_folder, states
 from core.runs.run_folder import Run
 from core.settings import Progress
@@ -337,13 +339,18 @@ def _train(
         return None
     writer = RunWriter(run, request, training, seconds)
     writer.begin(reached)
-    for progress in train(
-        training, stopped=lambda: bool(stop_signal()) or writer.time_is_up or writer.branch is not None
-    ):
+
+    def over() -> bool:
+        return bool(stop_signal()) or writer.time_is_up or writer.branch is not None
+
+    duel = Duel(run, training, over) if request.method in ADVERSARIAL else None
+    for progress in train(training, over, between=duel or nobody):
         writer.write(progress)
     if not training.steps and stop_signal.latest() != "pause":
         raise _Ended
     writer.save()
+    if duel:  # who looks at a run that has ended sees how it ended
+        duel.look()
     if stop_signal.shutdown:
         return None
     if writer.branch:

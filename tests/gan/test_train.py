@@ -34,6 +34,7 @@ from core.settings import settings_of
 from core.visitors import policy
 from support.alone import alone
 from support.fitting import fitting
+from support.same import same
 from support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -55,17 +56,6 @@ def pictures() -> np.ndarray:
 
 def weights(training: Training) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for net in (training.g, training.d, training.ema) for p in net.parameters()])
-
-
-def same(a, b) -> bool:
-    """Equal bit for bit, through dictionaries and lists."""
-    if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    return a == b
 
 
 # ---------------------------------------------------------------- the two phases

@@ -25,7 +25,7 @@ from core.gan.doctor import rules
 from core.gan.request import TrainRequest
 from core.gan.zoo import model_folder
 from core.pictures import images
-from core.runs import lifecycle, processes, run_folder, states
+from core.runs import lifecycle, processes, run_folder, states, watching
 from core.runs.run_folder import Run
 from core.visitors import identity, policy
 from support.alone import alone
@@ -66,6 +66,7 @@ def test_from_pictures_to_a_generator():
     assert run.state["step"] == 30
     assert list(run.checkpoints()) == [30]
     assert list(run.samples())[-1] == 30
+    assert watching.seen(run).turn == 60, "who looks at a run that has ended sees how it ended"
     assert run.metrics()[-1]["step"] == 30
     net = model_folder.load(run.result)
     saved = checkpoint.newest(run, torch.device("cpu"))
@@ -402,10 +403,12 @@ def test_what_was_measured_best_is_never_thinned_out(monkeypatch):
         write(writer, progress)
 
     monkeypatch.setattr(run_writer.RunWriter, "write", every_step)
-    monkeypatch.setattr(worker, "train", lambda training, stopped: plain(training, stopped, report_every=0))
+    monkeypatch.setattr(worker, "train", functools.partial(plain, report_every=0))
+    monkeypatch.setattr(run_writer, "SHEETS", 4)
     worker.work(run)
     assert list(run.scores()["kid"]) == list(range(1, 21))
     assert 10 in run.checkpoints()
+    assert set(run.checkpoints()) <= set(run.samples()), "each with its samples"
     assert len(run.checkpoints()) == policy.PRIVATE.checkpoints
     assert recipe(run)["steps_made"] == 10
 

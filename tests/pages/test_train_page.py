@@ -14,8 +14,9 @@ from streamlit.testing.v1 import AppTest
 from core.gan.data import drawn, prepare
 from core.gan.request import TRAIN_PRESETS, TrainRequest
 from core.pictures import images
-from core.runs import lifecycle, processes, run_folder, states
+from core.runs import lifecycle, processes, run_folder, states, watching
 from core.runs.run_folder import Run
+from core.runs.watching import Seen, Wish
 from core.settings import settings_of
 from support.finished import finished_run
 from support.studio import serving
@@ -257,11 +258,56 @@ def test_which_step_was_kept_is_said_and_another_can_be_chosen(asked):
     (run.path / "scores.jsonl").write_text('{"step": 10, "name": "kid", "value": 5.5}\n')
     app = opened(run)
     assert plain("Step 20 was kept: it *is* the best.") in captions(app)
-    box = next(box for box in app.selectbox if box.label == "Step")
-    assert box.options == ["30", "10 · KID 5.5"]
+    told = next(caption for caption in captions(app).splitlines() if "Step 10**" in caption)
+    assert told.strip() == "**Step 10**"
+    assert {"KID 5.5", "**Step 20** · kept"} <= {line.strip() for line in captions(app).splitlines()}
+    box = next(box for box in app.selectbox if box.label == "Checkpoint")
+    assert (box.options, box.value) == (["Step 30", "Step 20", "Step 10"], 20)
+    assert "Keep this step" not in labels(app), "it is kept already"
     box.set_value(10).run()
     press(app, "Keep this step")
     assert asked == [("keep", run.id, 10)]
+
+
+def test_every_checkpoint_has_a_picture_and_one_can_be_gone_on_from(asked):
+    run = finished()
+    for name in ("images.u8", "report.json", "preview.png"):
+        (run.path / "data").mkdir(exist_ok=True)
+        (run.path / "data" / name).write_bytes(b"")
+    (run.path / "scores.jsonl").write_text(
+        "".join(f'{{"step": {step}, "name": "kid", "value": {kid}}}\n' for step, kid in ((10, 2.0), (20, 3.0)))
+    )
+    app = opened(run)
+    shown = "".join(str(picture.proto) for picture in app.get("image"))
+    assert all(f"Samples at step {step}" in shown for step in (10, 20, 30))
+    assert "**Step 10** · best" in captions(app)
+    next(box for box in app.selectbox if box.label == "Checkpoint").set_value(10).run()
+    press(app, "Go on from here")
+    (twig,) = (other for other in lifecycle.all_runs() if other.id != run.id)
+    assert (twig.config["branched_at"], twig.request) == (10, run.request)
+    (run.path / "samples" / "step-00000010.png").write_bytes(b"torn")
+    assert opened(run)
+
+
+def test_two_runs_are_compared(asked):
+    run = finished()
+    other = lifecycle.create(TrainRequest(steps=30, batch=32, loss="hinge"), {**DRAWN, "count": 40}, "Others")
+    for each, loss in ((run, 0.5), (other, 0.25)):
+        lines = [json.dumps({"step": step, "loss_d": loss}) for step in (5, 10)]
+        (each.path / "metrics.jsonl").write_text("\n".join(lines))
+        (each.path / "scores.jsonl").write_text('{"step": 5, "name": "kid", "value": 5.5}\n')
+    app = opened(run)
+    charts = len(app.get("vega_lite_chart"))
+    next(box for box in app.selectbox if box.label == "Compare with another run").set_value(other.id).run()
+    assert not app.exception
+    assert app.dataframe[0].value.values.tolist() == [
+        ["Batch", "64", "32"],
+        ["Loss", "Original (2014)", "Hinge"],
+        ["Pictures", "drawn portraits 500", "drawn portraits 40"],
+    ]
+    assert {"KID", "Losses: Discriminator"} <= set(captions(app).splitlines())
+    assert len(app.get("vega_lite_chart")) == charts + 2
+    assert "Samples of both" not in {switch.label for switch in app.toggle}, "the other has none yet"
 
 
 def test_a_finished_run_of_the_version_before_says_its_step():
@@ -344,6 +390,53 @@ def test_looking_at_the_images_has_a_bar(monkeypatch):
         run_folder.write_state(run, status=states.CHECKING, message="Preparing pictures: 60 of 150", share=share, pid=1)
         (bar,) = opened(run).get("progress")
         assert (bar.proto.value, bar.proto.text) == (shown, plain("Preparing pictures: 60 of 150"))
+
+
+def test_the_duel_is_shown_held_and_stepped(asked, monkeypatch):
+    """What is seen stands there, what is pressed is wished for; of a run that has ended, how it ended."""
+    run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
+    monkeypatch.setattr(run_folder, "lives", lambda state: True)
+    run_folder.write_state(run, status=states.RUNNING, step=2, pid=1)
+    scores = (0.9, None, *[0.7] * 6), (0.2,) * 8
+    seen = Seen(5, "d", *scores, {"loss_d": 0.25, "pull": 0.125}, (0.5, 0.4), b"png")
+    watching.show(run, seen)
+    app = opened(run)
+    assert not app.get("html"), "who does not look is shown nothing, and asks for nothing"
+    assert watching.wished(run) is None
+
+    def switch(app: AppTest) -> None:
+        next(switch for switch in app.toggle if switch.label == "Watch the duel").set_value(True).run()
+        assert not app.exception
+
+    def enabled(app: AppTest) -> set[str]:
+        return {button.label for button in app.button if button.label.startswith("One step") and not button.disabled}
+
+    switch(app)
+    shown = app.get("html")[0].proto.body
+    assert "has learned in step 3" in shown
+    assert "is frozen" in shown
+    assert ">90 %<" in shown
+    assert ">–<" in shown
+    assert "D(fake) 20 % (← from 40 %)" in shown
+    assert "pulled by 0.125 a picture" in shown
+    assert (watching.wished(run), enabled(app)) == (Wish("full"), set())
+    app.segmented_control(key=f"pace-{run.id}").set_value("held").run()
+    assert (watching.wished(run), enabled(app)) == (Wish("held"), {"One step of G"})
+    press(app, "One step of G")
+    assert watching.wished(run) == Wish("held", 6)
+    watching.show(run, replace(seen, turn=6, learned="g"))
+    assert enabled(app.run()) == {"One step of D"}
+    assert watching.wished(run) == Wish("held", 6), "as long as somebody looks"
+
+    monkeypatch.setattr(run_folder, "lives", lambda state: False)
+    (run.path / "samples").mkdir()
+    dicebear.draw("portraits", 0, 64).save(run.path / "samples" / "step-00000003.png")
+    watching.forget(run)
+    switch(app := opened(run))
+    assert "has learned in step 3" in app.get("html")[0].proto.body
+    assert watching.wished(run) is None
+    press(app, "Resume, held")
+    assert (asked, watching.wished(run)) == ([("start", run.id)], Wish("held"))
 
 
 def test_a_time_lapse_is_an_animation(tmp_path):

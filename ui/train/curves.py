@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from core.gan.measures import MEASURES
+from core.runs.run_folder import Run
 from ui.telling import plain
 
-LINE_COLOURS = ["#c4472b", "#3b82f6"]
+LINE_COLOURS = ["#c4472b", "#3b82f6", "#2e9d57"]
 LINES = {"Losses": {"loss_d": "Discriminator", "loss_g": "Generator"},
          "The discriminator believes": {"real": "real pictures", "fake": "generated ones"},
          "Mean squared error": {"reconstruction": "Pictures made again"},
          "Divergence in nats": {"divergence": "Latents from normal ones"}}  # fmt: skip
+LABELS = {name: f"{title}: {label}" for title, lines in LINES.items() for name, label in lines.items()}
 
 
 def losses(metrics: Sequence[Mapping[str, float]]) -> None:
@@ -44,9 +46,39 @@ def scores(found: Mapping[str, Mapping[int, float]]) -> None:
             _chart(told, {name: values}, 160)
 
 
-def _chart(told: str, lines: Mapping[str, Mapping[int, float | None]], height: int) -> None:
-    """Values over steps, a line for each name. To who hears the page it is one picture, `told` in words: of each point
-    Streamlit's own line chart makes a picture without any."""
+def over_one_another(runs: Mapping[str, Run], only: Sequence[str] = ()) -> None:
+    """A chart for everything that more than one of these runs, given by name, says or was measured to be; or only for
+    some of it."""
+    found: dict[str, dict[str, dict[int, float]]] = {}
+    for called, run in runs.items():
+        for line in run.metrics():
+            for name in line.keys() - {"step", "seconds", "images_per_second"}:
+                found.setdefault(name, {}).setdefault(called, {})[int(line["step"])] = line[name]
+        for name, values in run.scores().items():
+            found.setdefault(name, {})[called] = values
+    known = [*MEASURES, *(name for lines in LINES.values() for name in lines)]
+    shared = [name for name, lines in found.items() if len(lines) > 1 and (not only or name in only)]
+    for name in sorted(shared, key=lambda name: (name not in known, known.index(name) if name in known else name)):
+        told = MEASURES[name].label if name in MEASURES else LABELS.get(name, plain(name))
+        st.caption(told)
+        _chart(told, found[name], 160)
+
+
+def marked(run: Run, name: str, first: int, last: int, words: str) -> None:
+    """One curve with the steps on it that show something, and what that is."""
+    values = run.scores().get(name) or {int(line["step"]): line[name] for line in run.metrics() if name in line}
+    label = MEASURES[name].label if name in MEASURES else LABELS.get(name, plain(name))
+    told = f"{label}: {plain(words)}"
+    st.caption(told)
+    if len(values) > 1:
+        _chart(told, {name: values}, 160, (first, last))
+
+
+def _chart(
+    told: str, lines: Mapping[str, Mapping[int, float | None]], height: int, span: tuple[int, int] | None = None
+) -> None:
+    """Values over steps, a line for each name, and a span of steps marked. To who hears the page it is one picture,
+    `told` in words: of each point Streamlit's own line chart makes a picture without any."""
     points = [(step, name, value) for name, line in lines.items() for step, value in line.items() if value is not None]
     colour = {"field": "name", "type": "nominal", "sort": None, "title": None,
               "legend": {"orient": "top", "offset": 4, "padding": 0} if len(lines) > 1 else None}  # fmt: skip
@@ -60,5 +92,9 @@ def _chart(told: str, lines: Mapping[str, Mapping[int, float | None]], height: i
             "color": colour,
         },
     }
+    if span:
+        ends = {"x": {"datum": span[0], "type": "quantitative"}, "x2": {"datum": span[1]}}
+        marking = {"mark": {"type": "rect", "opacity": 0.15, "color": LINE_COLOURS[0], "aria": False}, "encoding": ends}
+        spec = {"layer": [{**marking, "data": {"values": [{}]}}, spec]}
     table = {field: [point[place] for point in points] for place, field in enumerate(("step", "name", "value"))}
     st.vega_lite_chart(table, spec, height=height, alt=told)

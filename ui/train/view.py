@@ -16,7 +16,6 @@ import streamlit as st
 from core import amounts
 from core.errors import UserError
 from core.gan.data import prepare
-from core.gan.measures import DECISIVE, MEASURES
 from core.gan.request import TrainRequest
 from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states
@@ -203,34 +202,6 @@ def progress(run: Run, state: dict) -> None:
         lasted.metric("Trained for", amounts.duration(state.get("seconds", 0)))
         curves.losses(metrics)
         curves.scores(run.scores())
-
-
-def kept(run: Run) -> None:
-    """Which step the generator of a finished run is that of, and why; and another one, where a person prefers it."""
-    recipe = {}
-    with contextlib.suppress(UserError, OSError):  # a folder of another version, or tampered with
-        recipe = images.read_recipe(run.result / "samples.png") or {}
-    made, why = recipe.get("steps_made"), recipe.get("kept")
-    if isinstance(why, str):
-        st.caption(plain(why))
-    elif type(made) is int:
-        st.caption(f"The generator is that of step {made:,}.")
-    others = [step for step in run.checkpoints() if step != made][::-1]
-    if not others:
-        return
-    key = f"run-keep-{run.id}"
-    with popover("Keep another step", key, icon=":material/history:"), telling():
-        values, sheets, measure = run.scores().get(DECISIVE, {}), run.samples(), MEASURES[DECISIVE]
-        words = {at: f"{at:,}" for at in others}
-        words |= {at: f"{at:,} · {measure.label} {measure.shown(values[at])}" for at in others if at in values}
-        step = st.selectbox("Step", others, format_func=words.get, help=measure.meaning)
-        if sheets:
-            at = min(sheets, key=lambda at: abs(at - step))
-            st.image(sheets[at].read_bytes(), caption=f"Step {at:,}", alt=f"Samples at step {at}")
-        if st.button("Keep this step", type="primary", help="Makes the generator anew; the one before is replaced."):
-            processes.keep(run, step)
-            close(key)
-            st.rerun()
 
 
 def looked_at(run_id: str, steps: list[int]) -> int:
