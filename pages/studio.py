@@ -13,6 +13,7 @@ PAGES = {
     st.Page("generate.py", title="Generate", url_path="generate"): ":material/grid_view:",
     st.Page("paint.py", title="Style", url_path="paint"): ":material/brush:",
     st.Page("train.py", title="Train", url_path="train"): ":material/model_training:",
+    st.Page("lab.py", title="Lab", url_path="lab"): ":material/science:",
     st.Page("models.py", title="Models", url_path="models"): ":material/deployed_code:",
 }
 page = st.navigation([*PAGES], position="hidden")

@@ -15,7 +15,7 @@ from core.runs.run_folder import Run
 from core.visitors import policy
 from ui.lasting import lasting
 from ui.telling import plain, telling
-from ui.train import checkpoints, compare, duel, images, view
+from ui.train import by_heart, checkpoints, compare, doctor, duel, images, tell, view
 from ui.train.view import SETTINGS
 
 PRESETS = {
@@ -110,7 +110,9 @@ def watched(run: Run, status: str) -> None:
     if run.status != status:
         st.rerun()
     st.badge(view.WORDS[status], color=view.COLOURS.get(status, "grey"))
-    state = run.state
+    state, found = run.state, doctor.diagnosed(run)
+    tell.tell(run, found)
+    doctor.line(run, found, treated)
     if status == states.QUEUED:
         st.caption(view.waiting(processes.queue_position(run)))
     if status in view.GETTING_READY and not run.samples():
@@ -120,14 +122,22 @@ def watched(run: Run, status: str) -> None:
     if status == states.INTERRUPTED:
         st.warning("The process that trained this run is gone. Resume, and it goes on from its last checkpoint.")
     view.buttons(run, status)
+    doctor.healing(run, status)
     if status == states.FINISHED and run.result:
         checkpoints.why_kept(run)
     if not run.samples():
         view.check_up(run)
     else:
         view.progress(run, state)
+        by_heart.show(run)
         with st.expander("The images"):
             view.check_up(run)
+
+
+def treated(new: Run) -> None:
+    """The run that a cure made is shown from now on."""
+    view.show(new.id)
+    st.rerun()
 
 
 main()

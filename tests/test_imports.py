@@ -14,8 +14,8 @@ ENGINES = {"style": "gan", "gan": "style"}  # rooms of engines, and the one each
 # Where importing may bring torch. Everything else is plain: pages may import it, and it answers at once.
 WITH_TORCH = {
     "core/perceptual.py", "core/gan/conditional.py",
-    "core/gan/adam.py", "core/gan/augment.py", "core/gan/checkpoint.py", "core/gan/folding.py", "core/gan/initial.py",
-    "core/gan/losses.py",
+    "core/gan/adam.py", "core/gan/augment.py", "core/gan/checkpoint.py", "core/gan/closest.py", "core/gan/duel.py",
+    "core/gan/folding.py", "core/gan/initial.py", "core/gan/losses.py",
     "core/gan/measures/[!_]*.py", "core/gan/methods/[!_]*.py", "core/gan/minibatch_stddev.py", "core/gan/networks.py",
     "core/gan/phases.py", "core/gan/pictures.py", "core/gan/run_writer.py", "core/gan/sample.py", "core/gan/scales.py",
     "core/gan/spectral_norm.py", "core/gan/train.py", "core/gan/worker.py", "core/gan/zoo/chain.py",

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -92,16 +93,14 @@ class Duel:
         file = io.BytesIO()
         sheet.save(file, "PNG")
         numbers = {name: value.float().mean().item() for name, value in self.measured.items()} | {"pull": strength}
-        last, before = self.shown, None
-        if last is not None and last.turn == self.turn - 1 and None not in last.real + last.fake:
-            before = float(np.mean(last.real)), float(np.mean(last.fake))  # type: ignore[arg-type]  # there is no None
+        last = self.shown
         return Seen(
             self.turn,
             "" if not self.measured else "d" if self.turn % 2 else "g",
             _scores(on_real),
             _scores(on_fake),
             {name: value for name, value in numbers.items() if math.isfinite(value)},
-            before,
+            last.means if last and last.turn == self.turn - 1 else None,
             file.getvalue(),
         )
 
@@ -110,21 +109,32 @@ class Duel:
         should change for G's loss to fall [SHOWN, C, H, W], and D's beliefs [SHOWN] of both."""
         training, request = self.training, self.training.request
         count = max(SHOWN, min(request.batch, SEEN_WITH))
-        pixels = torch.from_numpy(training.images[[i % len(training.images) for i in range(count)]])
+        places, latents = np.resize(training.learned, count), training.preview_latents(count)
         with torch.random.fork_rng(devices=[training.device] if training.device.type == "cuda" else []):
             g, d = (copy.deepcopy(network).train() for network in (training.g, training.d))
-            real = d.shown(pixels.to(training.device).permute(0, 3, 1, 2).float() / 127.5 - 1)
+            real = d.shown(training.pictures(places))
             with training.accelerator.autocast():
                 with torch.no_grad():
-                    fake = g.shown(training.preview_latents(count)).float()
+                    fake = g.shown(latents).float()
                 fake.requires_grad_(True)
-                on_real, on_fake = d(real), d(fake)
+                on_real, on_fake = d(real, *self._classes(places)), d(fake, *self._classes(latents))
                 loss = generator_loss(request.loss, on_fake, on_real)
             (slope,) = torch.autograd.grad(loss * count, fake)
             on_real, on_fake = beliefs(request.loss, on_real.detach(), on_fake.detach())
         finest = (x.detach() if x.ndim == 4 else x.detach()[:, -1] for x in (real, fake, -slope.float()))
         real, fake, pull = (x[:SHOWN] for x in finest)
         return real, fake, pull, on_real[:SHOWN], on_fake[:SHOWN]
+
+    def _classes(self, of: np.ndarray | Tensor) -> list[Tensor]:
+        """How much of each class pictures are, [N, classes], where D asks: real ones by their places, generated ones by
+        their latents."""
+        labels = self.training.labels
+        if not labels:
+            return []
+        if isinstance(of, Tensor):
+            return [of[..., -len(labels.names) :]]
+        numbers = torch.from_numpy(labels.of[of]).long()
+        return [F.one_hot(numbers, len(labels.names)).float().to(self.training.device)]
 
 
 def _scores(values: Tensor) -> tuple[float | None, ...]:

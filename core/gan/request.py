@@ -69,6 +69,10 @@ class TrainRequest(Request):
         32, "Discriminator's width", "How wide its layers are: channels at half the size.",
         lo=4, hi=128, step=4, advanced=True, structural=True, only_for=ADVERSARIAL,
     )  # fmt: skip
+    noise: bool = setting(
+        True, "Noise", "Without it the generator is always given the same, and makes one picture: to see what for.",
+        advanced=True,
+    )  # fmt: skip
     norm_g: str = setting(
         "batch", "Generator's normalisation", "Batch norm is the paper's.",
         choices={"batch": "Batch norm", "none": "None"}, advanced=True, structural=True,

@@ -17,6 +17,7 @@ from PIL import Image
 
 from core import files
 from core.gan import checkpoint, doctor, measures
+from core.gan.closest import closest
 from core.gan.data import prepare
 from core.gan.doctor import heal, report
 from core.gan.measures.moment import Moment, Real
@@ -27,7 +28,7 @@ from core.gan.request import TrainRequest
 from core.gan.train import Training
 from core.gan.zoo import model_folder
 from core.pictures import images
-from core.runs import run_folder, states
+from core.runs import run_folder, states, twins
 from core.runs.run_folder import Run
 from core.settings import Progress
 from core.visitors import policy
@@ -56,6 +57,7 @@ class RunWriter:
         self.saved = self.scored = self.scored_quickly = self.began
         self.every, self.score_every = self._often(CHECKPOINT_SECONDS), self._often(SCORE_SECONDS)
         self.quick_every = QUICK_SECONDS
+        self.in_step = twins.of(run) is not None  # with another that it is compared with: at every mark
         self.real: Real | None = None
         self.branch: Run | None = None  # what goes on in its place, once it has fallen sick and is to be healed
         self.noted = -1.0
@@ -117,7 +119,7 @@ class RunWriter:
             self.save()
             if time.perf_counter() - self.scored > self.score_every:
                 self.score()
-        if time.perf_counter() - self.scored_quickly > self.quick_every:
+        if self.in_step or time.perf_counter() - self.scored_quickly > self.quick_every:
             self.score_quickly()
             self.branch = heal.treated(self.run)
 
@@ -133,7 +135,11 @@ class RunWriter:
     def score(self) -> None:
         """What takes longer to measure of the moving average, at a step that has just been saved."""
         began = time.perf_counter()
-        self._note(measures.take(self._moment(), quick=False))
+        moment = self._moment()
+        taken = dict(measures.take(moment, quick=False))
+        self._note(taken.items())
+        if "by_heart" in taken and (pairs := closest(moment)):
+            images.write_png(pairs, self.run.path / "closest.png", self.request.recipe(steps_made=self.training.steps))
         self.scored = time.perf_counter()
         self.score_every = max(self._often(SCORE_SECONDS), 50 * (self.scored - began))
 

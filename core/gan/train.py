@@ -209,7 +209,7 @@ class Training:
     def latents(self) -> Tensor:
         """What the generator makes this step's pictures of, [N, ...]."""
         whole = self.g.training_latents(self.request.batch, self._randomness("latents", self.steps))
-        latents = whole[self._part()].to(self.device, non_blocking=True)
+        latents = self._noise(whole[self._part()].to(self.device, non_blocking=True))
         if self.labels:
             shares = self.shares()
             latents[..., -shares.shape[1] :] = shares if latents.ndim == 2 else shares[:, None]
@@ -240,7 +240,13 @@ class Training:
 
     def preview_latents(self, count: int) -> Tensor:
         """The same at every step."""
-        return self.g.latents(count, self._randomness("preview", 0)).to(self.device)
+        return self._noise(self.g.latents(count, self._randomness("preview", 0)).to(self.device))
+
+    def _noise(self, latents: Tensor) -> Tensor:
+        """Latents as the request wants them: without noise their random numbers are all 0."""
+        if not self.request.noise:
+            latents[..., : self.request.latent] = 0
+        return latents
 
     def state(self) -> dict[str, Any]:
         """Everything that steps change, as tensors and numbers. Augmentation, data order and random numbers follow
@@ -283,9 +289,11 @@ def train(
     report_every: float = 0.5,
     preview_every: float = 4.0,
     between: Between = nobody,
+    marks: int = 0,
 ) -> Iterator[Progress]:
     """Run until the request's number of steps, or until `stopped()`; yields `Progress` every so many seconds, now and
-    then with a sheet of samples, always from the same latents. `between` is called after every phase, and once before the first; what it takes is not time of the training.
+    then with a sheet of samples, always from the same latents; or, with `marks`, both after every so many steps.
+    `between` is called after every phase, and once before the first; what it takes is not time of the training.
 
     Losses in a `Progress` are images_per_second, and means since the one before of what the method's phases measured
     (see `core.gan.phases`). The last `Progress` comes at the last step. A network that has become infinite or not a
@@ -311,7 +319,8 @@ def train(
         for name, value in training.step(looked_at).items():
             sums[name] = sums.get(name, 0) + value
         now = time.perf_counter()
-        if now - reported < report_every and training.steps < total:
+        marked = training.steps % marks == 0 if marks else now - reported >= report_every
+        if not marked and training.steps < total:
             continue
         losses = {name: value.item() / (training.steps - since) for name, value in sums.items()}
         if not all(math.isfinite(value) for value in losses.values()):
@@ -319,7 +328,7 @@ def train(
         losses["images_per_second"] = (training.steps - since) * request.batch / (now - reported)
         pace = (now - began) / effort(training, range(first, training.steps))
         preview = None
-        if now - previewed >= preview_every or training.steps == total:
+        if marks or now - previewed >= preview_every or training.steps == total:
             preview, previewed = sheet(training.sample()), now
         seconds_left = pace * effort(training, range(training.steps, total))
         yield Progress(training.steps, total, losses, preview, seconds_left)

@@ -34,7 +34,7 @@ from core.gan.duel import Duel
 from core.gan.methods import ADVERSARIAL
 from core.gan.run_writer import RunWriter, say
 from core.gan.train import R1_EVERY, RanAway, Training, nobody, train
-from core.runs import processes, run_folder, states
+from core.runs import processes, run_folder, states, twins
 from core.runs.run_folder import Run
 from core.settings import Progress
 from core.visitors import policy
@@ -344,8 +344,9 @@ def _train(
         return bool(stop_signal()) or writer.time_is_up or writer.branch is not None
 
     duel = Duel(run, training, over) if request.method in ADVERSARIAL else None
-    for progress in train(training, over, between=duel or nobody):
+    for progress in train(training, stopped=over, between=duel or nobody, marks=twins.marks(run)):
         writer.write(progress)
+        twins.wait(run, over)
     if not training.steps and stop_signal.latest() != "pause":
         raise _Ended
     writer.save()

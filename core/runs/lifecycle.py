@@ -14,6 +14,9 @@ line. Plain: no torch, no UI; nothing of how training works. What a folder says 
     diary.jsonl     what was done to heal it                         "
     samples/        step-00001234.png                                 "
     checkpoints/    step-00001234.pt                                  "
+    closest.png     samples beside the nearest pictures learned from  "
+    watch.json      what who looks at it wishes                       written by a page, see core.runs.watching
+    duel.json       what there is to see                              written by the worker
     result/         the generator: model.safetensors, config.json …   "
     log.txt         what the worker printed
     reserve         nothing: room for last words on a full disk       written here
@@ -163,7 +166,12 @@ def change(run: Run, request: TrainRequest) -> None:
 
 def rename(run: Run, name: str) -> None:
     """Give it another name; its folder stays where it is."""
-    _write_config(run, {**run.config, "name": named(name)})
+    configure(run, name=named(name))
+
+
+def configure(run: Run, **about: Any) -> None:
+    """What else there is to know of it."""
+    _write_config(run, {**run.config, **about})
 
 
 def _write_config(run: Run, config: Mapping[str, Any]) -> None:
@@ -194,8 +202,15 @@ def begin_anew(run: Run, changes: Mapping[str, Any], name: str) -> Run:
     """A new run on the same pictures, with other settings; those the networks are made of may change too."""
     request = replace(run.request, **changes)
     with _making(request, run.config["source"], name, branch_of=run.id, branched_at=0, **_kept(run)) as new:
-        _share(run, new, *_pictures(run), run.path / "data" / "prepared_for.json")
+        _share(run, new, *_pictures(run))
         return new
+
+
+def _pictures(run: Run) -> list[Path]:
+    """What was prepared, and where it is known, what for: without that a run that begins anew prepares them again."""
+    parts = [*PICTURES, *(["labels.u8"] if run.request.by_folder else [])]
+    known = run.path / "data" / "prepared_for.json"
+    return [*(run.path / "data" / part for part in parts), *([known] if known.is_file() else [])]
 
 
 def _kept(run: Run) -> dict[str, bool]:
@@ -206,11 +221,6 @@ def _kept(run: Run) -> dict[str, bool]:
 def set_healing(run: Run, on: bool) -> None:
     """Whether it is to be healed unattended when it falls sick (`core.gan.doctor.heal`); at work, it hears of it."""
     _write_config(run, {**run.config, "heal": on})
-
-
-def _pictures(run: Run) -> list[Path]:
-    """What was prepared."""
-    return [run.path / "data" / part for part in (*PICTURES, *(["labels.u8"] if run.request.by_folder else []))]
 
 
 def _share(run: Run, new: Run, *paths: Path) -> None:

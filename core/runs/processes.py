@@ -22,9 +22,22 @@ from filelock import FileLock, Timeout
 from core import files
 from core.errors import UserError
 from core.files import home
-from core.runs import lifecycle, stuck
+from core.runs import lifecycle, stuck, twins
 from core.runs.run_folder import Run, control, lives, process, write_state
-from core.runs.states import ALIVE, CHECKING, DAMAGED, FAILED, FINISHED, NEW, PAUSED, QUEUED, RUNNING, STARTING
+from core.runs.states import (
+    ALIVE,
+    CHECKING,
+    DAMAGED,
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    NEW,
+    PAUSED,
+    QUEUED,
+    READY,
+    RUNNING,
+    STARTING,
+)
 from core.visitors import identity, policy, secret
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,12 +61,12 @@ def _allow_start(run: Run) -> None:
         )
     if limits.trainings is not None:
         theirs = sum(other.status in (QUEUED, STARTING, RUNNING) for other in lifecycle.runs_in(run.path.parent))
-        if theirs >= limits.trainings:
+        if theirs + len(_resting_twin(run)) >= limits.trainings:
             raise UserError(f"{theirs} runs of yours are waiting or at work; wait for one of them, or pause it.")
     if limits.trainings_address is not None and (place := _place()):
         nearby = sum(other.status in (QUEUED, STARTING, RUNNING) and other.state.get("place") == place
                      for other in lifecycle.everyones())  # fmt: skip
-        if nearby >= limits.trainings_address:
+        if nearby + len(_resting_twin(run)) >= limits.trainings_address:
             raise UserError(f"{nearby} runs from your network are waiting or at work; please try again later.")
     if limits.trainings_all is not None and len(_waiting()) >= limits.trainings_all:
         raise UserError(f"{limits.trainings_all} runs are waiting already; please try again later.")
@@ -85,8 +98,9 @@ def start(run: Run) -> None:
         if run.alive or run.status == DAMAGED:
             return
         _allow_start(run)
-        (run.path / "control").unlink(missing_ok=True)
-        _spawn_or_queue(run)
+        for each in (runs := [run, *_resting_twin(run)]):
+            (each.path / "control").unlink(missing_ok=True)
+        _spawn_or_queue(runs)
 
 
 def interrupt() -> list[Run]:
@@ -114,13 +128,22 @@ def _signal(run: Run, how: Callable[[psutil.Process], None]) -> None:
             how(psutil.Process(state["pid"]))
 
 
-def _spawn_or_queue(run: Run) -> None:
-    place = _place()
-    if any(other.status in (STARTING, RUNNING) for other in lifecycle.everyones()):
-        write_state(run, **{**run.state, "status": QUEUED, "queued": time.time(), "message": "",
-                            "place": place or run.state.get("place", "")})  # fmt: skip
-    else:
-        _spawn(run, STARTING)
+def _spawn_or_queue(runs: Sequence[Run]) -> None:
+    """One, or one and its twin."""
+    place, queued = _place(), time.time()
+    busy = any(other.status in (STARTING, RUNNING) for other in lifecycle.everyones())
+    for run in runs:
+        if busy:
+            words = {"status": QUEUED, "queued": queued, "message": "", "place": place or run.state.get("place", "")}
+            write_state(run, **{**run.state, **words})
+        else:
+            _spawn(run, STARTING)
+
+
+def _resting_twin(run: Run) -> list[Run]:
+    """The twin that is to be started with it: unless it is at work, or has come to its end."""
+    twin = twins.of(run)
+    return [twin] if twin and twin.status in (NEW, READY, PAUSED, INTERRUPTED, QUEUED) else []
 
 
 def start_next() -> None:
@@ -145,7 +168,9 @@ def _spawn_first(waiting: Sequence[Run]) -> None:
     refused: UserError | None = None
     for run in waiting:
         try:
-            return _spawn(run, STARTING)
+            for each in (run, *(other for other in waiting if other == twins.of(run))):
+                _spawn(each, STARTING)
+            return
         except UserError as error:
             refused = refused or error
             with contextlib.suppress(UserError):
@@ -177,7 +202,12 @@ def queue_position(run: Run) -> int:
 
 
 def pause(run: Run) -> None:
-    """Ask the worker to save and end; a queued run leaves the queue."""
+    """Ask the worker to save and end; a queued run leaves the queue. So does its twin."""
+    for each in filter(None, (run, twins.of(run))):
+        _pause(each)
+
+
+def _pause(run: Run) -> None:
     if run.status == QUEUED:
         before = FINISHED if control(run).startswith("stop ") else PAUSED if run.checkpoints() else NEW
         (run.path / "control").unlink(missing_ok=True)
@@ -209,7 +239,7 @@ def _finish(run: Run, command: str) -> None:
     with _lock():
         _tell(run, command)
         if policy.public():
-            _spawn_or_queue(run)
+            _spawn_or_queue([run])
         else:
             _spawn(run, STARTING)
 

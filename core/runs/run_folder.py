@@ -52,6 +52,12 @@ class Run:
             return self.id
 
     @property
+    def twin(self) -> str:
+        """The id of the run it is trained in step with; "" where there is none."""
+        twin = self.config.get("twin")
+        return twin if isinstance(twin, str) and twin == os.path.basename(twin) else ""
+
+    @property
     def request(self) -> TrainRequest:
         """Raises `UserError` when the folder's settings cannot be understood."""
         recipe = self.config.get("request")

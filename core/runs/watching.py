@@ -57,6 +57,14 @@ class Seen:
         """The one that is made, or was made last."""
         return (self.turn + 1) // 2
 
+    @property
+    def means(self) -> tuple[float, float] | None:
+        """Of `real` and of `fake`; None where some of them are no numbers."""
+        real, fake = ([score for score in scores if score is not None] for scores in (self.real, self.fake))
+        if len(real) < len(self.real) or len(fake) < len(self.fake):
+            return None
+        return sum(real) / len(real), sum(fake) / len(fake)
+
 
 def wish(run: Run, pace: str, turn: int = 0) -> None:
     """To be repeated while somebody looks; nothing is written while the same is wished for anyhow."""
@@ -82,7 +90,7 @@ def wished(run: Run) -> Wish | None:
 
 def _age(there: Mapping[str, Any]) -> float:
     at = there.get("at")
-    return abs(time.time() - at) if type(at) in (int, float) else math.inf
+    return abs(time.time() - at) if isinstance(at, int | float) else math.inf
 
 
 def show(run: Run, seen: Seen) -> None:
@@ -96,8 +104,8 @@ def seen(run: Run) -> Seen | None:
     try:
         before = there["before"] and (float(there["before"][0]), float(there["before"][1]))
         numbers = {str(name): float(value) for name, value in there["numbers"].items()}
-        scores = [tuple(None if score is None else float(score) for score in there[name]) for name in ("real", "fake")]
+        real, fake = (tuple(None if one is None else float(one) for one in there[name]) for name in ("real", "fake"))
         sheet = base64.b64decode(there["sheet"], validate=True)
-        return Seen(int(there["turn"]), str(there["learned"]), *scores, numbers, before or None, sheet)
+        return Seen(int(there["turn"]), str(there["learned"]), real, fake, numbers, before or None, sheet)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, binascii.Error):
         return None

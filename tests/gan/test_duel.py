@@ -11,6 +11,7 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 
 from core.gan import duel
+from core.gan.data.labels import Labels
 from core.gan.duel import Duel
 from core.gan.methods import ADVERSARIAL
 from core.gan.request import TrainRequest
@@ -41,12 +42,14 @@ def new(request: TrainRequest) -> Run:
 
 def training(request: TrainRequest, accelerator: Accelerator) -> Training:
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, request.channels), np.uint8)
-    return Training(request, images, accelerator)
+    labels = Labels(("cats", "dogs"), np.arange(40, dtype=np.uint8) % 2) if request.by_folder else None
+    return Training(request, images, accelerator, labels=labels)
 
 
-@pytest.mark.parametrize("method", ADVERSARIAL)
-def test_a_run_that_is_stepped_through_ends_bit_for_bit_like_one_that_nobody_watched(method, accelerator):
+@pytest.mark.parametrize(("method", "classes"), [*((method, False) for method in ADVERSARIAL), ("dcgan", True)])
+def test_a_run_that_is_stepped_through_ends_bit_for_bit_like_one_that_nobody_watched(method, classes, accelerator):
     more = {"norm_d": "batch"} if method == "dcgan" else {"grown_at": 3} if method == "progressive" else {}
+    more["by_folder"] = classes
     request = TrainRequest(**SETTINGS, method=method, **more)
     alone, watched, run = training(request, accelerator), training(request, accelerator), new(request)
     list(train(alone, lambda: alone.steps == 4))

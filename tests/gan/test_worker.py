@@ -212,7 +212,7 @@ def test_a_sick_run_gives_way_to_a_branch_that_goes_on_by_itself(monkeypatch, ca
     run = new(batch=16)
     plain, judge = train.train, rules.judge
     monkeypatch.setattr(run_writer, "QUICK_SECONDS", 0.0)
-    monkeypatch.setattr(worker, "train", lambda training, stopped: plain(training, stopped, report_every=0))
+    monkeypatch.setattr(worker, "train", functools.partial(plain, report_every=0))
     monkeypatch.setattr(rules, "judge", lambda signals: ("d_wins", "It does.", ()) if signals.request.rate_d > 0.0002
                         else judge(signals))  # fmt: skip
     assert main(["train", str(run.path), "--heal"]) == 0

@@ -81,7 +81,7 @@ def test_a_painting_of_the_front_page_opens_style_with_its_pair(page):
 @both_widths
 def test_the_name_and_every_page_are_in_sight_and_cover_nothing(page):
     page.goto("/")
-    names = ["Ganvas", "Generate", "Style", "Train", "Models"]
+    names = ["Ganvas", "Generate", "Style", "Train", "Lab", "Models"]
     for name in [*names[1:], names[0]]:
         for link in names:
             expect(page.get_by_role("link", name=link, exact=True)).to_be_in_viewport(ratio=1)
@@ -191,6 +191,9 @@ def test_nothing_is_broken_for_keyboards_and_screen_readers(studio, page, theme)
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("button", name="Delete for ever")).to_be_visible()
     ask("Train, a run")
+    page.goto("/lab")
+    expect(page.get_by_role("button", name="Break it")).to_be_visible()
+    ask("Lab")
     page.goto("/models")
     page.get_by_role("button", name="Publish").click()
     page.get_by_role("button", name="Publish").last.click()

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
 from core.gan.data import drawn, prepare
+from core.gan.doctor import Diagnosis
 from core.gan.request import TRAIN_PRESETS, TrainRequest
 from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states, watching
@@ -22,7 +23,7 @@ from support.finished import finished_run
 from support.studio import serving
 from support.waiting import PATIENCE
 from ui.telling import plain
-from ui.train import view
+from ui.train import tell, view
 
 PAGES = Path(__file__).parents[2] / "pages"
 DRAWN = {"kind": "drawn", "name": "portraits", "count": 500}
@@ -336,7 +337,7 @@ def test_whatever_was_measured_is_drawn():
     assert "one: 7 at step 30." in said
     assert {"Losses", "Mean squared error", "Other losses"} <= set(said.splitlines())
     assert "The discriminator believes" not in said
-    assert len(app.get("vega_lite_chart")) == 5, "three of losses, two of what was measured more than once"
+    assert len(app.get("vega_lite_chart")) == 6, "three of losses, two of what was measured often, one of the doctor"
 
 
 def checked(usable: int, **settings) -> Run:
@@ -430,13 +431,53 @@ def test_the_duel_is_shown_held_and_stepped(asked, monkeypatch):
 
     monkeypatch.setattr(run_folder, "lives", lambda state: False)
     (run.path / "samples").mkdir()
-    dicebear.draw("portraits", 0, 64).save(run.path / "samples" / "step-00000003.png")
+    drawn.draw("portraits", 0, 64).save(run.path / "samples" / "step-00000003.png")
     watching.forget(run)
     switch(app := opened(run))
     assert "has learned in step 3" in app.get("html")[0].proto.body
     assert watching.wished(run) is None
     press(app, "Resume, held")
     assert (asked, watching.wished(run)) == ([("start", run.id)], Wish("held"))
+
+
+def test_a_sick_run_says_so_and_is_healed_with_one_press(asked):
+    run = checked(3000, rate_g=0.05)
+    (run.path / "data" / "images.u8").write_bytes(b"")
+    (run.path / "metrics.jsonl").write_text('{"step": 5, "loss_d": 1.0}\n{"step": 9, "loss_d": NaN}\n')
+    run_folder.write_state(run, status=states.PAUSED, step=9, message="")
+    app = opened(run)
+    assert any("Ran away" in line.value and "From step 9" in line.value for line in app.markdown)
+    assert any("loss_d is not a number" in caption.value.replace("\\", "") for caption in app.caption)
+    next(switch for switch in app.toggle if switch.label == "Heal by itself").set_value(True).run()
+    assert run.heals
+    press(app, "Lower both rates")
+    (new,) = (other for other in lifecycle.all_runs() if other != run)
+    assert new.request.rate_g == TrainRequest().rate_g
+    assert asked == [("start", new.id)]
+    assert app.query_params["run"] == new.id
+
+
+def test_the_diary_is_shown(asked):
+    run = lifecycle.create(TrainRequest(), DRAWN, "Faces")
+    run_folder.write_state(run, status=states.PAUSED, step=9)
+    (run.path / "diary.jsonl").write_text('{"step": 7, "said": "It *fell* sick.", "cure": "R1."}\n{"step": 9}\n{"st')
+    app = opened(run)
+    assert any(line.value == f"**Step 7** {plain('It *fell* sick. R1.')}" for line in app.markdown)
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "expected"),
+    [
+        (states.RUNNING, None, "45 % · Faces"), (states.RUNNING, "collapse", "Mode collapse! · Faces"),
+        (states.FINISHED, "collapse", "done · Faces"), (states.PAUSED, "learning", "paused · Faces"),
+        (states.QUEUED, None, "queued · Faces"),
+    ],
+)  # fmt: skip
+def test_the_tab_tells_how_it_stands(monkeypatch, status, name, expected):
+    run = lifecycle.create(TrainRequest(steps=1000), DRAWN, "Faces")
+    monkeypatch.setattr(run_folder, "lives", lambda state: True)
+    run_folder.write_state(run, status=status, step=450)
+    assert tell.title(run, name and Diagnosis(name, "So it is.")) == expected
 
 
 def test_a_time_lapse_is_an_animation(tmp_path):

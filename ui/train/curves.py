@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.gan.measures import MEASURES
+from core.gan.measures import DECISIVE, MEASURES
 from core.runs.run_folder import Run
 from ui.telling import plain
 
@@ -30,20 +30,36 @@ def losses(metrics: Sequence[Mapping[str, float]]) -> None:
             _chart(title, found, 220)
 
 
-def scores(found: Mapping[str, Mapping[int, float]]) -> None:
-    """A chart for everything that was measured, the known first; a single value has no curve yet."""
-    for name in sorted(found, key=lambda name: (name not in MEASURES, name)):
-        values, measure = found[name], MEASURES.get(name)
-        step, value = max(values.items())
-        if measure:
-            best = measure.ranked(values)[0]
-            told = f"{measure.label}: {measure.shown(value)} at step {step:,}; the {measure.best} is best"
-            told += f", {measure.shown(values[best])} at step {best:,}." if len(values) > 1 else "."
-        else:
-            told = f"{plain(name)}: {value:.3g} at step {step:,}."
-        st.caption(told, help=measure.meaning if measure else None)
-        if len(values) > 1:
-            _chart(told, {name: values}, 160)
+def scores(found: Mapping[str, Mapping[int, float]], at: int | None = None) -> None:
+    """Everything that was measured: what decides first, and the others to be opened, each with what it means. `at` is
+    the step whose samples stand beside them."""
+    names = sorted(
+        found, key=lambda name: (name not in MEASURES, [*MEASURES].index(name) if name in MEASURES else name)
+    )
+    if DECISIVE in names:
+        names.remove(DECISIVE)
+        _score(DECISIVE, found[DECISIVE], at)
+    if names:
+        with st.expander("More measures"):
+            for name in names:
+                _score(name, found[name], at)
+
+
+def _score(name: str, values: Mapping[int, float], at: int | None) -> None:
+    """A measure in words, and its curve; a single value has none yet."""
+    measure = MEASURES.get(name)
+    step, value = max(values.items())
+    if measure:
+        best = measure.ranked(values)[0]
+        told = f"{measure.label}: {measure.shown(value)} at step {step:,}; the {measure.best} is best"
+        told += f", {measure.shown(values[best])} at step {best:,}." if len(values) > 1 else "."
+    else:
+        told = f"{plain(name)}: {value:.3g} at step {step:,}."
+    st.caption(told)
+    if measure:
+        st.caption(measure.meaning)
+    if len(values) > 1:
+        _chart(told, {name: values}, 160, None if at is None else (at, at))
 
 
 def over_one_another(runs: Mapping[str, Run], only: Sequence[str] = ()) -> None:
@@ -77,8 +93,8 @@ def marked(run: Run, name: str, first: int, last: int, words: str) -> None:
 def _chart(
     told: str, lines: Mapping[str, Mapping[int, float | None]], height: int, span: tuple[int, int] | None = None
 ) -> None:
-    """Values over steps, a line for each name, and a span of steps marked. To who hears the page it is one picture,
-    `told` in words: of each point Streamlit's own line chart makes a picture without any."""
+    """Values over steps, a line for each name, and a span of steps, or one, marked. To who hears the page it is one
+    picture, `told` in words: of each point Streamlit's own line chart makes a picture without any."""
     points = [(step, name, value) for name, line in lines.items() for step, value in line.items() if value is not None]
     colour = {"field": "name", "type": "nominal", "sort": None, "title": None,
               "legend": {"orient": "top", "offset": 4, "padding": 0} if len(lines) > 1 else None}  # fmt: skip
@@ -93,8 +109,10 @@ def _chart(
         },
     }
     if span:
-        ends = {"x": {"datum": span[0], "type": "quantitative"}, "x2": {"datum": span[1]}}
-        marking = {"mark": {"type": "rect", "opacity": 0.15, "color": LINE_COLOURS[0], "aria": False}, "encoding": ends}
+        first, last = span
+        mark = {"type": "rect", "opacity": 0.15} if first < last else {"type": "rule", "strokeDash": [3, 3]}
+        ends = {"x": {"datum": first, "type": "quantitative"}, **({"x2": {"datum": last}} if first < last else {})}
+        marking = {"mark": {**mark, "color": LINE_COLOURS[0], "aria": False}, "encoding": ends}
         spec = {"layer": [{**marking, "data": {"values": [{}]}}, spec]}
     table = {field: [point[place] for point in points] for place, field in enumerate(("step", "name", "value"))}
     st.vega_lite_chart(table, spec, height=height, alt=told)

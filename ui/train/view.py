@@ -201,7 +201,7 @@ def progress(run: Run, state: dict) -> None:
         speed.metric("Images per second", "–" if pace is None else f"{pace:,.0f}")
         lasted.metric("Trained for", amounts.duration(state.get("seconds", 0)))
         curves.losses(metrics)
-        curves.scores(run.scores())
+        curves.scores(run.scores(), at if len(sheets) > 1 else None)
 
 
 def looked_at(run_id: str, steps: list[int]) -> int:

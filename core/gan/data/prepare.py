@@ -210,7 +210,7 @@ def prepare(source: Mapping[str, Any], request: TrainRequest, run: Path) -> Gene
                 ("transparent", one.transparent),
             ):  # fmt: skip
                 counts[name] += is_so
-        if len(seen) < MINIMUM:
+        if len(seen) < source.get("least", MINIMUM):  # a lab asks for as few as it likes
             raise UserError(_too_few(len(seen), total, counts["duplicates"], problems))
     kinds = labels.numbered(of) if request.by_folder else None
     if kinds:

@@ -83,6 +83,10 @@ def _waits(request: TrainRequest, _: Signals) -> dict[str, Any]:
     return {} if request.skip_d_below else {"skip_d_below": 0.5}
 
 
+def _noise(request: TrainRequest, _: Signals) -> dict[str, Any]:
+    return {} if request.noise else {"noise": True}
+
+
 def _larger_batch(request: TrainRequest, _: Signals) -> dict[str, Any]:
     return {"batch": 64} if request.batch < SMALL_BATCH else {}
 
@@ -92,6 +96,7 @@ def _applies(request: TrainRequest, name: str) -> bool:
 
 
 REMEDIES: Mapping[str, Remedy] = {
+    "noise": Remedy("Give it noise", "The generator makes every picture of other random numbers.", _noise),
     "larger_batch": Remedy(
         "Larger batch", "More pictures a step, so that one step does not undo the last.", _larger_batch
     ),
@@ -111,7 +116,7 @@ REMEDIES: Mapping[str, Remedy] = {
 
 # What stands out in the settings is mended first; then the order is that of the evidence (../shared notes say which).
 ORDER: Mapping[str, tuple[str, ...]] = {
-    "collapse": ("larger_batch", "slower_g", "augment", "relativistic", "r1", "calm"),
+    "collapse": ("noise", "larger_batch", "slower_g", "augment", "relativistic", "r1", "calm"),
     "d_wins": ("larger_batch", "slower_d", "augment", "r1", "waits", "relativistic"),
     "g_wins": ("slower_g", "larger_batch", "relativistic"),
     "diverging": ("larger_batch", "calm", "relativistic", "augment"),

@@ -1,0 +1,1 @@
+"""The pieces of the Lab page. Knows run folders, nothing of training."""
