@@ -106,8 +106,8 @@ class Case:
 
     @property
     def calibrates(self) -> bool:
-        """Thresholds are set on these; each way and each set is in both halves."""
-        return (SETS.index(self.set) + self.seed) % 2 == 0
+        """Thresholds were set looking at these; the others nobody had looked at. Each way and set is in both halves."""
+        return self.seed == SEEDS[0]
 
 
 def cases() -> list[Case]:

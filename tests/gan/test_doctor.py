@@ -45,7 +45,7 @@ SICK = {
                "loss_g": curve(3, 8, 12), "kid": curve(40_000, 38_000, 39_000), "sign_real": curve(1, 1),
                "sign_held_out": curve(1, 1), "diversity": curve(0.3, 0.5, 0.5)},
     "g_wins": {"real": curve(0.5, 0.3, 0.3), "fake": curve(0.5, 0.7, 0.7), "loss_g": curve(0.69, 0.5, 0.5),
-               "loss_d": curve(1.4, 1.9), "kid": curve(40_000, 38_000, 39_000), "sign_real": curve(0, -0.6, -0.8),
+               "loss_d": curve(1.4, 1.7), "kid": curve(40_000, 38_000, 39_000), "sign_real": curve(0, -0.6, -0.8),
                "sign_held_out": curve(0, -0.6, -0.8)},
     "diverging": {"kid": curve(40_000, 5_000, 30_000, 60_000, 80_000)},
     "by_heart": {"by_heart": curve(2.2, 0.6, 0.3), "sign_real": curve(0.6, 1), "sign_held_out": curve(0.6, -1)},
@@ -92,7 +92,9 @@ def test_what_is_wild_is_diverging_and_what_never_varied_is_not_collapsed_where_
     assert rules.judge(lost)[0] == "d_wins"
     assert rules.judge(signals(**{**SICK["d_wins"], "diversity": curve(0.5, 0.9, 0.05, 0.04)}))[0] == "collapse"
     assert rules.judge(signals(**{**SICK["d_wins"], "diversity": curve(0.0, 0.0)}))[0] == "collapse"
-    slow = {"diversity": curve(0.05, 0.34), "coverage": curve(0.0, 0.0)}
+    beaten = signals(loss_g=curve(9, 12), real=curve(0.9, 0.95), fake=curve(0.1, 0.05))
+    assert rules.judge(beaten)[0] == "d_wins"
+    slow = {"diversity": curve(0.05, 0.24), "coverage": curve(0.0, 0.0)}
     assert rules.judge(signals(**slow))[0] == "learning", "it is on its way"
     even = {"real": curve(0.47, 0.43), "fake": curve(0.39, 0.45)}
     assert rules.judge(signals(**even))[0] == "learning", "neither is ahead, and samples are varied"

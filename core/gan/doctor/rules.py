@@ -118,7 +118,9 @@ def _d_wins(signals: Signals) -> Found | None:
     gap = _gap(signals)
     if signals.request.loss == "wasserstein" or signals.step < at.EARLY_STEPS or len(gap) < at.VALUES:
         return None
-    if middle(gap) <= at.SURE:
+    losses = signals.recent("loss_g", at.RECENT)
+    lost = signals.request.loss in ("original", "relativistic") and losses and middle(losses) > at.BEATEN
+    if middle(gap) <= at.SURE and not lost:
         return None
     words = f"it believes in real pictures by {middle(gap):.0%} more than in generated ones"
     return "The discriminator is right about nearly every picture, so the generator has nothing to go by.", (
@@ -132,7 +134,7 @@ def _g_wins(signals: Signals) -> Found | None:
     if signals.request.loss == "wasserstein" or signals.step < at.EARLY_STEPS or len(gap) < at.VALUES:
         return None
     varied = _lasting(signals, "diversity", "samples differ {:.1%} as much as real pictures do")
-    alike = varied is not None and varied[0] < at.SAME
+    alike = varied is not None and varied[0] < at.UNLEARNED
     if middle(gap) >= (at.FOOLED if alike else at.BETRAYED):
         return None
     words = f"it believes in real pictures by only {middle(gap):.0%} more than in generated ones"
