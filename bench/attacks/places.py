@@ -15,7 +15,7 @@ import httpx
 from strangers import API, SAMPLE, Fell, Stranger, another_is_served, attack, picture
 
 
-@attack("3", quick=True)
+@attack("3")  # for the tests in tests/server/test_crowding.py
 def made_up_tabs_end_no_painting(me: Stranger) -> str:
     """220 `start` calls with made-up names of tabs, most of them nonsense, while another visitor paints: the painting
     comes to its end."""
@@ -57,7 +57,7 @@ def _crowd(me: Stranger, calls: int, headers: Callable[[int], dict[str, str]]) -
     return told
 
 
-@attack("4", quick=True)
+@attack("4")  # likewise
 def one_client_does_not_lock_out_all(me: Stranger) -> str:
     """104 paintings from one address without a cookie, each as a new visitor: another address is served."""
     told = _crowd(me, 104, lambda _: {})

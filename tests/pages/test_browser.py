@@ -27,9 +27,27 @@ from support.waiting import PATIENCE, until
 pytestmark = pytest.mark.server
 
 
+# The studio, painting at a walk: one that goes on while its page is looked at leaves the processor to the browser.
+WALKING = """
+import time
+import app
+from core.style import dispatch
+paint = dispatch.paint
+def at_a_walk(*asked, **more):
+    for event in paint(*asked, **more):
+        yield event
+        time.sleep(0.05)
+dispatch.paint = at_a_walk
+app.main()
+"""
+
+
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("studio")) as address:
+    home = tmp_path_factory.mktemp("studio")
+    (script := home / "walking.py").write_text(WALKING)
+    here = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    with serving(home, str(script), env=here) as address:
         yield address
 
 
@@ -532,7 +550,7 @@ def test_visitors_wait_in_turn_and_are_told_their_place(studio, files):
     painting = {"photo": handle_file(files / "photo.jpg"), "size": 128, "api_name": "/paint",
                 "styles": [{"image": handle_file(files / "painting.png"), "caption": None}]}  # fmt: skip
     first, second = (Client(f"{studio}/style/", verbose=False) for _ in range(2))
-    one = first.submit(**painting, steps=150, freedom=0)
+    one = first.submit(**painting, steps=100, freedom=0)
     until(lambda: any(update[1]["state"] == "running" for update in one.outputs()))
     two = second.submit(**painting, steps=1)
     assert two.result(timeout=PATIENCE)[1]["state"] == "done"

@@ -189,7 +189,7 @@ def test_a_finished_painting_keeps_little(server):
         painted(anna, start, wish(small, [small]), "before")
         before = memory(server)
         for tab in ("one", "two"):
-            assert "painting.png" in painted(anna, start, wish(huge, [huge] * 8), tab)
+            assert "painting.png" in painted(anna, start, wish(huge, [huge] * 3), tab)
         until(lambda: memory(server) - before < 250)
 
 
@@ -303,7 +303,7 @@ def test_a_flood_of_messages_holds_up_nobody(server):
     slowest = 0.0
     with concurrent.futures.ThreadPoolExecutor(6) as threads:
         floods = [threads.submit(flood) for _ in range(6)]
-        until = time.monotonic() + 8
+        until = time.monotonic() + 4
         while time.monotonic() < until:
             began = time.monotonic()
             assert httpx.get(f"{server}/_stcore/health", timeout=PATIENCE).status_code == 200
