@@ -301,6 +301,7 @@ def test_every_epoch_shows_every_picture_once(accelerator, pictures):
     assert shown[:40] != shown[40:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "loss"), [*itertools.product(ADVERSARIAL, settings_of(TrainRequest)["loss"].choices), ("vae", None)]
 )
@@ -342,6 +343,7 @@ def test_running_away_is_noticed(accelerator, pictures):
 # ---------------------------------------------------------------- exact resume
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "settings"),
     [

@@ -40,6 +40,7 @@ def give(folder, repo="me/cats", token=TOKEN, **how):
     return publish.publish(folder, repo, token, data_licence=how.pop("data_licence", "cc-by-4.0"), **how)
 
 
+@pytest.mark.slow
 def test_what_is_published_can_be_pulled_back_and_makes_the_same_pictures(local_hub, folder, monkeypatch, capfd):
     said = []
     address = give(folder, progress=lambda *step: said.append(step))

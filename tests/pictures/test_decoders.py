@@ -139,6 +139,7 @@ def tight(monkeypatch):
     decoders.end()
 
 
+@pytest.mark.slow
 def test_after_a_bomb_the_next_picture_opens(tight):
     with pytest.raises(UserError, match="more memory or time"):
         images.open_picture(BOMBS["flat.png"]())
@@ -152,6 +153,7 @@ def test_metadata_that_asks_for_gigabytes_does_not_cost_the_picture(tight):
     assert images.open_picture(picture).size == (1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG"])
 def test_of_three_thousand_frames_one_is_decoded(tight, format):
     frames = [Image.new("RGB", (16, 16), (i % 256, i // 256, 0)) for i in range(3000)]

@@ -372,6 +372,7 @@ def test_uploads_with_equal_and_dangerous_names_all_arrive():
     assert all(uploads in path.resolve().parents for path in arrived)
 
 
+@pytest.mark.slow
 def test_states_are_whole_or_not_there_for_a_reader():
     run = new()
     code = (

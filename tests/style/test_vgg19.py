@@ -19,8 +19,10 @@ REQUEST = StyleRequest(size=64, steps=2, network="vgg19")
 
 
 @pytest.fixture
-def vgg19_on_the_hub(local_hub):
-    """A file with VGG-19's names and shapes and random numbers, at the pinned revision."""
+def vgg19_on_the_hub(local_hub, monkeypatch):
+    """A file with VGG-19's names and random numbers at the pinned revision, of an eighth of its width; its shapes are
+    for tests/test_perceptual.py."""
+    monkeypatch.setattr(perceptual, "VGG19", tuple(tuple(w // 8 for w in scale) for scale in perceptual.VGG19))
     entry = registry.entry("vgg19")
     rng = np.random.default_rng(0)
     tensors, before = {"head.fc.bias": np.zeros(1000, np.float32)}, 3

@@ -250,6 +250,7 @@ def test_the_minutes_of_a_run(limited, no_processes):
         assert "2 minutes" in refusal(processes.start, run)
 
 
+@pytest.mark.slow
 def test_a_run_ends_when_its_minutes_are_over(limited):
     from core.gan import worker
 

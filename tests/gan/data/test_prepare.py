@@ -184,6 +184,7 @@ def test_a_zip_in_a_zip_is_named(run):
     assert "inner.zip" in report.problems[0]
 
 
+@pytest.mark.slow
 def test_a_zip_bomb_is_not_opened(run):
     fill(run, 33)
     zipped(run, {"bomb.png": b"\0" * 250_000_000}, compression=zipfile.ZIP_DEFLATED)
@@ -227,6 +228,7 @@ def with_first_entry(path: Path, place: int, kind: str, value: int) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_a_file_that_says_it_is_small_is_unpacked_no_further(run):
     """Python's own `ZipFile.read` unpacks all of it and then cuts."""
     path = zipped(run, {"bomb.png": b"\0" * 100_000_000}, compression=zipfile.ZIP_DEFLATED)
@@ -313,6 +315,7 @@ def test_many_zips_are_not_all_open_at_once(run):
     assert len({one.open() for one in found}) == 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", [0, 500])
 def test_the_pixels_of_a_set_are_capped(run, monkeypatch, harm):
     """However small the files; one that is damaged at its end has been decoded as well."""
@@ -354,6 +357,7 @@ def test_damaged_and_locked_zips(run, harm):
     assert report.problems
 
 
+@pytest.mark.slow
 def test_a_decompression_bomb_in_a_picture(run):
     fill(run, 33)
     bomb = io.BytesIO()
@@ -377,6 +381,7 @@ def test_one_picture_a_hundred_times_is_one_picture(run):
         report_of(run)
 
 
+@pytest.mark.slow
 def test_thousands_of_files(run):
     """All but a few are no pictures: their names are not all kept."""
     zipped(run, {f"{i}.png": png(i) for i in range(40)} | {f"{i}.txt": b"no picture" for i in range(2000)})
@@ -552,6 +557,7 @@ def test_embedded_sets_are_drawn_the_same_every_time_and_all_different(name):
     assert drawn.draw(name, 7, 32).tobytes() == first[7].tobytes()
 
 
+@pytest.mark.slow
 def test_drawing_in_several_processes_gives_the_same_pictures():
     many = list(drawn.pictures("portraits", 210, 16))
     assert len(many) == 210

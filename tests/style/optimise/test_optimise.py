@@ -201,6 +201,7 @@ def test_a_descent_that_falls_apart_keeps_its_best_picture():
     assert bowl(0.6)(last.image)[0] < bowl(0.6)(torch.zeros(1, 3, 8, 8))[0]
 
 
+@pytest.mark.slow
 def test_remembering_place_by_place_gets_lower_than_the_plain_method():
     net = perceptual.load("bundled")
     pictures = scene(128, 128), texture(128, 128)
@@ -380,6 +381,7 @@ def test_a_size_that_cannot_fit_is_refused_with_one_that_does(monkeypatch):
         budget.estimate_that_fits(StyleRequest(size=fits + 32), (400, 300), MEASURED)
 
 
+@pytest.mark.slow
 def test_the_first_painting_measures_the_machine_and_remembers():
     budget._file("bundled").unlink()
     events = list(paint(SMALL, scene(), [texture()]))
@@ -405,6 +407,7 @@ def test_a_painting_tells_its_progress_and_ends_with_a_result():
     assert result.images[0].size == (64, 48)
 
 
+@pytest.mark.slow
 def test_a_painting_tells_how_long_it_takes_from_its_own_pace(monkeypatch):
     """On a clock that goes a second for each step, where half of that was measured, and remembers it."""
     budget.remember("bundled", budget.Measured(0.5, 0, 1000, 1e8))
