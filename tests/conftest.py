@@ -15,8 +15,8 @@ from ui.server import stubs
 
 NOWHERE = "http://127.0.0.1:9"  # nobody listens at the discard port of a computer of today
 MOST_WORKERS = 8  # each imports torch and may start a server and a browser
-# About how much longer one takes than a test with no mark, which is what the order of files goes by.
-LENGTHS = {"browser": 60, "server": 15, "slow": 15}
+# About how much longer than a test without a mark one takes, which is what the order of files goes by.
+LENGTHS = {"browser": 500, "server": 200, "slow": 100}
 
 _hf_home = tempfile.TemporaryDirectory(prefix="ganvas-tests-hf-")
 # huggingface_hub reads these once, when it is first imported; the fixture below only reaches what reads them later.
