@@ -43,9 +43,11 @@ TRAINED = TrainRequest(size=16, steps=20_000)
 
 @dataclass
 class Honest:
-    """Paints, samples, trains and looks at pages until told to leave; remembers what went wrong."""
+    """Paints, samples, trains and looks at pages until told to leave, each `every` so many seconds; remembers what
+    went wrong."""
 
     studio: Studio
+    every: float = 1.0
     did: Counter = field(default_factory=Counter)
     longest: dict[str, float] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -91,7 +93,7 @@ class Honest:
             self._resting.clear()
 
     def _go_on(self, what: str, way: Callable[[], None]) -> None:
-        while not self._over.wait(1.0):
+        while not self._over.wait(self.every):
             if self._resting.is_set():
                 continue
             began = time.monotonic()

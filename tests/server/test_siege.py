@@ -41,7 +41,7 @@ def its_home(studio, monkeypatch):
 @pytest.fixture(scope="module")
 def honest(studio):
     siege.warm(studio)
-    visitor = siege.Honest(studio)
+    visitor = siege.Honest(studio, every=3.0)
     visitor.come()
     yield visitor
     visitor.leave()
