@@ -527,6 +527,8 @@ def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, awa
     expect(pictures).to_have_count(36)
     sent_to_style(page)
     page.goto("/generate")
+    expect(grid_of(page)).to_be_visible()
+    expect(pictures).to_have_count(36)
     page.get_by_label("Seed", exact=True).fill("5")
     page.get_by_label("Seed", exact=True).press("Enter")
     expect(page.get_by_label("Picture 5:0", exact=True)).to_be_visible()
