@@ -8,7 +8,7 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import psutil
 from strangers import Fell, Page, Stranger, attack
@@ -95,10 +95,13 @@ def _forgeable(page: Page) -> dict[str, tuple[str, Sequence]]:
     return {label: FORGED[kind] for label, kind in kinds.items() if kind in FORGED}
 
 
-def _forge(page: Page, told: Counter) -> None:
-    """Every value in every widget: the page is drawn all the same. (Streamlit itself has a red box for numbers that
-    are none, in place of whole ones.)"""
-    for label, (kind, values) in _forgeable(page).items():
+def _forge(page: Page, told: Counter, forged: Collection[str] = ()) -> Collection[str]:
+    """Every value in every widget, but those `forged` already: the page is drawn all the same. (Streamlit itself has a
+    red box for numbers that are none, in place of whole ones.) -> the labels of all widgets."""
+    widgets = _forgeable(page)
+    for label, (kind, values) in widgets.items():
+        if label in forged:
+            continue
         for value in values:
             shown = page.run(**{label: (kind, value)})
             red = "\nexception:" in shown
@@ -106,6 +109,7 @@ def _forge(page: Page, told: Counter) -> None:
             if red and not (isinstance(value, float) and not math.isfinite(value)):
                 raise Fell(f"{label} of {str(value)[:40]!r} draws a red box")
             del page.values[label]
+    return widgets.keys()
 
 
 @attack("17", quick=True)
@@ -115,11 +119,11 @@ def forged_values_of_widgets(me: Stranger) -> str:
     me.http.get("/", headers={"Accept": "text/html"})
     page, told = Page(me, "train"), Counter()
     with me.studio.answering(5):
-        _forge(page, told)
+        forged = _forge(page, told)
         page.run(Where_from=("string_array_value", ["My files"]))
         if "Files" not in page.elements:
             raise Fell("no files can be uploaded")
-        _forge(page, told)
+        _forge(page, told, forged)
         page.values.clear()
         page.run()
         for label, (kind, _) in _forgeable(page).items():
