@@ -525,10 +525,6 @@ def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, awa
     awake.touch()
     pictures = page.locator(".pictures").first.locator("button")
     expect(pictures).to_have_count(36)
-    sent_to_style(page)
-    page.goto("/generate")
-    expect(grid_of(page)).to_be_visible()
-    expect(pictures).to_have_count(36)
     page.get_by_label("Seed", exact=True).fill("5")
     page.get_by_label("Seed", exact=True).press("Enter")
     expect(page.get_by_label("Picture 5:0", exact=True)).to_be_visible()
@@ -594,8 +590,11 @@ def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, awa
     expect(grid_of(page)).not_to_have_css("background-image", own)
 
 
-def sent_to_style(page) -> None:
-    """A picture of the grid arrives at /style as it is."""
+@pytest.mark.server
+def test_a_picture_is_sent_to_style(page_of, awake):
+    awake.touch()
+    page = page_of
+    page.goto("/generate")
     page.locator(".st-key-grid").get_by_label("Picture 0:3", exact=True).click()
     expect(page.get_by_alt_text("Picture 0:3", exact=True)).to_be_visible()
     page.get_by_role("button", name="Send to Style").click()
