@@ -101,6 +101,16 @@ def test_what_is_wild_is_diverging_and_what_never_varied_is_not_collapsed_where_
     assert rules.judge(signals(**even, diversity=curve(0.04, 0.05)))[0] == "g_wins"
 
 
+def test_with_a_low_rate_the_beginning_lasts_longer():
+    begun = {**SICK["d_wins"], "diversity": curve(0.001, 0.002)}
+    early = {
+        name: {step // 2: value for step, value in values.items() if step <= 800} for name, values in begun.items()
+    }
+    lesson = Signals(TrainRequest(rate_g=0.0002, rate_d=0.0002), early, pictures=600)
+    assert not doctor.DIAGNOSES[rules.judge(lesson)[0]].sick
+    assert rules.judge(dataclasses.replace(lesson, request=TrainRequest(rate_g=0.002, rate_d=0.002)))[0] == "collapse"
+
+
 def test_few_pictures_are_learned_by_heart_sooner_than_it_shows_in_features():
     few = {"by_heart_pixels": curve(0.8, 0.9), "by_heart": curve(2.0, 1.8)}
     assert rules.judge(dataclasses.replace(signals(**few), pictures=10))[0] == "by_heart"

@@ -50,6 +50,8 @@ def _collapse(signals: Signals, below: float) -> Found | None:
 
 def _identical(signals: Signals) -> Found | None:
     """It makes one picture, or was more varied before."""
+    if not _has_learned(signals, at.SOON):
+        return None
     before = max(signals.curve("diversity").values(), default=0.0)
     return _collapse(signals, max(at.IDENTICAL, min(at.SAME, at.FELL * before) if before > at.SAME else 0.0))
 
@@ -64,8 +66,8 @@ def _alike(signals: Signals) -> Found | None:
 
 
 def _has_learned(signals: Signals, times: float = 1) -> bool:
-    """Whether it had time to, or so many times that: with a lower rate it takes longer."""
-    return signals.step >= times * min(at.SLOWEST, at.LEARNED / max(signals.request.rate_g, 1e-9))
+    """Whether it had time to, or so many times that: with lower rates it takes longer."""
+    return signals.step >= times * min(at.SLOWEST, at.LEARNED / max(*signals.request.rates, 1e-9))
 
 
 def _wild(signals: Signals) -> Found | None:
@@ -118,6 +120,8 @@ def _d_wins(signals: Signals) -> Found | None:
     gap = _gap(signals)
     if signals.request.loss == "wasserstein" or signals.step < at.EARLY_STEPS or len(gap) < at.VALUES:
         return None
+    if not _has_learned(signals, at.AT_ONCE):
+        return None
     losses = signals.recent("loss_g", at.RECENT)
     lost = signals.request.loss in ("original", "relativistic") and losses and middle(losses) > at.BEATEN
     if middle(gap) <= at.SURE and not lost:
@@ -132,6 +136,8 @@ def _d_wins(signals: Signals) -> Found | None:
 def _g_wins(signals: Signals) -> Found | None:
     gap = _gap(signals)
     if signals.request.loss == "wasserstein" or signals.step < at.EARLY_STEPS or len(gap) < at.VALUES:
+        return None
+    if not _has_learned(signals, at.AT_ONCE):
         return None
     varied = _lasting(signals, "diversity", "samples differ {:.1%} as much as real pictures do")
     alike = varied is not None and varied[0] < at.UNLEARNED

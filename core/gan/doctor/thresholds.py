@@ -7,7 +7,8 @@ both sides; beside each stands what was seen. `python bench/doctor.py FOLDER rep
 from __future__ import annotations
 
 EARLY_STEPS = 100  # before, no run has shown anything
-LEARNED = 0.4  # steps times G's rate: before, one that learns slowly looks as one that does not
+LEARNED = 0.4  # steps times the rate: before, one that learns slowly looks as one that does not
+SOON, AT_ONCE = 0.5, 0.25  # of that time: before, any generator makes the same picture, and any D tells all apart
 SLOWEST = 2000  # steps at most that this may take
 LONG = 4  # times as long is long enough to have come nearer to the real pictures
 RECENT = 0.3  # of the steps so far: what lasted so long is no mood
