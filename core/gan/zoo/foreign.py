@@ -31,6 +31,7 @@ TRIED = 16  # latents a new generator has to make pictures of
 AVERAGE = re.compile(r"ema|avg|average", re.I)
 # What the parts of a whole GAN, or of a checkpoint, are called.
 GENERATOR = re.compile(r"gen|netg|decoder|(^|[._])g([._]|$)", re.I)
+TABLE = re.compile(r"emb", re.I)
 OTHER = re.compile(r"disc|critic|netd|encoder|(^|[._])[de]([._]|$)|optim", re.I)
 
 
@@ -146,6 +147,9 @@ def _parts(tensors: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Mapping[str
             if rest:
                 heads.setdefault(head, {})[rest] = value
         whole = len(heads) > 1 and any(OTHER.search(head) for head in heads)
+        for head in [head for head in heads if whole and TABLE.search(head)]:  # classes that several parts share
+            for part in heads.values():
+                part |= {f"{head}.{leaf}": value for leaf, value in heads[head].items() if part is not heads[head]}
         parts |= {f"{way}.{head}".lstrip("."): part for head, part in heads.items()} if whole else {way: held}
     return parts
 

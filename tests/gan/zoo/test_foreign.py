@@ -363,6 +363,18 @@ def test_a_whole_gan_in_one_file_gives_its_generator():
     torch.testing.assert_close(found(z).flatten(1), net(z), rtol=0, atol=0)
 
 
+def test_a_variational_autoencoder_gives_its_decoder_with_the_classes_that_both_parts_share():
+    net = lively(Labelled(nn.Sequential(nn.Linear(26, 32), nn.ReLU(), nn.Linear(32, 256), nn.Sigmoid()), "table"))
+    decoder = {f"decoder.{k.removeprefix('model.')}": v for k, v in net.state_dict().items() if "label" not in k}
+    encoder = nn.Sequential(nn.Linear(266, 32), nn.ReLU()).state_dict()
+    whole = {"label_emb.weight": net.label_emb.weight, **{f"encoder.{k}": v for k, v in encoder.items()}}
+    whole |= {"mu_layer.weight": torch.randn(16, 32), "logvar_layer.weight": torch.randn(16, 32), **decoder}
+    found = foreign.read({"": whole}, None, "cvae.pth", "relu,classes-10-behind,sigmoid").network
+    z, labels = torch.randn(3, 16), torch.tensor([1, 4, 7])
+    made = found(torch.cat([z, F.one_hot(labels, 10).float()], 1))
+    torch.testing.assert_close(made.flatten(1), net(z, labels) * 2 - 1)
+
+
 def test_numpys_numbers_in_a_checkpoint_are_passed_over():
     """As losses are kept: a number, an array, and in a list."""
     net = lively(connected(8, nn.ReLU))
