@@ -44,7 +44,7 @@ def own_settings(runs: Sequence[Run]) -> tuple[Run, dict, int]:
 def buttons(pair: tuple[Run, Run]) -> None:
     first, second = pair
     open_ended = [run for run in pair if run.status not in (states.FINISHED, states.FAILED)]
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if any(run.alive or run.status == states.QUEUED for run in pair):
             if st.button("Pause", icon=":material/pause:"):
                 with telling():
