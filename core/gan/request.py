@@ -187,6 +187,7 @@ TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {
         "method": "progressive", "loss": "relativistic", "rate_g": 0.003, "rate_d": 0.003, "beta1": 0.0,
     },
     "msg": {"method": "msg", "loss": "relativistic", "rate_g": 0.003, "rate_d": 0.003, "beta1": 0.0},
+    "style": {"method": "style", "loss": "relativistic", "rate_g": 0.002, "rate_d": 0.002, "beta1": 0.0},
     # AI-For-Beginners, lesson 17.
     "lesson": {
         "size": 32, "method": "connected", "colour": "grey", "batch": 256, "latent": 100, "width_g": 64, "width_d": 64,
