@@ -76,7 +76,7 @@ def space(tmp_path_factory):
     assert command[0] == "python"
     env = {name: value.replace("/home/user", str(home)) for name, value in env.items() if name != "PORT"}
     env |= {"SPACE_ID": "somebody/ganvas", "SPACE_HOST": SPACE_HOST, "SYSTEM": "spaces", "TMPDIR": str(home / "tmp")}
-    env |= {"PYTHONPATH": PACKAGES}
+    env |= {"PYTHONPATH": PACKAGES, "PYTHONDONTWRITEBYTECODE": "1"}  # where nobody else can be, root writes anywhere
     with serving(home, command[1], root=code, python=python, user=user, env=env) as address:
         yield address, code, home
     for path in [code, *code.rglob("*")]:
