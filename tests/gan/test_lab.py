@@ -138,7 +138,7 @@ def test_at_every_mark_there_are_samples_and_without_noise_they_are_all_the_same
 
 def test_the_first_cure_of_a_generator_without_noise_is_noise():
     sick, _ = lab.break_it("no_noise", "portraits")
-    lines = [f'{{"step": {step}, "name": "diversity", "value": 0.0}}' for step in range(18, 235, 18)]
+    lines = [f'{{"step": {step}, "name": "diversity", "value": 0.0}}' for step in range(30, 721, 30)]
     (sick.path / "scores.jsonl").write_text("\n".join(lines))
     found = doctor.diagnose(sick)
     assert (found.name, dict(found.cures[0].changes)) == ("collapse", {"noise": True})
