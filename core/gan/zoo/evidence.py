@@ -115,6 +115,8 @@ def _spoken(found: Found, best: Answers, questions: Sequence[Question]) -> tuple
     if not offered.keys() >= {"relu", "leaky"}:
         return best, ()
     network = found.network({**best, "activation": offered["relu"]})
+    if policy.limits().evidence_sums < SPOKEN * found.cost(best, network).sums:
+        return best, ()
     x, silent = network.started(network.latents(SPOKEN, torch.Generator().manual_seed(0))), []
     parts = [part for part in network.layers if isinstance(part, nn.Linear)]
     for number, (part, after) in enumerate(itertools.pairwise(parts)):
@@ -123,7 +125,8 @@ def _spoken(found: Found, best: Answers, questions: Sequence[Question]) -> tuple
             break
         never, heard = x.amax(0) < 0, after.weight.abs().amax(0)
         few, less = SILENT_FIRST if not number else SILENT_LATER
-        silent.append(int(never.sum()) >= few and float(heard[never].median() / heard[~never].median()) < less)
+        some = few <= int(never.sum()) < len(never)
+        silent.append(some and float(heard[never].median() / heard[~never].median()) < less)
         x = x.relu()
     if any(silent):
         return {**best, "activation": offered["relu"]}, ("activation",)
