@@ -244,27 +244,6 @@ def test_strength_is_set_without_painting_again(studio, page, files):
     page.get_by_label("Keep the photo's colours").check()
     expect(page.locator("#compare img").nth(1)).not_to_have_attribute("src", before)
 
-    # A clip is painted on the same page, with its styles and settings.
-    gif(files / "clip.gif")
-    page.get_by_text("A clip in place of the photo").click()
-    page.get_by_role("button", name="Paint the clip").click()
-    expect(page.get_by_text("There is no clip yet")).to_be_visible()
-    page.locator("#clip input[type=file]").set_input_files(files / "clip.gif")
-    expect(page.locator("#clip").get_by_text("clip.gif")).to_be_visible()
-    page.get_by_role("button", name="Paint the clip").click()
-    with page.expect_download() as download:
-        page.get_by_text("Download clip").click()
-    download.value.save_as(files / "painted.gif")
-    with Image.open(files / "painted.gif") as clip:
-        assert (clip.n_frames, clip.size) == (3, (64, 48))
-    expect(page.locator("#clip-place img[src*='clip.gif']")).to_be_visible()
-    expect(page.get_by_role("button", name="Stop the clip")).to_be_hidden()
-
-
-def gif(path) -> None:
-    first, *more = [scene(64, 48).rotate(turn) for turn in (0, 5, 10)]
-    first.save(path, save_all=True, append_images=more, duration=80)
-
 
 def test_a_file_that_is_no_picture_is_refused_in_words_and_nothing_is_lost(studio, page, files):
     (files / "photo-of-a-cat.jpg").write_text("this is not a cat")
@@ -504,11 +483,6 @@ def test_the_api_paints_the_same_picture_and_sends_previews(studio, files):
     assert images.read_recipe(path) == ended["recipe"] == json.loads(json.dumps(result.recipe))
     with Image.open(path) as got:
         np.testing.assert_array_equal(np.asarray(got.convert("RGB")), np.asarray(result.images[0]))
-    gif(files / "clip.gif")
-    path, ended = client.predict(clip=handle_file(files / "clip.gif"), styles=style, size=64, seed=3, api_name="/clip")
-    assert (ended["recipe"]["kind"], ended["recipe"]["frames"], ended["recipe"]["seed"]) == ("clip", 3, 3)
-    with Image.open(path) as clip:
-        assert (clip.format, clip.n_frames, clip.size) == ("GIF", 3, (64, 48))
     for wrong, words in ({"size": 99999}, "^size: Size is"), ({"photo": None}, "There is no photo yet"):
         with pytest.raises(AppError, match=words):
             client.predict(**asked | wrong)
