@@ -384,7 +384,7 @@ def table(out: Path) -> None:
         for path in sorted(folder.glob("*/at-*.json")):
             key = path.parent.name.rpartition("-")[0], int(path.stem[3:])
             lines.setdefault(key, []).append(json.loads(path.read_text()))
-        for (who, mark), found in lines.items():
+        for (who, mark), found in sorted(lines.items()):
             mean = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
             seeds = " ".join(f"{one['kid']:.1f}" for one in found)
             print(
