@@ -1,31 +1,15 @@
 """How networks know of classes, where there are any: conditional GANs (Mirza & Osindero 2014, arXiv:1411.1784).
 
 A generator takes latents [N, latent + classes]: behind the random numbers stands how much of each class a picture is,
-in all 1, so that there is something between two of them. The first layer's weights for a class are its embedding. A
+in all 1, so that there is something between two of them. The first layer's weights for a class are its embedding. (Made
+to count as much as all random numbers together, each class of drawn digits was one and the same picture.) A
 discriminator adds to its logit how well the features of the picture fit the class (the projection of Miyato & Koyama
 2018, arXiv:1802.05637, equation 3). Without classes, networks are what they were before.
 """
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor, nn
-
-
-class Joined(nn.Module):
-    """Latents [..., latent + classes] -> the same, the class counting as much as all random numbers together."""
-
-    def __init__(self, latent: int, classes: int):
-        super().__init__()
-        self.latent, self.classes = latent, classes
-
-    def forward(self, latents: Tensor) -> Tensor:
-        if not self.classes:
-            return latents
-        strength = latents.new_ones(self.latent + self.classes)
-        strength[self.latent :] = math.sqrt(self.latent)
-        return latents * strength
 
 
 class Projection(nn.Module):

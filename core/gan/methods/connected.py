@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from core.gan import folding, initial, spectral_norm
 from core.gan.classes import told
-from core.gan.conditional import Joined, Projection, opinion
+from core.gan.conditional import Projection, opinion
 from core.gan.methods.method import GeneratorNetwork, Method, Network, widths_and_norms
 
 
@@ -26,7 +26,6 @@ class Generator(GeneratorNetwork):
         super().__init__()
         common = {"method": method, "size": size, "channels": channels}
         self.config = {**common, "latent": latent, "width": width, "norm": norm, **told(classes)}
-        self.joined = Joined(latent, len(classes))
         widths = [latent + len(classes), 4 * width, 8 * width, 16 * width]
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(widths):
@@ -35,10 +34,10 @@ class Generator(GeneratorNetwork):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, latents: Tensor) -> Tensor:
-        return self.layers(self.joined(latents))
+        return self.layers(latents)
 
     def sampling_form(self) -> nn.Module:
-        return nn.Sequential(self.joined, folding.folded(self.layers))
+        return folding.folded(self.layers)
 
 
 class Discriminator(Network):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from core.gan import folding, initial, spectral_norm
 from core.gan.classes import told
-from core.gan.conditional import Joined, Projection, opinion
+from core.gan.conditional import Projection, opinion
 from core.gan.methods.method import GeneratorNetwork, Method, Network, widths_and_norms
 from core.gan.minibatch_stddev import MinibatchStddev
 from core.gan.request import TrainRequest
@@ -31,7 +31,6 @@ class Generator(GeneratorNetwork):
         super().__init__()
         common = {"method": method, "size": size, "channels": channels}
         self.config = {**common, "latent": latent, "width": width, "norm": norm, **told(classes)}
-        self.joined = Joined(latent, len(classes))
         widths = [width * 2**i for i in reversed(range(_doublings(size)))]
         layers = _up(latent + len(classes), widths[0], 4, 1, 0, norm)  # 1x1 -> 4x4: the paper's "project and reshape"
         for before, after in itertools.pairwise(widths):
@@ -39,10 +38,10 @@ class Generator(GeneratorNetwork):
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1), nn.Tanh())
 
     def forward(self, latents: Tensor) -> Tensor:
-        return self.layers(self.joined(latents)[:, :, None, None])
+        return self.layers(latents[:, :, None, None])
 
     def sampling_form(self) -> nn.Module:
-        return nn.Sequential(self.joined, folding.folded(self.layers))
+        return folding.folded(self.layers)
 
 
 class Discriminator(Network):

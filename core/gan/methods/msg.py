@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from core.gan import scales
 from core.gan.classes import told
-from core.gan.conditional import Joined, opinion
+from core.gan.conditional import opinion
 from core.gan.methods.method import GeneratorNetwork, Method, Network
 from core.gan.minibatch_stddev import MinibatchStddev
 
@@ -32,14 +32,13 @@ class Generator(GeneratorNetwork):
         common = {"method": method, "size": size, "channels": channels}
         self.config = {**common, "latent": latent, "width": width, **told(classes)}
         widths = scales.widths(size, width)
-        self.joined = Joined(latent, len(classes))
         self.beginning = scales.beginning(latent + len(classes), widths[0])
         self.doubled = nn.ModuleList(map(scales.doubled, widths, widths[1:]))
         self.picture = nn.ModuleList(scales.picture(width, channels) for width in widths)
 
     def _features(self, latents: Tensor) -> Iterator[Tensor]:
         """Of one scale after the other."""
-        features = self.beginning(self.joined(latents))
+        features = self.beginning(latents)
         yield features
         for double in self.doubled:
             features = double(features)

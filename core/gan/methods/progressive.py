@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from core.gan import scales
 from core.gan.classes import told
-from core.gan.conditional import Joined, opinion
+from core.gan.conditional import opinion
 from core.gan.methods.method import GeneratorNetwork, Method, Network
 from core.gan.phases import two_phases
 from core.gan.request import TrainRequest
@@ -53,7 +53,6 @@ class Generator(_Growing, GeneratorNetwork):
         self.config = {**common, "latent": latent, "width": width, **told(classes)}
         widths = scales.widths(size, width)
         self.last = len(widths) - 1
-        self.joined = Joined(latent, len(classes))
         self.beginning = scales.beginning(latent + len(classes), widths[0])
         self.doubled = nn.ModuleList(scales.doubled(before, after) for before, after in pairwise(widths))
         self.picture = nn.ModuleList(scales.picture(width, channels) for width in widths)
@@ -61,7 +60,7 @@ class Generator(_Growing, GeneratorNetwork):
 
     def forward(self, latents: Tensor) -> Tensor:
         scale, share = self.stage()
-        features = self.beginning(self.joined(latents))
+        features = self.beginning(latents)
         for double in self.doubled[:scale]:
             features = double(features)
         pixels = self.picture[scale](features)

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from core.gan import points, scales
 from core.gan.classes import told
-from core.gan.conditional import Joined, opinion
+from core.gan.conditional import opinion
 from core.gan.methods.method import GeneratorNetwork, Method, Network
 
 MAPPING = 4  # layers; eight in the paper
@@ -53,7 +53,7 @@ class Mapping(nn.Module):
 
     def __init__(self, latent: int, classes: int):
         super().__init__()
-        self.latent, self.joined = latent, Joined(latent, classes)
+        self.latent = latent
         layers: list[nn.Module] = []
         for place in range(MAPPING):
             layers += [Slow(latent if place else latent + classes, latent), nn.LeakyReLU(SLOPE)]
@@ -62,7 +62,7 @@ class Mapping(nn.Module):
     def forward(self, latents: Tensor) -> Tensor:
         random, shares = latents[..., : self.latent], latents[..., self.latent :]
         normed = random * (random.square().mean(-1, keepdim=True) + EPSILON).rsqrt()
-        return self.layers(self.joined(torch.cat([normed, shares], -1)))
+        return self.layers(torch.cat([normed, shares], -1))
 
 
 class Modulated(nn.Conv2d):
