@@ -19,6 +19,7 @@ from ui.telling import plain, telling
 from ui.train import view
 
 WIDTH = 132  # px, of one checkpoint
+TOLD = ("kid", "coverage", "diversity", "by_heart")  # of the measures; the others are beside their curves
 
 
 def show(run: Run) -> None:
@@ -100,7 +101,7 @@ def _told(run: Run, step: int, made: int | None) -> str:
     lines = [f"**Step {step:,}**" + (f" · {' · '.join(marks)}" if marks else "")]
     lines += [
         f"{MEASURES[name].label} {MEASURES[name].shown(scores[name][step])}"
-        for name in MEASURES
+        for name in TOLD
         if step in scores.get(name, {})
     ]
     return "  \n".join(lines)
