@@ -85,9 +85,10 @@ async def start(
                 told = (view.status if job.cancelled else view.refused)(str(error))
                 yield told, show, hide, hide, hide, hide
                 return
-            there = gr.update(visible=True, value=path)
+            # One each: Gradio writes into an update what it makes of its value.
+            there, file = (gr.update(visible=True, value=path) for _ in range(2))
             moves, plays = (hide, there) if target.suffix == film.VIDEO else (there, hide)
-            yield view.status(said), show, hide, moves, plays, there
+            yield view.status(said), show, hide, moves, plays, file
         finally:
             if _at_work.get(key) is job:
                 del _at_work[key]
