@@ -515,7 +515,7 @@ def test_the_api_takes_what_is_clear_and_tells_the_rest_by_its_name(studio, file
         assert '"state":"done"' in asked("paint", photo=sent[0], styles=sent[1][0], size="64", steps=1).replace(" ", "")
         assert "size: Size is" in asked("paint", photo=sent[0], styles=sent[1], size=1)
         assert "photo: " in asked("paint", "call", data=["a.jpg"])
-        assert "takes 7: generator, seed" in asked("sample", "call", data=[None] * 8)
+        assert "takes 8: generator, seed" in asked("sample", "call", data=[None] * 9)
         assert "has no parameter 'sed'; did you mean seed?" in asked("sample", sed=3)
         assert "There is no /paints" in asked("paints")
 
