@@ -51,7 +51,7 @@ def gallery(size: int, folder: Path) -> None:
 def film(size: int, target: Path) -> None:
     """The photo for a moment, and then what the page's time-lapse shows."""
     job = _painted(*FILMED, size)
-    photo = job.pictures[0].resize(job.frames[-1].size)
+    photo = images.open_picture(HERE / "photos" / f"{FILMED[0]}.jpg").resize(job.frames[-1].size)
     images.animation([*[photo] * 5, *job.frames], target, seconds_per_frame=0.12, hold_last=2.5)
     print(f"{target}: {len(job.frames)} frames, {target.stat().st_size / 1e6:.2f} MB, {job.result.seconds:.0f} s")
 
