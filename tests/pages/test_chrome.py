@@ -11,6 +11,7 @@ from core.gan.data import drawn
 from core.gan.request import TrainRequest
 from core.runs import lifecycle, run_folder, states
 from support.axe import violations
+from support.chromium import settled
 from support.finished import finished_run
 from support.studio import serving
 
@@ -133,13 +134,6 @@ def test_a_popover_closes_when_what_it_is_for_is_done(page):
     expect(page.get_by_label("New name")).to_have_count(0)
     page.get_by_role("button", name="Rename").click()
     expect(page.get_by_label("New name")).to_have_value("Our cats")
-
-
-def settled(page) -> None:
-    """Nothing is being drawn any more; what is fades meanwhile."""
-    expect(page.locator("h1").first).to_be_visible()
-    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_attached()
-    expect(page.locator("[data-stale=true]")).to_have_count(0)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -13,6 +13,7 @@ from core.gan.zoo import catalogue
 from core.runs import lifecycle, run_folder, states
 from core.runs.run_folder import Run
 from core.visitors import identity, policy
+from support.chromium import settled
 from support.studio import serving
 from ui.server import visitor
 
@@ -44,11 +45,6 @@ def opened(context, address: str):
     page.goto(address)
     settled(page)
     return page
-
-
-def settled(page) -> None:
-    expect(page.locator("h1").first).to_be_visible()
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
 
 
 def name_of(context) -> str:

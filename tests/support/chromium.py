@@ -31,3 +31,10 @@ def upload_pictures(place, folder) -> None:
     expect(place.locator("#photo img")).to_be_visible()
     place.locator("#styles input[type=file]").set_input_files(folder / "painting.png")
     expect(place.locator("#styles img").first).to_be_visible()
+
+
+def settled(page) -> None:
+    """Nothing of a Streamlit page is being drawn any more: what is fades meanwhile, and loses what is pressed."""
+    expect(page.locator("h1").first).to_be_visible()
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_attached()
+    expect(page.locator("[data-stale=true]")).to_have_count(0)
