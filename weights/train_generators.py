@@ -1,16 +1,17 @@
-"""How the bundled generators were made: trained on pictures drawn by DiceBear, the best step kept and looked at.
+"""How the bundled generators were made: trained on pictures drawn here, the best step kept and looked at.
 
     python weights/train_generators.py train portraits --work FOLDER [--steps N]     train, or go on
     python weights/train_generators.py choose portraits --work FOLDER                measure every step that was kept
     python weights/train_generators.py ship portraits --work FOLDER --step N         write weights/generators/portraits
 
 Training is `core.gan.train` itself. It is exact: the same command on the same machine gives the same weights. The
-measure is KID as `core.gan.measures` takes it, against drawn pictures that were not trained on.
+measure is KID as `core.gan.measures` takes it, against pictures of the same kind that were not trained on.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -27,22 +28,24 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from core.gan import points  # noqa: E402
-from core.gan.data import drawn  # noqa: E402
+from core.gan.data import drawn, labels  # noqa: E402
 from core.gan.measures.kid import kid  # noqa: E402
 from core.gan.measures.moment import Real, features  # noqa: E402
 from core.gan.methods.method import GeneratorNetwork  # noqa: E402
 from core.gan.networks import build  # noqa: E402
 from core.gan.pictures import sheet, to_pictures  # noqa: E402
-from core.gan.request import TrainRequest  # noqa: E402
+from core.gan.request import TRAIN_PRESETS, TrainRequest  # noqa: E402
 from core.gan.train import Training, train  # noqa: E402
 from core.gan.zoo import model_folder  # noqa: E402
 
+RELATIVISTIC = TRAIN_PRESETS["relativistic"]
 # Narrow nets, because all of this was trained on a processor. 64 px where the pictures have round edges to lose.
 RECIPES: dict[str, dict[str, Any]] = {
     "portraits": {"size": 32, "count": 12_000},
     "planets": {"size": 64, "width_g": 20, "width_d": 20, "ema": 0.998, "count": 12_000},
     "landscapes": {"size": 64, "width_g": 20, "width_d": 20, "ema": 0.998, "count": 12_000},
     "critters": {"size": 64, "width_g": 24, "width_d": 24, "ema": 0.999, "count": 12_000},
+    "digits": {**RELATIVISTIC, "size": 32, "colour": "grey", "by_folder": True, "count": 12_000},
 }
 NOTES = {
     "portraits": "Faces, hair, glasses and clothes come out in nearly all. A few mouths and glasses are torn, some "
@@ -52,6 +55,8 @@ NOTES = {
     "landscapes": "Skies, hills and suns are right in nearly all; now and then a sun is pale or missing its rays.",
     "critters": "Bodies, horns, eyes and mouths come out in nearly all. Horns are a little smeared, and the one-eyed "
     "and many-eyed kinds are hardly ever made.",
+    "digits": "Nearly all are the digit that was asked for, thick and thin, upright and slanted; now and then one is "
+    "ambiguous, or a stroke has a gap.",
 }
 KEEP_EVERY = 500  # steps
 COMPARED = 1000  # samples judged
@@ -63,12 +68,24 @@ def request_of(name: str, steps: int = STEPS) -> TrainRequest:
 
 
 def pictures(name: str, work: Path, first: int, count: int) -> np.ndarray:
-    """uint8 [count, size, size, 3], drawn once."""
+    """uint8 [count, size, size, channels], drawn once."""
     size, path = RECIPES[name]["size"], work / f"{name}-{first}-{count}.npy"
     if not path.exists():
-        drawn = [np.asarray(drawn.draw(name, number, size)) for number in range(first, first + count)]
-        np.save(path, np.stack(drawn))
+        made = [np.asarray(drawn.draw(name, number, size)) for number in range(first, first + count)]
+        np.save(path, np.stack(made).reshape(count, size, size, -1))
     return np.load(path, mmap_mode="r")
+
+
+def labels_of(name: str) -> labels.Labels | None:
+    """Of the pictures trained on, where their kinds are learned."""
+    if not RECIPES[name].get("by_folder"):
+        return None
+    return labels.numbered(list(itertools.islice(itertools.cycle(drawn.SETS[name].classes), RECIPES[name]["count"])))
+
+
+def names_of(name: str) -> tuple[str, ...]:
+    kinds = labels_of(name)
+    return kinds.names if kinds else ()
 
 
 def run(name: str, work: Path, steps: int) -> None:
@@ -81,6 +98,7 @@ def run(name: str, work: Path, steps: int) -> None:
         request_of(name, steps),
         pictures(name, work, 0, RECIPES[name]["count"]),
         Accelerator(cpu=True, mixed_precision=precision),
+        labels=labels_of(name),
     )
     kept = work / name
     kept.mkdir(exist_ok=True)
@@ -104,14 +122,14 @@ def run(name: str, work: Path, steps: int) -> None:
 
 
 def choose(name: str, work: Path) -> None:
-    """Print and keep the KID of every step that was not measured yet, and of drawn pictures (step 0), which is the best
-    that can be hoped for."""
+    """Print and keep the KID of every step that was not measured yet, and of what is trained on (step 0), which is the
+    best that can be hoped for."""
     measured = work / name / "kid.json"
     found = {int(step): value for step, value in json.loads(measured.read_text()).items()} if measured.exists() else {}
     real = Real(pictures(name, work, RECIPES[name]["count"], COMPARED)).features
-    drawn = features([Image.fromarray(pixels) for pixels in pictures(name, work, 0, COMPARED)])
-    found[0] = round(kid(real, drawn), 2)
-    print("drawn", found[0])
+    learned = features([Image.fromarray(np.squeeze(one)) for one in pictures(name, work, 0, COMPARED)])
+    found[0] = round(kid(real, learned), 2)
+    print("trained on", found[0])
     for path in sorted((work / name).glob("step-*.pt")):
         if int(path.stem[5:]) in found:
             continue
@@ -125,7 +143,7 @@ def choose(name: str, work: Path) -> None:
 
 def averaged(name: str, path: Path) -> tuple[GeneratorNetwork, float]:
     """The moving average of a kept step, and the processor seconds it took to get there."""
-    net, _ = build(request_of(name), torch.Generator())
+    net, _ = build(request_of(name), torch.Generator(), names_of(name))
     saved = torch.load(path, weights_only=True)
     net.load_state_dict(saved["net"])
     return net.eval().requires_grad_(False), saved["seconds"]
@@ -154,7 +172,7 @@ def ship(name: str, work: Path, step: int) -> None:
     model_folder.save(net, folder, to_pictures(rounded), recipe)
     halved = {key: value.half() if value.is_floating_point() else value for key, value in net.state_dict().items()}
     save_file(halved, folder / "model.safetensors", metadata={"format": "pt"})
-    _, discriminator = build(request, torch.Generator())
+    _, discriminator = build(request, torch.Generator(), names_of(name))
     discriminator.load_state_dict(torch.load(work / name / "state.pt", weights_only=True)["d"])
     model_folder.save_discriminator(discriminator.eval(), folder)
     kid_file = work / name / "kid.json"
@@ -165,8 +183,8 @@ def ship(name: str, work: Path, step: int) -> None:
     if str(step) in measured:
         early = measured[str(KEEP_EVERY)]
         figures = (
-            f"KID on this project's own features, of {COMPARED:,} samples against drawn pictures that were not trained "
-            f"on: {measured[str(step)] / early:.2f} of what it was at step {KEEP_EVERY}; drawn pictures themselves get "
+            f"KID on this project's own features, of {COMPARED:,} samples against pictures that were not trained on: "
+            f"{measured[str(step)] / early:.2f} of what it was at step {KEEP_EVERY}; those trained on get "
             f"{max(0, measured['0'] / early):.2f}. (Not comparable to KID on Inception's features.)"
         )
     card += f"""
