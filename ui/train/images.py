@@ -48,7 +48,8 @@ def choose() -> tuple[dict | None, list, str]:
         "How many", 500, min(20_000, limits.images), step=500, key=lasting("images-count", min(3000, limits.images))
     )
     st.image(_examples(name), alt=f"Examples of the set {name}")
-    st.caption(f"{drawn.SETS[name].by.capitalize()}; free of rights (CC0).")
+    by = drawn.SETS[name].by
+    st.caption(f"{by[0].upper()}{by[1:]}; free of rights (CC0).")
     return {"kind": "drawn", "name": name, "count": count}, [], drawn.SETS[name].label
 
 
