@@ -204,8 +204,10 @@ def shipped(request: SampleRequest) -> Result | None:
     if request != usual or request.generator not in {choice.ref for choice in bundled()}:
         return None
     folder = bundled_folder(request.generator)
-    side = json.loads((folder / "config.json").read_text())["size"]
-    sheet = Image.open(folder / "samples.png")
+    config = json.loads((folder / "config.json").read_text())
+    side, sheet = config["size"], Image.open(folder / "samples.png")
+    if config["channels"] == 1:
+        sheet = sheet.convert("L")
     tiles = images.cells(sheet, SHEET, gap=2)[: request.count]
     small = tuple(tile.resize((side, side), Image.Resampling.NEAREST) for tile in tiles)
     return Result(small, request.recipe(points=list(points.of_seed(0, request.count))), 0.0)
