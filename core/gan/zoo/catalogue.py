@@ -205,11 +205,9 @@ def shipped(request: SampleRequest) -> Result | None:
         return None
     folder = bundled_folder(request.generator)
     config = json.loads((folder / "config.json").read_text())
-    side, sheet = config["size"], Image.open(folder / "samples.png")
-    if config["channels"] == 1:
-        sheet = sheet.convert("L")
+    sheet = Image.open(folder / "samples.png").convert("L" if config["channels"] == 1 else None)
     tiles = images.cells(sheet, SHEET, gap=2)[: request.count]
-    small = tuple(tile.resize((side, side), Image.Resampling.NEAREST) for tile in tiles)
+    small = tuple(tile.resize((config["size"],) * 2, Image.Resampling.NEAREST) for tile in tiles)
     return Result(small, request.recipe(points=list(points.of_seed(0, request.count))), 0.0)
 
 
