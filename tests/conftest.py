@@ -33,11 +33,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 stubs.leave_unwritten()
 
 
-def pytest_xdist_auto_num_workers(config):
-    """`-n auto` (Makefile): one for each processor that this process may use; where servers and browsers are started,
-    half as many more, since their tests wait a third of the time."""
+def pytest_xdist_auto_num_workers():
+    """`-n auto` (Makefile): one for each processor that this process may use. With more of them tests of servers and
+    browsers, which bring programs of their own, are held up by each other."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable if "not server" in config.option.markexpr else usable + usable // 2, MOST_WORKERS)
+    return min(usable, MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(items):

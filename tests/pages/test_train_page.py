@@ -19,7 +19,7 @@ from core.runs import lifecycle, processes, run_folder, states, watching
 from core.runs.run_folder import Run
 from core.runs.watching import Seen, Wish
 from core.settings import settings_of
-from support.chromium import settled
+from support.chromium import redrawn, settled
 from support.finished import finished_run
 from support.studio import serving
 from support.waiting import PATIENCE
@@ -507,13 +507,14 @@ def test_from_a_zip_to_a_generator_in_a_browser(browser, tmp_path, monkeypatch):
 
         page.goto(f"{address}/train")
         settled(page)
-        page.get_by_text("My files").click()
-        page.locator("input[type=file]").set_input_files(archive)
+        with redrawn(page):
+            page.get_by_text("My files").click()
+        with redrawn(page):
+            page.locator("input[type=file]").set_input_files(archive)
         expect(page.get_by_text("faces.zip")).to_be_visible()
-        settled(page)
-        page.get_by_role("spinbutton", name="Steps").fill("100000")
-        page.get_by_role("spinbutton", name="Steps").press("Enter")
-        settled(page)
+        with redrawn(page):
+            page.get_by_role("spinbutton", name="Steps").fill("100000")
+            page.get_by_role("spinbutton", name="Steps").press("Enter")
         button("Check the images").click()
         expect(page.get_by_text("48 of 49")).to_be_visible()
         expect(page.get_by_text("seconds per thousand images")).to_be_visible()
@@ -521,7 +522,8 @@ def test_from_a_zip_to_a_generator_in_a_browser(browser, tmp_path, monkeypatch):
         expect(page.get_by_text("readme.txt")).to_be_visible()
 
         button("Start").click()
-        caption = page.get_by_text(re.compile(r"^Step [\d,]+$"))
+        # Checkpoints tell their steps as well, further down.
+        caption = page.get_by_role("paragraph").filter(has_text=re.compile(r"^Step [\d,]+$")).first
         expect(caption).to_be_visible()
         seen = {caption.inner_text()}
         sheets = {page.locator("[data-testid=stImage] img").first.get_attribute("src")}

@@ -300,7 +300,13 @@ def test_a_flood_of_messages_holds_up_nobody(server):
                 socket.send(message.SerializeToString())
             over.wait(PATIENCE)
 
-    slowest = 0.0
+    def drawn() -> float:
+        began = time.monotonic()
+        with stream(server, HERE) as socket:
+            assert page_opened(socket)
+        return time.monotonic() - began
+
+    usual, slowest = drawn(), 0.0
     with concurrent.futures.ThreadPoolExecutor(6) as threads:
         floods = [threads.submit(flood) for _ in range(6)]
         until = time.monotonic() + 4
@@ -309,11 +315,9 @@ def test_a_flood_of_messages_holds_up_nobody(server):
             assert httpx.get(f"{server}/_stcore/health", timeout=PATIENCE).status_code == 200
             slowest = max(slowest, time.monotonic() - began)
             time.sleep(0.05)
-        began = time.monotonic()
-        with stream(server, HERE) as socket:
-            assert page_opened(socket)
-        drawn = time.monotonic() - began
+        beside = drawn()
         over.set()
-    assert slowest < 6  # 8.7 s were seen on a quiet machine; this one may be busy
-    assert drawn < 30  # a minute where the messages of a socket are not paced
+    # On a quiet machine 8.7 s were seen, and a minute for a page where the messages of a socket are not paced.
+    assert slowest < 6 + usual
+    assert beside < 30 + 10 * usual
     assert not [flood.exception() for flood in floods if flood.exception()]

@@ -1,5 +1,6 @@
 """A real browser for tests, and what several of them do in it."""
 
+import contextlib
 import shutil
 
 from playwright.sync_api import expect
@@ -31,6 +32,19 @@ def upload_pictures(place, folder) -> None:
     expect(place.locator("#photo img")).to_be_visible()
     place.locator("#styles input[type=file]").set_input_files(folder / "painting.png")
     expect(place.locator("#styles img").first).to_be_visible()
+
+
+@contextlib.contextmanager
+def redrawn(page):
+    """What is done inside has a Streamlit page drawn anew; and that is over afterwards."""
+    page.evaluate("""() => {
+        const app = document.querySelector('[data-testid=stApp]'); window.drawings = 0;
+        new MutationObserver(() => { window.drawings += app.dataset.testScriptState === 'notRunning' })
+            .observe(app, {attributes: true, attributeFilter: ['data-test-script-state']});
+    }""")
+    yield
+    page.wait_for_function("window.drawings > 0", timeout=PATIENCE * 1000)
+    settled(page)
 
 
 def settled(page) -> None:
