@@ -246,9 +246,9 @@ def _learned_classes(run: Run) -> tuple[str, ...]:
 
 def _named(config: str) -> tuple[str, ...]:
     """The classes that a generator's configuration names."""
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, AttributeError, RecursionError):  # damaged: who opens it will be told
         classes = json.loads(config).get("classes", ())
-        return tuple(classes) if isinstance(classes, list) else ()
+        return tuple(map(str, classes)) if isinstance(classes, list) else ()
     return ()
 
 
@@ -266,9 +266,8 @@ def fetchable() -> list[Choice]:
 
 def fetched() -> list[Choice]:
     """What was fetched from the Hub and understood, the last used first; of strangers, what they themselves fetched."""
-    theirs = _noted().read_text("utf-8").splitlines() if policy.public() and _noted().is_file() else []
     kept = [_metadata(item.path) for item in cache.entries() if item.path.parent.name == "tensors"]
-    everybodys = not policy.public()
+    everybodys, theirs = not policy.public(), _noted_refs()
     return [_kept(about) for about in kept if "generator" in about and (everybodys or about["generator"] in theirs)]
 
 
@@ -306,10 +305,20 @@ def as_chosen(ref: str) -> str:
 
 def note(ref: str) -> None:
     """Whoever is asking has fetched this generator: in public mode the cache is everybody's, the list is not."""
-    if not policy.public() or ref in {choice.ref for choice in fetched()}:
+    if brought(ref):
         return
     files.make_folder(_noted().parent)
     files.append(_noted(), f"{ref}\n", "What you fetched")
+
+
+def brought(ref: str) -> bool:
+    """Whether whoever is asking has fetched this generator, or handed it over, themselves: its reference may be known
+    from a recipe of somebody else's. On one's own computer all are one's own."""
+    return not policy.public() or ref in _noted_refs()
+
+
+def _noted_refs() -> list[str]:
+    return _noted().read_text("utf-8").splitlines() if _noted().is_file() else []
 
 
 def _noted() -> Path:

@@ -42,6 +42,7 @@ SIZES = ("size", "image_size", "img_size", "imsize", "resolution")  # what confi
 Shape = tuple[int, ...]  # of one picture, or of what it is made of
 Published = TypeVar("Published", bound=Network)
 OURS = {"method", "size", "channels", "latent"}  # in every config.json that Ganvas writes
+NOT_KEPT = "That file is not kept here, or no longer; open it again."
 FILES_TRIED = 4  # of a repository, until one is a generator
 
 
@@ -81,7 +82,10 @@ def open_generator(ref: str, averaged: bool = True) -> Loaded:
         pinned = ref if name or found.pinned else fetch(ref)
         return _fetched(pinned, cache.folder())
     if ref.startswith("upload:"):
-        return _uploaded(ref, cache.folder())
+        stored = _upload_stored(ref)
+        if not catalogue.brought(catalogue.unread(ref)):
+            raise UserError(NOT_KEPT)
+        return _uploaded(ref, stored, cache.folder())
     return _bundled(ref, _stamp(registry.bundled(ref)))
 
 
@@ -172,10 +176,10 @@ def _upload_stored(ref: str) -> str:
 
 
 @functools.lru_cache(4)
-def _uploaded(ref: str, _cache: Path) -> Loaded:
-    stored = cache.load_stored(_upload_stored(ref))
+def _uploaded(ref: str, name: str, _cache: Path) -> Loaded:
+    stored = cache.load_stored(name)
     if stored is None:
-        raise UserError("That file is no longer kept here; open it again.")
+        raise UserError(NOT_KEPT)
     return _opened(ref, stored, ref.partition(":")[2].partition(":")[2])
 
 

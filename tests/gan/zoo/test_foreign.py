@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from core import files
 from core.__main__ import main
 from core.errors import UserError
 from core.gan import points, sample
@@ -306,8 +307,16 @@ def test_a_file_that_is_handed_over_in_public_is_its_visitors_own(monkeypatch):
             load.take_in(data, "netG.exe")
         with pytest.raises(UserError, match="names no file that was handed over"):
             load.open_generator("upload:../../etc")
+        monkeypatch.setitem(vars(policy.PUBLIC), "download_bytes", len(data))
+        assert load.take_in(data, "netG.pth") == ref
+        noted = identity.place(files.home()) / "fetched.txt"
+        assert noted.read_text().split() == [ref], "once, however often it is handed over"
+        assert load.open_generator(chosen).title == "netG.pth"
     with identity.asking("bert"):
         assert catalogue.fetched() == []
+        for known in (ref, chosen):  # from a recipe
+            with pytest.raises(UserError, match="not kept here"):
+                load.open_generator(known)
 
 
 @pytest.mark.parametrize(
