@@ -42,18 +42,20 @@ SHORT_BY = Fraction(1, 10)  # s that a whole video may end before it says
 # ---------------------------------------------------------------- what comes in
 
 
-def _several(gif: bytes) -> bool:
-    """Whether a GIF has more than one frame: its blocks are walked through, none is decoded."""
-    place, frames = 13 + _colours(gif[10]), 0
-    while frames < 2 and place < len(gif) and gif[place] in b"\x21\x2c":  # something about frames, or a frame
-        if gif[place] == 0x2C:
+def _several(gif: BinaryIO) -> bool:
+    """Whether a GIF has more than one frame: its blocks are walked through, none is kept and none decoded."""
+    gif.seek(10)
+    gif.seek(13 + _colours(gif.read(1)[0]))
+    frames = 0
+    while frames < 2 and (block := gif.read(1)) in (b"\x21", b"\x2c"):  # something about frames, or a frame
+        if block == b"\x2c":
             frames += 1
-            place += 11 + _colours(gif[place + 9])
+            about = gif.read(9)
+            gif.seek(_colours(about[8]) + 1, os.SEEK_CUR)
         else:
-            place += 2
-        while place < len(gif) and gif[place]:  # pieces, each behind its length
-            place += 1 + gif[place]
-        place += 1
+            gif.seek(1, os.SEEK_CUR)
+        while length := gif.read(1).strip(b"\0"):  # pieces, each behind its length
+            gif.seek(length[0], os.SEEK_CUR)
     return frames > 1
 
 
@@ -100,7 +102,7 @@ def moves(file: str | os.PathLike) -> bool:
         head = opened.read(HEAD)
         kind = kind_of(head)
         if kind == "GIF":
-            return _several(head + opened.read())
+            return _several(opened)
         if kind == "WebP":
             return head[12:16] == b"VP8X" and bool(head[20] & 2)
         if kind == "PNG":

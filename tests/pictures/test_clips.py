@@ -1,6 +1,7 @@
 """Clips in, clips out: every kind, with its times and its sound, odd ones, and those that are damaged or none."""
 
 import dataclasses
+import tracemalloc
 from fractions import Fraction
 
 import av
@@ -218,6 +219,18 @@ def test_a_clip_without_frames_or_with_one_is_told(tmp_path):
     ):  # fmt: skip
         with pytest.raises(UserError, match=words):
             mirrored(tmp_path / name, tmp_path / "out.gif")
+
+
+def test_whether_a_gif_moves_is_told_without_holding_it(tmp_path):
+    """Every photo that is uploaded is asked, in the server's own process."""
+    path = tmp_path / "long.gif"
+    frames(1, (40, 40))[0].save(path)
+    remark = b"\x21\xfe" + 16 * (b"\xff" + 255 * b"!") + b"\0"
+    path.write_bytes(path.read_bytes().removesuffix(b";") + 1024 * remark + b";")
+    tracemalloc.start()
+    assert not film.moves(path)
+    assert tracemalloc.get_traced_memory()[1] < 500_000 < path.stat().st_size
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(("limits", "words"), [
