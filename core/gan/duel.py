@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -133,8 +132,7 @@ class Duel:
             return []
         if isinstance(of, Tensor):
             return [of[..., -len(labels.names) :]]
-        numbers = torch.from_numpy(labels.of[of]).long()
-        return [F.one_hot(numbers, len(labels.names)).float().to(self.training.device)]
+        return [self.training.shares(of)]
 
 
 def _scores(values: Tensor) -> tuple[float | None, ...]:

@@ -220,7 +220,7 @@ def _kept(run: Run) -> dict[str, bool]:
 
 def set_healing(run: Run, on: bool) -> None:
     """Whether it is to be healed unattended when it falls sick (`core.gan.doctor.heal`); at work, it hears of it."""
-    _write_config(run, {**run.config, "heal": on})
+    configure(run, heal=on)
 
 
 def _share(run: Run, new: Run, *paths: Path) -> None:

@@ -16,6 +16,7 @@ from core.gan.request import TrainRequest
 from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states, twins
 from core.runs.run_folder import Run
+from support.pages import asked_of_runs, press
 from support.studio import ROOT, serving
 from support.waiting import PATIENCE, until
 
@@ -29,20 +30,9 @@ def opened(pair: str | None = None) -> AppTest:
     return app
 
 
-def press(app: AppTest, label: str) -> AppTest:
-    next(button for button in app.button if button.label == label).click().run()
-    assert not app.exception
-    return app
-
-
 @pytest.fixture
 def asked(monkeypatch):
-    """What the page asks `core.runs` to do, instead of starting processes."""
-    done = []
-    for name in ("start", "pause"):
-        monkeypatch.setattr(processes, name, lambda run, *more, name=name: done.append((name, run.id, *more)))
-    monkeypatch.setattr(processes, "start_next", lambda: None)
-    return done
+    return asked_of_runs(monkeypatch)
 
 
 def drawn(run: Run, *steps: int) -> None:

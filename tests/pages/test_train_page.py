@@ -15,12 +15,13 @@ from core.gan.data import drawn, prepare
 from core.gan.doctor import Diagnosis
 from core.gan.request import TRAIN_PRESETS, TrainRequest
 from core.pictures import images
-from core.runs import lifecycle, processes, run_folder, states, watching
+from core.runs import lifecycle, run_folder, states, watching
 from core.runs.run_folder import Run
 from core.runs.watching import Seen, Wish
 from core.settings import settings_of
 from support.chromium import redrawn, settled
 from support.finished import finished_run
+from support.pages import asked_of_runs, press
 from support.studio import serving
 from support.waiting import PATIENCE
 from ui.telling import plain
@@ -39,24 +40,13 @@ def opened(run: Run | None = None) -> AppTest:
     return app
 
 
-def press(app: AppTest, label: str) -> AppTest:
-    next(button for button in app.button if button.label == label).click().run()
-    assert not app.exception
-    return app
-
-
 def labels(app: AppTest) -> set[str]:
     return {button.label for button in app.button}
 
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What the page asks `core.runs` to do, instead of starting processes."""
-    done = []
-    for name in ("start_check", "start", "pause", "stop", "keep"):
-        monkeypatch.setattr(processes, name, lambda run, *more, name=name: done.append((name, run.id, *more)))
-    monkeypatch.setattr(processes, "start_next", lambda: None)  # a page looks after those that wait
-    return done
+    return asked_of_runs(monkeypatch)
 
 
 def typed(path: str) -> AppTest:

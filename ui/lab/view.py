@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -99,9 +98,7 @@ def _sheet(run: Run, at: int | None) -> None:
     sheets = run.samples()
     if not sheets:
         return
-    step = at if at in sheets else max(sheets)
-    with contextlib.suppress(OSError):  # thinned out a moment ago
-        st.image(sheets[step].read_bytes(), width="stretch", caption=f"Step {step:,}", alt=f"Samples at step {step}")
+    view.sheet(sheets, at if at in sheets else max(sheets))
 
 
 def over_one_another(runs: dict[str, Run]) -> None:

@@ -31,8 +31,7 @@ def _submitted(clip: str | None, styles: list | None, style_weights: str, settin
     if not clip:
         raise UserError("There is no clip yet; drop a GIF, a WebP, an APNG or a short video.")
     asking = painting.wanted(ClipRequest, styles, style_weights, settings)
-    if not styles:
-        raise UserError("There is no style picture yet; upload one or pick an example.")
+    painting.require_some(styles)
     target = Path(folder) / f"clip{film.ending_of(clip)}"
     jobs.require_room(asking)  # before anything is decoded
     opened = [images.open_picture(path, max_pixels=enough(asking)[1]) for path, _ in styles]

@@ -79,12 +79,16 @@ def wanted(
     return kind(**settings, style_shares=shares)
 
 
+def require_some(styles: list | None) -> None:
+    if not styles:
+        raise UserError("There is no style picture yet; upload one or pick an example.")
+
+
 def opened(asking: StyleRequest, photo: str | None, styles: list | None) -> tuple[Image.Image, list[Image.Image]]:
     """The photo and the style pictures, as large as the request can make use of, once there is room for it."""
     if not photo:
         raise UserError("There is no photo yet; upload one or pick an example.")
-    if not styles:
-        raise UserError("There is no style picture yet; upload one or pick an example.")
+    require_some(styles)
     of_photo, of_style = enough(asking)
     jobs.require_room(asking)  # before anything is decoded
     there = images.open_picture(photo, max_pixels=of_photo)

@@ -4,6 +4,8 @@ give away. Reads run folders; nothing is computed here."""
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import streamlit as st
 from PIL import Image
@@ -24,7 +26,7 @@ TOLD = ("kid", "coverage", "diversity", "by_heart")  # of the measures; the othe
 
 def show(run: Run) -> None:
     """The strip, and what can be done with the one that is chosen."""
-    steps = list(run.checkpoints())
+    steps, scores, sheets = list(run.checkpoints()), run.scores(), run.samples()
     if not steps:
         return
     made = kept(run)
@@ -32,8 +34,8 @@ def show(run: Run) -> None:
     with st.container(horizontal=True, gap="small", key="strip"):
         for step in steps:
             with st.container(width=WIDTH, gap="xsmall"):
-                _samples(run, step)
-                st.caption(_told(run, step, made))
+                _samples(sheets, step)
+                st.caption(_told(steps, scores, step, made))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = f"checkpoint-{run.id}"
         if st.session_state.get(key) not in steps:  # thinned out
@@ -77,9 +79,8 @@ def _recipe(run: Run) -> dict:
     return {}
 
 
-def _samples(run: Run, step: int) -> None:
+def _samples(sheets: Mapping[int, Path], step: int) -> None:
     """The first samples of this step, or of the nearest there is a sheet of."""
-    sheets = run.samples()
     if not sheets:
         return
     at = min(sheets, key=lambda at: abs(at - step))
@@ -94,9 +95,8 @@ def _corner(path: str, _changed: float) -> Image.Image:
         return sheet.convert("RGB").crop((0, 0, sheet.width // 2 - 1, sheet.height // 2 - 1))
 
 
-def _told(run: Run, step: int, made: int | None) -> str:
-    scores = {name: values for name, values in run.scores().items() if name in MEASURES}
-    best = MEASURES[DECISIVE].ranked({at: v for at, v in scores.get(DECISIVE, {}).items() if at in run.checkpoints()})
+def _told(steps: Sequence[int], scores: Mapping[str, Mapping[int, float]], step: int, made: int | None) -> str:
+    best = MEASURES[DECISIVE].ranked({at: v for at, v in scores.get(DECISIVE, {}).items() if at in steps})
     marks = [mark for mark, so in (("kept", step == made), ("best", step in best[:1] and len(best) > 1)) if so]
     lines = [f"**Step {step:,}**" + (f" · {' · '.join(marks)}" if marks else "")]
     lines += [

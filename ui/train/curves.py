@@ -16,6 +16,7 @@ LINES = {"Losses": {"loss_d": "Discriminator", "loss_g": "Generator"},
          "Mean squared error": {"reconstruction": "Pictures made again"},
          "Divergence in nats": {"divergence": "Latents from normal ones"}}  # fmt: skip
 LABELS = {name: f"{title}: {label}" for title, lines in LINES.items() for name, label in lines.items()}
+KNOWN = [*MEASURES, *LABELS]
 
 
 def losses(metrics: Sequence[Mapping[str, float]]) -> None:
@@ -33,9 +34,7 @@ def losses(metrics: Sequence[Mapping[str, float]]) -> None:
 def scores(found: Mapping[str, Mapping[int, float]], at: int | None = None) -> None:
     """Everything that was measured: what decides first, and the others to be opened, each with what it means. `at` is
     the step whose samples stand beside them."""
-    names = sorted(
-        found, key=lambda name: (name not in MEASURES, [*MEASURES].index(name) if name in MEASURES else name)
-    )
+    names = sorted(found, key=_place)
     if DECISIVE in names:
         names.remove(DECISIVE)
         _score(DECISIVE, found[DECISIVE], at)
@@ -72,10 +71,9 @@ def over_one_another(runs: Mapping[str, Run], only: Sequence[str] = ()) -> None:
                 found.setdefault(name, {}).setdefault(called, {})[int(line["step"])] = line[name]
         for name, values in run.scores().items():
             found.setdefault(name, {})[called] = values
-    known = [*MEASURES, *(name for lines in LINES.values() for name in lines)]
     shared = [name for name, lines in found.items() if len(lines) > 1 and (not only or name in only)]
-    for name in sorted(shared, key=lambda name: (name not in known, known.index(name) if name in known else name)):
-        told = MEASURES[name].label if name in MEASURES else LABELS.get(name, plain(name))
+    for name in sorted(shared, key=_place):
+        told = _label(name)
         st.caption(told)
         _chart(told, found[name], 160)
 
@@ -83,11 +81,19 @@ def over_one_another(runs: Mapping[str, Run], only: Sequence[str] = ()) -> None:
 def marked(run: Run, name: str, first: int, last: int, words: str) -> None:
     """One curve with the steps on it that show something, and what that is."""
     values = run.scores().get(name) or {int(line["step"]): line[name] for line in run.metrics() if name in line}
-    label = MEASURES[name].label if name in MEASURES else LABELS.get(name, plain(name))
-    told = f"{label}: {plain(words)}"
+    told = f"{_label(name)}: {plain(words)}"
     st.caption(told)
     if len(values) > 1:
         _chart(told, {name: values}, 160, (first, last))
+
+
+def _place(name: str) -> tuple[bool, int, str]:
+    """The known first, in their order; then what another version has measured or said."""
+    return name not in KNOWN, KNOWN.index(name) if name in KNOWN else 0, name
+
+
+def _label(name: str) -> str:
+    return MEASURES[name].label if name in MEASURES else LABELS.get(name, plain(name))
 
 
 def _chart(

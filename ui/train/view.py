@@ -186,8 +186,7 @@ def progress(run: Run, state: dict) -> None:
     with left:
         sheets = run.samples()
         at = looked_at(run.id, list(sheets))
-        with contextlib.suppress(OSError):  # thinned out a moment ago
-            st.image(sheets[at].read_bytes(), width="stretch", caption=f"Step {at:,}", alt=f"Samples at step {at}")
+        sheet(sheets, at)
         if len(sheets) > 1:
             st.download_button(
                 "Time-lapse", lambda: time_lapse(sheets), f"{run.id}.webp", "image/webp", icon=":material/movie:",
@@ -202,6 +201,12 @@ def progress(run: Run, state: dict) -> None:
         lasted.metric("Trained for", amounts.duration(state.get("seconds", 0)))
         curves.losses(metrics)
         curves.scores(run.scores(), at if len(sheets) > 1 else None)
+
+
+def sheet(sheets: dict[int, Path], at: int) -> None:
+    """The samples of this step."""
+    with contextlib.suppress(OSError):  # thinned out a moment ago
+        st.image(sheets[at].read_bytes(), width="stretch", caption=f"Step {at:,}", alt=f"Samples at step {at}")
 
 
 def looked_at(run_id: str, steps: list[int]) -> int:

@@ -111,16 +111,18 @@ def _by_heart(signals: Signals) -> Found | None:
 
 
 def _gap(signals: Signals) -> dict[int, float]:
-    """How much more D believes in real pictures than in generated ones, of late."""
+    """How much more D believes in real pictures than in generated ones, of late; nothing where it is too early, where
+    that is said too seldom, or where D's logits are no beliefs."""
     real, fake = signals.recent("real", at.RECENT), signals.recent("fake", at.RECENT)
-    return {step: real[step] - fake[step] for step in real.keys() & fake.keys()}
+    gap = {step: real[step] - fake[step] for step in real.keys() & fake.keys()}
+    if signals.request.loss == "wasserstein" or signals.step < at.EARLY_STEPS or len(gap) < at.VALUES:
+        return {}
+    return gap if _has_learned(signals, at.AT_ONCE) else {}
 
 
 def _d_wins(signals: Signals) -> Found | None:
     gap = _gap(signals)
-    if signals.request.loss == "wasserstein" or signals.step < at.EARLY_STEPS or len(gap) < at.VALUES:
-        return None
-    if not _has_learned(signals, at.AT_ONCE):
+    if not gap:
         return None
     losses = signals.recent("loss_g", at.RECENT)
     lost = signals.request.loss in ("original", "relativistic") and losses and middle(losses) > at.BEATEN
@@ -135,9 +137,7 @@ def _d_wins(signals: Signals) -> Found | None:
 
 def _g_wins(signals: Signals) -> Found | None:
     gap = _gap(signals)
-    if signals.request.loss == "wasserstein" or signals.step < at.EARLY_STEPS or len(gap) < at.VALUES:
-        return None
-    if not _has_learned(signals, at.AT_ONCE):
+    if not gap:
         return None
     varied = _lasting(signals, "diversity", "samples differ {:.1%} as much as real pictures do")
     alike = varied is not None and varied[0] < at.UNLEARNED
