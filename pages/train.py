@@ -4,27 +4,13 @@ Nothing is computed here; a worker process trains (`core.runs`), so closing this
 """
 
 from collections import Counter
-from dataclasses import asdict
 
 import streamlit as st
 
-from core.errors import UserError
-from core.gan.request import TRAIN_PRESETS, TrainRequest
-from core.runs import lifecycle, processes, run_folder, states
+from core.runs import lifecycle, processes, states
 from core.runs.run_folder import Run
-from core.visitors import policy
-from ui.lasting import lasting
 from ui.telling import plain, telling
-from ui.train import by_heart, checkpoints, compare, doctor, duel, images, tell, view
-from ui.train.view import SETTINGS
-
-PRESETS = {
-    "small": "Small sets, on a processor", "relativistic": "Small sets, with the loss of R3GAN",
-    "progressive": "Small sets, growing progressively", "msg": "Small sets, with multi-scale gradients",
-    "style": "Small sets, with styles",
-    "paper": "As in the DCGAN paper", "lesson": "As in the lesson, fully connected",
-    "lesson_dcgan": "As in the lesson, DCGAN",
-}  # fmt: skip
+from ui.train import by_heart, checkpoints, compare, doctor, duel, new_run, tell, view
 
 
 def main() -> None:
@@ -44,7 +30,7 @@ def main() -> None:
     )
     view.show(chosen)
     if chosen is None:
-        new_run()
+        new_run.ask()
     elif everything[chosen].status == states.DAMAGED:
         st.error("The folder of this run cannot be read. It can only be deleted.")
         view.manage(everything[chosen])
@@ -54,45 +40,6 @@ def main() -> None:
 
 def named(run: Run, names: Counter) -> str:
     return run.name if names[run.name] == 1 else f"{run.name} ({run.id})"
-
-
-# ---------------------------------------------------------------- a new run
-
-
-def new_run() -> None:
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.header("Images", divider="grey")
-        source, uploads, label = images.choose()
-    with right:
-        st.header("Network", divider="grey")
-        preset = st.selectbox("Preset", PRESETS, format_func=PRESETS.get, key=lasting("preset", "small"))
-        start_from = {**asdict(TrainRequest()), **TRAIN_PRESETS[preset]}
-        values = view.widgets([n for n, s in SETTINGS.items() if not s.advanced], start_from, preset)
-        with st.expander("Advanced"):
-            names = [n for n, s in SETTINGS.items() if s.advanced]
-            values |= view.widgets(names, {**start_from, **values}, preset)
-        if policy.limits().train_minutes:
-            st.caption(view.public_limits())
-    name = st.text_input("Name", max_chars=run_folder.MAX_NAME, key=lasting(f"name-{label}", label))
-    with st.container(key="bar"):  # which stays in sight, and what comes of pressing with it
-        answer = st.container()
-        with st.container(horizontal=True):
-            begin = st.button("Start", type="primary", icon=":material/play_arrow:", width=160)
-            only_check = st.button("Check the images", icon=":material/search:", help="And measure how long it takes.")
-    if not (only_check or begin):
-        return
-    with answer, telling():
-        if source is None:
-            raise UserError("There are no images yet; add some first.")
-        request = TrainRequest(**values)
-        run = lifecycle.create_with(uploads, request, name) if uploads else lifecycle.create(request, source, name)
-        (processes.start_check if only_check else processes.start)(run)
-        view.show(run.id)
-        st.rerun()
-
-
-# ---------------------------------------------------------------- one run
 
 
 def one_run(run: Run) -> None:
