@@ -342,6 +342,16 @@ def checked(usable: int, **settings) -> Run:
     return run
 
 
+def test_what_cannot_be_measured_of_so_few_pictures_is_said():
+    for usable, said in (60, True), (600, False):
+        run = checked(usable)
+        (run.path / "samples").mkdir()
+        drawn.draw("portraits", 0, 64).save(run.path / "samples" / "step-00000005.png")
+        assert "Not measured" not in captions(opened(run)), "of the version before"
+        (run.path / "scores.jsonl").write_text('{"step": 5, "name": "kid", "value": 5.5}\n')
+        assert (f"Not measured with {usable} pictures" in captions(opened(run))) == said
+
+
 def test_advice_has_a_button_and_is_not_given_where_it_is_taken(asked):
     run = checked(3000, translate=False)
     app = press(opened(run), "Turn on Shift")

@@ -15,7 +15,9 @@ import streamlit as st
 
 from core import amounts
 from core.errors import UserError
+from core.gan import measures
 from core.gan.data import prepare
+from core.gan.doctor.signals import pictures_of
 from core.gan.request import TrainRequest
 from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states
@@ -200,7 +202,10 @@ def progress(run: Run, state: dict) -> None:
         speed.metric("Images per second", "–" if pace is None else f"{pace:,.0f}")
         lasted.metric("Trained for", amounts.duration(state.get("seconds", 0)))
         curves.losses(metrics)
-        curves.scores(run.scores(), at if len(sheets) > 1 else None)
+        scores, pictures = run.scores(), pictures_of(run)
+        curves.scores(scores, at if len(sheets) > 1 else None)
+        if scores and pictures is not None and (told := measures.too_few(pictures)):
+            st.caption(told)
 
 
 def sheet(sheets: dict[int, Path], at: int) -> None:

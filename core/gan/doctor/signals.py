@@ -53,11 +53,16 @@ def read(run: Run) -> Signals:
         for name, value in line.items():
             if name not in ("step", "seconds", "images_per_second"):
                 curves.setdefault(name, {})[int(line["step"])] = value
+    scores, checkpoints = run.scores(), tuple(run.checkpoints())
+    return Signals(run.request, {**curves, **scores}, run.broken(), checkpoints, pictures_of(run))
+
+
+def pictures_of(run: Run) -> int | None:
+    """How many it learns from; None where it is not known."""
     report = prepare.read_report(run.path)
-    count = report.usable if report else None
-    if count is not None and run.holds_out:
-        count -= len(held_out.places(count))
-    return Signals(run.request, {**curves, **run.scores()}, run.broken(), tuple(run.checkpoints()), count)
+    if report is None:
+        return None
+    return report.usable - (len(held_out.places(report.usable)) if run.holds_out else 0)
 
 
 def middle(curve: Curve) -> float:
