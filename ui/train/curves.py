@@ -120,5 +120,7 @@ def _chart(
         ends = {"x": {"datum": first, "type": "quantitative"}, **({"x2": {"datum": last}} if first < last else {})}
         marking = {"mark": {**mark, "color": LINE_COLOURS[0], "aria": False}, "encoding": ends}
         spec = {"layer": [{**marking, "data": {"values": [{}]}}, spec]}
-    table = {field: [point[place] for point in points] for place, field in enumerate(("step", "name", "value"))}
-    st.vega_lite_chart(table, spec, height=height, alt=told)
+    # By name in the specification: what is handed over beside it comes after a first drawing of nothing, of which the
+    # browser's console would be full of warnings.
+    rows = [dict(zip(("step", "name", "value"), point, strict=True)) for point in points]
+    st.vega_lite_chart({**spec, "data": {"name": "points"}, "datasets": {"points": rows}}, height=height, alt=told)
