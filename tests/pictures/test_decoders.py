@@ -1,7 +1,6 @@
 """Files made to harm whoever decodes them, each small: they cost one refused picture, and no more memory or time than
 allowed. What was decoded, and how well, is in test_images.py."""
 
-import contextlib
 import io
 import json
 import os
@@ -22,7 +21,7 @@ from core.errors import UserError
 from core.pictures import decoders, images
 from core.visitors import identity, policy
 from support.raw_pictures import encoded, png_chunk, png_of, scene
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 MEMORY = 130_000_000  # bytes of one decoder here; a tenth of what is allowed in earnest, so that bombs can be small
@@ -172,23 +171,22 @@ def test_a_phones_picture_that_says_it_is_huge_is_refused_by_its_header(format):
 
 def test_only_so_many_are_decoded_at_once(monkeypatch):
     monkeypatch.setattr(policy, "PRIVATE", replace(policy.PRIVATE, decoders=2))
-    data, most, over = encoded(scene(1500, 1000), "PNG"), [], threading.Event()
+    data, most = encoded(scene(), "PNG"), []
+    asked = decoders._asked
 
-    def count():
-        while not over.wait(0.01):
-            with contextlib.suppress(psutil.NoSuchProcess):  # one that ends just now
-                most.append(sum("core.pictures.decoders" in child.cmdline() for child in psutil.Process().children()))
+    def counted(*args):
+        most.append(len(decoders._busy))
+        until(lambda: len(decoders._busy) == 2 or len(most) == 12)  # the next one is there, or none is left
+        return asked(*args)
 
-    decoders.end()
+    monkeypatch.setattr(decoders, "_asked", counted)
     opening = [threading.Thread(target=images.open_picture, args=(data,)) for _ in range(12)]
-    counting = threading.Thread(target=count)
-    for thread in (counting, *opening):
+    for thread in opening:
         thread.start()
     for thread in opening:
         thread.join()
-    over.set()
-    counting.join()
     assert max(most) == 2
+    assert len(most) == 12
 
 
 @pytest.mark.parametrize(("limits", "words"), [

@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -281,7 +280,7 @@ def test_what_one_open_page_keeps_in_memory_has_an_end(server):
 
 
 def test_a_flood_of_messages_holds_up_nobody(server):
-    """3,000 on one socket; then many sockets from one address."""
+    """3,000 on each of six sockets from one address. At what pace they come through is in test_sockets.py."""
     message = BackMsg()
     message.rerun_script.page_name = "generate"
     over = threading.Event()
@@ -300,24 +299,13 @@ def test_a_flood_of_messages_holds_up_nobody(server):
                 socket.send(message.SerializeToString())
             over.wait(PATIENCE)
 
-    def drawn() -> float:
-        began = time.monotonic()
-        with stream(server, HERE) as socket:
-            assert page_opened(socket)
-        return time.monotonic() - began
-
-    usual, slowest = drawn(), 0.0
     with concurrent.futures.ThreadPoolExecutor(6) as threads:
         floods = [threads.submit(flood) for _ in range(6)]
-        until = time.monotonic() + 4
-        while time.monotonic() < until:
-            began = time.monotonic()
-            assert httpx.get(f"{server}/_stcore/health", timeout=PATIENCE).status_code == 200
-            slowest = max(slowest, time.monotonic() - began)
-            time.sleep(0.05)
-        beside = drawn()
-        over.set()
-    # On a quiet machine 8.7 s were seen, and a minute for a page where the messages of a socket are not paced.
-    assert slowest < 6 + usual
-    assert beside < 30 + 10 * usual
+        try:
+            for _ in range(10):
+                assert httpx.get(f"{server}/_stcore/health", timeout=PATIENCE).status_code == 200
+            with stream(server, HERE) as socket:
+                assert page_opened(socket)
+        finally:
+            over.set()
     assert not [flood.exception() for flood in floods if flood.exception()]

@@ -42,11 +42,41 @@ def heard(*messages: dict) -> list[dict]:
     return asyncio.run(all_of_it())
 
 
+@pytest.fixture
+def waited(monkeypatch) -> list[float]:
+    """How long each message is held back. Time goes by only while one is."""
+    waits, clock = [], [1000.0]
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.setattr(sockets, "_paces", {})
+    monkeypatch.setattr(sockets.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(sockets.asyncio, "sleep", sleep)
+    return waits
+
+
 def test_what_pages_say_comes_through():
     asked = [said(rerun_script=None), said(stop_script=True), said(app_heartbeat=True), said(file_urls_request=None)]
     *through, last = heard(*asked)
     assert through == asked
     assert last["code"] == 1000
+
+
+def test_a_flood_waits_for_its_turn(waited):
+    """A burst passes as it came, what follows as fast as a page may talk: five in a second."""
+    heard(*[said(rerun_script=None)] * 120)
+    assert waited[:20] == pytest.approx([0.0] * 20, abs=0.001)
+    assert waited[20:] == pytest.approx([0.2] * 100, abs=0.001)
+
+
+def test_a_flood_over_many_sockets_waits_as_well(waited):
+    """Thirty in a second from one address, however many sockets they come on."""
+    for _ in range(20):
+        heard(*[said(rerun_script=None)] * 20)
+    assert waited[:120] == pytest.approx([0.0] * 120, abs=0.001)
+    assert waited[120:] == pytest.approx([1 / 30] * 280, abs=0.001)
 
 
 @pytest.mark.parametrize("command", [
