@@ -10,13 +10,16 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import types
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from core.errors import UserError
+from core.gan.zoo.modules import Module
+from core.gan.zoo.stated import Stated, loose, stated
 
 PICTURE_CHANNELS = (1, 3, 4)
 MAX_SIZE = 512  # px
@@ -36,7 +39,7 @@ class Step:
     """One layer with weights, as the file has it: `kind` is that of `core.gan.zoo.layers.Layer`.
 
     `gap`: how many layers without weights stand before it, `norm_gap`: between it and its norm; None where no numbers
-    tell. `trained`: whether its norm has seen pictures.
+    tell. `stated`: what its module says of it, where that was saved whole.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Step:
     slopes: Tensor | None = None  # of a PReLU
     gap: int | None = None
     norm_gap: int | None = None
+    norm_name: str = ""
+    stated: Stated = field(default_factory=Stated)
 
     @property
     def kernel(self) -> int:
@@ -57,18 +62,29 @@ class Step:
 @dataclass(frozen=True)
 class Chain:
     """From latents to a picture. `table` [classes, numbers]: what stands for a class; `before` is what made it, a
-    "table" or a "linear" layer. `untrained`: its norms have never seen a picture."""
+    "table" or a "linear" layer. `untrained`: its norms have never seen a picture. `whole`: its
+    modules were saved, not only their tensors; `between`, `ends`: activations that a
+    whole module has between layers or at the end, without saying where."""
 
     steps: tuple[Step, ...]
     table: Tensor | None = None
     made_by: str = ""
     untrained: bool = False
+    whole: bool = False
+    between: Set[str] = frozenset()
+    ends: Set[str] = frozenset()
 
 
-def read(tensors: Mapping[str, Tensor]) -> Chain:
-    """The chain these tensors form. `UserError` when they are not those of a generator that is known here."""
+def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.MappingProxyType({})) -> Chain:
+    """The chain these tensors form; `modules`: what those say that were saved whole. `UserError` when they are not
+    those of a generator that is known here."""
     groups, untrained = _groups(tensors)
-    tables = {n for n, g in groups.items() if "emb" in n.lower() and g["weight"].ndim == 2 and "bias" not in g}
+    kinds = {name: module.kind for name, module in modules.items()}
+    tables = {
+        n for n, g in groups.items()
+        if (kinds[n] == "Embedding" if kinds.get(n) else "emb" in n.lower()) and g["weight"].ndim == 2
+        and "bias" not in g
+    }  # fmt: skip
     weights = {n: g for n, g in groups.items() if g["weight"].ndim in (2, 4) and n not in tables}
     if len(weights) < 2 or (len(weights) > MAX_LAYERS and not _takes_pictures(weights)):
         raise UserError(
@@ -82,10 +98,10 @@ def read(tensors: Mapping[str, Tensor]) -> Chain:
     for order in orders:
         _refuse_takers([weights[name] for name in order if name in weights])
     table, made_by = (groups[next(iter(tables))]["weight"], "table") if tables else (None, "")
-    chained = _chained(weights, orders)
+    chained = _chained(weights, orders, kinds)
     if chained is None and not tables:
         for name in [n for n, g in weights.items() if g["weight"].ndim == 2 and "bias" in g and LABEL.search(n)]:
-            chained = _chained({other: group for other, group in weights.items() if other != name}, orders)
+            chained = _chained({other: group for other, group in weights.items() if other != name}, orders, kinds)
             if chained:
                 table, made_by = weights[name]["weight"].T + weights[name]["bias"], "linear"
                 break
@@ -95,7 +111,12 @@ def read(tensors: Mapping[str, Tensor]) -> Chain:
         raise UserError(f"Its table has {len(table)} classes; Ganvas understands 2 to {MAX_CLASSES}.")
     order, steps = chained
     beside = {name: group for name, group in groups.items() if group["weight"].ndim == 1}
-    return Chain(tuple(_placed(steps, beside, order)), table, made_by, untrained)
+    placed = _placed(steps, beside, order)
+    told = stated([(step.name, step.norm_name) for step in placed], modules)
+    for i, of in enumerate(told):
+        placed[i] = replace(placed[i], stated=replace(of, after="") if _bare(placed, i) else of)
+    whole = all(step.name in modules for step in placed)
+    return Chain(tuple(placed), table, made_by, untrained, whole, *loose(modules))
 
 
 # ---------------------------------------------------------------- layers of tensors
@@ -139,14 +160,17 @@ def _groups(tensors: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]]
     return groups, bool(seen) and not any(seen)
 
 
-def _kinds(name: str, weight: Tensor) -> list[tuple[str, int, int]]:
-    """(kind, inputs, outputs): what a weight can be. Transposed convolutions have their inputs first."""
+def _kinds(name: str, weight: Tensor, known: str) -> list[tuple[str, int, int]]:
+    """(kind, inputs, outputs): what a weight can be. Transposed convolutions have their inputs first. `known`: what its
+    module is, or nothing."""
     if weight.ndim == 2:
         return [("linear", weight.shape[1], weight.shape[0])]
     first, second = weight.shape[:2]
     up, flat = ("up", first, second), ("flat", second, first)
     if weight.shape[2] != weight.shape[3]:
         return []
+    if known in ("ConvTranspose2d", "Conv2d"):
+        return [up if known == "ConvTranspose2d" else flat]
     # Where both fit, even kernels are those of up-convolutions.
     return [up, flat] if weight.shape[2] % 2 == 0 or "up" in name or "transpose" in name.lower() else [flat, up]
 
@@ -197,18 +221,22 @@ def _unfit(weights: Mapping[str, Group]) -> UserError:
 # ---------------------------------------------------------------- in order
 
 
-def _chained(weights: Mapping[str, Group], orders: Sequence[list[str]]) -> tuple[list[str], list[Step]] | None:
+def _chained(
+    weights: Mapping[str, Group], orders: Sequence[list[str]], known: Mapping[str, str]
+) -> tuple[list[str], list[Step]] | None:
     """The layers in an order in which each fits the one before: that of the file if it fits, else of the names,
     else any. (A safetensors file is sorted by name.)"""
     for order in orders:
-        for steps in _chains([name for name in order if name in weights], weights, free=False):
+        for steps in _chains([name for name in order if name in weights], weights, known, free=False):
             return order, steps
-    for steps in _chains([name for name in orders[1] if name in weights], weights, free=True):
+    for steps in _chains([name for name in orders[1] if name in weights], weights, known, free=True):
         return orders[1], steps
     return None
 
 
-def _chains(names: list[str], weights: Mapping[str, Group], free: bool) -> Iterator[list[Step]]:
+def _chains(
+    names: list[str], weights: Mapping[str, Group], known: Mapping[str, str], free: bool
+) -> Iterator[list[Step]]:
     tries = itertools.count()
 
     def grown(chain: list[Step], left: list[str]) -> Iterator[list[Step]]:
@@ -221,7 +249,7 @@ def _chains(names: list[str], weights: Mapping[str, Group], free: bool) -> Itera
                 yield chain
             return
         for name in left if free else left[:1]:
-            for kind, inputs, outputs in _kinds(name, weights[name]["weight"]):
+            for kind, inputs, outputs in _kinds(name, weights[name]["weight"], known.get(name, "")):
                 bias = len(weights[name].get("bias", range(outputs))) == outputs
                 # Of one number a judge is made, read backwards.
                 fits = bias and (inputs == made if chain else inputs > 1)
@@ -282,7 +310,7 @@ def _placed(steps: Sequence[Step], beside: Mapping[str, Group], order: Sequence[
         i = where[before] if before and where[before] in free else free[0]
         placed[i] = replace(placed[i], norm=group) if what == "norm" else replace(placed[i], slopes=group["weight"])
         if what == "norm":
-            placed[i] = replace(placed[i], norm_gap=_gap(name, [placed[i].name], order))
+            placed[i] = replace(placed[i], norm_gap=_gap(name, [placed[i].name], order), norm_name=name)
     return [replace(step, gap=_gap(step.name, [*where, *beside], order)) for step in placed]
 
 
@@ -290,6 +318,16 @@ def _fits(steps: Sequence[Step], i: int, group: Group, what: str) -> bool:
     numbers = len(group["weight"])
     mapped = opens_map(steps, i) and numbers == steps[i + 1].inputs
     return numbers == steps[i].outputs or mapped or (what == "slopes" and numbers == 1)
+
+
+def _bare(steps: Sequence[Step], i: int) -> bool:
+    """Whether there is no room for an activation between this layer and the next: both stand in an `nn.Sequential`,
+    which has room elsewhere. (Where it has none anywhere, it is a list, and they are not in it.)"""
+    parents = [step.name.rpartition(".")[0] for step in steps]
+    if i + 1 == len(steps) or parents[i] != parents[i + 1]:
+        return False
+    elsewhere = any(step.gap for step, parent in zip(steps, parents, strict=True) if parent == parents[i])
+    return elsewhere and steps[i + 1].gap == 0 and not steps[i].norm_gap
 
 
 def _gap(name: str, others: Sequence[str], order: Sequence[str]) -> int | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -94,9 +94,10 @@ def _ended(found: Found, best: Answers, questions: Sequence[Question]) -> Answer
     ends = {option.tag: option for question in questions for option in question.options if question.name == "end"}
     if best["end"].tag != "tanh" or len(ends) < 2:
         return best
-    network = found.network({**best, "end": ends["linear"]})
+    network = found.network({**best, "end": replace(best["end"], value="")})
     made = network(network.latents(BLOCK, torch.Generator().manual_seed(0)))
-    if (made.abs() < 1 + 2 * NEAR).float().mean() > MOST and ((made.abs() - 1).abs() < NEAR).float().mean() > MANY:
+    at_ends = ((made.abs() - 1).abs() < NEAR).float().mean() > MANY
+    if "linear" in ends and at_ends and (made.abs() < 1 + 2 * NEAR).float().mean() > MOST:
         return {**best, "end": ends["linear"]}
     light = (made.tanh() < DARK).float().mean() < FEW and made.max() > -DARK
     return {**best, "end": ends["tanh-unit"]} if light else best

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from core.gan.methods.method import GeneratorNetwork
 from core.gan.zoo import chain, cost, evidence, pickles, told
 from core.gan.zoo.evidence import Settled
 from core.gan.zoo.layers import Foreign, Joined
+from core.gan.zoo.modules import Module, of_part
 from core.gan.zoo.recognise import Found
 from core.hub.safetensors_header import POINTER, require_content
 
@@ -59,19 +61,25 @@ class Read:
     readings: tuple[Reading, ...] = ()
 
 
-def dictionaries(path: Path, name: str) -> dict[str, dict[str, Tensor]]:
-    """The dictionaries of tensors in a file, by the way to them."""
+def opened(path: Path, name: str) -> tuple[dict[str, dict[str, Tensor]], dict[str, Module]]:
+    """The dictionaries of tensors in a file, and the modules that are saved whole in it, by the ways to them."""
     if path.suffix == ".safetensors":
-        return {"": _safe(path, name)}
+        return {"": _safe(path, name)}, {}
     try:
-        return pickles.dictionaries(pickles.read(path, name), name)
+        return pickles.opened(pickles.read(path, name), name)
     except UserError as error:
         raise NotUsable(str(error)) from error
 
 
-def read(tensors: Mapping[str, Mapping[str, Tensor]], size: int | None, what: str, reading: str = "") -> Read:
+def read(
+    tensors: Mapping[str, Mapping[str, Tensor]],
+    size: int | None,
+    what: str,
+    reading: str = "",
+    modules: Mapping[str, Module] = types.MappingProxyType({}),
+) -> Read:
     """The generator among them: averages first, discriminators never. `size`: the side of its pictures, where that is
-    known; `what` the file is called. `NotUsable` where there is none."""
+    known; `what` the file is called; `modules` those that are saved whole. `NotUsable` where there is none."""
     parts = _parts(tensors)
     if any(_repaints(parts, way) for way in parts):
         raise NotUsable(
@@ -82,9 +90,11 @@ def read(tensors: Mapping[str, Mapping[str, Tensor]], size: int | None, what: st
     reasons = []
     for way in sorted(fitting, key=lambda way: (not AVERAGE.search(way), not GENERATOR.search(way))):
         try:
-            found = Found(chain.read(fitting[way]), size)
+            found = Found(
+                chain.read(fitting[way], of_part(modules, way)), size, any("encod" in other.lower() for other in parts)
+            )
             settled = evidence.settle(found, tuple(tag for tag in reading.split(",") if tag))
-            said = told.told(settled)
+            said = told.told(settled, found.whole)
             require_pictures(settled.network, what, f"is understood ({said.split(':')[0]})", found.untrained)
         except UserError as error:
             reasons.append(error)

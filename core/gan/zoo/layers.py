@@ -164,7 +164,7 @@ def _modules(layer: Layer, last: bool) -> Iterator[nn.Module]:
             shape = (layer.kernel, layer.stride, layer.padding, layer.more)
             yield nn.ConvTranspose2d(layer.inputs, layer.outputs, *shape, bias=layer.bias)
         case "flat":
-            yield nn.Conv2d(layer.inputs, layer.outputs, layer.kernel, 1, layer.padding, bias=layer.bias)
+            yield nn.Conv2d(layer.inputs, layer.outputs, layer.kernel, layer.stride, layer.padding, bias=layer.bias)
     reshaped = [nn.Unflatten(1, (layer.width, layer.reshape, layer.reshape))] if layer.reshape else []
     flat = layer.kind == "linear" and layer.norm == layer.outputs
     norm = [(nn.BatchNorm1d if flat else nn.BatchNorm2d)(layer.norm, layer.eps)] if layer.norm else []
@@ -180,10 +180,8 @@ def _activation(layer: Layer, last: bool) -> Iterator[nn.Module]:
             yield nn.ReLU(True)
         case "leaky":
             yield nn.LeakyReLU(0.2, True)
-        case "leaky-0.1":
-            yield nn.LeakyReLU(0.1, True)
-        case "leaky-0.01":
-            yield nn.LeakyReLU(0.01, True)
+        case slope if slope.startswith("leaky-"):
+            yield nn.LeakyReLU(float(slope.removeprefix("leaky-")), True)
         case "prelu":
             yield nn.PReLU(layer.slopes)
         case "elu":

@@ -134,10 +134,10 @@ def _of_file(local: LocalRef, _stamp: float) -> Loaded:
     if local.path.is_dir():
         network, judge = model_folder.load(local.path), model_folder.load_discriminator(local.path)
         return Loaded(str(local), local.path.name, network, judge)
-    tensors = foreign.dictionaries(local.path, local.path.name)
+    tensors, modules = foreign.opened(local.path, local.path.name)
     config = local.path.parent / "config.json"
     beside = _read_config(config.read_bytes()) if config.is_file() else {}
-    read = foreign.read(tensors, _size(beside), local.path.name, local.reading)
+    read = foreign.read(tensors, _size(beside), local.path.name, local.reading, modules)
     return Loaded(str(local), local.path.name, read.network, None, read.said, read.open, read.readings)
 
 
@@ -158,7 +158,8 @@ def take_in(data: bytes, name: str) -> str:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"weights{Path(name).suffix.lower()}"
             path.write_bytes(data)
-            read = foreign.read(foreign.dictionaries(path, name), None, name)
+            tensors, modules = foreign.opened(path, name)
+            read = foreign.read(tensors, None, name, modules=modules)
         _store(_upload_stored(ref), Loaded(ref, name, read.network, None, read.said, read.open, read.readings))
 
     if not cache.load_stored(_upload_stored(ref)):
@@ -315,15 +316,15 @@ def _understood(name: str, found: HubRef, beside: set[str], progress: OnBytes | 
         said = "Made with Ganvas: its config.json says all there is to know."
         return Loaded(ref, title, network, discriminator, said)
     if found.file.endswith(".safetensors"):
-        tensors: Mapping[str, Mapping[str, Tensor]] = {"": _torch(download.fetch_tensors(entry, progress=progress))}
+        tensors, modules = {"": _torch(download.fetch_tensors(entry, progress=progress))}, {}
     else:
         path = download.fetch_file(entry, progress)
         try:
-            tensors = foreign.dictionaries(path, found.file)
+            tensors, modules = foreign.opened(path, found.file)
         finally:
             if path.is_relative_to(cache.folder()):
                 path.unlink(missing_ok=True)  # what is needed of it is kept as safetensors
-    read = foreign.read(tensors, _size(config), what, found.reading)
+    read = foreign.read(tensors, _size(config), what, found.reading, modules)
     return Loaded(ref, title, read.network, None, read.said, read.open, read.readings)
 
 

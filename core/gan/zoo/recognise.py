@@ -64,10 +64,11 @@ Answers = dict[str, Option]  # name of the question -> the answer
 class Found:
     """A chain of layers, and the questions that are left."""
 
-    def __init__(self, found: Chain, size: int | None = None):
-        """`size`: the side of its pictures, where something beside the file tells it."""
-        self.steps, self.table, self.untrained = found.steps, found.table, found.untrained
-        self.questions = tuple(question for question in _questions(found, size) if question.options)
+    def __init__(self, found: Chain, size: int | None = None, decodes: bool = False):
+        """`size`: the side of its pictures, where something beside the file tells it; `decodes`: whether it is part of
+        an autoencoder."""
+        self.steps, self.table, self.untrained, self.whole = found.steps, found.table, found.untrained, found.whole
+        self.questions = tuple(question for question in _questions(found, size, decodes) if question.options)
         self._costs: dict[str, Cost] = {}
 
     @property
@@ -85,16 +86,20 @@ class Found:
         laid: Strides = value["strides"]
         layers, last = [], len(self.steps) - 1
         for i, (step, shape) in enumerate(zip(self.steps, laid.shapes, strict=True)):
+            stated = step.stated
             after = value["end"] if i == last else "prelu" if step.slopes is not None else value.get("activation", "")
-            if i == chain.first_map(self.steps) and step.slopes is None and not value["first map"]:
+            if i < last and stated.after is not None:
+                after = stated.after
+            elif i == chain.first_map(self.steps) and step.slopes is None and not value["first map"]:
                 after = ""
+            eps = value.get("eps", (1e-5, 1e-5))[not chain.opens_map(self.steps, i)]
             layers.append(
                 Layer(
                     step.kind, step.inputs, step.outputs, step.kernel, shape.stride, shape.padding, shape.more,
                     bias="bias" in step.weights, reshape=shape.reshape, grown=shape.grown, after=after,
-                    smooth=value.get("enlarged", False), norm=len(step.norm["weight"]) if step.norm else 0,
-                    eps=value.get("eps", (1e-5, 1e-5))[not chain.opens_map(self.steps, i)],
-                    norm_last=value.get("norm", False),
+                    smooth=value.get("enlarged", False) if stated.smooth is None else stated.smooth,
+                    norm=len(step.norm["weight"]) if step.norm else 0, eps=eps if stated.eps is None else stated.eps,
+                    norm_last=value.get("norm", False) if stated.norm_last is None else stated.norm_last,
                     slopes=len(step.slopes) if step.slopes is not None else 0,
                 )
             )  # fmt: skip
@@ -138,7 +143,7 @@ class Found:
 # ---------------------------------------------------------------- questions
 
 
-def _questions(found: Chain, size: int | None) -> list[Question]:
+def _questions(found: Chain, size: int | None, decodes: bool) -> list[Question]:
     steps = found.steps
     laid = [Option(s.tag, _told(s), s, rare=bool(i) and s.rare) for i, s in enumerate(strides(steps, size))]
     # In the order in which they are answered: whatever comes first in the network.
@@ -147,11 +152,11 @@ def _questions(found: Chain, size: int | None) -> list[Question]:
         Question("latents", tuple(Option(tag, says, tag, rare=tag == "unit") for tag, says in LATENTS.items())),
         Question("norm", _norm_places(steps)),
         Question("eps", _epsilons(steps)),
-        Question("activation", _activations(steps)),
+        Question("activation", _activations(found)),
         Question("first map", _first_map(steps)),
         Question("strides", tuple(laid)),
         Question("enlarged", _enlarged(steps)),
-        Question("end", tuple(Option(tag, says, "" if tag == "linear" else tag) for tag, says in ENDS.items())),
+        Question("end", _ends(found, decodes)),
     ]
 
 
@@ -211,7 +216,7 @@ def _broken(loudness: Tensor) -> int:
 
 
 def _norm_places(steps: Sequence[Step]) -> tuple[Option, ...]:
-    if not any(step.norm for step in steps):
+    if all(step.stated.norm_last is not None for step in steps if step.norm):
         return ()
     options = (
         Option("norm-first", "norm before the activation", value=False),
@@ -224,7 +229,7 @@ def _norm_places(steps: Sequence[Step]) -> tuple[Option, ...]:
 def _epsilons(steps: Sequence[Step]) -> tuple[Option, ...]:
     """`BatchNorm1d(width, 0.8)`, meant as a momentum, is in half the code that is taught; there the norm of the first
     map is without it."""
-    if not any(step.norm for step in steps):
+    if all(step.stated.eps is not None for step in steps if step.norm):
         return ()
     usual, large = Option("eps-1e-05", "epsilon 0.00001", (1e-5, 1e-5)), Option("eps-0.8", "epsilon 0.8", (0.8, 0.8))
     mixed = Option("eps-0.8-later", "epsilon 0.8 behind the first map", (1e-5, 0.8))
@@ -232,11 +237,14 @@ def _epsilons(steps: Sequence[Step]) -> tuple[Option, ...]:
     return (usual, mixed, large) if first else (usual, large)
 
 
-def _activations(steps: Sequence[Step]) -> tuple[Option, ...]:
-    if all(step.slopes is not None for step in steps[:-1]):
+def _activations(found: Chain) -> tuple[Option, ...]:
+    steps = found.steps
+    if all(step.slopes is not None or step.stated.after is not None for step in steps[:-1]):
         return ()
+    if found.between:  # its modules say which, but not where
+        return tuple(Option(tag, ACTIVATIONS.get(tag, tag), tag) for tag in sorted(found.between))
     normed = any(step.norm for step in steps)
-    usual = USUAL_ACTIVATIONS if normed else (*USUAL_ACTIVATIONS, "leaky-0.01")  # with norms it has to be proved
+    usual = USUAL_ACTIVATIONS if normed else [tag for tag in ACTIVATIONS if tag in USUAL_ACTIVATIONS or "leaky" in tag]
     options = [
         Option(tag, says, tag.removeprefix("hidden-"), rare=tag not in usual) for tag, says in ACTIVATIONS.items()
     ]
@@ -245,13 +253,25 @@ def _activations(steps: Sequence[Step]) -> tuple[Option, ...]:
     return tuple(options)
 
 
+def _ends(found: Chain, decodes: bool) -> tuple[Option, ...]:
+    """Where the modules say which activation comes last, that one, and with tanh pictures of -1 to 1 or of 0 to 1.
+    Decoders mostly end in a sigmoid."""
+    last = found.steps[-1].stated.after
+    known = {last} if last is not None else found.ends
+    if last is not None and last not in ("tanh", "sigmoid"):
+        return (Option(last, f"{ACTIVATIONS.get(last, last)} at the end", last),)
+    tags = [tag for tag in ENDS if not known or tag.partition("-")[0] in known]
+    tags.sort(key=lambda tag: decodes and tag != "sigmoid")
+    return tuple(Option(tag, ENDS[tag], "" if tag == "linear" else tag) for tag in tags)
+
+
 def _first_map(steps: Sequence[Step]) -> tuple[Option, ...]:
     """Behind a linear layer that lays out the first map there is an activation mostly where there is a norm; behind an
     up-convolution nearly always."""
     first = chain.first_map(steps)
     bare = Option("bare", "nothing behind the first map", value=False)
     active = Option("active", "an activation behind the first map", value=True)
-    if first is None or steps[first].slopes is not None:
+    if first is None or steps[first].slopes is not None or steps[first].stated.after is not None:
         return (bare,)
     if steps[first].kind == "up":
         return (active, replace(bare, rare=True))
@@ -264,7 +284,7 @@ def _first_map(steps: Sequence[Step]) -> tuple[Option, ...]:
 
 
 def _enlarged(steps: Sequence[Step]) -> tuple[Option, ...]:
-    if all(step.kind != "flat" for step in steps):
+    if all(step.kind != "flat" or step.stated.smooth is not None or step.stated.grown == 1 for step in steps):
         return ()
     return (
         Option("nearest", "each pixel a square", value=False),

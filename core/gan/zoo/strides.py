@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.errors import UserError
 from core.gan.zoo.chain import MAX_SIZE, Step, opens_map, picture, square
@@ -90,9 +90,13 @@ def strides(steps: Sequence[Step], wanted: int | None) -> list[Strides]:
 
 def _options(steps: Sequence[Step], i: int) -> list[tuple[float, Shape]]:
     """(how rare, what it does): of one layer."""
-    step = steps[i]
+    step, stated = steps[i], steps[i].stated
     if step.kind == "linear":
         return [(0, Shape(reshape=square(step.outputs, steps[i + 1].inputs) if opens_map(steps, i) else 0))]
+    if stated.shape:
+        shape = Shape(*stated.shape)
+        times = [1] if step.kind == "up" and stated.grown is None else [stated.grown] if stated.grown else [2, 1]
+        return [(rare, replace(shape, grown=grown)) for rare, grown in enumerate(times)]
     if step.kind == "up":
         listed = USUAL.get(step.kernel, [])
         if i == 0:
@@ -124,7 +128,7 @@ def _side(shapes: Sequence[Shape], steps: Sequence[Step]) -> int:
         elif step.kind == "up":
             side = (side - 1) * shape.stride - 2 * shape.padding + step.kernel + shape.more
         else:
-            side += 2 * shape.padding - step.kernel + 1
+            side = (side + 2 * shape.padding - step.kernel) // shape.stride + 1
         if side < 1:
             return 0
     return side

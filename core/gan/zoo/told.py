@@ -9,10 +9,14 @@ KINDS = {"up": "up-convolution", "flat": "convolution", "linear": "linear layer"
 COLOURS = {1: "grey", 3: "colour", 4: "colour with transparency"}
 
 
-def told(settled: Settled) -> str:
-    """What it is; what its norms prove; what is assumed; and what may as well be otherwise."""
+def told(settled: Settled, whole: bool = False) -> str:
+    """What it is; what its norms prove; what is assumed; and what may as well be otherwise. `whole`: whether its
+    modules were saved, which state their settings."""
     sentences = [f"{_shape(settled.network)}."]
     quiet = ["labels", "eps"]  # which the shape tells, or nobody asks
+    if whole:
+        sentences.append("It was saved whole, so its strides and settings are known.")
+        quiet += ["strides"]
     quiet += ["first map"] if settled.network.plan[0].kind == "up" and settled.answers["first map"].value else []
     named = [name for name in settled.answers if name not in quiet]
     proved = [settled.answers[name].says for name in named if name in settled.proved]
@@ -22,7 +26,8 @@ def told(settled: Settled) -> str:
         sentences.append(f"What its batch norms remember proves: {'; '.join(proved)} (missed by {settled.fit:.2f}).")
     left = [name for name in named if name not in (*settled.proved, *settled.open)]
     assumed = [settled.answers[name].says for name in left if name in ("activation", "strides", "end")]
-    sentences.append(f"The file does not tell, so assumed: {'; '.join(assumed)}.")
+    if assumed:
+        sentences.append(f"The file does not tell, so assumed: {'; '.join(assumed)}.")
     for first, *others in settled.open.values():
         choices = ", or ".join(f"{other.says} ({other.tag})" for other in others[:3])
         sentences.append(f"Not sure: {first.says}; it may be {choices}.")

@@ -20,7 +20,7 @@ from core.gan.zoo import catalogue, chain, class_names, evidence, foreign, load
 from core.gan.zoo.recognise import Found
 from core.pictures import images
 from core.visitors import identity, policy
-from support.foreign_networks import Tutorial, lively, saved, up
+from support.foreign_networks import Enlarged, Labelled, OnMaps, Tutorial, connected, lively, saved, up
 
 
 def leaky():
@@ -39,68 +39,6 @@ def labelled(size, classes=10):
     return lambda count, rng: (
         torch.randn(count, size, generator=rng), torch.randint(classes, (count,), generator=rng)
     )  # fmt: skip
-
-
-def connected(size, activation, eps=1e-5, norm_last=False, normed_first=True, end=nn.Tanh):
-    """Fully connected, 16 px."""
-    layers: list[nn.Module] = []
-    for i, width in enumerate((24, 32, 24)):
-        norm = [nn.BatchNorm1d(width, eps)] if i or normed_first else []
-        layers += [nn.Linear(size, width), *(() if norm_last else norm), activation(), *(norm if norm_last else ())]
-        size = width
-    return nn.Sequential(*layers, nn.Linear(size, 256), end())
-
-
-class OnMaps(nn.Module):
-    """Up-convolutions of these (kernel, stride, padding, output padding) on 1x1 latents."""
-
-    def __init__(self, size, *shapes, activation=nn.ReLU, channels=1):
-        super().__init__()
-        layers, widths = [], [size, 12, 8, 6][: len(shapes)]
-        for before, after, shape in zip(widths, [*widths[1:], channels], shapes, strict=True):
-            layers += [nn.ConvTranspose2d(before, after, *shape, bias=False), nn.BatchNorm2d(after), activation()]
-        self.main = nn.Sequential(*layers[:-2], nn.Tanh())
-
-    def forward(self, z):
-        return self.main(z[:, :, None, None])
-
-
-class Enlarged(nn.Module):
-    """PyTorch-GAN's DCGAN, and its ACGAN with classes: Linear, norm, Upsample, convolution; 16 px."""
-
-    def __init__(self, classes=0, mode="nearest"):
-        super().__init__()
-        if classes:
-            self.label_emb = nn.Embedding(classes, 8)
-        self.l1 = nn.Sequential(nn.Linear(8, 8 * 16))
-        self.conv_blocks = nn.Sequential(
-            nn.BatchNorm2d(8), nn.Upsample(scale_factor=2, mode=mode),
-            nn.Conv2d(8, 8, 3, 1, 1), nn.BatchNorm2d(8, 0.8), leaky(), nn.Upsample(scale_factor=2, mode=mode),
-            nn.Conv2d(8, 6, 3, 1, 1), nn.BatchNorm2d(6, 0.8), leaky(), nn.Conv2d(6, 1, 3, 1, 1), nn.Tanh(),
-        )  # fmt: skip
-
-    def forward(self, z, labels=None):
-        z = z if labels is None else self.label_emb(labels) * z
-        return self.conv_blocks(self.l1(z).view(len(z), 8, 4, 4))
-
-
-class Labelled(nn.Module):
-    """A class before or behind the latents: one-hot, by a table (`nn.Embedding`), or by a linear layer."""
-
-    def __init__(self, model, how, front=False, numbers=10):
-        super().__init__()
-        self.how, self.front = how, front
-        if how == "table":
-            self.label_emb = nn.Embedding(10, numbers)
-        if how == "linear":
-            self.label_fc = nn.Linear(10, numbers)
-        self.model = model
-
-    def forward(self, z, labels):
-        one_hot = F.one_hot(labels, 10).float()
-        words = self.label_emb(labels) if self.how == "table" else one_hot
-        words = self.label_fc(one_hot) if self.how == "linear" else words
-        return self.model(torch.cat([words, z] if self.front else [z, words], 1))
 
 
 class Slopes(nn.Module):
@@ -193,8 +131,8 @@ def test_what_no_reading_explains_is_refused():
 def test_without_norms_the_ways_to_read_it_are_listed_and_one_can_be_chosen():
     net = lively(nn.Sequential(nn.Linear(16, 32), leaky(), nn.Linear(32, 64), nn.Sigmoid()))
     read = foreign.read({"": net.state_dict()}, None, "x.pth")
-    assert [list(question) for question in read.open] == [["relu", "leaky"]]
-    assert "Not sure: ReLU; it may be leaky ReLU 0.2 (leaky)." in read.said
+    assert [list(question) for question in read.open] == [["relu", "leaky", "leaky-0.1"]]
+    assert "Not sure: ReLU; it may be leaky ReLU 0.2 (leaky), or leaky ReLU 0.1 (leaky-0.1)." in read.said
     chosen = foreign.read({"": net.state_dict()}, None, "x.pth", "leaky,sigmoid")
     assert not chosen.open
     z = torch.randn(3, 16)
@@ -392,13 +330,16 @@ def test_numpys_numbers_in_a_checkpoint_are_passed_over():
     with tempfile.NamedTemporaryFile(suffix=".pth") as file:
         file.write(data)
         file.flush()
-        found = foreign.dictionaries(Path(file.name), "x.pth")
+        found, _ = foreign.opened(Path(file.name), "x.pth")
     assert {name: len(held) for name, held in found.items()} == {"model_state_dict": len(net.state_dict())}
+
+
+ANY_SLOPE = ["leaky", "relu", "leaky-0.01", "leaky-0.1"]
 
 
 @pytest.mark.parametrize(
     ("silent", "loud", "asked"),
-    [(3, 0.3, None), (3, 3.0, ["leaky", "relu", "leaky-0.01"]), (0, 1.0, ["leaky", "relu", "leaky-0.01"])],
+    [(3, 0.3, None), (3, 3.0, ANY_SLOPE), (0, 1.0, ANY_SLOPE)],
     ids=["silent units that taught nobody", "silent units that are listened to", "none"],
 )
 def test_units_that_never_speak_tell_of_the_activation(silent, loud, asked):
@@ -430,6 +371,27 @@ def test_what_is_untrained_is_called_so_and_not_misunderstood():
         nn.init.normal_(value, 1.0 if value.ndim == 1 else 0.0, 1e-4)
     with pytest.raises(UserError, match=r"is understood .* but makes no pictures, .* it has not been trained"):
         foreign.read({"": net.state_dict()}, None, "x.pth")
+
+
+def test_where_a_sequence_has_no_room_for_an_activation_there_is_none():
+    """Two linear layers in a row; in a list, which has no room anywhere, activations are called outside."""
+    net = lively(
+        nn.Sequential(nn.Linear(8, 24), nn.Linear(24, 32), nn.BatchNorm1d(32), leaky(), nn.Linear(32, 256), nn.Tanh())
+    )
+    z = torch.randn(3, 8)
+    made = foreign.read({"": net.state_dict()}, None, "x.pth").network(z)
+    torch.testing.assert_close(made.flatten(1), net(z), rtol=1e-4, atol=1e-5)
+    listed = nn.ModuleList([nn.Linear(8, 24), nn.Linear(24, 32), nn.Linear(32, 256)])
+    plan = foreign.read({"": lively(listed).state_dict()}, None, "x.pth").network.plan
+    assert all(layer.after for layer in plan)
+
+
+def test_the_decoder_of_an_autoencoder_ends_in_a_sigmoid_unless_it_is_said():
+    parts = {"encoder": (256, 16), "to_mean": (16, 4), "to_spread": (16, 4), "decoder": (4, 256)}
+    whole = {f"{name}.0.weight": torch.randn(after, before) for name, (before, after) in parts.items()}
+    whole |= {"decoder.0.weight": torch.randn(16, 4), "decoder.2.weight": torch.randn(256, 16)}
+    for said, end in (("", "sigmoid"), ("tanh", "tanh")):
+        assert foreign.read({"": whole}, None, "vae.pth", said).network.plan[-1].after == end
 
 
 def test_biases_that_do_not_fit_are_a_sentence():

@@ -2,14 +2,12 @@
 many visitors who fetch at once. What they cost is measured in a process of its own, or on a real server."""
 
 import dataclasses
-import io
 import json
 import os
 import pickle
 import subprocess
 import sys
 import threading
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -30,6 +28,7 @@ from core.visitors import identity, policy
 from support.finished import finished_run
 from support.foreign_networks import Cryptopunks, lively, saved
 from support.local_hub import LocalHub
+from support.pickles import entry, number, program, tensor
 from support.studio import ROOT, process_at, serving
 from support.waiting import PATIENCE
 from ui import telling
@@ -62,38 +61,6 @@ def normed(width: int) -> dict[str, bytes]:
 
 def judged(config: dict, tensors: dict[str, torch.Tensor]) -> dict[str, bytes]:
     return ours({}, **{"discriminator.safetensors": save(tensors, {"config": json.dumps(config)})})
-
-
-# ---------------------------------------------------------------- pickles, written by hand
-
-
-def text(value: bytes) -> bytes:
-    return b"X" + len(value).to_bytes(4, "little") + value
-
-
-def number(value: int) -> bytes:
-    return b"\x8a\x08" + value.to_bytes(8, "little", signed=True)
-
-
-def tensor(numbers: int, size: list[int], stride: list[int], where: bytes = b"cpu", offset: int = 0) -> bytes:
-    """The instructions for a view of storage "0", which is said to have so many numbers."""
-    storage = b"(" + text(b"storage") + b"ctorch\nFloatStorage\n" + text(b"0") + text(where) + number(numbers) + b"tQ"
-    shape = b"(" + b"".join(map(number, size)) + b"t(" + b"".join(map(number, stride)) + b"t"
-    hooks = b"\x89ccollections\nOrderedDict\n)R"
-    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + number(offset) + shape + hooks + b"tR"
-
-
-def program(body: bytes) -> dict[str, bytes]:
-    """A .pth of one storage of four numbers, whose instructions end with what `body` puts there."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, data in (("data.pkl", b"\x80\x02" + body + b"."), ("version", b"3\n"), ("data/0", bytes(16))):
-            archive.writestr(f"archive/{name}", data)
-    return {"generator.pth": file.getvalue()}
-
-
-def entry(value: bytes) -> bytes:
-    return b"}" + text(b"x") + value + b"s"
 
 
 ORDERED = b"ccollections\nOrderedDict\n"
@@ -585,8 +552,8 @@ def test_the_cache_keeps_its_limit_however_many_write(limited):
 
 def test_what_nobody_used_for_long_makes_room(limited):
     limited(cache_bytes=60_000)
-    for number in range(3):
-        os.utime(cache.store_tensors(f"old{number}", {"x": np.zeros(2000)}), (number + 1, number + 1))
+    for i in range(3):
+        os.utime(cache.store_tensors(f"old{i}", {"x": np.zeros(2000)}), (i + 1, i + 1))
     cache.store_tensors("new", {"x": np.zeros(2000)})
     assert {entry.name for entry in cache.entries()} == {"old1", "old2", "new"}
     with pytest.raises(UserError, match="are full"):

@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import time
 import zipfile
 
@@ -139,7 +140,7 @@ def test_what_is_not_understood_is_named(state, words):
 
 def read(data: bytes, tmp_path):
     (tmp_path / "net.pth").write_bytes(data)
-    return pickles.dictionaries(pickles.read(tmp_path / "net.pth", "net.pth"), "net.pth")
+    return pickles.opened(pickles.read(tmp_path / "net.pth", "net.pth"), "net.pth")[0]
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before 2020"])
@@ -157,9 +158,18 @@ def test_a_file_of_tensors_is_read(tmp_path, zipped):
     torch.testing.assert_close(found["G"], dict(net.state_dict()))
 
 
-class Harm:
+class Calls:
+    """An object whose pickle calls something."""
+
+    def __init__(self, what, *given):
+        self.called = what, given
+
     def __reduce__(self):
-        return os.system, ("touch harmed",)
+        return self.called
+
+
+def Harm():
+    return Calls(os.system, "touch harmed")
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before 2020"])
@@ -167,7 +177,9 @@ class Harm:
     ("thing", "words"),
     [
         ({"G": Harm()}, r"wants to call (posix|nt)\.system"),
-        (Cryptopunks(), "wants to call .*Cryptopunks"),
+        ({"x": Calls(eval, "open('harmed', 'w')")}, r"wants to call __builtin__\.eval"),
+        ({"x": Calls(shutil.copy, "net.pth", "harmed")}, r"wants to call shutil\.copy"),
+        ({"x": Calls(Calls, 1)}, r"wants to call .*Calls"),
         ({"x": bytearray(9)}, r"wants to call .*bytearray"),
         ([torch.zeros(2)], "holds a list"),
         ({"x": torch.zeros(1).expand(10**9)}, "claims to be larger"),
@@ -207,7 +219,7 @@ def test_dictionaries_within_themselves_end(tmp_path):
     for _ in range(6):
         inner = {f"k{i}": inner for i in range(100)}
     inner["self"] = inner
-    assert len(pickles.dictionaries(inner, "x")) <= 1
+    assert len(pickles.opened(inner, "x")[0]) <= 1
 
 
 # ---------------------------------------------------------------- from the Hub
@@ -289,7 +301,9 @@ def test_how_a_file_of_the_hub_is_read_stands_in_its_reference(local_hub):
     local_hub.add("x/y", {"generator.pth": saved(net.state_dict())})
     ref = load.fetch("x/y", reading="leaky")
     assert ref.endswith(":generator.pth:leaky")
-    assert [list(question) for question in load.open_generator(load.fetch("x/y")).open] == [["relu", "leaky"]]
+    assert [list(question) for question in load.open_generator(load.fetch("x/y")).open] == [
+        ["relu", "leaky", "leaky-0.1"]
+    ]
     local_hub.close()
     z = torch.randn(2, 16)
     torch.testing.assert_close(load.open_generator(ref).network(z).flatten(1), net(z))
