@@ -31,6 +31,7 @@ from core.gan.methods.method import GeneratorNetwork, Network
 from core.gan.zoo import catalogue, cost, foreign, model_folder, pickles
 from core.gan.zoo.catalogue import HubRef, LocalRef
 from core.gan.zoo.layers import Foreign
+from core.gan.zoo.modules import Module
 from core.hub import cache, client, download, fetches, registry
 from core.hub.fetches import OnBytes
 from core.hub.registry import Entry
@@ -315,8 +316,9 @@ def _understood(name: str, found: HubRef, beside: set[str], progress: OnBytes | 
         discriminator = _their_discriminator(found, config) if catalogue.DISCRIMINATOR in beside else None
         said = "Made with Ganvas: its config.json says all there is to know."
         return Loaded(ref, title, network, discriminator, said)
+    modules: Mapping[str, Module] = {}
     if found.file.endswith(".safetensors"):
-        tensors, modules = {"": _torch(download.fetch_tensors(entry, progress=progress))}, {}
+        tensors = {"": _torch(download.fetch_tensors(entry, progress=progress))}
     else:
         path = download.fetch_file(entry, progress)
         try:

@@ -74,8 +74,8 @@ def read(path: Path, name: str) -> Mapping[str, Any]:
                 classes = _checked_zip(path, name)
             else:  # as torch wrote before 2020: five pickles, then the numbers
                 classes = _checked_programs(file.read(MAX_PROGRAM), 5, path.stat().st_size, name)
-        made = [(_Ignored, name) for name in (*NUMPYS, "numpy.ndarray", "numpy.dtype")]
-        made += [(inert, of) for of, inert in classes.items()]
+        ignored = (*NUMPYS, "numpy.ndarray", "numpy.dtype")
+        made: list[Any] = [*((_Ignored, of) for of in ignored), *((inert, of) for of, inert in classes.items())]
         with _one_at_a_time, torch.serialization.safe_globals(made):
             found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:

@@ -125,12 +125,10 @@ def _is_listed(name: str, modules: Mapping[str, Module]) -> bool:
 
 
 def _shape(settings: Mapping[str, Any]) -> tuple[int, int, int]:
-    more = settings.get("output_padding", (0, 0))
-    if settings.get("padding") == "same":
-        padding = tuple((length - 1) // 2 for length in settings.get("kernel_size", ()))
-    else:
-        padding = settings.get("padding") if settings.get("padding") != "valid" else (0, 0)
-    found = (settings.get("stride"), padding, more)
+    padding, kernel = settings.get("padding"), settings.get("kernel_size", ())
+    if isinstance(padding, str):
+        padding = tuple((length - 1) // 2 for length in kernel) if padding == "same" else (0, 0)
+    found: list[Any] = [settings.get("stride"), padding, settings.get("output_padding", (0, 0))]
     if not all(_is_pair(pair) for pair in found) or not found[0][0]:
         raise UserError("It has a convolution that is not square; it cannot be sampled here.")
     if settings.get("groups") != 1 or settings.get("dilation") != (1, 1) or settings.get("padding_mode") != "zeros":
