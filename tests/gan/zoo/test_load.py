@@ -20,6 +20,7 @@ from core.gan.zoo import catalogue, foreign, load, pickles
 from core.gan.zoo.layers import Foreign
 from core.hub import cache, client, registry
 from support.foreign_networks import Cryptopunks, Tutorial, lively, saved, up
+from support.local_hub import LocalHub
 from ui.generate import sample_api
 
 
@@ -86,7 +87,9 @@ LAYOUTS = {
 
 @pytest.mark.parametrize(
     ("name", "order"),
-    [*((name, "as saved") for name in LAYOUTS), ("studiogan", "sorted by name"), ("pre-activated", "sorted by name"),
+    [*(pytest.param(name, "as saved", marks=pytest.mark.slow if name in ("tutorial", "studiogan") else ())
+       for name in LAYOUTS),
+     pytest.param("studiogan", "sorted by name", marks=pytest.mark.slow), ("pre-activated", "sorted by name"),
      ("lesson", "data parallel")],
 )  # fmt: skip
 def test_a_layout_is_understood_and_its_pictures_are_the_same(name, order):
@@ -283,12 +286,12 @@ def test_a_file_that_does_not_tell_is_read_in_each_way_without_asking_the_hub_ag
 
 
 def test_of_numbered_checkpoints_the_last_is_read_and_of_several_files_the_one_that_is_a_generator(local_hub):
-    names = ["ckpt/G_9.pth", "ckpt/G_100.pth", "ckpt/G_20.pth"]
-    local_hub.add("x/y", {name: saved(lively(Cryptopunks()).state_dict()) for name in names})
+    net = nn.Sequential(nn.Linear(6, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 64), nn.Tanh())
+    good = saved(lively(net).state_dict())
+    local_hub.add("x/y", dict.fromkeys(["ckpt/G_9.pth", "ckpt/G_100.pth", "ckpt/G_20.pth"], good))
     assert load.fetch("x/y").endswith(":ckpt/G_100.pth")
     judge = nn.Sequential(nn.Conv2d(3, 8, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(8, 1, 4, 2, 1))
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:12ab\nsize 14300000\n"
-    good = saved(lively(Cryptopunks()).state_dict())
     local_hub.add("x/z", {"gen.pth": saved(judge.state_dict()), "netG.pth": pointer, "weights/mnist.pt": good})
     assert load.fetch("x/z").endswith(":weights/mnist.pt")
     local_hub.add("x/none", {"gen.pth": saved(judge.state_dict()), "netG.pth": pointer})
@@ -358,6 +361,17 @@ def test_a_huge_repository_is_refused_before_anything_is_read(local_hub):
     assert not local_hub.reads()
 
 
+@pytest.fixture(scope="module")
+def fetched_before(tmp_path_factory):
+    """The reference of a generator that was fetched while all was well, and the cache that keeps it."""
+    with pytest.MonkeyPatch.context() as patch, LocalHub() as hub:
+        patch.setenv("GANVAS_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("GANVAS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("HF_ENDPOINT", hub.url)
+        commit = hub.add("x/old", {"generator.pth": saved(lively(Cryptopunks()).state_dict())})
+        return load.fetch(f"x/old@{commit}"), cache.folder()
+
+
 BAD_HEADER = (40).to_bytes(8, "little") + b'{"a":{"dtype":"F32","shape":[9],"data_of' + b"0" * 40
 
 
@@ -387,9 +401,12 @@ BAD_HEADER = (40).to_bytes(8, "little") + b'{"a":{"dtype":"F32","shape":[9],"dat
         ("x/y", "disk", "no room"),
     ],
 )  # fmt: skip
-def test_every_fault_is_one_sentence_soon_and_leaves_what_was_there(local_hub, monkeypatch, what, fault, words):
-    before = load.fetch(f"x/old@{local_hub.add('x/old', {'generator.pth': saved(lively(Cryptopunks()).state_dict())})}")
-    local_hub.add("x/y", {"generator.pth": saved(lively(Tutorial()).state_dict()), "config.json": b"{}"})
+def test_every_fault_is_one_sentence_soon_and_leaves_what_was_there(
+    local_hub, monkeypatch, fetched_before, what, fault, words
+):
+    before, folder = fetched_before
+    shutil.copytree(folder, cache.folder(), dirs_exist_ok=True)
+    local_hub.add("x/y", {"generator.pth": saved(Tutorial().state_dict()), "config.json": b"{}"})
     local_hub.add("x/gated", {"g.pth": b"x"}, gated=True)
     local_hub.add("x/private", {"g.pth": b"x"}, private=True)
     local_hub.add("x/header", {"model.safetensors": BAD_HEADER})
