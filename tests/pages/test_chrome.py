@@ -11,13 +11,11 @@ from core.gan.data import drawn
 from core.gan.request import TrainRequest
 from core.runs import lifecycle, run_folder, states
 from support.axe import violations
-from support.chromium import settled
+from support.chromium import at_both_widths, settled
 from support.finished import finished_run
 from support.studio import serving
 
 pytestmark = pytest.mark.server
-DESK, PHONE = {"width": 1280, "height": 844}, {"width": 390, "height": 844}
-both_widths = pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +48,8 @@ def context_options(studio):
 
 
 @pytest.fixture
-def page(window, size):
-    return window(**size)
+def page(window):
+    return window()
 
 
 def is_beside(answer, pressed) -> bool:
@@ -62,7 +60,6 @@ def is_beside(answer, pressed) -> bool:
     return abs(one["y"] - other["y"]) < 300
 
 
-@both_widths
 def test_a_painting_of_the_front_page_opens_style_with_its_pair(page):
     page.goto("/")
     settled(page)
@@ -79,36 +76,38 @@ def test_a_painting_of_the_front_page_opens_style_with_its_pair(page):
     expect(style.locator("#photo img[src*='dahlia.jpg']")).to_be_visible()
 
 
-@both_widths
 def test_the_name_and_every_page_are_in_sight_and_cover_nothing(page):
     page.goto("/")
     names = ["Ganvas", "Generate", "Style", "Train", "Lab", "Models"]
     for name in [*names[1:], names[0]]:
-        for link in names:
-            expect(page.get_by_role("link", name=link, exact=True)).to_be_in_viewport(ratio=1)
         page.get_by_role("link", name=name, exact=True).click()
         expect(page).to_have_title(f"{'Home' if name == 'Ganvas' else name} · Ganvas")
-        if name != "Style":
-            heading = page.get_by_role("heading", name=name, exact=True)
-            expect(heading).to_be_in_viewport(ratio=1)
-            assert heading.bounding_box()["y"] > page.locator(".st-key-navigation").bounding_box()["height"]
-        assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
-    for button in ("Paint a photo", "Play with a GAN", "Train a GAN"):  # what to press first
-        expect(page.get_by_role("button", name=button)).to_be_in_viewport(ratio=1)
+        for _ in at_both_widths(page):
+            for link in names:
+                expect(page.get_by_role("link", name=link, exact=True)).to_be_in_viewport(ratio=1)
+            if name != "Style":
+                heading = page.get_by_role("heading", name=name, exact=True)
+                expect(heading).to_be_in_viewport(ratio=1)
+                assert heading.bounding_box()["y"] > page.locator(".st-key-navigation").bounding_box()["height"]
+            assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    for _ in at_both_widths(page):
+        for button in ("Paint a photo", "Play with a GAN", "Train a GAN"):  # what to press first
+            expect(page.get_by_role("button", name=button)).to_be_in_viewport(ratio=1)
 
 
-@both_widths
 def test_start_stays_in_sight_and_refuses_beside_itself(page):
     page.goto("/train")
     start = page.get_by_role("button", name="Start", exact=True)
-    expect(start).to_be_in_viewport(ratio=1)
+    for _ in at_both_widths(page):
+        expect(start).to_be_in_viewport(ratio=1)
     page.get_by_text("My files").click()
     start.click()
-    assert is_beside(page.get_by_text("There are no images yet"), start)
+    for _ in at_both_widths(page):
+        assert is_beside(page.get_by_text("There are no images yet"), start)
 
 
-@pytest.mark.parametrize("size", [PHONE], ids=["phone"])
-def test_on_a_phone_a_picture_is_a_sheet_over_the_page(page):
+def test_on_a_phone_a_picture_is_a_sheet_over_the_page(window):
+    page = window(390)
     page.goto("/generate")
     first = page.locator(".st-key-grid").get_by_label("Picture 0:3", exact=True)
     first.scroll_into_view_if_needed()
@@ -124,7 +123,6 @@ def test_on_a_phone_a_picture_is_a_sheet_over_the_page(page):
     expect(large).to_be_in_viewport(ratio=1)
 
 
-@pytest.mark.parametrize("size", [DESK], ids=["desk"])
 def test_a_popover_closes_when_what_it_is_for_is_done(page):
     page.goto("/train?run=my-cats")
     page.get_by_role("button", name="Rename").click()
@@ -137,12 +135,10 @@ def test_a_popover_closes_when_what_it_is_for_is_done(page):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESK], ids=["desk"])
-def test_nothing_is_broken_for_keyboards_and_screen_readers(studio, page, theme):
+def test_nothing_is_broken_for_keyboards_and_screen_readers(window, theme):
     """Every page, with what is folded away and what is said when something is missing. The inside of the style app's
     frame is asked in tests of its own."""
-    page.emulate_media(color_scheme=theme)
-    broken = {}
+    page, broken = window(theme=theme), {}
 
     def ask(name: str) -> None:
         settled(page)

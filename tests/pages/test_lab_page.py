@@ -17,7 +17,7 @@ from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states, twins
 from core.runs.run_folder import Run
 from support.pages import asked_of_runs, press
-from support.studio import ROOT, serving
+from support.studio import ROOT, for_training, serving
 from support.waiting import PATIENCE, until
 
 
@@ -113,7 +113,7 @@ def test_a_run_is_broken_named_healed_and_recovers(browser, tmp_path, monkeypatc
     mine = lifecycle.create(request, {"kind": "drawn", "name": "portraits", "count": 60}, "Mine")
     for _ in prepare.prepare(mine.config["source"], request, mine.path):
         pass
-    with serving(tmp_path) as address:
+    with serving(tmp_path, for_training(tmp_path)) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{address}/lab")
         page.get_by_text("Two settings of my own").click()

@@ -22,7 +22,7 @@ from core.settings import settings_of
 from support.chromium import redrawn, settled
 from support.finished import finished_run
 from support.pages import asked_of_runs, press
-from support.studio import serving
+from support.studio import for_training, serving
 from support.waiting import PATIENCE
 from ui.telling import plain
 from ui.train import tell, view
@@ -501,7 +501,7 @@ def test_from_a_zip_to_a_generator_in_a_browser(browser, tmp_path, monkeypatch):
             drawn.draw("portraits", number, 32).save(file, "PNG")
             files.writestr(f"faces/{number}.png", file.getvalue())
         files.writestr("faces/readme.txt", "not a picture")
-    with serving(tmp_path) as address:
+    with serving(tmp_path, for_training(tmp_path)) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         button = lambda name: page.get_by_role("button", name=name, exact=True)  # noqa: E731
 

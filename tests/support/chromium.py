@@ -2,15 +2,21 @@
 
 import contextlib
 import shutil
+from collections import Counter
+from collections.abc import Iterator
 
 from playwright.sync_api import expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from support import marks
 from support.waiting import PATIENCE
 
-CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+# The first has no windows: half the work for a page. Which there are is up to install_chromium.sh.
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((p for n in BROWSERS if (p := shutil.which(n))), None)
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
+_drawn: Counter = Counter()  # times that a page was drawn by Streamlit's script since it was loaded
 
 
 def launched(playwright, *arguments: str):
@@ -18,8 +24,20 @@ def launched(playwright, *arguments: str):
     marks.require("browser")
     expect.set_options(timeout=PATIENCE * 1000)
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *arguments])
-    browser.on("context", lambda context: context.set_default_timeout(PATIENCE * 1000))
+    browser.on("context", _prepare)
     return browser
+
+
+def _prepare(context) -> None:
+    context.set_default_timeout(PATIENCE * 1000)
+    context.on("page", _count_drawings)
+
+
+def at_both_widths(page) -> Iterator[None]:
+    """The page at a desk, and then on a phone, without loading it again."""
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": page.viewport_size["height"]})
+        yield
 
 
 def upload_pictures(place, folder) -> None:
@@ -36,19 +54,34 @@ def upload_pictures(place, folder) -> None:
 
 @contextlib.contextmanager
 def redrawn(page):
-    """What is done inside has a Streamlit page drawn anew; and that is over afterwards."""
-    page.evaluate("""() => {
-        const app = document.querySelector('[data-testid=stApp]'); window.drawings = 0;
-        new MutationObserver(() => { window.drawings += app.dataset.testScriptState === 'notRunning' })
-            .observe(app, {attributes: true, attributeFilter: ['data-test-script-state']});
-    }""")
+    """What is done inside has a Streamlit page drawn anew; and that is over afterwards. The server says so: on a busy
+    machine the page shows beginning and end at once, which is no change at all."""
+    before = _drawn[page]
     yield
-    page.wait_for_function("window.drawings > 0", timeout=PATIENCE * 1000)
+    _wait_for_drawing(page, before + 1)
     settled(page)
+
+
+def _wait_for_drawing(page, number: int) -> None:
+    while _drawn[page] < number:
+        page.wait_for_timeout(20)
+
+
+def _count_drawings(page) -> None:
+    def heard(message: bytes | str) -> None:
+        if isinstance(message, bytes) and ForwardMsg.FromString(message).WhichOneof("type") == "script_finished":
+            _drawn[page] += 1
+
+    def opened(socket) -> None:
+        _drawn[page] = 0
+        socket.on("framereceived", heard)
+
+    page.on("websocket", opened)
 
 
 def settled(page) -> None:
     """Nothing of a Streamlit page is being drawn any more: what is fades meanwhile, and loses what is pressed."""
-    expect(page.locator("h1").first).to_be_visible()
+    expect(page.locator("h1").first).to_be_visible()  # which is drawn before much else
+    _wait_for_drawing(page, 1)
     expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_attached()
     expect(page.locator("[data-stale=true]")).to_have_count(0)

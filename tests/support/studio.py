@@ -39,6 +39,16 @@ def process_at(address: str) -> psutil.Process:
     raise ProcessLookupError(f"no server at {address}")
 
 
+def for_training(home: Path) -> str:
+    """A script for `serving`, of a studio whose trainings do not stand back for whatever else the machine does: here
+    somebody waits for them."""
+    (script := home / "studio.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nimport app\nfrom core.runs import processes\n"
+        "processes.NICENESS = 0\napp.main()\n"
+    )
+    return str(script)
+
+
 @contextlib.contextmanager
 def serving(
     home: Path,
