@@ -16,6 +16,7 @@ from core.gan.request import TrainRequest
 from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states, twins
 from core.runs.run_folder import Run
+from support.chromium import settled
 from support.pages import asked_of_runs, press
 from support.studio import ROOT, for_training, serving
 from support.waiting import PATIENCE, until
@@ -124,7 +125,8 @@ def test_a_run_is_broken_named_healed_and_recovers(browser, tmp_path, monkeypatc
         until(lambda: doctor.diagnose(sick).name == "collapse")
         processes.pause(sick)  # if it is not through by now
         until(lambda: not (sick.alive or twin.alive))
-        expect(page.get_by_role("button", name="Delete both")).to_be_visible()  # nothing is drawn anew any more
+        page.reload()  # it is found again, and nothing is drawn anew any more while it is looked at
+        settled(page)
         expect(page.get_by_text("Mode collapse")).to_have_count(1)  # its twin has none
         page.get_by_role("button", name="Give it noise").click()
         expect(page.get_by_role("heading", name="Healed")).to_be_visible()
