@@ -1,8 +1,11 @@
-"""How the bundled generators were made: trained on pictures drawn here, the best step kept and looked at.
+"""How the bundled generators were made: trained on pictures drawn here, or cut out of photographs and paintings, the
+best step kept and looked at.
 
     python weights/train_generators.py train portraits --work FOLDER [--steps N]     train, or go on
     python weights/train_generators.py choose portraits --work FOLDER                measure every step that was kept
     python weights/train_generators.py ship portraits --work FOLDER --step N         write weights/generators/portraits
+
+What is cut out (`crops.py`) takes `--pictures FOLDER` as well.
 
 Training is `core.gan.train` itself. It is exact: the same command on the same machine gives the same weights. The
 measure is KID as `core.gan.measures` takes it, against pictures of the same kind that were not trained on.
@@ -27,6 +30,8 @@ from safetensors.torch import save_file
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import crops  # noqa: E402
+
 from core.gan import points  # noqa: E402
 from core.gan.data import drawn, labels  # noqa: E402
 from core.gan.measures.kid import kid  # noqa: E402
@@ -46,7 +51,10 @@ RECIPES: dict[str, dict[str, Any]] = {
     "landscapes": {"size": 64, "width_g": 20, "width_d": 20, "ema": 0.998, "count": 12_000},
     "critters": {"size": 64, "width_g": 24, "width_d": 24, "ema": 0.999, "count": 12_000},
     "digits": {**RELATIVISTIC, "size": 32, "colour": "grey", "by_folder": True, "count": 12_000},
-}
+    "fruit": {**RELATIVISTIC, "size": 64, "by_folder": True, "ema": 0.999, "count": crops.LEARNED},
+    "brushwork": {**RELATIVISTIC, "size": 128, "width_g": 16, "width_d": 16, "batch": 32, "ema": 0.999,
+                  "count": crops.LEARNED},
+}  # fmt: skip
 NOTES = {
     "portraits": "Faces, hair, glasses and clothes come out in nearly all. A few mouths and glasses are torn, some "
     "backgrounds are mottled where drawn ones are plain, and hats and beards are rare.",
@@ -63,6 +71,9 @@ COMPARED = 1000  # samples judged
 STEPS = 100_000  # no end of its own: --steps or Ctrl-C
 
 
+sets: dict[str, drawn.DrawnSet] = {**drawn.SETS}  # and those of pictures that lie on this machine
+
+
 def request_of(name: str, steps: int = STEPS) -> TrainRequest:
     return TrainRequest(**{k: v for k, v in RECIPES[name].items() if k != "count"}, steps=steps)
 
@@ -71,7 +82,7 @@ def pictures(name: str, work: Path, first: int, count: int) -> np.ndarray:
     """uint8 [count, size, size, channels], drawn once."""
     size, path = RECIPES[name]["size"], work / f"{name}-{first}-{count}.npy"
     if not path.exists():
-        made = [np.asarray(drawn.draw(name, number, size)) for number in range(first, first + count)]
+        made = [np.asarray(sets[name].draw(number, size, False)) for number in range(first, first + count)]
         np.save(path, np.stack(made).reshape(count, size, size, -1))
     return np.load(path, mmap_mode="r")
 
@@ -80,7 +91,7 @@ def labels_of(name: str) -> labels.Labels | None:
     """Of the pictures trained on, where their kinds are learned."""
     if not RECIPES[name].get("by_folder"):
         return None
-    return labels.numbered(list(itertools.islice(itertools.cycle(drawn.SETS[name].classes), RECIPES[name]["count"])))
+    return labels.numbered(list(itertools.islice(itertools.cycle(sets[name].classes), RECIPES[name]["count"])))
 
 
 def names_of(name: str) -> tuple[str, ...]:
@@ -155,12 +166,12 @@ def ship(name: str, work: Path, step: int) -> None:
     net, seconds = averaged(name, work / name / f"step-{step:06d}.pt")
     request = request_of(name, step)
     recipe = request.recipe(
-        name=drawn.SETS[name].label,
+        name=sets[name].label,
         steps_made=step,
         seconds=round(seconds),
         data={
-            "source": f"{drawn.SETS[name].label}, {drawn.SETS[name].by}",
-            "licence": drawn.SETS[name].licence,
+            "source": f"{sets[name].label}, {sets[name].by}",
+            "licence": sets[name].licence,
             "count": RECIPES[name]["count"],
         },
     )
@@ -205,9 +216,14 @@ def main() -> None:
     parser.add_argument("action", choices=["train", "choose", "ship"])
     parser.add_argument("name", choices=RECIPES)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--pictures", type=Path, help="what squares are cut out of")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--step", type=int)
     options = parser.parse_args()
+    if (cut := crops.SETS.get(options.name)) and not options.pictures:
+        parser.error(f"{options.name} takes --pictures FOLDER")
+    elif cut:
+        sets[options.name] = cut(options.pictures)
     options.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 2)))
     if options.action == "train":
