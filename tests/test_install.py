@@ -25,7 +25,7 @@ class Index(BaseHTTPRequestHandler):
 @pytest.fixture
 def index():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Index)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/whl/cpu"
     server.shutdown()
     server.server_close()

@@ -250,11 +250,12 @@ def painted_clip(tmp_path, frames, ending=".png", **settings) -> tuple[Result, l
         return result, [np.asarray(frame.convert("RGB"), float) for frame in ImageSequence.Iterator(file)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"keep_colour": True}, {"strength": 0.6}])
 def test_what_stands_still_in_a_clip_does_not_flicker(tmp_path, settings):
     frames = [ball(step) for step in range(0, 6, 2)]
     _, painted_frames = painted_clip(tmp_path, frames, **settings)
-    alone = [np.asarray(painted(frame, size=256, **settings).images[0], float) for frame in frames]
+    alone = [np.asarray(painted(frame, size=256, **settings).images[0], float) for frame in frames[:2]]
     still = np.s_[:, 192:]  # further from the ball than anything of it is seen
     assert all(np.array_equal(frame[still], painted_frames[0][still]) for frame in painted_frames)
     assert np.abs(alone[1] - alone[0])[still].mean() > 0.1  # painted one by one they would

@@ -1,6 +1,7 @@
 """Style transfer: the losses against their formulas, the descent's watch, and whole small paintings."""
 
 import dataclasses
+import functools
 import itertools
 import types
 
@@ -36,6 +37,12 @@ def painted(request=SMALL, photo=None, styles=None, **more) -> Result:
 
 def pixels(result: Result) -> np.ndarray:
     return np.asarray(result.images[0])
+
+
+@functools.cache
+def plainly() -> np.ndarray:
+    """What is painted where nothing is asked for, once for all tests."""
+    return pixels(painted())
 
 
 # ---------------------------------------------------------------- objective
@@ -431,8 +438,8 @@ def test_the_painting_moves_towards_the_style():
 
 
 def test_same_seed_same_picture_other_seed_another():
-    np.testing.assert_array_equal(pixels(painted()), pixels(painted()))
-    assert (pixels(painted()) != pixels(painted(dataclasses.replace(SMALL, seed=1)))).any()
+    np.testing.assert_array_equal(plainly(), pixels(painted()))
+    assert (plainly() != pixels(painted(dataclasses.replace(SMALL, seed=1)))).any()
 
 
 @pytest.mark.parametrize(
@@ -444,9 +451,10 @@ def test_same_seed_same_picture_other_seed_another():
     ],
 )  # fmt: skip
 def test_every_setting_changes_the_picture(change):
-    assert (pixels(painted()) != pixels(painted(dataclasses.replace(SMALL, **change)))).mean() > 0.1
+    assert (plainly() != pixels(painted(dataclasses.replace(SMALL, **change)))).mean() > 0.1
 
 
+@pytest.mark.slow
 def test_several_styles_by_weight():
     red, blue = texture(), texture(hue=(0.1, 0.2, 0.9))
     one = pixels(painted(dataclasses.replace(SMALL, style_shares=(1, 0)), styles=[red, blue]))
@@ -480,6 +488,7 @@ def test_a_style_of_one_colour_leaves_the_photo_its_forms(colour):
     assert np.asarray(events[-1].images[0]).std((0, 1)).max() > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colour", ["black", "white", "#804020"])
 def test_a_style_of_one_colour_colours_the_photo(colour):
     plain = Image.new("RGB", (60, 60), colour)
@@ -511,7 +520,7 @@ def test_strength_and_colour_can_be_set_afterwards():
     result = painted(request)
     again = images.finish(result.images[1], scene(), strength=0.4, keep_colour=True)
     np.testing.assert_array_equal(pixels(result), np.asarray(again))
-    np.testing.assert_array_equal(np.asarray(result.images[1]), pixels(painted()))
+    np.testing.assert_array_equal(np.asarray(result.images[1]), plainly())
 
 
 def test_the_recipe_paints_it_again():
