@@ -3,13 +3,16 @@
 record     trains short runs, healthy ones and ones made sick in known ways, on two sets drawn here and on one of
            photographs, and writes into FOLDER what each measured, as a run's own folder has it. Goes on where it was
            ended; `--minutes` ends it.
-report     reads that: on one half of the runs thresholds were set (`core/gan/doctor/thresholds.py`), on the other half
-           they are judged. How many sick runs are named rightly within a third of their length, and how many healthy
-           ones are alarmed anywhere.
+report     reads that: on one half of the runs thresholds were set (`core/gan/doctor/thresholds.py`), on the other half,
+           of seeds that nobody had looked at, they are judged. How many sick runs are named rightly within a third of
+           their length, and how many healthy ones are alarmed anywhere.
 cures      lets the first cure of every sick run go on from where it was named, to the same length, and compares KID
-           with that of its healthy twin: the same pictures and seed, nothing changed. Goes on as `record` does.
+           with that of its healthy twin: the same pictures and seed, nothing changed. Goes on as `record` does. So
+           short a run has not come far, and a sick one's KID need not be worse yet: it is told how many were, and how
+           many healthy ones of other settings are as near to the twin.
 
-Nets are tiny (32 px, width 16), a run takes a quarter of a minute of one core; several of these may work at once.
+Sicknesses are those of the Lab (`core/gan/lab.py`), in haste: nets are tiny (32 px, width 16), rates high. A run takes
+a quarter of a minute of one core; several of these may work at once.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import math
 import statistics
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from core import files
+from core.gan import lab
 from core.gan.data import held_out
 from core.gan.doctor import DIAGNOSES, cures, rules
 from core.gan.doctor.signals import Signals
@@ -44,9 +49,8 @@ COMPARED = 32  # pictures on each side in measures; usually there are more
 SEARCHED = 96
 FAST = {"loss": "relativistic", "norm_d": "none", "beta1": 0.0, "rate_g": 0.002, "rate_d": 0.002, "translate": False}
 SMALL = {"size": 32, "width_g": 16, "width_d": 16, "latent": 32, "batch": 16, "steps": STEPS, **FAST}
-PICTURES = 600
 SETS = ("portraits", "critters", "photos")
-SEEDS = (0, 1)
+HALVES = {"thresholds set on": (0, 1), "judged on": (2, 3)}  # seeds
 
 BEFORE = {"loss": "original", "norm_d": "spectral", "beta1": 0.5}  # the paper's loss, and what keeps it steady
 HEALTHY: dict[str, dict[str, Any]] = {
@@ -59,29 +63,25 @@ HEALTHY: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Sickness:
-    """How a run is made sick, and which names of it are right: what follows from the same mistake differs."""
+class Sick:
+    """Which names of one of the Lab's sicknesses are right, as what follows from the same mistake differs; and how it
+    comes about in so short a run."""
 
     right: tuple[str, ...]
-    settings: dict[str, Any] = field(default_factory=dict)
-    pictures: int = PICTURES
-    noise: bool = True
+    haste: Mapping[str, Any] = field(default_factory=dict)
 
 
 BARE = {"loss": "original", "norm_d": "none", "beta1": 0.5}  # nothing holds D back
-SICK: dict[str, Sickness] = {
-    "rate_high": Sickness(("diverging", "not_a_number", "collapse", "d_wins"), {"rate_g": 0.05, "rate_d": 0.05}),
-    "d_strong": Sickness(("d_wins",), {**BARE, "rate_g": 0.00002}),
-    "g_strong": Sickness(("g_wins", "collapse"), {"rate_d": 0.00001, "rate_g": 0.004}),
-    "no_noise": Sickness(("collapse",), noise=False),
-    "no_norm": Sickness(
-        ("collapse", "d_wins", "diverging", "not_a_number"),
-        {**BARE, "norm_g": "none", "beta1": 0.9, "rate_g": 0.005, "rate_d": 0.005},
+SICK: dict[str, Sick] = {
+    "rate_high": Sick(("diverging", "not_a_number", "collapse", "d_wins")),
+    "d_strong": Sick(("d_wins",), BARE),
+    "one_mode": Sick(("g_wins", "collapse"), {"rate_g": 0.004}),
+    "no_noise": Sick(("collapse",)),
+    "no_norm": Sick(
+        ("collapse", "d_wins", "diverging", "not_a_number"), {**BARE, "beta1": 0.9, "rate_g": 0.005, "rate_d": 0.005}
     ),
-    "ten_pictures": Sickness(("by_heart",), pictures=10),
-    "small_batch": Sickness(
-        ("collapse", "diverging", "not_a_number", "d_wins"), {**BARE, "batch": 2, "rate_g": 0.01, "rate_d": 0.01}
-    ),
+    "ten_pictures": Sick(("by_heart",)),
+    "small_batch": Sick(("collapse", "diverging", "not_a_number", "d_wins"), {**BARE, "rate_g": 0.01, "rate_d": 0.01}),
 }
 
 
@@ -96,23 +96,23 @@ class Case:
         return f"{self.way}-{self.set}-{self.seed}"
 
     @property
-    def sick(self) -> Sickness | None:
+    def sick(self) -> Sick | None:
         return SICK.get(self.way)
 
     @property
-    def request(self) -> TrainRequest:
-        settings = self.sick.settings if self.sick else HEALTHY[self.way]
-        return TrainRequest(**{**SMALL, **settings, "seed": self.seed})
+    def pictures(self) -> int:
+        """How many it learns from."""
+        return lab.SICKNESSES[self.way].pictures if self.sick else lab.PICTURES
 
     @property
-    def calibrates(self) -> bool:
-        """Thresholds were set looking at these; the others nobody had looked at. Each way and set is in both halves."""
-        return self.seed == SEEDS[0]
+    def request(self) -> TrainRequest:
+        settings = {**lab.SICKNESSES[self.way].changes, **self.sick.haste} if self.sick else HEALTHY[self.way]
+        return TrainRequest(**{**SMALL, **settings, "seed": self.seed})
 
 
 def cases() -> list[Case]:
     """Those of the first seed first, so that an unfinished record has all ways and sets; then the healthy ones."""
-    ways = [(seed, way) for seed in SEEDS for way in [*HEALTHY, *SICK]]
+    ways = [(seed, way) for seeds in HALVES.values() for seed in seeds for way in [*HEALTHY, *SICK]]
     return [Case(way, of, seed) for seed, way in ways for of in SETS]
 
 
@@ -125,12 +125,12 @@ def pictures(folder: Path, name: str, photos: Path) -> np.ndarray:
 
     run = folder / "sets" / name
     if not prepare.sound(run):
-        drawn = {"kind": "drawn", "name": name, "count": PICTURES}
+        drawn = {"kind": "drawn", "name": name, "count": lab.PICTURES}
         source = {"kind": "folder", "path": str(photos)} if name == "photos" else drawn
         for _ in prepare.prepare(source, TrainRequest(**SMALL), run):
             pass
     found = np.array(prepare.load(run))
-    return found[np.random.default_rng(0).permutation(len(found))[:PICTURES]]
+    return found[np.random.default_rng(0).permutation(len(found))[: lab.PICTURES]]
 
 
 def record(options: argparse.Namespace) -> None:
@@ -140,9 +140,9 @@ def record(options: argparse.Namespace) -> None:
         place = options.folder / "runs" / case.name
         if (place / "whole").exists() or not claimed(place):
             continue
-        pixels = pictures(options.folder, case.set, options.photos)[: case.sick.pictures if case.sick else PICTURES]
+        pixels = pictures(options.folder, case.set, options.photos)[: case.pictures]
         began = time.process_time()
-        train(a_training(case, case.request, pixels), place)
+        train(a_training(case.request, pixels), place)
         (place / "whole").write_text(f"{time.process_time() - began:.1f}")
         print(case.name, (place / "whole").read_text(), flush=True)
 
@@ -161,29 +161,28 @@ def claimed(place: Path) -> bool:
         return False
 
 
-def a_training(case: Case, request: TrainRequest, pixels: np.ndarray):
+def a_training(request: TrainRequest, pixels: np.ndarray):
     from accelerate import Accelerator
 
     from core.gan.train import Training
 
-    training = Training(request, pixels, Accelerator(cpu=True), held_out.places(len(pixels)))
-    if case.sick and not case.sick.noise:
-        plain = training.g.latents
-        training.g.latents = lambda count, rng: plain(count, rng) * 0  # type: ignore[method-assign]
-    return training
+    return Training(request, pixels, Accelerator(cpu=True), held_out.places(len(pixels)))
 
 
-def train(training, place: Path) -> None:
-    """To its end, writing metrics.jsonl, scores.jsonl and, in the first half, checkpoints."""
+def train(training, place: Path, compared: np.ndarray | None = None) -> None:
+    """To its end, writing metrics.jsonl, scores.jsonl and, in the first half, checkpoints. With `compared` only KID is
+    taken, against those pictures."""
     import torch
 
     from core.gan import measures
+    from core.gan.measures import kid
     from core.gan.measures import moment as looks
     from core.gan.measures.moment import Moment
 
     looks.COMPARED, looks.SEARCHED = COMPARED, SEARCHED
     files.make_folder(place / "checkpoints")
-    real = _real(training.images.tobytes(), training.images.shape)
+    pixels = training.images if compared is None else compared
+    real = _real(pixels.tobytes(), pixels.shape)
     sums: dict[str, Any] = {}
     with open(place / "metrics.jsonl", "w") as metrics, open(place / "scores.jsonl", "w") as scores:
         while training.steps < training.request.steps:
@@ -196,10 +195,14 @@ def train(training, place: Path) -> None:
                 sums = {}
                 if not all(map(math.isfinite, losses.values())):
                     return
-            if step % QUICK == 0:
-                for name, value in measures.take(Moment(training, real), None if step % SLOW == 0 else True):
-                    scores.write(json.dumps({"step": step, "name": name, "value": value}) + "\n")
-            if step % SLOW == 0 and step <= STEPS // 2:
+            moment = Moment(training, real)
+            if compared is not None:
+                found = [("kid", kid.measure(moment))] if step % SLOW == 0 else []
+            else:
+                found = measures.take(moment, None if step % SLOW == 0 else True) if step % QUICK == 0 else []
+            for name, value in found:
+                scores.write(json.dumps({"step": step, "name": name, "value": value}) + "\n")
+            if compared is None and step % SLOW == 0 and step <= STEPS // 2:
                 torch.save(training.state(), place / "checkpoints" / f"step-{step:08d}.pt")
 
 
@@ -218,107 +221,127 @@ def time_is_up(options: argparse.Namespace) -> bool:
 # ---------------------------------------------------------------- judged
 
 
-def signals(folder: Path, case: Case, until: int) -> Signals:
-    """What the doctor knew of a run at a step: nothing written later."""
+@functools.lru_cache(1)
+def told(folder: Path, case: Case) -> Signals:
+    """All that a run wrote of itself."""
     place = run_folder.Run(folder / "runs" / case.name)
     curves: dict[str, dict[int, float]] = {}
     for line in place.metrics():
-        for name, value in line.items():
-            if name != "step" and line["step"] <= until:
-                curves.setdefault(name, {})[int(line["step"])] = value
-    for name, values in place.scores().items():
-        curves[name] = {step: value for step, value in values.items() if step <= until}
-    broken = {name: step for name, step in place.broken().items() if step <= until}
-    there = tuple(step for step in place.checkpoints() if step <= until)
-    return Signals(case.request, curves, broken, there, case.sick.pictures if case.sick else PICTURES)
+        for name in line.keys() - {"step"}:
+            curves.setdefault(name, {})[int(line["step"])] = line[name]
+    there = tuple(place.checkpoints())
+    return Signals(case.request, {**curves, **place.scores()}, place.broken(), there, case.pictures)
+
+
+def known(folder: Path, case: Case, until: int) -> Signals:
+    """What the doctor knew of a run at a step: nothing written later."""
+    whole = told(folder, case)
+    return replace(
+        whole,
+        curves={
+            name: {step: value for step, value in curve.items() if step <= until}
+            for name, curve in whole.curves.items()
+        },
+        broken={name: step for name, step in whole.broken.items() if step <= until},
+        checkpoints=tuple(step for step in whole.checkpoints if step <= until),
+    )
 
 
 def named(folder: Path, case: Case, until: int = STEPS) -> tuple[str, int]:
     """The first sickness the doctor names as the run goes on, and the step; or what it says at `until`."""
     name = "early"
     for step in range(QUICK, until + 1, QUICK):
-        name = rules.judge(signals(folder, case, step))[0]
+        name = rules.judge(known(folder, case, step))[0]
         if DIAGNOSES[name].sick:
             return name, step
     return name, until
 
 
-def last_kid(folder: Path, case: Case) -> float:
+def last_kid(place: Path) -> float:
     """The median of the last three: one is chance."""
-    values = list(run_folder.Run(folder / "runs" / case.name).scores().get("kid", {}).values())
-    return statistics.median(values[-3:]) if len(values) == STEPS // SLOW else math.inf
+    values = list(run_folder.Run(place).scores().get("kid", {}).values())
+    return statistics.median(values[-3:]) if values else math.inf
 
 
-def twin(case: Case) -> Case:
-    return Case("default", case.set, case.seed)
+def twins_kid(folder: Path, case: Case) -> float:
+    return last_kid(folder / "runs" / Case("default", case.set, case.seed).name)
 
 
 def report(options: argparse.Namespace) -> None:
     """Every run in a line; then, for each half, how many sick ones were named rightly by a third of their length, and
     how many healthy ones were alarmed anywhere."""
     there = [case for case in cases() if (options.folder / "runs" / case.name / "whole").exists()]
-    counts = {half: {"named": 0, "sick": 0, "alarmed": 0, "healthy": 0} for half in (True, False)}
+    verdicts: dict[Case, str] = {}
     for case in there:
         name, step = named(options.folder, case, STEPS // 3 if case.sick else STEPS)
-        worse = last_kid(options.folder, case) / last_kid(options.folder, twin(case))
-        count, sick = counts[case.calibrates], DIAGNOSES[name].sick
         if case.sick:
-            count["sick"] += 1
-            count["named"] += name in case.sick.right
-            verdict = "right" if name in case.sick.right else "WRONG"
+            verdicts[case] = "right" if name in case.sick.right else "WRONG"
         else:
-            count["healthy"] += 1
-            count["alarmed"] += sick
-            verdict = "ALARM" if sick else "quiet"
-        half = "set" if case.calibrates else "judged"
-        print(f"{case.name:28} {half:6} {verdict} {name:12} at {step:4}, KID {worse:6.2f} x its twin's at the end")
-    for half, count in counts.items():
+            verdicts[case] = "ALARM" if DIAGNOSES[name].sick else "quiet"
+        worse = last_kid(options.folder / "runs" / case.name) / twins_kid(options.folder, case)
+        print(f"{case.name:24} {verdicts[case]} {name:12} at {step:4}, KID {worse:6.2f} x its twin's at the end")
+    for what, seeds in HALVES.items():
+        found = [verdict for case, verdict in verdicts.items() if case.seed in seeds]
+        right, wrong, alarmed, quiet = (found.count(verdict) for verdict in ("right", "WRONG", "ALARM", "quiet"))
         print(
-            f"{'thresholds set' if half else 'judged'} on: {count['named']} of {count['sick']} sick ones named rightly"
-            f" within {STEPS // 3} of {STEPS} steps, {count['alarmed']} of {count['healthy']} healthy ones alarmed"
+            f"{what}: {right} of {right + wrong} sick ones named rightly within {STEPS // 3} of {STEPS} steps, "
+            f"{alarmed} of {alarmed + quiet} healthy ones alarmed"
         )
 
 
 # ---------------------------------------------------------------- cured
 
+NEAR = 1.2  # times the twin's KID, at most: as good as healthy
+
 
 def cure(options: argparse.Namespace) -> None:
-    """The first cure of every sick run that was named in time, from where it was named, to the run's own length."""
+    """The first cure of every sick run that was named rightly in time, from where it was named, to its own length."""
     import torch
 
-    told = []
+    ratios: dict[Case, tuple[float, float]] = {}
     for case in (case for case in cases() if case.sick):
-        if time_is_up(options):
-            return
-        place = options.folder / "cured" / case.name
-        if not (options.folder / "runs" / case.name / "whole").exists():
+        place, run = options.folder / "cured" / case.name, options.folder / "runs" / case.name
+        if not (run / "whole").exists():
             continue
         name, step = named(options.folder, case, STEPS // 3)
-        found = [one for one in cures.of(name, signals(options.folder, case, step)) if not one.advice]
+        found = [one for one in cures.of(name, known(options.folder, case, step)) if not one.advice]
         if name not in case.sick.right or not found:
             continue
         first = found[0]
         if not (place / "whole").exists():
-            if not claimed(place):
+            if time_is_up(options) or not claimed(place):
                 continue
-            pixels = pictures(options.folder, case.set, options.photos)[: case.sick.pictures]
-            training = a_training(case, replace(case.request, **first.changes), pixels)
+            pixels = pictures(options.folder, case.set, options.photos)
+            training = a_training(replace(case.request, **first.changes), pixels[: case.pictures])
             if first.step is not None:
-                path = options.folder / "runs" / case.name / "checkpoints" / f"step-{first.step:08d}.pt"
-                training.restore(torch.load(path, weights_only=True))
-            train(training, place)
+                saved = run / "checkpoints" / f"step-{first.step:08d}.pt"
+                training.restore(torch.load(saved, weights_only=True))
+            train(training, place, pixels)
             (place / "whole").write_text(first.name)
-        kid = list(run_folder.Run(place).scores().get("kid", {}).values())[-3:]
-        healthy = last_kid(options.folder, twin(case))
-        after = statistics.median(kid) if kid else math.inf
-        told.append(after <= 1.2 * healthy)
+        healthy = twins_kid(options.folder, case)
+        # One that had few pictures was compared with those alone, which says nothing beside the twin's.
+        before = last_kid(run) / healthy if case.pictures == lab.PICTURES else math.nan
+        ratios[case] = before, after = before, last_kid(place) / healthy
         begun = "anew" if first.step is None else f"from {first.step}"
+        how = f"{name:12} at {step:4}: {first.name} {begun}"
+        print(f"{case.name:24} {how}, KID {before:6.2f} -> {after:6.2f} x its twin's", flush=True)
+    others = [case for case in cases() if not case.sick and case.way != "default"]
+    for what, seeds in HALVES.items():
+        found = [ratio for case, ratio in ratios.items() if case.seed in seeds]
+        worse = [after for before, after in found if before > NEAR]
+        usual = [
+            last_kid(options.folder / "runs" / case.name) / twins_kid(options.folder, case)
+            for case in others
+            if case.seed in seeds and (options.folder / "runs" / case.name / "whole").exists()
+        ]
         print(
-            f"{case.name:28} {name:12} at {step:4}: {first.name} {begun}, KID "
-            f"{last_kid(options.folder, case) / healthy:6.2f} -> {after / healthy:6.2f} x its twin's",
-            flush=True,
+            f"{what}: {near([after for _, after in found])} cured ones have a KID within 20 % of the healthy twin's, "
+            f"{near(worse)} of those whose KID was worse, {near(usual)} healthy ones of other settings"
         )
-    print(f"{sum(told)} of {len(told)} cures brought KID to within 20 % of the healthy twin's")
+
+
+def near(ratios: Sequence[float]) -> str:
+    return f"{sum(ratio <= NEAR for ratio in ratios)} of {len(ratios)}"
 
 
 def main() -> None:

@@ -101,6 +101,16 @@ def test_what_is_wild_is_diverging_and_what_never_varied_is_not_collapsed_where_
     assert rules.judge(signals(**even, diversity=curve(0.04, 0.05)))[0] == "g_wins"
 
 
+def test_what_comes_out_of_a_collapse_by_itself_is_not_collapsed():
+    """A rise at the end is not taken for the height that samples fell from."""
+    alike = dict.fromkeys(STEPS, 0.1)
+    assert rules.judge(signals(diversity=alike))[0] == "collapse"
+    assert rules.judge(signals(diversity=alike | {1000: 0.5}))[0] == "learning"
+    assert rules.judge(signals(diversity=alike | {950: 0.5, 1000: 0.6}))[0] == "learning"
+    assert rules.judge(signals(diversity=alike | {500: 0.9}))[0] == "collapse"
+    assert rules.judge(signals(diversity=dict.fromkeys(STEPS, 0.001) | {1000: 0.5}))[0] == "learning"
+
+
 def test_with_a_low_rate_the_beginning_lasts_longer():
     begun = {**SICK["d_wins"], "diversity": curve(0.001, 0.002)}
     early = {

@@ -207,5 +207,9 @@ def test_the_best_step_depends_on_which_value_is_best():
     values = {10: 3.0, 20: 1.0, 30: 1.0, 40: 5.0}
     assert measures.Measure("a", "lowest", "").ranked(values) == [20, 30, 10, 40]
     assert measures.Measure("a", "highest", "").ranked(values) == [40, 10, 20, 30]
+    assert measures.Measure("a", "highest", "").best_of([10, 20], values) == 10
+    assert measures.Measure("a", "highest", "").best_of([19, 39, 49], values) == 39, "taken nearest to it"
+    assert measures.Measure("a", "highest", "").best_of([], values) is None
+    assert measures.Measure("a", "highest", "").best_of([10], {}) is None
     assert measures.Measure("a", "highest", "", " %").shown(12.3456) == "12.3 %"
     assert measures.Measure("a", "lowest", "").shown(32345.6) == "32,346"

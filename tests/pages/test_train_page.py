@@ -321,9 +321,10 @@ def test_whatever_was_measured_is_drawn():
     (run.path / "metrics.jsonl").write_text(
         '{"step": 5, "kl": 1.5, "reconstruction": 0.2}\n{"step": 9, "kl": 1, "loss_g": 2, "reconstruction": 0.1}\n'
     )
+    run.checkpoints()[20].unlink()  # thinned out
     app = opened(run)
     said = captions(app)
-    assert "KID: 2.5 at step 30; the lowest is best, 1.5 at step 20." in said
+    assert "KID: 2.5 at step 30; the lowest is best, 1.5 at step 20. The best checkpoint by it: step 30." in said
     assert f"{plain('*new*')}: 2 at step 20." in said
     assert "one: 7 at step 30." in said
     assert {"Losses", "Mean squared error", "Other losses"} <= set(said.splitlines())
@@ -492,6 +493,16 @@ def test_a_time_lapse_is_an_animation(tmp_path):
 # ---------------------------------------------------------------- in a browser
 
 
+NOTIFICATIONS = """
+window.told = [];
+window.Notification = class {
+  static permission = 'default';
+  static async requestPermission() { return this.permission = 'granted'; }
+  constructor(title, { body }) { told.push([title, body]); }
+};
+"""
+
+
 @pytest.mark.server
 def test_from_a_zip_to_a_generator_in_a_browser(browser, tmp_path, monkeypatch):
     archive = tmp_path / "faces.zip"
@@ -503,6 +514,7 @@ def test_from_a_zip_to_a_generator_in_a_browser(browser, tmp_path, monkeypatch):
         files.writestr("faces/readme.txt", "not a picture")
     with serving(tmp_path, for_training(tmp_path)) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.add_init_script(NOTIFICATIONS)
         button = lambda name: page.get_by_role("button", name=name, exact=True)  # noqa: E731
 
         page.goto(f"{address}/train")
@@ -539,8 +551,13 @@ def test_from_a_zip_to_a_generator_in_a_browser(browser, tmp_path, monkeypatch):
         expect(page.get_by_text("paused", exact=True)).to_be_visible()
         button("Resume").click()
         expect(page.get_by_text("training", exact=True)).to_be_visible()
+        assert page.evaluate("told") == [], "nobody asked for it"
+        button("Notify me when it is finished or sick").click()
+        expect(button("Notify me when it is finished or sick")).to_be_hidden()
         button("Finish here").click()
         expect(page.get_by_text("finished", exact=True)).to_be_visible()
+        page.wait_for_function("told.length && told.at(-1)[1] == 'Finished.'")
+        told = page.evaluate("told")
         with page.expect_download() as download:
             button("Generator").click()
         names = zipfile.ZipFile(download.value.path()).namelist()
@@ -549,4 +566,5 @@ def test_from_a_zip_to_a_generator_in_a_browser(browser, tmp_path, monkeypatch):
     monkeypatch.setenv("GANVAS_HOME", str(tmp_path / "runs"))
     (run,) = lifecycle.all_runs()
     assert run.status == states.FINISHED
+    assert {title for title, _ in told} == {run.name}
     assert list(tmp_path.rglob("*.zip")) == [archive], "what was uploaded is gone once it is learned from"

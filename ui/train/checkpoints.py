@@ -96,8 +96,8 @@ def _corner(path: str, _changed: float) -> Image.Image:
 
 
 def _told(steps: Sequence[int], scores: Mapping[str, Mapping[int, float]], step: int, made: int | None) -> str:
-    best = MEASURES[DECISIVE].ranked({at: v for at, v in scores.get(DECISIVE, {}).items() if at in steps})
-    marks = [mark for mark, so in (("kept", step == made), ("best", step in best[:1] and len(best) > 1)) if so]
+    best = MEASURES[DECISIVE].best_of(steps, scores.get(DECISIVE, {})) if len(steps) > 1 else None
+    marks = [mark for mark, so in (("kept", step == made), ("best", step == best)) if so]
     lines = [f"**Step {step:,}**" + (f" · {' · '.join(marks)}" if marks else "")]
     lines += [
         f"{MEASURES[name].label} {MEASURES[name].shown(scores[name][step])}"

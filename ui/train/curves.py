@@ -31,20 +31,20 @@ def losses(metrics: Sequence[Mapping[str, float]]) -> None:
             _chart(title, found, 220)
 
 
-def scores(found: Mapping[str, Mapping[int, float]], at: int | None = None) -> None:
-    """Everything that was measured: what decides first, and the others to be opened, each with what it means. `at` is
-    the step whose samples stand beside them."""
+def scores(found: Mapping[str, Mapping[int, float]], checkpoints: Sequence[int], at: int | None = None) -> None:
+    """Everything that was measured: what decides first, and the others to be opened, each with what it means and which
+    checkpoint is best by it. `at` is the step whose samples stand beside them."""
     names = sorted(found, key=_place)
     if DECISIVE in names:
         names.remove(DECISIVE)
-        _score(DECISIVE, found[DECISIVE], at)
+        _score(DECISIVE, found[DECISIVE], checkpoints, at)
     if names:
         with st.expander("More measures"):
             for name in names:
-                _score(name, found[name], at)
+                _score(name, found[name], checkpoints, at)
 
 
-def _score(name: str, values: Mapping[int, float], at: int | None) -> None:
+def _score(name: str, values: Mapping[int, float], checkpoints: Sequence[int], at: int | None) -> None:
     """A measure in words, and its curve; a single value has none yet."""
     measure = MEASURES.get(name)
     step, value = max(values.items())
@@ -52,6 +52,8 @@ def _score(name: str, values: Mapping[int, float], at: int | None) -> None:
         best = measure.ranked(values)[0]
         told = f"{measure.label}: {measure.shown(value)} at step {step:,}; the {measure.best} is best"
         told += f", {measure.shown(values[best])} at step {best:,}." if len(values) > 1 else "."
+        if len(values) > 1 and len(checkpoints) > 1:
+            told += f" The best checkpoint by it: step {measure.best_of(checkpoints, values):,}."
     else:
         told = f"{plain(name)}: {value:.3g} at step {step:,}."
     st.caption(told)

@@ -203,7 +203,7 @@ def progress(run: Run, state: dict) -> None:
         lasted.metric("Trained for", amounts.duration(state.get("seconds", 0)))
         curves.losses(metrics)
         scores, pictures = run.scores(), pictures_of(run)
-        curves.scores(scores, at if len(sheets) > 1 else None)
+        curves.scores(scores, list(run.checkpoints()), at if len(sheets) > 1 else None)
         if scores and pictures is not None and (told := measures.too_few(pictures)):
             st.caption(told)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from core.gan.doctor import Evidence
 from core.gan.doctor import thresholds as at
-from core.gan.doctor.signals import Signals, middle
+from core.gan.doctor.signals import Curve, Signals, middle
 from core.gan.measures import DECISIVE
 
 GUESSED = {"original": 2 * math.log(2), "hinge": 2.0, "relativistic": math.log(2)}  # D's loss where it knows nothing
@@ -42,8 +42,9 @@ def _not_a_number(signals: Signals) -> Found | None:
 
 
 def _collapse(signals: Signals, below: float) -> Found | None:
+    """It makes nearly the same pictures, and still does: one that comes out of it by itself needs no cure."""
     found = _lasting(signals, "diversity", "samples differ {:.1%} as much as real pictures do")
-    if not found or found[0] >= below:
+    if not found or max(found[0], *list(signals.curve("diversity").values())[-1:]) >= below:
         return None
     return "The generator makes nearly the same picture whatever it is given.", (found[1],)
 
@@ -52,17 +53,22 @@ def _identical(signals: Signals) -> Found | None:
     """It makes one picture, or was more varied before."""
     if not _has_learned(signals, at.SOON):
         return None
-    before = max(signals.curve("diversity").values(), default=0.0)
+    before = max(_before(signals, "diversity").values(), default=0.0)
     return _collapse(signals, max(at.IDENTICAL, min(at.SAME, at.FELL * before) if before > at.SAME else 0.0))
 
 
 def _alike(signals: Signals) -> Found | None:
     if not _has_learned(signals):
         return None
-    before = {s: v for s, v in signals.curve("diversity").items() if s <= signals.step * (1 - at.RECENT)}
-    if before and middle(signals.recent("diversity", at.RECENT)) > at.RISING * list(before.values())[-1]:
+    before = list(_before(signals, "diversity").values())
+    if before and middle(signals.recent("diversity", at.RECENT)) > at.RISING * before[-1]:
         return None  # it is on its way
     return _collapse(signals, at.SAME)
+
+
+def _before(signals: Signals, name: str) -> Curve:
+    """A curve up to what is recent."""
+    return {step: value for step, value in signals.curve(name).items() if step <= signals.step * (1 - at.RECENT)}
 
 
 def _has_learned(signals: Signals, times: float = 1) -> bool:

@@ -9,7 +9,7 @@ Knows no runs and no pages.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -36,6 +36,12 @@ class Measure:
     def ranked(self, values: Mapping[int, float]) -> list[int]:
         """The steps of these values, the best first; of equal ones the one that comes first."""
         return sorted(values, key=values.__getitem__, reverse=self.best == "highest")
+
+    def best_of(self, checkpoints: Sequence[int], values: Mapping[int, float]) -> int | None:
+        """Which of these steps is best by it; where it was taken at none of them, by what was taken nearest to each."""
+        there = {step: values[step] for step in checkpoints if step in values}
+        near = {step: values[min(values, key=lambda at: abs(at - step))] for step in checkpoints if values}
+        return next(iter(self.ranked(there or near)), None)
 
     def shown(self, value: float) -> str:
         return f"{value:,.0f}{self.unit}" if abs(value) >= 1000 else f"{value:.3g}{self.unit}"
