@@ -3,7 +3,8 @@
 speed      images per second of a DCGAN-64 at the usual widths (ngf = ndf = 64, batch 64) here and in pytorch/examples'
            dcgan, whose folder is given (https://github.com/pytorch/examples, dcgan/); its code is run as it is, its
            pictures come from memory. And the share of the ceiling that a large matrix product reaches here.
-overhead   what data, diary, samples, checkpoints and scores take of the time.
+overhead   what measures, checkpoints, samples, diary and data take of the processor's time in a run as the page starts
+           it, on drawn portraits, and in the beginning of one with the paper's settings.
 memory     the largest memory of preparing, and of training on, 50,000 pictures of 64 px.
 methods    minutes for a hundred thousand pictures, of each method at its defaults and 32, 64 and 128 px.
 portraits  a run as the page starts it, the embedded portraits at 32 px: sheets after one and two minutes.
@@ -35,8 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from core.gan.request import TRAIN_PRESETS, TrainRequest
-from core.runs import lifecycle, processes, run_folder
-from core.runs.run_folder import Run
+from core.runs import lifecycle, processes
 from core.settings import Progress
 
 BATCH = 64
@@ -142,47 +142,55 @@ def speed(options: argparse.Namespace) -> dict:
 
 
 def overhead(options: argparse.Namespace) -> dict:
-    return {name: child("_overhead", name, threads=options.threads) for name in ("default", "paper")}
+    return {name: child("_overhead", name, threads=options.threads) for name in ("small", "paper")}
 
 
 def _overhead(name: str) -> dict:
-    """Processor seconds of every part, times how often it happens, over those of the steps."""
-    from core.gan import checkpoint, measures, pictures
-    from core.gan.measures.moment import Moment, Real
-    from core.gan.run_writer import CHECKPOINT_SECONDS, QUICK_SECONDS, SCORE_SECONDS
+    from core.gan import train, worker
+    from core.gan.run_writer import RunWriter
+    from core.gan.train import Training
 
-    training = a_training(PAPER if name == "paper" else {})
-    run = Run(Path(tempfile.mkdtemp()))
-
-    def seconds(work, times: int) -> float:
-        work()
-        began = time.process_time()
-        for _ in range(times):
-            work()
-        return (time.process_time() - began) / times
-
-    step = seconds(training.step, 10)
-    data = seconds(lambda: (training.real_batch(), training.latents()), 10)
-    sheet = seconds(
-        lambda: pictures.sheet(training.sample()).save(run.path / "sheet.png"), 3
-    )  # every 4 seconds; state and metrics every half second
-    state = seconds(lambda: run_folder.write_state(run, status="running", losses=[0.1] * 5), 20)
-    began = time.perf_counter()
-    checkpoint.save(run, training.state(), 0.0)
-    saved = time.perf_counter() - began  # waiting for the disk counts
-    shutil.rmtree(run.path)
-    real = Real(training.images)
-    scored = seconds(lambda: list(measures.take(Moment(training, real), quick=False)), 1)
-    quickly = seconds(lambda: list(measures.take(Moment(training, real), quick=True)), 3)
-    shares = {
-        "data": data / step,
-        "samples": sheet / 4,
-        "diary": 2 * state * 2,
-        "checkpoints": saved / max(CHECKPOINT_SECONDS, 100 * saved),
-        "scores": scored / max(SCORE_SECONDS, 50 * scored),
-        "quick scores": quickly / max(QUICK_SECONDS, 100 * quickly),
+    parts = {
+        "measures": [(RunWriter, "score"), (RunWriter, "score_quickly")],
+        "checkpoints": [(RunWriter, "save")],
+        "samples": [(Training, "sample"), (train, "sheet"), (RunWriter, "_sheet")],
+        "diary": [(RunWriter, "_say"), (RunWriter, "_note")],
+        "data": [(Training, "real_batch"), (Training, "latents")],
     }
-    return {**shares, "all": sum(shares.values()), "step_seconds": step}
+    spent = dict.fromkeys([*parts, "steps"], 0.0)
+    at_work: list[str] = []
+
+    def timed(owner, called: str, part: str) -> None:
+        """What it does inside of another part belongs to that."""
+        plain = getattr(owner, called)
+
+        def work(*args, **more):
+            began, whole = time.process_time(), not at_work
+            at_work.append(part)
+            try:
+                return plain(*args, **more)
+            finally:
+                at_work.pop()
+                spent[part] += (time.process_time() - began) * whole
+
+        setattr(owner, called, work)
+
+    for part, works in parts.items():
+        for owner, called in works:
+            timed(owner, called, part)
+    os.environ["GANVAS_HOME"] = tempfile.mkdtemp()
+    settings = {**PAPER, "steps": 400} if name == "paper" else TRAIN_PRESETS[name]
+    run = lifecycle.create(TrainRequest(**settings), {"kind": "drawn", "name": "portraits", "count": 3000}, name)
+    worker.work(run, check_only=True)
+    spent.update(dict.fromkeys(spent, 0.0))
+    began, seconds = time.process_time(), time.monotonic()
+    worker.work(run)
+    total, seconds = time.process_time() - began, time.monotonic() - seconds
+    shutil.rmtree(os.environ["GANVAS_HOME"])
+    spent["steps"] = total - sum(spent.values())
+    return {part: round(took / total, 4) for part, took in spent.items()} | {
+        "steps made": run.request.steps, "processor seconds": round(total), "seconds": round(seconds),
+    }  # fmt: skip
 
 
 def memory(options: argparse.Namespace) -> dict:

@@ -33,12 +33,14 @@ from core.runs.run_folder import Run
 from core.settings import Progress
 from core.visitors import policy
 
-# Seconds: in the end, and at first as often as is useful to see how a short run goes. And at least 50 times what all
-# measures take, 100 times what the quick ones take and 100 times what saving takes: two percent, one and one.
+# Seconds: in the end, and at first as often as is useful to see how a short run goes. And at least 100 times what
+# saving takes, and 100 times what the quick measures take: one percent each.
 SCORE_SECONDS = 60.0
 CHECKPOINT_SECONDS = 30.0
 FIRST_SECONDS = 10.0
 QUICK_SECONDS = 4.0
+SCORE_SHARE = 0.025  # of the time, that all measures may have taken when those are due that are not quick
+SCORES = 6  # times that these are taken in a run which is so short that fewer pictures have to do
 LOST = "samples-before"  # where pictures are kept of a checkpoint that is damaged
 SHEETS = 240  # when there are more, every other one goes
 
@@ -55,8 +57,9 @@ class RunWriter:
         self.run, self.request, self.training = run, request, training
         self.before, self.began = seconds, time.perf_counter()
         self.saved = self.scored = self.scored_quickly = self.began
-        self.every, self.score_every = self._often(CHECKPOINT_SECONDS), self._often(SCORE_SECONDS)
-        self.quick_every = QUICK_SECONDS
+        self.every, self.quick_every = self._often(CHECKPOINT_SECONDS), QUICK_SECONDS
+        self.measured = 0.0  # seconds that measures have taken
+        self.score_takes = 0.0  # seconds that those take which are not quick; 0: not known yet
         self.in_step = twins.of(run) is not None  # with another that it is compared with: at every mark
         self.real: Real | None = None
         self.branch: Run | None = None  # what goes on in its place, once it has fallen sick and is to be healed
@@ -117,7 +120,7 @@ class RunWriter:
         self._say(states.RUNNING, progress)
         if time.perf_counter() - self.saved > self.every:
             self.save()
-            if time.perf_counter() - self.scored > self.score_every:
+            if time.perf_counter() - self.scored > self._often(SCORE_SECONDS) and self._affords_score(progress):
                 self.score()
         if self.in_step or time.perf_counter() - self.scored_quickly > self.quick_every:
             self.score_quickly()
@@ -141,13 +144,23 @@ class RunWriter:
         if "by_heart" in taken and (pairs := closest(moment)):
             images.write_png(pairs, self.run.path / "closest.png", self.request.recipe(steps_made=self.training.steps))
         self.scored = time.perf_counter()
-        self.score_every = max(self._often(SCORE_SECONDS), 50 * (self.scored - began))
+        self.score_takes = self.scored - began
+        self.measured += self.score_takes
+
+    def _affords_score(self, progress: Progress) -> bool:
+        """Whether there is time for it. How many pictures are looked at follows from how long the run will be."""
+        spare = SCORE_SHARE * (time.perf_counter() - self.began) - self.measured
+        if spare > 0 and not self.score_takes:
+            whole = self.seconds + (progress.seconds_left or 0.0)
+            self.score_takes = self._moment().real.plan(SCORE_SHARE * whole / SCORES / 2)
+        return 0 < self.score_takes <= spare
 
     def score_quickly(self) -> None:
         """What can be told at once."""
         began = time.perf_counter()
         self._note(measures.take(self._moment(), quick=True))
         self.scored_quickly = time.perf_counter()
+        self.measured += self.scored_quickly - began
         self.quick_every = max(QUICK_SECONDS, self.seconds / 300, 100 * (self.scored_quickly - began))
 
     def _moment(self) -> Moment:

@@ -136,6 +136,15 @@ def test_learned_pictures_are_looked_at_a_few_at_a_time(monkeypatch):
     assert set(real.learned) & {5, 6} == set()
 
 
+def test_as_many_pictures_are_compared_as_there_is_time_for():
+    pixels = np.zeros((300, 16, 16, 3), np.uint8)
+    for seconds, compared in ((1e6, 256), (0.0, 64)):
+        real = Real(pixels)
+        assert real.plan(seconds) > 0
+        assert len(real.pictures) == real.compared == compared
+    assert Real(pixels[:3]).plan(0.0) > 0
+
+
 def test_diversity_is_that_of_other_real_pictures_and_nothing_of_one():
     real, other = (small([drawn.draw("portraits", i, 32) for i in range(a, a + 32)]) for a in (0, 32))
     assert diversity(real, other) == pytest.approx(1, abs=0.15)

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import io
 import json
+import math
 import re
 import shutil
 import signal
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,11 +26,13 @@ from core.errors import UserError
 from core.gan import checkpoint, doctor, measures, run_writer, train, worker
 from core.gan.data import drawn, prepare
 from core.gan.doctor import rules
+from core.gan.measures.moment import Real
 from core.gan.request import TrainRequest
 from core.gan.zoo import model_folder
 from core.pictures import images
 from core.runs import lifecycle, processes, run_folder, states, watching
 from core.runs.run_folder import Run
+from core.settings import Progress
 from core.visitors import identity, policy
 from support.alone import alone
 from support.waiting import PATIENCE, until
@@ -359,6 +363,31 @@ def test_without_earlier_scores_the_last_is_kept_and_nothing_is_measured(monkeyp
     assert recipe(run)["kept"] == "Step 20, the last, was kept: no other step that is still there was measured."
 
 
+def test_measures_take_their_share_of_the_time_and_no_more(monkeypatch):
+    """By a clock of its own: ten steps take ten seconds, looking at pictures as long, and what is quick a tenth."""
+    run, now, looked = new(steps=3000), 0.0, []
+
+    def take(moment, quick):
+        nonlocal now
+        now += 0.1 if quick else 10.0
+        looked.append(quick)
+        return iter([])
+
+    monkeypatch.setattr(measures, "take", take)
+    monkeypatch.setattr(Real, "plan", lambda *_: 10.0)
+    monkeypatch.setattr(run_writer, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(run_writer.RunWriter, "save", lambda _: None)
+    training = train.Training(run.request, prepared(run), worker._accelerator())
+    writer = run_writer.RunWriter(run, run.request, training, 0.0)
+    for step in range(10, 3001, 10):
+        now += 10.0
+        writer.write(Progress(step, 3000, {}, None, 3000.0 - step))
+    assert writer.measured == pytest.approx(0.1 * looked.count(True) + 10.0 * looked.count(False))
+    assert writer.measured <= 0.03 * now
+    assert looked.count(False) >= 3
+    assert looked.count(True) > 250
+
+
 def test_scores_that_are_no_numbers_win_nothing(monkeypatch):
     run = learned(10, 20, 30)
     scored(run, s10=float("nan"), s20=7.0)
@@ -409,9 +438,11 @@ def test_what_was_measured_best_is_never_thinned_out(monkeypatch):
     plain, write = train.train, run_writer.RunWriter.write
 
     def every_step(writer, progress):
-        writer.every = writer.score_every = -1.0
+        writer.every = -1.0
         write(writer, progress)
 
+    monkeypatch.setattr(run_writer, "SCORE_SECONDS", -1.0)
+    monkeypatch.setattr(run_writer, "SCORE_SHARE", math.inf)
     monkeypatch.setattr(run_writer.RunWriter, "write", every_step)
     monkeypatch.setattr(worker, "train", functools.partial(plain, report_every=0))
     monkeypatch.setattr(run_writer, "SHEETS", 4)
@@ -460,6 +491,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
 SHORT = """
 import dataclasses, sys
 from pathlib import Path
+from types import SimpleNamespace
 from core.visitors import policy
 from core.runs.run_folder import Run
 from core import errors

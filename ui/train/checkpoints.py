@@ -96,7 +96,8 @@ def _corner(path: str, _changed: float) -> Image.Image:
 
 
 def _told(steps: Sequence[int], scores: Mapping[str, Mapping[int, float]], step: int, made: int | None) -> str:
-    best = MEASURES[DECISIVE].best_of(steps, scores.get(DECISIVE, {})) if len(steps) > 1 else None
+    decisive = scores.get(DECISIVE, {})
+    best = MEASURES[DECISIVE].best_of(steps, decisive) if len(decisive) > 1 else None
     marks = [mark for mark, so in (("kept", step == made), ("best", step == best)) if so]
     lines = [f"**Step {step:,}**" + (f" · {' · '.join(marks)}" if marks else "")]
     lines += [

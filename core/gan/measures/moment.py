@@ -7,6 +7,7 @@ learned. Features are those of our own network, so no scale is that of papers: t
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,8 +26,9 @@ from core.pictures import images
 if TYPE_CHECKING:
     from core.gan.train import Training
 
-COMPARED = 256  # pictures on each side: enough to tell a collapse from progress, and quick
-FEW = 64  # for what is measured every few seconds
+COMPARED = 256  # pictures on each side at most: more tell no more of a run
+FEW = 64  # at least, and for what is measured every few seconds: enough to tell a collapse from progress
+TRIED = 8  # pictures that tell how long one takes
 SIDE = 8  # px of small pictures: what is where, in which colour
 SEARCHED = 1024  # pictures among which the nearest is looked for; who learns more by heart has few to learn from
 
@@ -38,14 +40,28 @@ class Real:
         """`pixels` is uint8 [N, size, size, channels]; `held_out` are places in it."""
         learned = np.setdiff1d(np.arange(len(pixels)), np.asarray(held_out, int))
         chosen = np.random.default_rng(0)
-        self.pixels, self.count = pixels, len(learned)
+        self.pixels, self.count, self.compared = pixels, len(learned), COMPARED
         self.learned = learned[chosen.permutation(len(learned))]
         self.held_out = chosen.permutation(np.asarray(held_out, int))[:COMPARED]
-        self.pictures = self._pictures(self.learned[:COMPARED])
         self._found = torch.empty(0, 0)
 
     def _pictures(self, places: np.ndarray) -> list[Image.Image]:
         return [Image.fromarray(np.squeeze(self.pixels[i])) for i in places]
+
+    def plan(self, seconds: float) -> float:
+        """From now on as many pictures are compared as can be looked at in so many seconds, within bounds. Returns how
+        long that takes the first time: real ones, samples, and some to search among."""
+        some = self._pictures(self.learned[:TRIED])
+        features(some[:1])  # the first one is slow
+        began = time.perf_counter()
+        features(some)
+        each = max((time.perf_counter() - began) / len(some), 1e-6)
+        self.compared = int(min(max(seconds / each, FEW), COMPARED))
+        return 3 * self.compared * each
+
+    @cached_property
+    def pictures(self) -> list[Image.Image]:
+        return self._pictures(self.learned[: self.compared])
 
     @cached_property
     def features(self) -> Tensor:
@@ -55,7 +71,7 @@ class Real:
     @cached_property
     def unseen(self) -> Tensor:
         """Of pictures that are never learned from: [N <= COMPARED, 512]"""
-        return features(self._pictures(self.held_out))
+        return features(self._pictures(self.held_out[: self.compared]))
 
     @cached_property
     def small(self) -> tuple[Tensor, Tensor]:
@@ -69,7 +85,7 @@ class Real:
             self._found = self.features
         done, wanted = len(self._found), min(self.count, SEARCHED)
         if done < wanted:
-            more = features(self._pictures(self.learned[done : min(wanted, done + COMPARED)]))
+            more = features(self._pictures(self.learned[done : min(wanted, done + self.compared)]))
             self._found = torch.cat([self._found, more])
         return self._found if len(self._found) == wanted else None
 
