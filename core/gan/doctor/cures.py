@@ -41,24 +41,32 @@ def _calm(request: TrainRequest, _: Signals) -> dict[str, Any]:
 
 
 def _calmer(request: TrainRequest, name: str) -> float:
-    usual, rate = settings_of(TrainRequest)[name].default, getattr(request, name)
+    usual, rate = _usual(name), getattr(request, name)
     return usual if rate > 2 * usual else rate / 2
 
 
-def _slower_d(request: TrainRequest, _: Signals) -> dict[str, Any]:
-    """Half its rate; where it is far above the generator's, both become equal."""
+def _usual(name: str) -> Any:
+    return settings_of(TrainRequest)[name].default
+
+
+def _usual_rates(request: TrainRequest, _: Signals) -> dict[str, Any]:
     if not _applies(request, "rate_d"):
         return {}
-    if request.rate_d > APART * request.rate_g or request.rate_d > HIGH:
-        usual = settings_of(TrainRequest)["rate_g"].default
-        return {"rate_d": usual, "rate_g": usual}
-    return {"rate_d": request.rate_d / 2}
+    low, high = sorted(request.rates)
+    return {name: _usual(name) for name in ("rate_g", "rate_d")} if high > APART * low or high > HIGH else {}
+
+
+def _normalised(request: TrainRequest, _: Signals) -> dict[str, Any]:
+    """What keeps layers in bounds. With a loss that punishes slopes a discriminator does without."""
+    without = [name for name in ("norm_g", "norm_d") if _applies(request, name) and getattr(request, name) == "none"]
+    return {name: _usual(name) for name in without if name == "norm_g" or request.loss in ("original", "hinge")}
+
+
+def _slower_d(request: TrainRequest, _: Signals) -> dict[str, Any]:
+    return {"rate_d": request.rate_d / 2} if _applies(request, "rate_d") else {}
 
 
 def _slower_g(request: TrainRequest, _: Signals) -> dict[str, Any]:
-    if _applies(request, "rate_d") and request.rate_g > APART * request.rate_d:
-        usual = settings_of(TrainRequest)["rate_d"].default
-        return {"rate_d": usual, "rate_g": usual}
     return {"rate_g": request.rate_g / 2}
 
 
@@ -100,6 +108,14 @@ REMEDIES: Mapping[str, Remedy] = {
     "larger_batch": Remedy(
         "Larger batch", "More pictures a step, so that one step does not undo the last.", _larger_batch
     ),
+    "normalise": Remedy(
+        "Normalisation", "Batch norm keeps the generator's layers in bounds, spectral norm the discriminator's.",
+        _normalised,
+    ),
+    "usual_rates": Remedy(
+        "Usual rates", "One network learned far faster than the other, or than is usual; both get the usual rate.",
+        _usual_rates,
+    ),
     "calm": Remedy("Lower both rates", "Smaller steps, back to the usual where they were far above.", _calm),
     "slower_d": Remedy("Slow the discriminator down", "A lower rate, so that the generator can follow.", _slower_d),
     "slower_g": Remedy("Slow the generator down", "A lower rate, so that the discriminator can follow.", _slower_g),
@@ -116,11 +132,21 @@ REMEDIES: Mapping[str, Remedy] = {
 
 # What stands out in the settings is mended first; then the order is that of the evidence (../shared notes say which).
 ORDER: Mapping[str, tuple[str, ...]] = {
-    "collapse": ("noise", "larger_batch", "slower_g", "augment", "relativistic", "r1", "calm"),
-    "d_wins": ("larger_batch", "slower_d", "augment", "r1", "waits", "relativistic"),
-    "g_wins": ("slower_g", "larger_batch", "relativistic"),
-    "diverging": ("larger_batch", "calm", "relativistic", "augment"),
-    "not_a_number": ("calm", "larger_batch", "relativistic"),
+    "collapse": (
+        "noise",
+        "larger_batch",
+        "usual_rates",
+        "normalise",
+        "slower_g",
+        "augment",
+        "relativistic",
+        "r1",
+        "calm",
+    ),
+    "d_wins": ("larger_batch", "usual_rates", "normalise", "slower_d", "augment", "r1", "waits", "relativistic"),
+    "g_wins": ("usual_rates", "slower_g", "larger_batch", "relativistic"),
+    "diverging": ("larger_batch", "normalise", "calm", "relativistic", "augment"),
+    "not_a_number": ("normalise", "calm", "larger_batch", "relativistic"),
     "by_heart": ("augment", "more_pictures"),
 }
 MORE_PICTURES = Cure(
@@ -139,16 +165,14 @@ def of(name: str, signals: Signals) -> tuple[Cure, ...]:
         about = REMEDIES[remedy]
         changes = about.changes(request, signals)
         if {name: value for name, value in changes.items() if value != getattr(request, name)}:
-            found.append(Cure(remedy, about.label, f"{about.sentence} {_from(step)}", changes, step))
+            other = any(settings_of(TrainRequest)[name].structural for name in changes)  # networks, so it begins anew
+            begun = None if other else step
+            found.append(Cure(remedy, about.label, f"{about.sentence} {_from(begun)}", changes, begun))
     return tuple(found)
 
 
 def _from(step: int | None) -> str:
-    return (
-        "It begins anew: there is nothing worth keeping."
-        if step is None
-        else f"It goes on from step {step:,}, the best."
-    )
+    return "It begins anew: nothing of it can be kept." if step is None else f"It goes on from step {step:,}, the best."
 
 
 def _worth_keeping(signals: Signals) -> int | None:
