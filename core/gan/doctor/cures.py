@@ -28,11 +28,13 @@ SPARED = 0.7  # a checkpoint is worth going on from where its KID is below this 
 
 @dataclass(frozen=True)
 class Remedy:
-    """`changes` says which settings of a run it changes; none where it does not apply."""
+    """`changes` says which settings of a run it changes; none where it does not apply. `anew`: the networks are others,
+    or what they learned with the old settings is of no use."""
 
     label: str
     sentence: str
     changes: Callable[[TrainRequest, Signals], Mapping[str, Any]]
+    anew: bool = False
 
 
 def _calm(request: TrainRequest, _: Signals) -> dict[str, Any]:
@@ -57,9 +59,12 @@ def _usual_rates(request: TrainRequest, _: Signals) -> dict[str, Any]:
 
 
 def _normalised(request: TrainRequest, _: Signals) -> dict[str, Any]:
-    """What keeps layers in bounds. With a loss that punishes slopes a discriminator does without."""
+    """What keeps layers in bounds, and rates at which that suffices. With a loss that punishes slopes a discriminator
+    does without."""
     without = [name for name in ("norm_g", "norm_d") if _applies(request, name) and getattr(request, name) == "none"]
-    return {name: _usual(name) for name in without if name == "norm_g" or request.loss in ("original", "hinge")}
+    norms = {name: _usual(name) for name in without if name == "norm_g" or request.loss in ("original", "hinge")}
+    high = [name for name in ("rate_g", "rate_d") if getattr(request, name) > 2 * _usual(name)]
+    return {**norms, **{name: _usual(name) for name in high}} if norms else {}
 
 
 def _slower_d(request: TrainRequest, _: Signals) -> dict[str, Any]:
@@ -110,11 +115,11 @@ REMEDIES: Mapping[str, Remedy] = {
     ),
     "normalise": Remedy(
         "Normalisation", "Batch norm keeps the generator's layers in bounds, spectral norm the discriminator's.",
-        _normalised,
+        _normalised, anew=True,
     ),
     "usual_rates": Remedy(
         "Usual rates", "One network learned far faster than the other, or than is usual; both get the usual rate.",
-        _usual_rates,
+        _usual_rates, anew=True,
     ),
     "calm": Remedy("Lower both rates", "Smaller steps, back to the usual where they were far above.", _calm),
     "slower_d": Remedy("Slow the discriminator down", "A lower rate, so that the generator can follow.", _slower_d),
@@ -165,8 +170,7 @@ def of(name: str, signals: Signals) -> tuple[Cure, ...]:
         about = REMEDIES[remedy]
         changes = about.changes(request, signals)
         if {name: value for name, value in changes.items() if value != getattr(request, name)}:
-            other = any(settings_of(TrainRequest)[name].structural for name in changes)  # networks, so it begins anew
-            begun = None if other else step
+            begun = None if about.anew else step
             found.append(Cure(remedy, about.label, f"{about.sentence} {_from(begun)}", changes, begun))
     return tuple(found)
 

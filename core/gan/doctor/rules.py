@@ -25,7 +25,7 @@ def judge(signals: Signals) -> tuple[str, str, tuple[Evidence, ...]]:
 
 def _lasting(signals: Signals, name: str, words: str) -> tuple[float, Evidence] | None:
     """The middle of a curve's recent values and those as evidence; None where it is too early, or they are too few."""
-    recent = signals.recent(name, at.RECENT)
+    recent = signals.recent(name, at.RECENT, at.VALUES)
     if signals.step < at.EARLY_STEPS or len(recent) < at.VALUES:
         return None
     value = middle(recent)
@@ -52,7 +52,7 @@ def _collapse(signals: Signals, below: float) -> Found | None:
 def _identical(signals: Signals) -> Found | None:
     """It makes one picture, or was more varied before."""
     if not _has_learned(signals, at.SOON):
-        return None
+        return _collapse(signals, at.ONE)
     before = max(_before(signals, "diversity").values(), default=0.0)
     return _collapse(signals, max(at.IDENTICAL, min(at.SAME, at.FELL * before) if before > at.SAME else 0.0))
 
@@ -78,7 +78,7 @@ def _has_learned(signals: Signals, times: float = 1) -> bool:
 
 def _wild(signals: Signals) -> Found | None:
     """D errs worse than one that guesses, again and again: each step undoes what the last one did."""
-    recent = signals.recent("loss_d", at.RECENT)
+    recent = signals.recent("loss_d", at.RECENT, at.VALUES)
     guess = GUESSED.get(signals.request.loss)
     if guess is None or signals.step < at.EARLY_STEPS or len(recent) < at.VALUES:
         return None
@@ -119,7 +119,7 @@ def _by_heart(signals: Signals) -> Found | None:
 def _gap(signals: Signals) -> dict[int, float]:
     """How much more D believes in real pictures than in generated ones, of late; nothing where it is too early, where
     that is said too seldom, or where D's logits are no beliefs."""
-    real, fake = signals.recent("real", at.RECENT), signals.recent("fake", at.RECENT)
+    real, fake = (signals.recent(name, at.RECENT, at.VALUES) for name in ("real", "fake"))
     gap = {step: real[step] - fake[step] for step in real.keys() & fake.keys()}
     if signals.request.loss == "wasserstein" or signals.step < at.EARLY_STEPS or len(gap) < at.VALUES:
         return {}
@@ -130,7 +130,7 @@ def _d_wins(signals: Signals) -> Found | None:
     gap = _gap(signals)
     if not gap:
         return None
-    losses = signals.recent("loss_g", at.RECENT)
+    losses = signals.recent("loss_g", at.RECENT, at.VALUES)
     lost = signals.request.loss in ("original", "relativistic") and losses and middle(losses) > at.BEATEN
     if middle(gap) <= at.SURE and not lost:
         return None

@@ -12,8 +12,9 @@ SOON, AT_ONCE = 0.5, 0.25  # of that time: before, any generator makes the same 
 SLOWEST = 2000  # steps at most that this may take
 LONG = 4  # times as long is long enough to have come nearer to the real pictures
 RECENT = 0.3  # of the steps so far: what lasted so long is no mood
-VALUES = 4  # that have to agree, of a curve
+VALUES = 4  # that have to agree, of a curve; where fewer are recent, the last ones
 
+ONE = 0.0005  # diversity, below: it makes one picture, and never made more. Healthy, at the first step: 0.001
 IDENTICAL = 0.005  # diversity, below: collapse, whatever else. Always the same: 0.000; never learned: 0.02
 FELL = 0.5  # diversity over its own best, below, where it was once above SAME: collapse
 SAME = 0.25  # diversity, below: collapse, unless D or G wins. Healthy by then: 0.4 and more
