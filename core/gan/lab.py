@@ -46,19 +46,19 @@ SICKNESSES: Mapping[str, Sickness] = {
         "Generator without noise", "It is always given the same, so it can only make one picture.", {"noise": False}
     ),
     "no_norm": Sickness(
-        "No normalisation", "Neither network's layers are kept in bounds.",
-        {"norm_g": "none", "norm_d": "none", "rate_g": 0.002, "rate_d": 0.002, "translate": False},
+        "No normalisation", "Neither network's layers are kept in bounds, and steps are large.",
+        {"norm_g": "none", "norm_d": "none", "rate_g": 0.005, "rate_d": 0.005, "beta1": 0.9, "translate": False},
     ),
     "ten_pictures": Sickness(
         "Ten pictures", "So few are learned by heart.", {"translate": False}, pictures=10
     ),
     "small_batch": Sickness(
-        "Too small a batch", "Two pictures a step say little about all of them.",
-        {"batch": 2, "rate_g": 0.002, "rate_d": 0.002},
+        "Too small a batch", "Two pictures a step say little about all of them, and steps are large.",
+        {"batch": 2, "norm_d": "none", "rate_g": 0.01, "rate_d": 0.01},
     ),
     "one_mode": Sickness(
         "One mode", "The generator is so far ahead that one kind of picture is enough to pass.",
-        {"rate_d": 0.00001, "rate_g": 0.002},
+        {"rate_d": 0.00001, "rate_g": 0.004},
     ),
 }  # fmt: skip
 

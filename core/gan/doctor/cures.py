@@ -59,12 +59,16 @@ def _usual_rates(request: TrainRequest, _: Signals) -> dict[str, Any]:
 
 
 def _normalised(request: TrainRequest, _: Signals) -> dict[str, Any]:
-    """What keeps layers in bounds, and rates at which that suffices. With a loss that punishes slopes a discriminator
-    does without."""
+    """What keeps layers in bounds. With a loss that punishes slopes a discriminator does without."""
     without = [name for name in ("norm_g", "norm_d") if _applies(request, name) and getattr(request, name) == "none"]
     norms = {name: _usual(name) for name in without if name == "norm_g" or request.loss in ("original", "hinge")}
+    return {**norms, **_lowered(request)} if norms else {}
+
+
+def _lowered(request: TrainRequest) -> dict[str, Any]:
+    """Rates far above the usual, which leave no other cure a chance."""
     high = [name for name in ("rate_g", "rate_d") if getattr(request, name) > 2 * _usual(name)]
-    return {**norms, **{name: _usual(name) for name in high}} if norms else {}
+    return {name: _usual(name) for name in high}
 
 
 def _slower_d(request: TrainRequest, _: Signals) -> dict[str, Any]:
@@ -101,7 +105,7 @@ def _noise(request: TrainRequest, _: Signals) -> dict[str, Any]:
 
 
 def _larger_batch(request: TrainRequest, _: Signals) -> dict[str, Any]:
-    return {"batch": 64} if request.batch < SMALL_BATCH else {}
+    return {"batch": 64, **_lowered(request)} if request.batch < SMALL_BATCH else {}
 
 
 def _applies(request: TrainRequest, name: str) -> bool:
