@@ -111,6 +111,21 @@ def test_what_comes_out_of_a_collapse_by_itself_is_not_collapsed():
     assert rules.judge(signals(diversity=dict.fromkeys(STEPS, 0.001) | {1000: 0.5}))[0] == "learning"
 
 
+def test_what_is_nothing_like_real_pictures_is_diverging_though_losses_are_calm():
+    assert rules.judge(signals(by_heart_pixels=curve(3.9, 2.6)))[0] == "diverging"
+    assert rules.judge(signals(by_heart_pixels=curve(3.9, 1.5)))[0] == "learning"
+    assert (
+        rules.judge(Signals(TrainRequest(rate_g=0.0002, rate_d=0.0002), {"by_heart_pixels": curve(3, 3)}))[0] == "early"
+    )
+
+
+def test_a_few_values_far_apart_are_enough():
+    """In a short run that is rarely measured the last four count, though not all of them are recent."""
+    rare = dict.fromkeys((30, 60, 90, 120), 0.0)
+    assert rules.judge(Signals(TrainRequest(), {"diversity": rare}))[0] == "collapse", "it never made more than one"
+    assert rules.judge(Signals(TrainRequest(), {"diversity": dict.fromkeys(rare, 0.002)}))[0] == "early"
+
+
 def test_with_a_low_rate_the_beginning_lasts_longer():
     begun = {**SICK["d_wins"], "diversity": curve(0.001, 0.002)}
     early = {
@@ -149,9 +164,18 @@ def test_what_stands_out_in_the_settings_is_mended_first():
         return cures.of(name, dataclasses.replace(signals(), request=TrainRequest(**settings)))[0]
 
     assert first("collapse", batch=4).changes == {"batch": 64}
+    assert first("collapse", batch=4, rate_d=0.01).changes == {"batch": 64, "rate_d": 0.0004}
+    bare = first("collapse", norm_g="none", norm_d="none", rate_g=0.001, rate_d=0.001)
+    assert (bare.changes, bare.step) == (
+        {"norm_g": "batch", "norm_d": "spectral", "rate_g": 0.0004, "rate_d": 0.0004},
+        None,
+    )
+    assert first("d_wins", norm_d="none").changes == {"norm_d": "spectral"}
+    assert first("d_wins", norm_d="none", loss="relativistic").changes == {"rate_d": 0.0002}
     assert first("diverging", rate_g=0.05, rate_d=0.05).changes == {"rate_g": 0.0004, "rate_d": 0.0004}
     assert first("diverging").changes == {"rate_g": 0.0002, "rate_d": 0.0002}
-    assert first("d_wins", rate_d=0.002, rate_g=0.00002).changes == {"rate_g": 0.0004, "rate_d": 0.0004}
+    apart = first("d_wins", rate_d=0.002, rate_g=0.00002)
+    assert (apart.changes, apart.step) == ({"rate_g": 0.0004, "rate_d": 0.0004}, None)
     lost = dataclasses.replace(signals(kid=curve(40_000, 39_000)))
     assert cures.of("diverging", lost)[0].step is None, "nothing worth keeping"
 

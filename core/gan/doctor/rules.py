@@ -155,6 +155,14 @@ def _g_wins(signals: Signals) -> Found | None:
     )
 
 
+def _far(signals: Signals) -> Found | None:
+    """Nothing like them, though neither network is ahead."""
+    found = _lasting(signals, "by_heart_pixels", "samples are {:.1f} times as far from real pictures as these are")
+    if not found or found[0] <= at.FAR or not _has_learned(signals):
+        return None
+    return "The samples are nothing like the real pictures.", (found[1],)
+
+
 def _worse(signals: Signals) -> Found | None:
     kid = signals.curve(DECISIVE)
     if signals.step < at.EARLY_STEPS or not _has_learned(signals) or len(kid) < 3:
@@ -213,6 +221,7 @@ RULES: tuple[tuple[str, Callable[[Signals], Found | None]], ...] = (
     ("g_wins", _g_wins),
     ("collapse", _alike),
     ("by_heart", _few_by_heart),
+    ("diverging", _far),
     ("diverging", _worse),
     ("done", _done),
     ("learning", _learning),

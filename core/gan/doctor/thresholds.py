@@ -28,6 +28,7 @@ BETRAYED = -0.2  # the belief above, below this, however varied samples are: G w
 COPIES = 0.7  # by_heart, below: learned by heart
 FEW = 50  # pictures
 NEAR_FEW = 1.05  # by_heart_pixels of so few, below: learned by heart. Ten pictures: 0.8 to 0.95; of 600: 1.1 to 1.5
+FAR = 2.4  # by_heart_pixels, above, after it had time to learn: diverging. Healthy: 0.8 to 2.0; seen: 2.5 to 2.9
 LOST = 3.5  # KID over its best, above: diverging. Healthy: 2.4
 NEVER = 0.97  # KID over its first, above after a long time: diverging. Healthy: 0.6 to 0.8
 BETTER = 0.03  # KID got better by more than this in the last half of the steps: learning
