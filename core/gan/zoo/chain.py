@@ -100,11 +100,12 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
     table, made_by = (groups[next(iter(tables))]["weight"], "table") if tables else (None, "")
     chained = _chained(weights, orders, kinds)
     if chained is None and not tables:
-        for name in [n for n, g in weights.items() if g["weight"].ndim == 2 and "bias" in g and LABEL.search(n)]:
+        for name in _for_classes(weights):
             chained = _chained({other: group for other, group in weights.items() if other != name}, orders, kinds)
-            if chained:
-                table, made_by = weights[name]["weight"].T + weights[name]["bias"], "linear"
+            if chained and len(weights[name]["weight"]) < chained[1][0].inputs:
+                table, made_by = weights[name]["weight"].T + weights[name].get("bias", 0), "linear"
                 break
+            chained = None
     if chained is None:
         raise _unfit(weights)
     if table is not None and not (1 < len(table) <= MAX_CLASSES):
@@ -112,6 +113,7 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
     order, steps = chained
     beside = {name: group for name, group in groups.items() if group["weight"].ndim == 1}
     placed = _placed(steps, beside, order)
+    placed = _unlisted(placed)
     told = stated([(step.name, step.norm_name) for step in placed], modules)
     for i, of in enumerate(told):
         placed[i] = replace(placed[i], stated=replace(of, after="") if _bare(placed, i) else of)
@@ -201,6 +203,13 @@ def _refuse_takers(weights: Sequence[Group]) -> None:
 
 def _is_a(what: str) -> UserError:
     return UserError(f"It is {what}: it takes pictures, while a generator takes random numbers.")
+
+
+def _for_classes(weights: Mapping[str, Group]) -> list[str]:
+    """The linear layers that may make numbers of a class: those that are called so, then the first of the file."""
+    linear = [name for name, group in weights.items() if group["weight"].ndim == 2]
+    called = [name for name in linear if LABEL.search(name)]
+    return [*called, *(name for name in linear[:1] if name not in called)]
 
 
 def _takes_pictures(weights: Mapping[str, Group]) -> bool:
@@ -320,14 +329,25 @@ def _fits(steps: Sequence[Step], i: int, group: Group, what: str) -> bool:
     return numbers == steps[i].outputs or mapped or (what == "slopes" and numbers == 1)
 
 
-def _bare(steps: Sequence[Step], i: int) -> bool:
-    """Whether there is no room for an activation between this layer and the next: both stand in an `nn.Sequential`,
-    which has room elsewhere. (Where it has none anywhere, it is a list, and they are not in it.)"""
+def _unlisted(steps: Sequence[Step]) -> list[Step]:
+    """Without the gaps of several layers that have none anywhere: they are a list, which tells nothing of what lies
+    between them, and not an `nn.Sequential`, which would do nothing else."""
     parents = [step.name.rpartition(".")[0] for step in steps]
-    if i + 1 == len(steps) or parents[i] != parents[i + 1]:
+    gaps: dict[str, list[int]] = {}
+    for step, parent in zip(steps, parents, strict=True):
+        gaps.setdefault(parent, []).append((step.gap or 0) + (step.norm_gap or 0))
+    listed = {parent for parent, found in gaps.items() if len(found) > 1 and not any(found)}
+    return [
+        replace(step, gap=None, norm_gap=None) if parent in listed else step
+        for step, parent in zip(steps, parents, strict=True)
+    ]
+
+
+def _bare(steps: Sequence[Step], i: int) -> bool:
+    """Whether there is no room for an activation between this layer and the next, both in an `nn.Sequential`."""
+    if i + 1 == len(steps) or steps[i].name.rpartition(".")[0] != steps[i + 1].name.rpartition(".")[0]:
         return False
-    elsewhere = any(step.gap for step, parent in zip(steps, parents, strict=True) if parent == parents[i])
-    return elsewhere and steps[i + 1].gap == 0 and not steps[i].norm_gap
+    return steps[i + 1].gap == 0 and not steps[i].norm_gap
 
 
 def _gap(name: str, others: Sequence[str], order: Sequence[str]) -> int | None:

@@ -27,6 +27,7 @@ NUMBERS, MOST_NUMBERS = 2**21, 2**25  # of one layer, for all latents together: 
 READINGS = 100  # tried of one file, about
 LEAST, RARELY = 0.02, 0.4  # by how much of itself a fit has to be better to count as better, and with a rare answer
 SURE, NOISE = 1.15, 0.01  # how much worse all other answers have to fit for a proof
+SURE_DECODED = 1.8  # of decoders, whose norms remember what an encoder made, not random numbers
 LOST = 2.0  # how much worse a reading is, half way, not to be tried to its end
 NONE = 0.42  # a fit that is none: of the networks with known code none was missed by more than 0.31
 SEEN = 0.03  # how far pixels differ on average, of -1 to 1, for a difference that is seen
@@ -42,6 +43,7 @@ TOGETHER = (
     ("labels", "latents", "first map"), ("norm", "eps", "activation", "enlarged"), ("first map", "strides", "enlarged"),
 )  # fmt: skip
 ROUNDS = 2
+MOST_UNTOLD = 4  # convolutions that may or may not stand behind an enlargement
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
     network = found.network(best)
     trial = Trial(found, best)
     if trial.fit(best) is None:
+        _require_places(found, questions)
         best, proved = _spoken(found, _ended(found, best, questions), questions)
         unproved = [question for question in questions if question.name not in proved]
         return Settled(found.network(best), best, None, proved, _open(trial, best, unproved))
@@ -85,6 +88,17 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
         )
     unproved = [question for question in questions if question.name not in proved]
     return Settled(network, best, fit, proved, _open(trial, best, unproved))
+
+
+def _require_places(found: Found, questions: Sequence[Question]) -> None:
+    """Raises `UserError` where there are too many ways to enlarge the map on its way to choose from, and no norm."""
+    untold = [step for step in found.steps if step.kind == "flat" and step.gap is None and step.stated.grown is None]
+    sizes = next(question.options for question in questions if question.name == "strides")
+    if len(untold) > MOST_UNTOLD and len(sizes) > 1:
+        raise UserError(
+            f"It has {len(untold)} convolutions, and nothing tells before which of them the map is enlarged; it may be "
+            f"read as {', '.join(option.tag for option in sizes[:3])}."
+        )
 
 
 @torch.no_grad()
@@ -178,7 +192,9 @@ def _differ(network: Foreign, found: Found, answers: Answers) -> bool:
         return False
     if (other.taken, other.config["size"]) != (network.taken, network.config["size"]):
         return True
-    latents = network.latents(BLOCK, torch.Generator().manual_seed(0))
+    sums = max(1, found.cost(answers, other).sums)
+    count = max(2, min(BLOCK, policy.limits().evidence_sums // (READINGS * sums)))
+    latents = network.latents(count, torch.Generator().manual_seed(0))
     return float((network(latents) - other(latents)).abs().mean()) > SEEN
 
 
@@ -219,7 +235,8 @@ class Trial:
     def lost(self, best: Answers, other: Answers) -> bool:
         """Whether another answer fits clearly worse."""
         fit, worse = self.fit(best), self.fit({**best, **other})
-        return fit is not None and worse is not None and worse > SURE * fit + NOISE
+        sure = SURE_DECODED if self.found.decodes else SURE
+        return fit is not None and worse is not None and worse > sure * fit + NOISE
 
     def proved(self, best: Answers, question: Question) -> bool:
         rivals = self.rivals(best, question) or [o for o in question.options if o != best[question.name]]

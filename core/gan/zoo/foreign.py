@@ -34,6 +34,7 @@ AVERAGE = re.compile(r"ema|avg|average", re.I)
 # What the parts of a whole GAN, or of a checkpoint, are called.
 GENERATOR = re.compile(r"gen|netg|decoder|(^|[._])g([._]|$)", re.I)
 TABLE = re.compile(r"emb", re.I)
+MEAN, SPREAD = re.compile(r"mu|mean", re.I), re.compile(r"var|sig|std|spread", re.I)  # what an encoder ends in
 OTHER = re.compile(r"disc|critic|netd|encoder|(^|[._])[de]([._]|$)|optim", re.I)
 
 
@@ -80,7 +81,9 @@ def read(
 ) -> Read:
     """The generator among them: averages first, discriminators never. `size`: the side of its pictures, where that is
     known; `what` the file is called; `modules` those that are saved whole. `NotUsable` where there is none."""
-    parts = _parts(tensors)
+    decoders = {way: half for way, held in tensors.items() if (half := _decoder(held))}
+    parts: dict[str, Mapping[str, Tensor]] = {way: decoder for way, (decoder, _) in decoders.items()}
+    parts |= _parts({way: held for way, held in tensors.items() if way not in decoders})
     if any(_repaints(parts, way) for way in parts):
         raise NotUsable(
             f"{what} cannot be used. It is a network from pictures to pictures (an encoder and a decoder): it takes "
@@ -90,11 +93,11 @@ def read(
     reasons = []
     for way in sorted(fitting, key=lambda way: (not AVERAGE.search(way), not GENERATOR.search(way))):
         try:
-            found = Found(
-                chain.read(fitting[way], of_part(modules, way)), size, any("encod" in other.lower() for other in parts)
-            )
+            decodes = way in decoders or any("encod" in other.lower() for other in parts)
+            latent = decoders[way][1] if way in decoders else None
+            found = Found(chain.read(fitting[way], of_part(modules, way)), size, decodes, latent)
             settled = evidence.settle(found, tuple(tag for tag in reading.split(",") if tag))
-            said = told.told(settled, found.whole)
+            said = told.told(settled, found.whole, found.untrained)
             require_pictures(settled.network, what, f"is understood ({said.split(':')[0]})", found.untrained)
         except UserError as error:
             reasons.append(error)
@@ -164,6 +167,23 @@ def _parts(tensors: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Mapping[str
     return parts
 
 
+def _decoder(held: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], int] | None:
+    """What stands behind the encoder of a variational autoencoder, and how many numbers that one makes: it ends in two
+    linear layers alike, for the mean and the spread."""
+    linear = [key for key, value in held.items() if value.ndim == 2 and key.endswith(".weight")]
+    for one, other in itertools.pairwise(linear):
+        called = MEAN.search(one) and SPREAD.search(other)
+        last = "encod" in other.lower() and not any("encod" in key.lower() for key in linear[linear.index(other) + 1 :])
+        if held[one].shape != held[other].shape or not (called or last):
+            continue
+        keys = list(held)
+        behind = [key for key in keys[keys.index(other) + 1 :] if key.rpartition(".")[0] != other.rpartition(".")[0]]
+        if sum(held[key].ndim in (2, 4) for key in behind) > 1:
+            tables = [key for key in keys if TABLE.search(key) and key not in behind]
+            return {key: held[key] for key in (*tables, *behind)}, len(held[one])
+    return None
+
+
 def _repaints(parts: Mapping[str, Mapping[str, Tensor]], way: str) -> bool:
     """Whether this part is a decoder that is given all that an encoder beside it makes. That of a variational
     autoencoder is given random numbers, of which the encoder makes the mean and the spread."""
@@ -173,7 +193,7 @@ def _repaints(parts: Mapping[str, Mapping[str, Tensor]], way: str) -> bool:
     if not encoder or not made or not taken or any(re.search(r"mu|mean\.|var\.|std", name) for name in encoder):
         return False
     if made[-1].ndim == taken[0].ndim == 2:
-        return made[-1].shape[0] == taken[0].shape[1]
+        return 0 <= taken[0].shape[1] - made[-1].shape[0] <= chain.MAX_CLASSES // 10  # and perhaps a class
     return made[-1].ndim == taken[0].ndim
 
 

@@ -10,7 +10,7 @@ and no Hub.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,6 +38,7 @@ LOUDER = 1.1  # how much a first layer has to listen more to its beginning, for 
 # Where what a class says begins, columns get louder or quieter: by 7 to 168 standard errors in 30 networks with
 # classes, and nowhere by more than 4.5 in 40 without.
 BREAK = 6.0
+NEARLY = 0.9  # as clear as the clearest break: one column more or less may belong to either side
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,12 @@ Answers = dict[str, Option]  # name of the question -> the answer
 class Found:
     """A chain of layers, and the questions that are left."""
 
-    def __init__(self, found: Chain, size: int | None = None, decodes: bool = False):
+    def __init__(self, found: Chain, size: int | None = None, decodes: bool = False, latent: int | None = None):
         """`size`: the side of its pictures, where something beside the file tells it; `decodes`: whether it is part of
-        an autoencoder."""
+        an autoencoder, whose encoder makes `latent` numbers."""
         self.steps, self.table, self.untrained, self.whole = found.steps, found.table, found.untrained, found.whole
-        self.questions = tuple(question for question in _questions(found, size, decodes) if question.options)
+        self.decodes = decodes
+        self.questions = tuple(question for question in _questions(found, size, decodes, latent) if question.options)
         self._costs: dict[str, Cost] = {}
 
     @property
@@ -84,14 +86,9 @@ class Found:
         """Read with these answers, filled with its tensors. `UserError` where it is too large, or they do not fit."""
         value = {name: option.value for name, option in answers.items()}
         laid: Strides = value["strides"]
-        layers, last = [], len(self.steps) - 1
+        layers = []
         for i, (step, shape) in enumerate(zip(self.steps, laid.shapes, strict=True)):
-            stated = step.stated
-            after = value["end"] if i == last else "prelu" if step.slopes is not None else value.get("activation", "")
-            if i < last and stated.after is not None:
-                after = stated.after
-            elif i == chain.first_map(self.steps) and step.slopes is None and not value["first map"]:
-                after = ""
+            stated, after = step.stated, self._after(i, value)
             eps = value.get("eps", (1e-5, 1e-5))[not chain.opens_map(self.steps, i)]
             layers.append(
                 Layer(
@@ -110,6 +107,20 @@ class Found:
         except (RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[-1].strip()[:120]
             raise UserError(f"Its tensors do not fit together ({reason}).") from error
+
+    def _after(self, i: int, value: Mapping[str, Any]) -> str:
+        """The activation behind a layer."""
+        step = self.steps[i]
+        if i == len(self.steps) - 1:
+            return value["end"]
+        if step.stated.after is not None:
+            return step.stated.after
+        if step.slopes is not None:
+            return "prelu"
+        bare = (i == 0 and not value.get("first layer", True)) or (
+            i == chain.first_map(self.steps) and not value["first map"]
+        )
+        return "" if bare else value.get("activation", "")
 
     def cost(self, answers: Answers, network: Foreign) -> Cost:
         """What a reading takes: that hangs on the strides alone."""
@@ -143,16 +154,17 @@ class Found:
 # ---------------------------------------------------------------- questions
 
 
-def _questions(found: Chain, size: int | None, decodes: bool) -> list[Question]:
+def _questions(found: Chain, size: int | None, decodes: bool, latent: int | None) -> list[Question]:
     steps = found.steps
     laid = [Option(s.tag, _told(s), s, rare=bool(i) and s.rare) for i, s in enumerate(strides(steps, size))]
     # In the order in which they are answered: whatever comes first in the network.
     return [
-        Question("labels", tuple(_labels(found))),
+        Question("labels", tuple(_labels(found, latent))),
         Question("latents", tuple(Option(tag, says, tag, rare=tag == "unit") for tag, says in LATENTS.items())),
         Question("norm", _norm_places(steps)),
         Question("eps", _epsilons(steps)),
         Question("activation", _activations(found)),
+        Question("first layer", _first_layer(steps)),
         Question("first map", _first_map(steps)),
         Question("strides", tuple(laid)),
         Question("enlarged", _enlarged(steps)),
@@ -166,8 +178,9 @@ def _told(laid: Strides) -> str:
     return f"{laid.side} px" + (f", strides {told}" if told else "")
 
 
-def _labels(found: Chain) -> list[Option]:
-    """How classes join: with a table by its width; without one there may be none, or a class as one of several."""
+def _labels(found: Chain, latent: int | None) -> list[Option]:
+    """How classes join: with a table by its width; without one there may be none, or a class as one of several, which
+    are as many as it takes numbers beside the `latent` ones, where that is known."""
     weight = found.steps[0].weights["weight"]
     taken = found.steps[0].inputs
     loudness = weight.float().transpose(0, 1 if found.steps[0].kind == "linear" else 0).flatten(1).norm(dim=1)
@@ -191,6 +204,9 @@ def _labels(found: Chain) -> list[Option]:
         found_at, options = _broken(loudness), joined(classes, numbers, table=True)
         fitting = {"front": numbers, "behind": taken - numbers}
         return [option for option in options if fitting[option.value.join] == found_at][:1] or options
+    none = Option("no-classes", "no classes", None)
+    if latent is not None and latent <= taken:
+        return joined(taken - latent, taken - latent, table=False) if taken > latent + 1 else [none]
     if at := _broken(loudness):
         louder = at if loudness[:at].mean() > loudness[at:].mean() else taken - at
         if louder <= chain.MAX_CLASSES:
@@ -198,7 +214,7 @@ def _labels(found: Chain) -> list[Option]:
     split = [n for n in USUAL_CLASSES if taken - n in (USUAL_LATENTS if n == 10 else USUAL_LATENTS[:3])]
     usual = taken in USUAL_LATENTS
     one_hot = joined(split[0], split[0], table=False, rare=usual) if split else []
-    none = Option("no-classes", "no classes", None, rare=bool(split) and not usual)
+    none = replace(none, rare=bool(split) and not usual)
     return [none, *one_hot] if usual else [*one_hot, none]
 
 
@@ -212,7 +228,12 @@ def _broken(loudness: Tensor) -> int:
     before, behind = sums[at - 1] / at, (sums[-1] - sums[at - 1]) / (count - at)
     within = (squares[-1] - at * before**2 - (count - at) * behind**2).clamp(min=0) / (count - 2)
     clear = (before - behind).abs() / ((within * (1 / at + 1 / (count - at))).sqrt() + 1e-9)
-    return int(at[clear.argmax()]) if clear.max() > BREAK else 0
+    if clear.max() <= BREAK:
+        return 0
+    near = at[clear > NEARLY * clear.max()].tolist()
+    usual = [where for where in near if {where, count - where} & set(USUAL_CLASSES)
+             and {where, count - where} & set(USUAL_LATENTS[:3])]  # fmt: skip
+    return usual[0] if usual else int(at[clear.argmax()])
 
 
 def _norm_places(steps: Sequence[Step]) -> tuple[Option, ...]:
@@ -263,6 +284,19 @@ def _ends(found: Chain, decodes: bool) -> tuple[Option, ...]:
     tags = [tag for tag in ENDS if not known or tag.partition("-")[0] in known]
     tags.sort(key=lambda tag: decodes and tag != "sigmoid")
     return tuple(Option(tag, ENDS[tag], "" if tag == "linear" else tag) for tag in tags)
+
+
+def _first_layer(steps: Sequence[Step]) -> tuple[Option, ...]:
+    """A linear layer that stands alone before an `nn.Sequential` is often used without an activation."""
+    first, second = steps[:2]
+    parent, _, number = second.name.rpartition(".")
+    alone = "." not in first.name and parent and number.isdigit() and first.slopes is None
+    if not alone or {first.kind, second.kind} != {"linear"} or first.stated.after is not None:
+        return ()
+    return (
+        Option("first-active", "an activation behind the first layer", value=True),
+        Option("first-bare", "nothing behind the first layer", value=False),
+    )
 
 
 def _first_map(steps: Sequence[Step]) -> tuple[Option, ...]:

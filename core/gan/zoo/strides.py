@@ -6,11 +6,13 @@ Knows no tensors but the shapes that `core.gan.zoo.chain` found.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.errors import UserError
 from core.gan.zoo.chain import MAX_SIZE, Step, opens_map, picture, square
+from core.gan.zoo.cost import MAX_KERNEL
 
 MAX_TRIES = 20_000
 KEPT = 16  # of the likeliest
@@ -21,6 +23,7 @@ USUAL = {
     5: [(2, 2, 1), (1, 2, 0), (1, 0, 0), (2, 2, 0), (2, 1, 0), (2, 0, 0)],
     6: [(2, 2, 0), (2, 0, 0), (1, 0, 0)], 7: [(1, 3, 0), (1, 0, 0)], 8: [(2, 3, 0), (4, 2, 0)],
 }  # fmt: skip
+OTHERS = [(1, 0, 0), (2, 0, 0)]  # of kernels that few use
 ON_LATENTS = [(1, 0, 0), (2, 1, 0)]  # 1x1 becomes a first map of the kernel's size
 # Chains of kernels that belong to widely used code, with what that code does.
 PUBLISHED: dict[tuple[int, ...], list[tuple[int, int, int]]] = {
@@ -74,7 +77,7 @@ def strides(steps: Sequence[Step], wanted: int | None) -> list[Strides]:
         side = _side(shapes, steps)
         if side == wanted or (wanted is None and 0 < side <= MAX_SIZE):
             odd = picked[0][0] + SIZES.get(side, RARE) + (1 if (side == 28) > grey else 0) + _unlike(shapes, steps)
-            rarity = sum(rare for rare, _ in picked) + odd + rank / MAX_TRIES
+            rarity = min(sum(rare for rare, _ in picked), _plain(shapes, steps)) + odd + rank / MAX_TRIES
             found.setdefault(Strides(shapes, side, rare=odd > 0.5), rarity)
     kernels = tuple(step.kernel for step in steps if step.kind == "up")
     if steps[0].kind == "up" and kernels in PUBLISHED and len(kernels) == len(steps):
@@ -98,7 +101,7 @@ def _options(steps: Sequence[Step], i: int) -> list[tuple[float, Shape]]:
         times = [1] if step.kind == "up" and stated.grown is None else [stated.grown] if stated.grown else [2, 1]
         return [(rare, replace(shape, grown=grown)) for rare, grown in enumerate(times)]
     if step.kind == "up":
-        listed = USUAL.get(step.kernel, [])
+        listed = USUAL.get(step.kernel, OTHERS if step.kernel <= MAX_KERNEL else [])
         if i == 0:
             listed = ON_LATENTS if step.kernel > 2 else [(1, 0, 0)]
         return [(rare, Shape(*shape)) for rare, shape in enumerate(listed)]
@@ -117,6 +120,14 @@ def _unlike(shapes: Sequence[Shape], steps: Sequence[Step]) -> float:
         if i and step.kind == "up":
             ways.setdefault((step.kind, step.kernel), set()).add(shape)
     return sum(len(found) - 1 for found in ways.values())
+
+
+def _plain(shapes: Sequence[Shape], steps: Sequence[Step]) -> float:
+    """How rare it is to give no padding to any of several up-convolutions: rarer to give none to one of them."""
+    worked = [shape for shape, step in zip(shapes, steps, strict=True) if step.kind == "up"][1:]
+    if len(worked) < 2 or any(shape.padding or shape.more for shape in worked):
+        return math.inf
+    return 1 + sum(shape.stride == 1 for shape in worked) / 2
 
 
 def _side(shapes: Sequence[Shape], steps: Sequence[Step]) -> int:

@@ -9,11 +9,13 @@ KINDS = {"up": "up-convolution", "flat": "convolution", "linear": "linear layer"
 COLOURS = {1: "grey", 3: "colour", 4: "colour with transparency"}
 
 
-def told(settled: Settled, whole: bool = False) -> str:
+def told(settled: Settled, whole: bool = False, untrained: bool = False) -> str:
     """What it is; what its norms prove; what is assumed; and what may as well be otherwise. `whole`: whether its
-    modules were saved, which state their settings."""
+    modules were saved, which state their settings; `untrained`: whether its norms have never seen a picture."""
     sentences = [f"{_shape(settled.network)}."]
     quiet = ["labels", "eps"]  # which the shape tells, or nobody asks
+    if untrained:
+        sentences.append("It has not been trained.")
     if whole:
         sentences.append("It was saved whole, so its strides and settings are known.")
         quiet += ["strides"]
@@ -25,7 +27,7 @@ def told(settled: Settled, whole: bool = False) -> str:
     elif proved:
         sentences.append(f"What its batch norms remember proves: {'; '.join(proved)} (missed by {settled.fit:.2f}).")
     left = [name for name in named if name not in (*settled.proved, *settled.open)]
-    assumed = [settled.answers[name].says for name in left if name in ("activation", "strides", "end")]
+    assumed = [settled.answers[name].says for name in left if name in ("latents", "activation", "strides", "end")]
     if assumed:
         sentences.append(f"The file does not tell, so assumed: {'; '.join(assumed)}.")
     for first, *others in settled.open.values():

@@ -103,7 +103,7 @@ def test_wrong_readings_fit_worse():
     net = lively(connected(8, nn.ReLU))
     found = Found(chain.read(net.state_dict()))
     trial = evidence.Trial(found, found.likeliest)
-    true = {**found.likeliest, "activation": next(o for o in found.questions[4].options if o.tag == "relu")}
+    true = {**found.likeliest, "activation": next(o for q in found.questions for o in q.options if o.tag == "relu")}
     fit = trial.fit(true)
     for name in ("latents", "eps", "activation"):
         for option in next(question.options for question in found.questions if question.name == name):
@@ -384,6 +384,99 @@ def test_where_a_sequence_has_no_room_for_an_activation_there_is_none():
     listed = nn.ModuleList([nn.Linear(8, 24), nn.Linear(24, 32), nn.Linear(32, 256)])
     plan = foreign.read({"": lively(listed).state_dict()}, None, "x.pth").network.plan
     assert all(layer.after for layer in plan)
+
+
+class Bilinear(nn.Module):
+    """Layers and norms in lists, and all that lies between them in `forward`: maps enlarged before two of three."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.norms = nn.Linear(8, 6 * 49), nn.ModuleList([nn.BatchNorm2d(6), nn.BatchNorm2d(8)])
+        self.layers = nn.ModuleList([nn.Conv2d(6, 8, 3, 1, 1), nn.Conv2d(8, 6, 3, 1, 1), nn.Conv2d(6, 1, 3, 1, 1)])
+
+    def forward(self, z):
+        x = self.norms[0](self.first(z).view(-1, 6, 7, 7)).relu()
+        x = self.layers[0](F.interpolate(x, scale_factor=2, mode="bilinear"))
+        x = self.layers[1](F.interpolate(self.norms[1](x).relu(), scale_factor=2, mode="bilinear")).relu()
+        return self.layers[2](x).tanh()
+
+
+def test_numbers_in_a_list_tell_nothing_of_what_lies_between():
+    net = lively(Bilinear())
+    found = evidence.settle(Found(chain.read(net.state_dict())))
+    assert found.answers["strides"].tag == "px-28-1102-1102-1101"
+    z = torch.randn(3, 8)
+    torch.testing.assert_close(found.network(z), net(z), rtol=1e-4, atol=1e-5)
+
+
+def test_up_convolutions_without_any_padding_are_among_the_first_to_be_tried():
+    net = lively(OnMaps(8, (3, 1, 0), (3, 2, 0), (3, 2, 0), (4, 2, 0)))
+    assert evidence.settle(Found(chain.read(net.state_dict()))).answers["strides"].tag == "px-32-1001-2001-2001-2001"
+    wide = nn.Sequential(nn.ConvTranspose2d(8, 6, 10), nn.ReLU(), up(6, 4, 10, 1, 0), nn.ReLU(), up(4, 1, 10, 1, 0))
+    assert foreign.read({"": lively(wide).state_dict()}, None, "x.pth").network.config["size"] == 28
+
+
+def test_a_class_through_a_linear_layer_of_any_name():
+    """`fc1` without a bias is first in the file, and what it makes stands behind the latents."""
+    net = lively(connected(22, nn.ReLU), normal(22))
+    state = {"fc1.weight": torch.randn(6, 10), **{f"net.{k}": v for k, v in net.state_dict().items()}}
+    found = Found(chain.read(state))
+    assert {(o.value.classes, o.value.numbers) for o in found.questions[0].options} == {(10, 6)}
+    torch.testing.assert_close(found.table, state["fc1.weight"].T)
+
+
+def test_a_linear_layer_that_stands_alone_may_be_without_an_activation():
+    net = nn.ModuleDict({"fc": nn.Linear(8, 24), "rest": nn.Sequential(nn.Linear(24, 256), nn.Tanh())})
+    lively(net.rest, normal(24))
+    lively(net.fc, normal(8))
+    read = foreign.read({"": net.state_dict()}, None, "x.pth")
+    rows = [foreign.read_as(read.network, way.config) for way in read.readings]
+    z = torch.randn(3, 8)
+    assert any(torch.allclose(row(z).flatten(1), net.rest(net.fc(z)), atol=1e-5) for row in rows)
+
+
+def test_one_class_more_or_less_is_told_by_what_is_usual():
+    """The columns of one-hot classes are louder; that of the first one happens to be less so."""
+    net = lively(nn.Sequential(nn.Linear(110, 32), nn.ReLU(), nn.Linear(32, 64), nn.Tanh()))
+    net[0].weight[:, 100:] *= 3
+    net[0].weight[:, 100] *= 0.65
+    options = next(question.options for question in Found(chain.read(net.state_dict())).questions)
+    assert [option.value.classes for option in options if option.value] == [10]
+
+
+def test_where_a_map_is_enlarged_is_not_guessed_without_any_sign():
+    names = ["one", "two", "two_b", "three", "three_b", "last"]
+    widths = [4, 4, 4, 3, 3, 2, 1]
+    state = {"fc.weight": torch.randn(4 * 16, 8), "fc.bias": torch.randn(4 * 16)}
+    for name, before, after in zip(names, widths[:-1], widths[1:], strict=True):
+        state |= {f"{name}.weight": torch.randn(after, before, 3, 3), f"{name}.bias": torch.randn(after)}
+    with pytest.raises(UserError, match="nothing tells before which of them the map is enlarged"):
+        foreign.read({"": state}, None, "x.pth")
+    said = foreign.read({"": state}, 32, "x.pth", "px-32-1102-1102-1102-1101-1101-1101")
+    assert said.network.config["size"] == 32
+
+
+@pytest.mark.parametrize("parts", ["encoder.{} decoder.{}", "enc{} dec{}"])
+def test_what_stands_behind_an_encoder_is_read_with_its_classes(parts):
+    """A variational autoencoder on maps, whole in one file: its encoder makes 6 numbers, the decoder takes 16."""
+    encoder, decoder = (part.format for part in parts.split())
+    held = {
+        encoder(1): nn.Conv2d(1, 4, 3, 2, 1), encoder("_a"): nn.Linear(196, 6), encoder("_b"): nn.Linear(196, 6),
+        decoder(0): nn.Linear(16, 4 * 49), decoder(1): up(4, 4, 4, 2, 1), decoder(2): up(4, 1, 4, 2, 1),
+    }  # fmt: skip
+    if "." not in parts:
+        held = {name.replace("_a", "_mu").replace("_b", "_logvar"): part for name, part in held.items()}
+    whole = {f"{name}.{k}": v for name, part in held.items() for k, v in lively(part).state_dict().items()}
+    read = foreign.read({"": whole}, None, "vae.pth")
+    assert read.network.config["latent"] == 6
+    assert read.network.labels.classes == 10
+    assert (read.network.config["size"], read.network.plan[-1].after) == (28, "sigmoid")
+
+
+def test_a_decoder_that_is_given_what_its_encoder_makes_and_a_class_repaints():
+    shapes = {"encoder.0": (32, 256), "encoder.2": (8, 32), "decoder.0": (32, 18), "decoder.2": (256, 32)}
+    with pytest.raises(UserError, match="pictures to pictures"):
+        foreign.read({"": {f"{name}.weight": torch.randn(shape) for name, shape in shapes.items()}}, None, "x.pth")
 
 
 def test_the_decoder_of_an_autoencoder_ends_in_a_sigmoid_unless_it_is_said():

@@ -239,8 +239,8 @@ def test_any_repository_is_fetched_once_understood_and_sampled(local_hub):
     loaded = load.open_generator(ref)
     assert re.fullmatch(
         r"10 latent numbers, 4 up-convolutions \(16, 8, 6 wide, no biases\), batch norm: 24 x 24 px, colour with "
-        r"transparency\. What its batch norms remember proves: normal latents; ReLU \(missed by 0\.0\d\)\. "
-        r"The file does not tell, so assumed: 24 px, strides 1, 2, 2, 2; tanh\.",
+        r"transparency\. What its batch norms remember proves: normal latents; ReLU; 24 px, "
+        r"strides 1, 2, 2, 2 \(missed by 0\.0\d\)\. The file does not tell, so assumed: tanh\.",
         loaded.said,
     )
     latents = torch.randn(3, 10)
