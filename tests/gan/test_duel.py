@@ -34,6 +34,7 @@ def accelerator() -> Iterator[Accelerator]:
 def _at_once(monkeypatch):
     for name in ("ASK_SECONDS", "WAIT_SECONDS"):
         monkeypatch.setattr(duel, name, 0.0)
+    monkeypatch.setattr(duel, "SLOW_SECONDS", 0.05)
 
 
 def new(request: TrainRequest) -> Run:
