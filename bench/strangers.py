@@ -273,9 +273,10 @@ class Page:
     """An open page: its socket, and its widgets by their labels. Sends any value, as Streamlit does not check them."""
 
     def __init__(self, who: Stranger, name: str) -> None:
-        self.name, self.values, self._open = name, {}, contextlib.ExitStack()
+        self.who, self.name, self.values, self._open = who, name, {}, contextlib.ExitStack()
         self.line = self._open.enter_context(who.socket())
         self.elements: dict = {}
+        self.drawn: set[str] = set()  # labels of those that are there now
         self.said = ""
         self.run()
 
@@ -295,7 +296,7 @@ class Page:
             else:
                 setattr(state, kind, value)
         self.line.send(asked.SerializeToString())
-        words, finished = [], False
+        self.drawn, words, finished = set(), [], False
         while not finished:
             message = ForwardMsg.FromString(self.line.recv(PATIENCE))
             if message.WhichOneof("type") == "delta":
@@ -304,6 +305,7 @@ class Page:
                 label = getattr(element, "label", "")
                 if label and getattr(element, "id", ""):
                     self.elements[label] = element
+                    self.drawn.add(label)
                 words.append(f"{kind}: {element}")
             if message.WhichOneof("type") == "script_finished":
                 finished = message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY or finished

@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -13,6 +14,7 @@ from collections.abc import Collection, Sequence
 import psutil
 from strangers import Fell, Page, Stranger, attack
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.NumberInput_pb2 import NumberInput
 from streamlit.proto.Slider_pb2 import Slider
 
 from core.runs import lifecycle
@@ -63,19 +65,20 @@ def messages_that_make_no_sense(me: Stranger) -> str:
             with contextlib.suppress(Exception), me.socket() as line:
                 line.send(content)
                 line.recv(2)
+        page = Page(me, "train")
         for name in ("debug_shutdown_runtime", "debug_disconnect_websocket", "clear_cache", "load_git_info"):
             command = BackMsg()
             setattr(command, name, True)
-            with contextlib.suppress(Exception), me.socket() as line:
-                line.send(command.SerializeToString())
-                told[name] += 1
-                line.recv(2)
+            page.line.send(command.SerializeToString())
+            told[name] += 1
+            page.run()  # on the same socket: the command was passed over
+        page.close()
     return f"still there after {dict(told)}"
 
 
 # What the widgets of a page send, and what none of them would.
 NUMBERS = (1e12, -1e12, 1e308, float("nan"), float("inf"))
-STRINGS = ("x" * 200_000, "run:../../x", "hub:a/../b", "", "1000000", "\0", "{}")
+STRINGS = ("x" * 20_000, "run:../../x", "hub:a/../b", "", "1000000", "\0", "{}")
 FORGED = {
     "NumberInput": ("double_value", NUMBERS),
     "Slider": ("double_array_value", [*([number] for number in NUMBERS), [], [1.0] * 10_000]),
@@ -96,20 +99,32 @@ def _forgeable(page: Page) -> dict[str, tuple[str, Sequence]]:
 
 
 def _forge(page: Page, told: Counter, forged: Collection[str] = ()) -> Collection[str]:
-    """Every value in every widget, but those `forged` already: the page is drawn all the same. (Streamlit itself has a
-    red box for numbers that are none, in place of whole ones.) -> the labels of all widgets."""
+    """Every value in every widget, but those `forged` already: the page is drawn all the same. -> the labels of all
+    widgets."""
     widgets = _forgeable(page)
-    for label, (kind, values) in widgets.items():
-        if label in forged:
-            continue
-        for value in values:
-            shown = page.run(**{label: (kind, value)})
-            red = "\nexception:" in shown
-            told["red boxes" if red else "drawn"] += 1
-            if red and not (isinstance(value, float) and not math.isfinite(value)):
-                raise Fell(f"{label} of {str(value)[:40]!r} draws a red box")
+    left = {label: (kind, list(values)) for label, (kind, values) in widgets.items() if label not in forged}
+    whole = [label for label in left if _whole(page.elements[label])]
+    for label in whole:
+        left[label] = (left[label][0], [number for number in NUMBERS if math.isfinite(number)])
+    for number in [number for number in NUMBERS if whole and not math.isfinite(number)]:
+        other = Page(page.who, page.name)  # Streamlit itself has a red box for numbers that are none, and keeps it
+        other.run(**{label: (left[label][0], number) for label in whole})
+        other.close()
+    while left := {label: (kind, values) for label, (kind, values) in left.items() if values}:
+        chosen = {label: (kind, values[0]) for label, (kind, values) in left.items()}
+        shown = page.run(**chosen)
+        if red := re.search("^exception:.*", shown, re.MULTILINE):
+            raise Fell(f"one of {str(chosen)[:400]} draws a red box: {red[0][:200]}")
+        for label in page.drawn & chosen.keys() or chosen:  # others are not there because of these, and come again
+            del left[label][1][0]
+            told["forged"] += 1
+        for label in chosen:
             del page.values[label]
     return widgets.keys()
+
+
+def _whole(widget: object) -> bool:
+    return isinstance(widget, NumberInput) and widget.data_type == NumberInput.INT
 
 
 @attack("17", quick=True)
@@ -126,19 +141,23 @@ def forged_values_of_widgets(me: Stranger) -> str:
         _forge(page, told, forged)
         page.values.clear()
         page.run()
-        for label, (kind, _) in _forgeable(page).items():
-            if not kind.startswith("double"):
-                continue
-            page.run("Check the images", **{label: (kind, [1e6] if kind.startswith("double_array") else 1e6)})
-            del page.values[label]
+        million = {label: (kind, 1e6) for label, (kind, _) in _forgeable(page).items() if kind == "double_value"}
+        while million:  # all that are refused at once; what is not, by itself
+            shown = page.run("Check the images", **million)
+            page.values.clear()
             with identity.asking(me.name):
                 for run in lifecycle.all_runs():
                     if "1000000" in json.dumps(run.config):
-                        raise Fell(f"a run with {label} of a million was made")
+                        raise Fell(f"a run with a million for one of {list(million)} was made")
                     with contextlib.suppress(psutil.Error, KeyError):
                         psutil.Process(run.state["pid"]).kill()
                     told["run with another value"] += 1
                     lifecycle.remove(run)
+                    page.run()
+            refused = [label for label in million if f"{label} is 1000000" in shown.replace("\\", "")]
+            told["refused"] += len(refused)
+            for label in refused or list(million):
+                del million[label]
     page.close()
     return f"{dict(told)}"
 

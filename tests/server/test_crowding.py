@@ -117,16 +117,17 @@ def answered(one: httpx.Client, begun: httpx.Response) -> str:
 
 
 def test_asking_in_vain_ends_nobodys_painting(server):
-    """200 times with names of pages that nobody has, and nothing to paint; then with something to paint."""
+    """70 times, more than may wait in a line, with names of pages that nobody has, and nothing to paint; then with
+    something to paint."""
     with client(server, HERE) as anna, client(server, THERE, cookie=False) as stranger:
         start, mine = event(anna, "start"), uploaded(anna, picture(256))
-        painting = threading.Thread(target=lambda: said.append(painted(anna, start, wish(mine, [mine], 128, 108), "a")))
+        painting = threading.Thread(target=lambda: said.append(painted(anna, start, wish(mine, [mine], 128, 60), "a")))
         said: list[str] = []
         painting.start()
         theirs = uploaded(stranger, picture())
-        for number in range(200):
+        for number in range(70):
             joined(stranger, start, wish(None, []), f"made-up-{number}")
-            if number % 10 == 0:
+            if number % 5 == 0:
                 joined(stranger, start, wish(theirs, [theirs]), f"made-up-too-{number}")
         painting.join(PATIENCE)
         assert "painting.png" in said[0]
@@ -187,9 +188,8 @@ def test_a_finished_painting_keeps_little(server):
         start, small, huge = event(anna, "start"), uploaded(anna, picture()), uploaded(anna, plain(6000, 4000))
         painted(anna, start, wish(small, [small]), "before")
         before = memory(server)
-        for tab in ("one", "two"):
-            assert "painting.png" in painted(anna, start, wish(huge, [huge] * 3), tab)
-        until(lambda: memory(server) - before < 250)
+        assert "painting.png" in painted(anna, start, wish(huge, [huge] * 3), "after")
+        until(lambda: memory(server) - before < 150)  # opened, they are 288 MB
 
 
 # ---------------------------------------------------------------- who one is
@@ -280,7 +280,7 @@ def test_what_one_open_page_keeps_in_memory_has_an_end(server):
 
 
 def test_a_flood_of_messages_holds_up_nobody(server):
-    """3,000 on each of six sockets from one address. At what pace they come through is in test_sockets.py."""
+    """300 on each of six sockets from one address. At what pace they come through is in test_sockets.py."""
     message = BackMsg()
     message.rerun_script.page_name = "generate"
     over = threading.Event()
@@ -293,7 +293,7 @@ def test_a_flood_of_messages_holds_up_nobody(server):
     def flood() -> None:
         with contextlib.suppress(ConnectionClosed, OSError), stream(server, "203.0.113.60") as socket:
             threading.Thread(target=heard, args=[socket], daemon=True).start()
-            for _ in range(3000):
+            for _ in range(300):
                 if over.is_set():
                     return
                 socket.send(message.SerializeToString())
