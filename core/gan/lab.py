@@ -35,8 +35,8 @@ class Sickness:
 
 SICKNESSES: Mapping[str, Sickness] = {
     "rate_high": Sickness(
-        "Rate too high", "Both networks take steps so large that each undoes the last.",
-        {"rate_g": 0.05, "rate_d": 0.05},
+        "Rate too high", "Both networks take steps so large that each undoes the last, and nothing holds them back.",
+        {"norm_d": "none", "rate_g": 0.05, "rate_d": 0.05},
     ),
     "d_strong": Sickness(
         "Discriminator too strong", "It learns a hundred times as fast and nothing holds it back.",

@@ -164,13 +164,15 @@ def test_what_stands_out_in_the_settings_is_mended_first():
         return cures.of(name, dataclasses.replace(signals(), request=TrainRequest(**settings)))[0]
 
     assert first("collapse", batch=4).changes == {"batch": 64}
-    assert first("collapse", batch=4, rate_d=0.01).changes == {"batch": 64, "rate_d": 0.0004}
+    assert first("collapse", batch=4, rate_d=0.01).changes == {"batch": 64, "rate_g": 0.0004, "rate_d": 0.0004}
     bare = first("collapse", norm_g="none", norm_d="none", rate_g=0.001, rate_d=0.001)
     assert (bare.changes, bare.step) == (
         {"norm_g": "batch", "norm_d": "spectral", "rate_g": 0.0004, "rate_d": 0.0004},
         None,
     )
     assert first("d_wins", norm_d="none").changes == {"norm_d": "spectral"}
+    apart = first("d_wins", norm_d="none", rate_g=0.00002)
+    assert apart.changes == {"norm_d": "spectral", "rate_g": 0.0004, "rate_d": 0.0004}
     assert first("d_wins", norm_d="none", loss="relativistic").changes == {"rate_d": 0.0002}
     assert first("diverging", rate_g=0.05, rate_d=0.05).changes == {"rate_g": 0.0004, "rate_d": 0.0004}
     assert first("diverging").changes == {"rate_g": 0.0002, "rate_d": 0.0002}

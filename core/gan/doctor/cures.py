@@ -52,23 +52,26 @@ def _usual(name: str) -> Any:
 
 
 def _usual_rates(request: TrainRequest, _: Signals) -> dict[str, Any]:
-    if not _applies(request, "rate_d"):
-        return {}
+    return _odd_rates(request) if _applies(request, "rate_d") and _apart(request) else {}
+
+
+def _apart(request: TrainRequest) -> bool:
+    """Whether one network learns far faster than the other, or than anything learns."""
     low, high = sorted(request.rates)
-    return {name: _usual(name) for name in ("rate_g", "rate_d")} if high > APART * low or high > HIGH else {}
+    return high > APART * low or high > HIGH
+
+
+def _odd_rates(request: TrainRequest) -> dict[str, Any]:
+    """Rates that leave no other cure a chance, made usual."""
+    odd = [name for name in ("rate_g", "rate_d") if _apart(request) or getattr(request, name) > 2 * _usual(name)]
+    return {name: _usual(name) for name in odd if _applies(request, name)}
 
 
 def _normalised(request: TrainRequest, _: Signals) -> dict[str, Any]:
     """What keeps layers in bounds. With a loss that punishes slopes a discriminator does without."""
     without = [name for name in ("norm_g", "norm_d") if _applies(request, name) and getattr(request, name) == "none"]
     norms = {name: _usual(name) for name in without if name == "norm_g" or request.loss in ("original", "hinge")}
-    return {**norms, **_lowered(request)} if norms else {}
-
-
-def _lowered(request: TrainRequest) -> dict[str, Any]:
-    """Rates far above the usual, which leave no other cure a chance."""
-    high = [name for name in ("rate_g", "rate_d") if getattr(request, name) > 2 * _usual(name)]
-    return {name: _usual(name) for name in high}
+    return {**norms, **_odd_rates(request)} if norms else {}
 
 
 def _slower_d(request: TrainRequest, _: Signals) -> dict[str, Any]:
@@ -105,7 +108,7 @@ def _noise(request: TrainRequest, _: Signals) -> dict[str, Any]:
 
 
 def _larger_batch(request: TrainRequest, _: Signals) -> dict[str, Any]:
-    return {"batch": 64, **_lowered(request)} if request.batch < SMALL_BATCH else {}
+    return {"batch": 64, **_odd_rates(request)} if request.batch < SMALL_BATCH else {}
 
 
 def _applies(request: TrainRequest, name: str) -> bool:
@@ -144,15 +147,15 @@ ORDER: Mapping[str, tuple[str, ...]] = {
     "collapse": (
         "noise",
         "larger_batch",
-        "usual_rates",
         "normalise",
+        "usual_rates",
         "slower_g",
         "augment",
         "relativistic",
         "r1",
         "calm",
     ),
-    "d_wins": ("larger_batch", "usual_rates", "normalise", "slower_d", "augment", "r1", "waits", "relativistic"),
+    "d_wins": ("larger_batch", "normalise", "usual_rates", "slower_d", "augment", "r1", "waits", "relativistic"),
     "g_wins": ("usual_rates", "slower_g", "larger_batch", "relativistic"),
     "diverging": ("larger_batch", "normalise", "calm", "relativistic", "augment"),
     "not_a_number": ("normalise", "calm", "larger_batch", "relativistic"),
