@@ -186,10 +186,11 @@ def _overhead(name: str) -> dict:
     began, seconds = time.process_time(), time.monotonic()
     worker.work(run)
     total, seconds = time.process_time() - began, time.monotonic() - seconds
+    steps = run.request.steps
     shutil.rmtree(os.environ["GANVAS_HOME"])
     spent["steps"] = total - sum(spent.values())
     return {part: round(took / total, 4) for part, took in spent.items()} | {
-        "steps made": run.request.steps, "processor seconds": round(total), "seconds": round(seconds),
+        "steps made": steps, "processor seconds": round(total), "seconds": round(seconds),
     }  # fmt: skip
 
 

@@ -68,7 +68,8 @@ def test_what_is_sick_is_named_with_the_curve_that_shows_it(name):
 
 
 def test_what_goes_well_is_no_alarm():
-    assert rules.judge(signals())[0] == "learning"
+    name, _, (shown,) = rules.judge(signals())
+    assert (name, shown.words) == ("learning", "KID went from 8,737 to 3,500")
     assert rules.judge(signals(kid=curve(40_000, 5_000, 5_100, 5_050, 5_000)))[0] in ("done", "oscillating")
     assert rules.judge(signals(kid=curve(40_000, 5_000, 5_500, 5_500, 5_500)))[0] == "done"
     start = {name: {50: values[50]} for name, values in HEALTHY.items()}

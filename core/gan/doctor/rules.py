@@ -9,7 +9,7 @@ from collections.abc import Callable
 from core.gan.doctor import Evidence
 from core.gan.doctor import thresholds as at
 from core.gan.doctor.signals import Curve, Signals, middle
-from core.gan.measures import DECISIVE
+from core.gan.measures import DECISIVE, MEASURES
 
 GUESSED = {"original": 2 * math.log(2), "hinge": 2.0, "relativistic": math.log(2)}  # D's loss where it knows nothing
 Found = tuple[str, tuple[Evidence, ...]]  # the sentence, and what shows it
@@ -175,7 +175,7 @@ def _worse(signals: Signals) -> Found | None:
         words = f"KID is {min(last) / floor:.1f} times what it was at step {best:,}"
         return "The samples get worse and worse.", (Evidence(DECISIVE, best, steps[-1], words),)
     if _has_learned(signals, at.LONG) and min(kid.values()) > at.NEVER * kid[steps[0]]:
-        words = f"KID has not come below {min(kid.values()):.3g}"
+        words = f"KID has not come below {MEASURES[DECISIVE].shown(min(kid.values()))}"
         return "The samples do not come nearer to the real pictures.", (Evidence(DECISIVE, steps[0], steps[-1], words),)
     return None
 
@@ -198,7 +198,7 @@ def _learning(signals: Signals) -> Found | None:
     after = [value for step, value in kid.items() if step > signals.step / 2]
     if not before or not after or min(after) > (1 - at.BETTER) * min(before):
         return None
-    words = f"KID went from {min(before):.3g} to {min(after):.3g}"
+    words = f"KID went from {MEASURES[DECISIVE].shown(min(before))} to {MEASURES[DECISIVE].shown(min(after))}"
     return "The samples still come nearer to the real pictures.", (Evidence(DECISIVE, min(kid), max(kid), words),)
 
 
