@@ -207,7 +207,7 @@ def _is_a(what: str) -> UserError:
 
 def _for_classes(weights: Mapping[str, Group]) -> list[str]:
     """The linear layers that may make numbers of a class: those that are called so, then the first of the file."""
-    linear = [name for name, group in weights.items() if group["weight"].ndim == 2]
+    linear = [name for name, group in weights.items() if group["weight"].ndim == 2 and group["weight"].shape[1] > 1]
     called = [name for name in linear if LABEL.search(name)]
     return [*called, *(name for name in linear[:1] if name not in called)]
 
