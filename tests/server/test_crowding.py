@@ -1,10 +1,12 @@
 """One stranger who wants everything, and the others: at a real server in public mode, behind a proxy that says from
 which address each request comes. What the stranger does is bounded; what the others do goes on."""
 
+import asyncio
 import concurrent.futures
 import contextlib
 import io
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +20,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from core.style.request import StyleRequest
-from support.studio import process_at, serving
+from support.studio import ROOT, process_at, serving
 from support.waiting import PATIENCE, until
 from ui.server import visitor
+
+sys.path.append(str(ROOT / "bench"))
+
+import load
 
 pytestmark = pytest.mark.server
 
@@ -111,6 +117,36 @@ def asked(one: httpx.Client, data: list, **headers: str) -> httpx.Response:
 def answered(one: httpx.Client, begun: httpx.Response) -> str:
     assert begun.status_code == 200, begun.text
     return one.get(f"/style/gradio_api/call/paint/{begun.json()['event_id']}").text
+
+
+# ---------------------------------------------------------------- many at once, as in bench/load.py
+
+MANY = 4
+
+
+async def visits(address: str) -> load.Seen:
+    seen = load.Seen()
+    crowd = [load.Visitor(address, number, seen) for number in range(9, 9 + MANY)]
+    fn = await load.events(crowd[0], "start")
+    await asyncio.gather(*(one.paint(fn) for one in crowd), *(one.open(page) for one in crowd for page in load.PAGES))
+    for one in crowd:
+        await one.look()
+        await one.http.aclose()
+    return seen
+
+
+def test_everybody_gets_their_own(server, home):
+    """Every page, and a painting in their own colours."""
+    seen = asyncio.run(visits(server))  # raises where something is missing, or another's
+    assert len(seen.finished) == MANY
+    assert max(seen.places) >= MANY - 2, "they saw how many were before them"
+    assert seen.previews >= 3 * MANY
+    assert not seen.refused
+    assert "Traceback" not in (home / "server.log").read_text()
+
+
+def test_colours_are_told_apart():
+    assert all(load.decoded(load.coded(number, 64)) == number for number in range(64))
 
 
 # ---------------------------------------------------------------- paintings

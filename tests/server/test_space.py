@@ -5,6 +5,7 @@ for cookies as strict as browsers have them. A real Chromium uploads, paints, tr
 `GANVAS_SHOTS=FOLDER` keeps pictures of what it saw.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -12,17 +13,20 @@ import subprocess
 import sys
 import urllib.request
 import zipfile
+from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from core.gan.data import drawn
 from core.hub import deploy
+from core.runs import processes
 from support.chromium import launched, upload_pictures
 from support.pictures import scene, texture
 from support.reverse_proxy import HUB, SPACE, SPACE_HOST, proxied
-from support.studio import serving
-from support.waiting import PATIENCE
+from support.studio import process_at, serving
+from support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.server
 
@@ -113,6 +117,16 @@ def upload(place, tmp_path) -> None:
     upload_pictures(place, tmp_path)
 
 
+def hasten_training(address: str) -> None:
+    """It stands back for whatever else the machine does; here somebody waits for it. (Only root may change that.)"""
+    server = process_at(address)
+    until(lambda: any(worker.nice() == processes.NICENESS for worker in server.children()))
+    for worker in server.children():
+        with contextlib.suppress(psutil.Error, OSError):
+            worker.nice(0)
+            Path(f"/proc/{worker.pid}/autogroup").write_text("0")
+
+
 def paint(place) -> None:
     """The smallest painting."""
     place.get_by_text("More settings").click()
@@ -159,6 +173,7 @@ def test_the_hubs_frame_uploads_paints_trains_and_samples(space, page, tmp_path)
     steps.fill("20")
     steps.press("Enter")
     frame.get_by_role("button", name="Start", exact=True).click()
+    hasten_training(space[0])
     expect(frame.get_by_text("finished", exact=True)).to_be_visible()
     expect(frame.locator("[data-testid=stImage] img").first).to_be_visible()
     shot(page, "hub-train")

@@ -1,8 +1,10 @@
 """Strangers who know the names of another's open pages, and the numbers of what was asked there, at a real server."""
 
 import contextlib
+import itertools
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,12 +20,17 @@ from ui.server import tabs
 pytestmark = pytest.mark.server
 
 API = "/style/gradio_api"
+ONCE = httpx.Limits(max_keepalive_connections=0)  # after a failed request the server closes the connection
 SAMPLE = ["portraits", 0, 1, 1.0, True, False, None]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    home = tmp_path_factory.mktemp("tabs")
+def home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("tabs")
+
+
+@pytest.fixture(scope="module")
+def server(home):
     here = {"GANVAS_PUBLIC": "1", "GANVAS_PROXIES": "1", "GRADIO_TEMP_DIR": str(home / "gradio")}
     with serving(home, env=here) as address:
         yield address
@@ -31,7 +38,7 @@ def server(tmp_path_factory):
 
 @contextlib.contextmanager
 def client(server: str, address: str, *, cookie: bool = True) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server, headers={"X-Forwarded-For": address}, timeout=PATIENCE) as made:
+    with httpx.Client(base_url=server, headers={"X-Forwarded-For": address}, timeout=PATIENCE, limits=ONCE) as made:
         if cookie:
             made.get("/", headers={"Accept": "text/html"})
         yield made
@@ -115,6 +122,24 @@ def test_what_is_no_json_is_told_so(anna):
         assert (answer.status_code, answer.text[:16]) == (400, "JSON is expected"), body[:20]
     for odd in (5, [], {"session_hash": 5}, {"session_hash": ["x"]}):
         assert anna.post(f"{API}/cancel", json=odd).status_code == 422
+
+
+def test_questions_that_make_no_sense_are_answered_and_told_in_a_line(server, home):
+    bodies = [b'{"data":[],"fn_index":99999,"session_hash":"a"}', b'{"data":[],"fn_index":-1,"session_hash":"a"}',
+              b'{"data":{},"fn_index":0,"trigger_id":1e999,"event_data":[1],"session_hash":"a"}', b"[" * 100_000,
+              b'{"data":[' + b"9" * 100_000 + b'],"fn_index":1,"session_hash":"a"}', b"{}",
+              b'{"data":"x"}']  # fmt: skip
+    routes = ("run/predict", "queue/join", "call/paint", "call/sample", "call/v2/sample", "cancel", "reset")
+    before = len((home / "server.log").read_text())
+    with client(server, "4.4.4.4", cookie=False) as one:
+        for body, route in itertools.product(bodies, routes):
+            answer = one.post(f"{API}/{route}", content=body, headers={"Content-Type": "application/json"})
+            if answer.status_code == 200 and "event_id" in answer.text:
+                one.get(f"{API}/{route}/{answer.json()['event_id']}")
+        assert one.get("/_stcore/health").status_code == 200
+    told = (home / "server.log").read_text()[before:]
+    assert "Traceback" not in told
+    assert f"'{API}/run/predict': KeyError '99999' (" in told
 
 
 def test_what_no_page_needs_is_closed(anna):
