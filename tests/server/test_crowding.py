@@ -318,7 +318,7 @@ def test_what_one_open_page_keeps_in_memory_has_an_end(server):
 def test_a_flood_of_messages_holds_up_nobody(server):
     """300 on each of six sockets from one address. At what pace they come through is in test_sockets.py."""
     message = BackMsg()
-    message.rerun_script.page_name = "generate"
+    message.rerun_script.page_name = "train"
     over = threading.Event()
 
     def heard(socket) -> None:
