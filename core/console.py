@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -20,6 +21,13 @@ def printable() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # there may be none, or another program's
             stream.reconfigure(errors="backslashreplace")
+
+
+def columns() -> int | None:
+    """Of a bar: 80 where the terminal says that it has none, as in a container; else None, as many as it has then."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # there is none
+        return None if os.get_terminal_size(sys.stderr.fileno()).columns else 80
+    return None
 
 
 @contextlib.contextmanager
@@ -41,7 +49,8 @@ def ctrl_c() -> Iterator[threading.Event]:
 
 def watched(events: Iterator[Progress | Result], title: str, quiet: bool) -> Result:
     """Run an engine to its end under a progress bar."""
-    with tqdm(desc=title, disable=quiet or None, bar_format="{desc} {percentage:3.0f}% {bar} {postfix}") as bar:
+    layout = "{desc} {percentage:3.0f}% {bar} {postfix}"
+    with tqdm(desc=title, disable=quiet or None, bar_format=layout, ncols=columns()) as bar:
         for event in events:
             if isinstance(event, Result):
                 return event

@@ -14,7 +14,10 @@ import pytest
 from PIL import Image
 
 from core.__main__ import main
+from core.gan import cli
+from core.gan.request import TrainRequest
 from core.pictures import images
+from core.runs import lifecycle, run_folder, states
 from core.settings import settings_of
 from core.style import dispatch
 from core.style.optimise.paint import paint
@@ -234,6 +237,34 @@ def test_names_that_cannot_be_printed_end_no_batch(files, encoding):
     assert (command.returncode, out.count(b"painted in"), b"Traceback" in err) == (2, 3, False)
     assert len(list((files / "many").iterdir())) == 3
     assert b"1 of 4 photos" in err
+
+
+@LINUX
+@pytest.mark.parametrize("width", [0, 80])
+def test_a_bar_fits_a_terminal_whether_or_not_that_tells_its_width(monkeypatch, width):
+    """In a container there are often said to be no columns."""
+    import fcntl
+    import pty
+    import termios
+
+    run = lifecycle.create(
+        TrainRequest(steps=3000), {"kind": "drawn", "name": "portraits"}, "A rather long name of a run"
+    )
+    (run.path / "metrics.jsonl").write_text('{"step": 900, "loss_d": 0.78, "loss_g": 0.88}\n')
+    (run.path / "scores.jsonl").write_text('{"step": 900, "name": "kid", "value": 37321.0}\n')
+    run_folder.write_state(run, status=states.RUNNING, step=900, seconds_left=123.4)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, width, 0, 0))
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with cli._bar(run) as show:
+            show()
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+        while said := os.read(ours, 10_000):
+            shown += said
+    os.close(ours)
+    assert "900 of 3,000, 123 s left, too early to tell, KID 37,321, D 0.7" in shown.decode()
 
 
 @pytest.mark.slow

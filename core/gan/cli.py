@@ -16,7 +16,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from core import faults
+from core import console, faults
 from core.errors import UserError
 from core.gan import doctor
 from core.gan.doctor import heal
@@ -136,8 +136,8 @@ def _told(run: Run) -> dict[str, Any]:
 def _bar(run: Run) -> Iterator[Callable[[], None]]:
     """Draws a bar, or a line now and then where there is no terminal; to be called again and again."""
     _say(f"{run.name}: {run.request.steps:,} steps, in {run.path}")
-    layout = "{desc} {percentage:3.0f}% {bar} {n:,} of {total:,} steps {postfix}"
-    with tqdm(desc=run.name, total=run.request.steps, disable=None, bar_format=layout) as bar:
+    layout, total = "{percentage:3.0f}% {bar:8} {n:,} of {total:,}{postfix}", run.request.steps
+    with tqdm(total=total, disable=None, bar_format=layout, ncols=console.columns()) as bar:
         last, lines = ("", 0), bar.disable
 
         def show() -> None:
@@ -161,12 +161,13 @@ def _bar(run: Run) -> Iterator[Callable[[], None]]:
 
 @functools.lru_cache(1)
 def _signs(run: Run, _: tuple[object, ...]) -> str:
-    """Losses, the measure that decides, and what the doctor says of it; read anew where something was written."""
+    """What the doctor says of it, the measure that decides, and losses, which a narrow terminal may cut off; read anew
+    where something was written."""
     metrics, decisive = run.metrics(), run.scores().get(DECISIVE, {})
     losses = metrics[-1] if metrics else {}
-    shown = [f"{label} {losses[name]:.2f}" for name, label in LOSSES.items() if name in losses]
+    shown = [doctor.diagnose(run).label.lower()]
     shown += [f"{MEASURES[DECISIVE].label} {MEASURES[DECISIVE].shown(value)}" for value in list(decisive.values())[-1:]]
-    return ", ".join([*shown, doctor.diagnose(run).label.lower()])
+    return ", ".join([*shown, *(f"{label} {losses[name]:.2f}" for name, label in LOSSES.items() if name in losses)])
 
 
 def _say(line: str) -> None:
