@@ -34,14 +34,15 @@ def leaves():
     return perceptual.dead_leaves(4, 96)
 
 
-def random_vgg(seed=0):
-    """Tensors named and shaped like the first thirteen convolutions of torchvision's VGG-19."""
+def random_vgg(seed=0, narrower=1):
+    """Tensors named and shaped like the first thirteen convolutions of torchvision's VGG-19, or so much narrower."""
     generator = torch.Generator().manual_seed(seed)
     tensors, before, at = {}, 3, 0
     for width in (64, 64, "pool", 128, 128, "pool", *[256] * 4, "pool", *[512] * 4, "pool", 512):
         if width == "pool":
             at += 1
             continue
+        width //= narrower
         spread = (2 / (9 * before)) ** 0.5
         tensors[f"features.{at}.weight"] = (torch.randn(width, before, 3, 3, generator=generator) * spread).numpy()
         tensors[f"features.{at}.bias"] = (torch.randn(width, generator=generator) * 0.1).numpy()
@@ -160,11 +161,12 @@ def test_vgg19_computes_what_torchvision_s_layers_do():
 @pytest.mark.slow
 def test_fetched_vgg19_is_normalised_kept_and_preferred(tmp_path, monkeypatch):
     monkeypatch.setenv("GANVAS_CACHE", str(tmp_path))
+    monkeypatch.setattr(perceptual, "VGG19", tuple(tuple(w // 8 for w in scale) for scale in perceptual.VGG19))
     asked = []
 
     def fetch(_name, keys, _progress):
         asked.extend(keys)
-        return random_vgg()
+        return random_vgg(narrower=8)
 
     monkeypatch.setattr(download, "fetch_tensors", fetch)
     assert choice.choose("auto") == "bundled"
@@ -172,7 +174,7 @@ def test_fetched_vgg19_is_normalised_kept_and_preferred(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="download"):
         perceptual.load("vgg19")
     perceptual.fetch_vgg19()
-    assert sorted(asked) == sorted(random_vgg())
+    assert sorted(asked) == sorted(random_vgg(narrower=8))
     assert choice.choose("auto") == "vgg19"
     assert choice.available()["vgg19"]
     net = perceptual.load("vgg19")
