@@ -37,7 +37,8 @@ def shown(place) -> None:
 
 
 @pytest.mark.server
-def test_a_visitor_paints_below_a_path(browser, address, tmp_path):
+def test_a_visitor_paints_below_a_path(browser, address, tmp_path, request):
+    """The whole way where the path is taken off; where it is left in place, as far as there is anything new."""
     scene(160, 120).save(tmp_path / "photo.jpg")
     texture(90, 90).save(tmp_path / "painting.png")
     page, outside = browser.new_page(), []
@@ -49,6 +50,19 @@ def test_a_visitor_paints_below_a_path(browser, address, tmp_path):
     inside = page.frame_locator("iframe[src*='/style/']")
     expect(inside.get_by_role("button", name="Paint", exact=True)).to_be_visible()
     shown(inside)
+    if taken_off := request.node.callspec.params["address"]:
+        paint(page, inside, tmp_path)
+    page.goto(f"{address}/style/")  # the style app by itself
+    expect(page.get_by_role("button", name="Paint", exact=True)).to_be_visible()
+    expect(page.get_by_text("Painted in")).to_have_count(int(taken_off))
+    shown(page)
+    page.get_by_role("link", name="Ganvas").click()
+    expect(page.get_by_role("heading", name="Ganvas")).to_be_visible()
+    page.close()
+    assert not outside
+
+
+def paint(page, inside, tmp_path) -> None:
     upload_pictures(inside, tmp_path)
     inside.get_by_text("More settings").click()
     for label, value in (("Size", "64"), ("Steps", "2")):
@@ -61,14 +75,6 @@ def test_a_visitor_paints_below_a_path(browser, address, tmp_path):
         inside.get_by_text("Download PNG").click()
     download.value.save_as(tmp_path / "painted.png")
     assert images.read_recipe(tmp_path / "painted.png")["size"] == 64
-
-    page.goto(f"{address}/style/")  # the style app by itself
-    expect(page.get_by_text("Painted in")).to_be_visible()
-    shown(page)
-    page.get_by_role("link", name="Ganvas").click()
-    expect(page.get_by_role("heading", name="Ganvas")).to_be_visible()
-    page.close()
-    assert not outside
 
 
 @pytest.mark.server
