@@ -172,6 +172,7 @@ def test_what_stands_out_in_the_settings_is_mended_first():
         None,
     )
     assert first("d_wins", norm_d="none").changes == {"norm_d": "spectral"}
+    assert first("d_wins", norm_d="none", beta1=0.9).changes == {"norm_d": "spectral", "beta1": 0.5}
     apart = first("d_wins", norm_d="none", rate_g=0.00002)
     assert apart.changes == {"norm_d": "spectral", "rate_g": 0.0004, "rate_d": 0.0004}
     assert first("d_wins", norm_d="none", loss="relativistic").changes == {"rate_d": 0.0002}

@@ -71,7 +71,8 @@ def _normalised(request: TrainRequest, _: Signals) -> dict[str, Any]:
     """What keeps layers in bounds. With a loss that punishes slopes a discriminator does without."""
     without = [name for name in ("norm_g", "norm_d") if _applies(request, name) and getattr(request, name) == "none"]
     norms = {name: _usual(name) for name in without if name == "norm_g" or request.loss in ("original", "hinge")}
-    return {**norms, **_odd_rates(request)} if norms else {}
+    calmer = {"beta1": _usual("beta1")} if request.beta1 > _usual("beta1") else {}  # momentum, which overshoots as well
+    return {**norms, **_odd_rates(request), **calmer} if norms else {}
 
 
 def _slower_d(request: TrainRequest, _: Signals) -> dict[str, Any]:
