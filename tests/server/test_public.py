@@ -39,9 +39,8 @@ def here(home, monkeypatch):
     monkeypatch.setenv("GANVAS_PUBLIC", "1")
 
 
-def opened(context, address: str):
+def opened(page, address: str):
     """A page, once its script has run."""
-    page = context.new_page()
     page.goto(address)
     settled(page)
     return page
@@ -59,10 +58,10 @@ def finished_run(name: str) -> Run:
     return run
 
 
-def test_two_visitors(server, browser, here):
-    anna, bert = browser.new_context(), browser.new_context()
-    page = opened(anna, f"{server}/train")
-    with identity.asking(name_of(anna)):
+def test_two_visitors(server, browser, window, here):
+    bert = browser.new_context()
+    page = opened(window(), f"{server}/train")
+    with identity.asking(name_of(page.context)):
         run = finished_run("Annas stars")
         waiting, other = (lifecycle.create(TrainRequest(), DRAWN, name) for name in ("Annas moons", "At work"))
     with identity.asking("c" * 64):
@@ -82,7 +81,7 @@ def test_two_visitors(server, browser, here):
     page.get_by_role("combobox", name=re.compile("Generator")).click()
     expect(page.get_by_text("Annas stars").first).to_be_visible()
 
-    theirs = opened(bert, f"{server}/train?run={run.id}")
+    theirs = opened(bert.new_page(), f"{server}/train?run={run.id}")
     expect(theirs.get_by_role("button", name="Start")).to_be_visible()
     assert "run=" not in theirs.url
     assert "Annas" not in theirs.content()
@@ -90,13 +89,11 @@ def test_two_visitors(server, browser, here):
         theirs.goto(f"{server}/{address}")
         settled(theirs)
         assert "Annas" not in theirs.content()
-    for context in (anna, bert):
-        context.close()
+    bert.close()
 
 
-def test_limits_stand_beside_their_controls(server, browser, here):
-    context = browser.new_context()
-    page = opened(context, f"{server}/train")
+def test_limits_stand_beside_their_controls(server, window, here):
+    page = opened(window(), f"{server}/train")
     limits = policy.PUBLIC
     expect(page.get_by_text(f"{limits.images:,} pictures, {limits.train_minutes:g} minutes")).to_be_visible()
     expect(page.get_by_text("A folder", exact=True)).to_have_count(0)
@@ -110,17 +107,14 @@ def test_limits_stand_beside_their_controls(server, browser, here):
     expect(page.get_by_text(f"up to {amounts.megabytes(limits.picture_bytes)}")).to_be_visible()
     page.get_by_text("More settings").click()
     assert page.get_by_label("number input for Size", exact=False).get_attribute("max") == "1024"
-    context.close()
 
 
-def test_without_cookies_the_page_says_so(server, browser):
+def test_without_cookies_the_page_says_so(server, window):
     """A browser that keeps none: the open page still works, and is its own visitor."""
-    context = browser.new_context()
-
+    page = window()
     # Nothing is set for whoever does not ask for a page.
-    context.route(f"{server}/train", lambda route: route.continue_(headers={**route.request.headers, "accept": "*/*"}))
-    page = opened(context, f"{server}/train")
-    assert not [cookie for cookie in context.cookies() if cookie["name"] == visitor.COOKIE]
+    page.route(f"{server}/train", lambda route: route.continue_(headers={**route.request.headers, "accept": "*/*"}))
+    opened(page, f"{server}/train")
+    assert not [cookie for cookie in page.context.cookies() if cookie["name"] == visitor.COOKIE]
     expect(page.get_by_text("Your browser keeps no cookies")).to_be_visible()
     expect(page.get_by_role("button", name="Start")).to_be_visible()
-    context.close()
