@@ -10,9 +10,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import streamlit as st
 import torch
 from PIL import Image
 from playwright.sync_api import expect
+from streamlit.runtime.uploaded_file_manager import DeletedFile
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
@@ -30,7 +32,7 @@ from support.finished import finished_run
 from support.foreign_networks import Cryptopunks, Tutorial, lively, saved
 from support.studio import ROOT, serving
 from support.waiting import PATIENCE
-from ui.generate import files
+from ui.generate import files, own_file, view
 from ui.telling import plain
 
 STUDIO = Path(__file__).parents[2] / "pages" / "studio.py"
@@ -338,6 +340,18 @@ def test_a_registered_generator_is_offered_and_fetched(local_hub):
     assert not page.error
     assert newest(page)[0].generator == "cryptopunks"
     assert any("24 x 24 px" in caption.value for caption in page.caption)
+
+
+@pytest.mark.parametrize(("key", "taken"), [("own-file", own_file._taken), ("opened", view.reopen)])
+def test_a_file_that_the_server_has_not_got_any_more_is_none(monkeypatch, key, taken):
+    """As after a start of the server anew, or where a program names one that never was."""
+
+    class State(dict):
+        __getattr__ = dict.__getitem__
+
+    monkeypatch.setattr(st, "session_state", there := State({key: DeletedFile("x")}))
+    taken()
+    assert there == {key: DeletedFile("x")}
 
 
 def test_a_file_that_does_not_tell_is_read_as_its_owner_says(page):

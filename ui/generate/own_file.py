@@ -4,6 +4,7 @@ the Hub, and kept as it is."""
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from core.gan.zoo import catalogue
 from ui.popovers import close
@@ -20,7 +21,7 @@ def uploader() -> None:
 
 def _taken() -> None:
     file = st.session_state["own-file"]
-    if file is None:
+    if file is None or isinstance(file, DeletedFile):  # which the server has not got any more
         return
     with answering("own-file"):
         from core.gan.zoo.load import take_in

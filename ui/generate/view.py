@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import streamlit as st
 from PIL import Image
+from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from core import jobs
 from core.errors import UserError
@@ -187,7 +188,7 @@ def _waited_for(request: SampleRequest) -> Result:
 def reopen() -> None:
     """A PNG made here was opened: its settings go into the widgets, its picture into the grid."""
     file = st.session_state.opened
-    if file is None:
+    if file is None or isinstance(file, DeletedFile):  # which the server has not got any more
         return
     with answering("reopen"):
         recipe = images.read_recipe(file.getvalue(), name=file.name)
