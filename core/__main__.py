@@ -236,7 +236,7 @@ def _sample(options: argparse.Namespace) -> None:
     from core.gan.zoo.load import fetch, open_generator
 
     if catalogue.on_hub(request.generator):
-        with tqdm(desc="Fetching", unit="B", unit_scale=True, disable=None, ncols=console.columns()) as bar:
+        with tqdm(desc="Fetching", unit="B", unit_scale=True, disable=None, **console.shape()) as bar:
 
             def show(done: int, total: int) -> None:
                 bar.total = total

@@ -23,11 +23,12 @@ def printable() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def columns() -> int | None:
-    """Of a bar: 80 where the terminal says that it has none, as in a container; else None, as many as it has then."""
+def shape() -> dict[str, Any]:
+    """Of a bar, as `tqdm` takes it: a usual one where the terminal says that it has no columns, as in a container; else
+    none, so that it is that of the terminal."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # there is none
-        return None if os.get_terminal_size(sys.stderr.fileno()).columns else 80
-    return None
+        return {} if os.get_terminal_size(sys.stderr.fileno()).columns else {"ncols": 80, "nrows": 24}
+    return {}
 
 
 @contextlib.contextmanager
@@ -50,7 +51,7 @@ def ctrl_c() -> Iterator[threading.Event]:
 def watched(events: Iterator[Progress | Result], title: str, quiet: bool) -> Result:
     """Run an engine to its end under a progress bar."""
     layout = "{desc} {percentage:3.0f}% {bar} {postfix}"
-    with tqdm(desc=title, disable=quiet or None, bar_format=layout, ncols=columns()) as bar:
+    with tqdm(desc=title, disable=quiet or None, bar_format=layout, **shape()) as bar:
         for event in events:
             if isinstance(event, Result):
                 return event

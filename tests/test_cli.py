@@ -254,7 +254,7 @@ def test_a_bar_fits_a_terminal_whether_or_not_that_tells_its_width(monkeypatch, 
     (run.path / "scores.jsonl").write_text('{"step": 900, "name": "kid", "value": 37321.0}\n')
     run_folder.write_state(run, status=states.RUNNING, step=900, seconds_left=123.4)
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, width, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", width and 24, width, 0, 0))
     with os.fdopen(theirs, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
         with cli._bar(run) as show:

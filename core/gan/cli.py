@@ -137,7 +137,7 @@ def _bar(run: Run) -> Iterator[Callable[[], None]]:
     """Draws a bar, or a line now and then where there is no terminal; to be called again and again."""
     _say(f"{run.name}: {run.request.steps:,} steps, in {run.path}")
     layout, total = "{percentage:3.0f}% {bar:8} {n:,} of {total:,}{postfix}", run.request.steps
-    with tqdm(total=total, disable=None, bar_format=layout, ncols=console.columns()) as bar:
+    with tqdm(total=total, disable=None, bar_format=layout, **console.shape()) as bar:
         last, lines = ("", 0), bar.disable
 
         def show() -> None:
