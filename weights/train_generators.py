@@ -1,5 +1,5 @@
-"""How the bundled generators were made: trained on pictures drawn here, or cut out of photographs and paintings, the
-best step kept and looked at.
+"""How the bundled generators were made: trained on pictures drawn here, or cut out of photographs, the best step
+kept and looked at.
 
     python weights/train_generators.py train portraits --work FOLDER [--steps N]     train, or go on
     python weights/train_generators.py choose portraits --work FOLDER                measure every step that was kept
@@ -52,9 +52,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "critters": {"size": 64, "width_g": 24, "width_d": 24, "ema": 0.999, "count": 12_000},
     "digits": {**RELATIVISTIC, "size": 32, "colour": "grey", "by_folder": True, "count": 12_000},
     "fruit": {**RELATIVISTIC, "size": 64, "by_folder": True, "ema": 0.999, "count": crops.LEARNED},
-    "brushwork": {**RELATIVISTIC, "size": 128, "width_g": 16, "width_d": 16, "batch": 32, "ema": 0.999,
-                  "count": crops.LEARNED},
-}  # fmt: skip
+}
 NOTES = {
     "portraits": "Faces, hair, glasses and clothes come out in nearly all. A few mouths and glasses are torn, some "
     "backgrounds are mottled where drawn ones are plain, and hats and beards are rare.",
@@ -65,7 +63,10 @@ NOTES = {
     "and many-eyed kinds are hardly ever made.",
     "digits": "Nearly all are the digit that was asked for, thick and thin, upright and slanted; now and then one is "
     "ambiguous, or a stroke has a gap.",
+    "fruit": "Heaps of the kind that was asked for in nearly all: apples, lemons, limes, oranges and tomatoes are "
+    "plain to see; bananas and carrots are right from afar and tangled from near; watermelons are mostly green blurs.",
 }
+LICENCES = {"CC0 1.0": "cc0-1.0", "MIT": "mit"}  # of the pictures, and so of the generator: as the Hub says them
 KEEP_EVERY = 500  # steps
 COMPARED = 1000  # samples judged
 STEPS = 100_000  # no end of its own: --steps or Ctrl-C
@@ -189,8 +190,8 @@ def ship(name: str, work: Path, step: int) -> None:
     kid_file = work / name / "kid.json"
     measured = json.loads(kid_file.read_text()) if kid_file.exists() else {}
     card = (folder / "README.md").read_text(encoding="utf-8")
-    card = card.replace("library_name: pytorch", "license: cc0-1.0\nlibrary_name: pytorch", 1)
-    figures = ""
+    card = card.replace("library_name: pytorch", f"license: {LICENCES[sets[name].licence]}\nlibrary_name: pytorch", 1)
+    figures, cut = "", " --pictures FOLDER" if name in crops.SETS else ""
     if str(step) in measured:
         early = measured[str(KEEP_EVERY)]
         figures = (
@@ -201,8 +202,8 @@ def ship(name: str, work: Path, step: int) -> None:
     card += f"""
 ## How it was made
 
-    OMP_NUM_THREADS=1 python weights/train_generators.py train {name} --work FOLDER --steps {step}
-    python weights/train_generators.py ship {name} --work FOLDER --step {step}
+    OMP_NUM_THREADS=1 python weights/train_generators.py train {name} --work FOLDER{cut} --steps {step}
+    python weights/train_generators.py ship {name} --work FOLDER{cut} --step {step}
 
 {seconds / 60:.0f} minutes of one processor core; no GPU. {figures}
 
