@@ -54,7 +54,8 @@ def test_a_visitor_paints_below_a_path(browser, address, tmp_path, request):
         paint(page, inside, tmp_path)
     page.goto(f"{address}/style/")  # the style app by itself
     expect(page.get_by_role("button", name="Paint", exact=True)).to_be_visible()
-    expect(page.get_by_text("Painted in")).to_have_count(int(taken_off))
+    if taken_off:  # it is found again
+        expect(page.get_by_text("Painted in")).to_be_visible()
     shown(page)
     page.get_by_role("link", name="Ganvas").click()
     expect(page.get_by_role("heading", name="Ganvas")).to_be_visible()

@@ -129,6 +129,11 @@ SOUND = {
     "a long card": lambda: ours({}, **{"README.md": b"x" * 10_000_000}),
 }
 
+
+def made(files: dict[str, bytes] | Callable[[], dict[str, bytes]]) -> dict[str, bytes]:
+    return files() if callable(files) else files
+
+
 FETCHING = """
 import json, resource, sys, time
 from core.visitors import identity
@@ -155,7 +160,7 @@ def fetched(tmp_path_factory):
     with LocalHub() as hub:
         cases = {"harmless": {"generator.pth": saved(lively(Cryptopunks()).state_dict())}, **HOSTILE, **SOUND}
         for index, files in enumerate(cases.values()):
-            hub.add(f"x/r{index}", files() if callable(files) else files)
+            hub.add(f"x/r{index}", made(files))
         places = {"GANVAS_HOME": str(home / "runs"), "GANVAS_CACHE": str(home / "cache"), "HF_HOME": str(home / "hf")}
         done = subprocess.run(
             [sys.executable, "-c", FETCHING, *(f"x/r{index}" for index in range(len(cases)))], cwd=ROOT, check=False,
@@ -587,7 +592,7 @@ def test_a_public_server_stays_small_and_serves_beside_it(tmp_path):
     cases = ["width 1500", "wide activations", "connected", "a million lists", "old, a million lists", "grown view"]
     with LocalHub() as local:
         for index, case in enumerate(cases):
-            local.add(f"x/r{index}", HOSTILE[case])
+            local.add(f"x/r{index}", made(HOSTILE[case]))
         local.add("x/good", {"generator.pth": saved(lively(Cryptopunks()).state_dict())})
         here = {"GANVAS_PUBLIC": "1", "HF_ENDPOINT": local.url, "GRADIO_TEMP_DIR": str(tmp_path / "gradio")}
         with serving(tmp_path, env=here) as address:
