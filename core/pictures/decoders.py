@@ -127,6 +127,7 @@ class _Turn:
 
     address: str
     process: subprocess.Popen | None = None
+    ended: bool = False  # by `end`: the process may seem alive for a moment, and would not answer the next picture
 
 
 _changed = threading.Condition()
@@ -181,7 +182,9 @@ def _process(name: str) -> Iterator[subprocess.Popen]:
         with _changed:
             _busy.remove(me)
             _forget(me.address)
-            if me.process and me.process.returncode is None:
+            if me.ended:
+                ended(me.process)
+            elif me.process and me.process.returncode is None:
                 _idle.append(me.process)
             _changed.notify_all()
 
@@ -222,6 +225,7 @@ def end() -> None:
     with _changed:
         for turn in _busy:
             if turn.process:
+                turn.ended = True
                 turn.process.kill()
         while _idle:
             ended(_idle.pop())

@@ -189,6 +189,14 @@ def test_only_so_many_are_decoded_at_once(monkeypatch):
     assert len(most) == 12
 
 
+def test_a_process_that_is_ended_decodes_nothing_more():
+    """Though it had just answered, and seems alive for a moment."""
+    with decoders._process("the last one") as process:
+        decoders.end()
+    assert process not in decoders._idle
+    assert process.returncode is not None
+
+
 @pytest.mark.parametrize(("limits", "words"), [
     ({"decoder_wait": 0.05}, "photo.png waited 0.05 seconds for its turn"),
     ({"decoder_line": 0}, "photo.png has to wait"),
