@@ -62,9 +62,9 @@ class Step:
 @dataclass(frozen=True)
 class Chain:
     """From latents to a picture. `table` [classes, numbers]: what stands for a class; `before` is what made it, a
-    "table" or a "linear" layer. `untrained`: its norms have never seen a picture. `whole`: its
-    modules were saved, not only their tensors; `between`, `ends`: activations that a
-    whole module has between layers or at the end, without saying where."""
+    "table" or a "linear" layer. `untrained`: its norms have never seen a picture. `whole`: its modules were saved, not
+    only their tensors; `between`, `ends`: activations that a whole module has between layers or at the end, without
+    saying where."""
 
     steps: tuple[Step, ...]
     table: Tensor | None = None
@@ -112,8 +112,7 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
         raise UserError(f"Its table has {len(table)} classes; Ganvas understands 2 to {MAX_CLASSES}.")
     order, steps = chained
     beside = {name: group for name, group in groups.items() if group["weight"].ndim == 1}
-    placed = _placed(steps, beside, order)
-    placed = _unlisted(placed)
+    placed = _unlisted(_placed(steps, beside, order))
     told = stated([(step.name, step.norm_name) for step in placed], modules)
     for i, of in enumerate(told):
         placed[i] = replace(placed[i], stated=replace(of, after="") if _bare(placed, i) else of)

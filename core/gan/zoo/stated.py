@@ -22,6 +22,7 @@ ACTIVATIONS = {
     "ReLU": "relu", "LeakyReLU": "leaky", "ELU": "elu", "SELU": "selu", "GELU": "gelu", "SiLU": "silu", "Tanh": "tanh",
     "Sigmoid": "sigmoid", "PReLU": "prelu",
 }  # fmt: skip
+ENDS = {"tanh", "sigmoid"}  # of these
 ENLARGERS = ("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d")
 # Of these nothing is left in sampling, or nothing that the shapes do not tell.
 QUIET = ("Dropout", "Dropout1d", "Dropout2d", "AlphaDropout", "Identity", "Flatten", "Unflatten", "Embedding")
@@ -46,7 +47,8 @@ class Stated:
 def stated(layers: Sequence[tuple[str, str]], modules: Mapping[str, Module]) -> list[Stated]:
     """Of layers in the order in which they are run, each by its name and that of its norm. `UserError` for what cannot
     be run here."""
-    leaves = [name for name in modules if not any(other.startswith(f"{name}.") for other in modules) and name]
+    holders = {way for name in modules for way in itertools.accumulate(name.split("."), "{}.{}".format) if way != name}
+    leaves = [name for name in modules if name and name not in holders]
     for name in leaves:
         _refuse_unknown(modules[name])
     told = []
@@ -65,14 +67,12 @@ def stated(layers: Sequence[tuple[str, str]], modules: Mapping[str, Module]) -> 
 
 def loose(modules: Mapping[str, Module]) -> tuple[set[str], set[str]]:
     """The activations that stand in no sequence, so that `forward` calls them: between layers, and at the end."""
-    alone = [
+    alone = {
         _activation(module)
         for name, module in modules.items()
         if module.kind in ACTIVATIONS and not _is_listed(name, modules)
-    ]
-    return {tag for tag in alone if tag not in ("tanh", "sigmoid")}, {
-        tag for tag in alone if tag in ("tanh", "sigmoid")
     }
+    return alone - ENDS, alone & ENDS
 
 
 def _of(module: Module, behind: Sequence[Module], before: Sequence[Module], last: bool) -> Stated:
