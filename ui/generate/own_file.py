@@ -4,9 +4,9 @@ the Hub, and kept as it is."""
 from __future__ import annotations
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from core.gan.zoo import catalogue
+from ui.generate import view
 from ui.popovers import close
 from ui.telling import answered, answering
 
@@ -20,8 +20,8 @@ def uploader() -> None:
 
 
 def _taken() -> None:
-    file = st.session_state["own-file"]
-    if file is None or isinstance(file, DeletedFile):  # which the server has not got any more
+    file = view.uploaded("own-file")
+    if file is None:
         return
     with answering("own-file"):
         from core.gan.zoo.load import take_in

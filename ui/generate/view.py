@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import streamlit as st
 from PIL import Image
-from streamlit.runtime.uploaded_file_manager import DeletedFile
+from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 
 from core import jobs
 from core.errors import UserError
@@ -185,10 +185,16 @@ def _waited_for(request: SampleRequest) -> Result:
     return job.wait()
 
 
+def uploaded(key: str) -> UploadedFile | None:
+    """What was chosen in an uploader, as long as the server has it."""
+    file = st.session_state[key]
+    return None if isinstance(file, DeletedFile) else file
+
+
 def reopen() -> None:
     """A PNG made here was opened: its settings go into the widgets, its picture into the grid."""
-    file = st.session_state.opened
-    if file is None or isinstance(file, DeletedFile):  # which the server has not got any more
+    file = uploaded("opened")
+    if file is None:
         return
     with answering("reopen"):
         recipe = images.read_recipe(file.getvalue(), name=file.name)
