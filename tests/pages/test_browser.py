@@ -21,7 +21,7 @@ from core.style.request import InstantRequest, StyleRequest, enough
 from support.axe import violations
 from support.chromium import at_both_widths, upload_pictures
 from support.pictures import scene, texture
-from support.studio import ROOT, serving
+from support.studio import ROOT, changed, serving
 from support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.server
@@ -30,7 +30,6 @@ pytestmark = pytest.mark.server
 # The studio, painting at a walk: one that goes on while its page is looked at leaves the processor to the browser.
 WALKING = """
 import time
-import app
 from core.style import dispatch
 paint = dispatch.paint
 def at_a_walk(*asked, **more):
@@ -38,16 +37,13 @@ def at_a_walk(*asked, **more):
         yield event
         time.sleep(0.05)
 dispatch.paint = at_a_walk
-app.main()
 """
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory):
     home = tmp_path_factory.mktemp("studio")
-    (script := home / "walking.py").write_text(WALKING)
-    here = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    with serving(home, str(script), env=here) as address:
+    with serving(home, changed(home, WALKING)) as address:
         yield address
 
 

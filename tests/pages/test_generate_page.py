@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import os
 import zipfile
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from core.runs import lifecycle
 from core.visitors import policy, shelf, tray
 from support.finished import finished_run
 from support.foreign_networks import Cryptopunks, Tutorial, lively, saved
-from support.studio import ROOT, serving
+from support.studio import changed, serving
 from support.waiting import PATIENCE
 from ui.generate import files, own_file, view
 from ui.telling import plain
@@ -483,7 +482,6 @@ def test_ones_own_generator_is_published(local_hub):
 # The studio, whose engines awake only once there is a file at `GO`.
 SLEEPING = """
 import os, time
-import app
 from core import jobs
 engine = jobs._engine
 def awake(job):
@@ -491,7 +489,6 @@ def awake(job):
         time.sleep(0.02)
     return engine(job)
 jobs._engine = awake
-app.main()
 """
 
 
@@ -504,12 +501,10 @@ def awake(tmp_path) -> Path:
 @pytest.fixture
 def page_of(local_hub, browser, tmp_path, monkeypatch, awake):
     """A fresh server with a finished run and the local Hub, and a browser's page."""
-    (script := tmp_path / "sleeping.py").write_text(SLEEPING)
-    here = {"GO": str(awake), "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     monkeypatch.setenv("GANVAS_HOME", str(tmp_path / "runs"))
     monkeypatch.setenv("HF_TOKEN", local_hub.token)  # what is private can be pulled back
     finished_run()
-    with serving(tmp_path, str(script), env=here) as address:
+    with serving(tmp_path, changed(tmp_path, SLEEPING), env={"GO": str(awake)}) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 900}, base_url=address)
         yield page
         page.close()

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import re
 import signal
 import threading
@@ -14,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
-from support.studio import ROOT, process_at, serving
+from support.studio import changed, process_at, serving
 from support.waiting import PATIENCE
 from ui.server.late import Late
 
@@ -24,14 +23,12 @@ BROWSER = {"Accept": "text/html,*/*"}
 # The studio, whose style app is made only once there is a file at `GO`.
 HELD = """
 import os, time
-import app
 make = app._style._make
 def held():
     while not os.path.exists(os.environ["GO"]):
         time.sleep(0.02)
     return make()
 app._style._make = held
-app.main()
 """
 
 
@@ -114,11 +111,9 @@ def test_leaving_does_not_wait_for_it():
 @pytest.fixture
 def held(tmp_path):
     """A public studio whose style app waits to be let go. -> its address, and the file that lets it go."""
-    script, go = tmp_path / "held.py", tmp_path / "go"
-    script.write_text(HELD)
-    here = {"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(tmp_path / "gradio"), "GO": str(go),
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}  # fmt: skip
-    with serving(tmp_path, str(script), "/_stcore/health", env=here) as address:
+    go = tmp_path / "go"
+    here = {"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(tmp_path / "gradio"), "GO": str(go)}
+    with serving(tmp_path, changed(tmp_path, HELD), "/_stcore/health", env=here) as address:
         yield address, go
         go.touch()
 

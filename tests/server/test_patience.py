@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.sync.client import connect
 
-from support.studio import ROOT, serving
+from support.studio import changed, serving
 from support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.server
@@ -19,13 +19,10 @@ pytestmark = pytest.mark.server
 FORGOTTEN = "gradio-old.png"  # by a visitor, long ago
 SILENCE = 1.5  # seconds, so that the tests are not as long as the limit
 IMPATIENT = f"""
-import dataclasses, sys
-sys.path.insert(0, {str(ROOT)!r})
+import dataclasses
 from core.visitors import policy
 assert policy.PUBLIC.silence == 20
 policy.PUBLIC = dataclasses.replace(policy.PUBLIC, silence={SILENCE})
-import MODULE
-MODULE.main()
 """
 UPLOAD = "Content-Type: multipart/form-data; boundary=x\r\n"
 STARTED = '--x\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\n'
@@ -38,11 +35,10 @@ def server(tmp_path_factory, request):
     (home / "gradio" / FORGOTTEN).write_bytes(b"x")
     for old in (home / "gradio" / FORGOTTEN, home / "gradio"):
         os.utime(old, (1e9, 1e9))
-    script = home / "impatient.py"
-    script.write_text(IMPATIENT.replace("MODULE", request.param))
+    script = changed(home, IMPATIENT, request.param)
     here = {"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(home / "gradio"), "TMPDIR": str(home)}
     alone = request.param == "style_app"
-    with serving(home, str(script), "/config" if alone else "/style/", env=here) as address:
+    with serving(home, script, "/config" if alone else "/style/", env=here) as address:
         yield address, "" if alone else "/style"
 
 

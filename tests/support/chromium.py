@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from support import marks
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, until
 
 # The first has no windows: half the work for a page. Which there are is up to install_chromium.sh.
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -63,8 +63,11 @@ def redrawn(page):
 
 
 def _wait_for_drawing(page, number: int) -> None:
-    while _drawn[page] < number:
-        page.wait_for_timeout(20)
+    def so_often() -> bool:
+        page.wait_for_timeout(20)  # in which what it hears is counted
+        return _drawn[page] >= number
+
+    until(so_often)
 
 
 def _count_drawings(page) -> None:

@@ -39,14 +39,18 @@ def process_at(address: str) -> psutil.Process:
     raise ProcessLookupError(f"no server at {address}")
 
 
+def changed(home: Path, code: str, module: str = "app") -> str:
+    """A script for `serving`: `module`'s program, once `code` has changed something in it."""
+    (script := home / "changed.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nimport {module}\n{code}\n{module}.main()\n"
+    )
+    return str(script)
+
+
 def for_training(home: Path) -> str:
     """A script for `serving`, of a studio whose trainings do not stand back for whatever else the machine does: here
     somebody waits for them."""
-    (script := home / "studio.py").write_text(
-        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nimport app\nfrom core.runs import processes\n"
-        "processes.NICENESS = 0\napp.main()\n"
-    )
-    return str(script)
+    return changed(home, "from core.runs import processes\nprocesses.NICENESS = 0")
 
 
 @contextlib.contextmanager
