@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -13,16 +12,17 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 def folded(layers: nn.Sequential) -> nn.Module:
     """Latents [N, latent] -> images: batch norm is worked into the layer before it, and a first layer that lays out
     1x1 latents is one matrix product. `layers` stays as it is."""
-    parts = _without_norms(copy.deepcopy(layers).eval())
+    parts = without_norms(copy.deepcopy(layers).eval())
     first = parts[0]
     if isinstance(first, nn.Linear):
-        return nn.Sequential(*parts)
+        return parts
     if isinstance(first, nn.ConvTranspose2d) and first.padding == (0, 0) and first.output_padding == (0, 0):
         return nn.Sequential(*_as_product(first), *parts[1:])
     return nn.Sequential(nn.Unflatten(1, (-1, 1, 1)), *parts)
 
 
-def _without_norms(layers: Iterable[nn.Module]) -> list[nn.Module]:
+def without_norms(layers: nn.Sequential) -> nn.Sequential:
+    """Layers in evaluation mode -> as many or fewer that do the same."""
     parts: list[nn.Module] = []
     for layer in layers:
         before = parts[-1] if parts else None
@@ -32,7 +32,7 @@ def _without_norms(layers: Iterable[nn.Module]) -> list[nn.Module]:
             parts[-1] = fuse_linear_bn_eval(before, layer)
         else:
             parts.append(layer)
-    return parts
+    return nn.Sequential(*parts)
 
 
 def _as_product(first: nn.ConvTranspose2d) -> list[nn.Module]:

@@ -1,4 +1,4 @@
-"""What the two networks want. What D says are logits [N]; all losses are means over the batch.
+"""What the two networks want. What D says are logits [N], or [N, judges] where several judge; losses are means.
 
 Original: Goodfellow et al. 2014 (arXiv:1406.2661), the generator's in the non-saturating form of section 3.
 Hinge: Lim & Ye 2017, Tran et al. 2017.
@@ -44,7 +44,7 @@ def generator_loss(kind: str, fake: Tensor, real: Tensor) -> Tensor:
 
 
 def beliefs(kind: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """How probably D takes each real and each generated picture for real, [N] each; where it only compares, for the
+    """How probably D takes each real and each generated picture for real, in their shape; where it only compares, for the
     real one of a pair."""
     real, fake = real.float(), fake.float()
     if kind in COMPARING:

@@ -1,6 +1,6 @@
 """One step of training in two phases, as the lesson teaches it: first the discriminator, then the generator through it.
 
-A step is a generator that yields after each phase what it measured, as means over the batch or tensors [N]; whoever
+A step is a generator that yields after each phase what it measured, as means over the batch or tensors [N, ...]; whoever
 runs it may stop to look in between. Knows no method; a method whose step is another one brings its own.
 """
 
@@ -27,8 +27,8 @@ def two_phases(training: Training) -> Iterator[dict[str, Tensor]]:
     d.requires_grad_(True)
     with training.accelerator.autocast():
         fake = g.shown(latents).float()
-        on_real = training.judged(training.varied(real, "real"))
-        on_fake = training.judged(training.varied(fake.detach(), "fake"))
+        on_real = training.opinions(training.varied(real, "real"))
+        on_fake = training.opinions(training.varied(fake.detach(), "fake"))
         loss_d = discriminator_loss(request.loss, on_real, on_fake, request.smoothing)
     if not training.d_waits(loss_d):
         training.learn(loss_d + training.penalty(real, fake.detach()), d)
@@ -40,10 +40,10 @@ def two_phases(training: Training) -> Iterator[dict[str, Tensor]]:
     # are those of phase 1, as in the lesson, which saves making others.
     d.requires_grad_(False)
     with training.accelerator.autocast():
-        on_fake_now = training.judged(training.varied(fake, "generator"))
+        on_fake_now = training.opinions(training.varied(fake, "generator"))
         if request.loss == "relativistic":  # it needs to know what D, as it is now, says of the real ones
             with torch.no_grad():
-                on_real = training.judged(training.varied(real, "real"))
+                on_real = training.opinions(training.varied(real, "real"))
         loss_g = generator_loss(request.loss, on_fake_now, on_real.detach())
     training.learn(loss_g, g)
     yield {"loss_g": loss_g}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from core.errors import UserError
-from core.gan.methods import ADVERSARIAL, METHODS
+from core.gan.methods import ADVERSARIAL, METHODS, PENALISED
 from core.settings import Request, setting, settings_of
 
 
@@ -76,7 +76,7 @@ class TrainRequest(Request):
     norm_g: str = setting(
         "batch", "Generator's normalisation", "Batch norm is the paper's.",
         choices={"batch": "Batch norm", "none": "None"}, advanced=True, structural=True,
-        only_for=("dcgan", "connected", "vae"),
+        only_for=("dcgan", "connected", "vae", "projected"),
     )  # fmt: skip
     norm_d: str = setting(
         "spectral", "Discriminator's normalisation", "Spectral norm keeps it from winning; batch norm is the paper's.",
@@ -108,15 +108,15 @@ class TrainRequest(Request):
     )  # fmt: skip
     r1: float = setting(
         0.0, "R1", "Punishes a discriminator that reacts strongly to small changes; 0: off.",
-        lo=0.0, hi=100.0, step=0.1, advanced=True, only_for=ADVERSARIAL,
+        lo=0.0, hi=100.0, step=0.1, advanced=True, only_for=PENALISED,
     )  # fmt: skip
     gamma: float = setting(
         0.1, "R1 and R2", "As R1, on real and generated pictures alike, with the relativistic loss only; 0: off.",
-        lo=0.0, hi=100.0, step=0.01, advanced=True, only_for=ADVERSARIAL,
+        lo=0.0, hi=100.0, step=0.01, advanced=True, only_for=PENALISED,
     )  # fmt: skip
     gradient_penalty: float = setting(
         10.0, "Gradient penalty", "Keeps the discriminator's slope near 1, with the Wasserstein loss only; 0: off.",
-        lo=0.0, hi=100.0, step=1.0, advanced=True, only_for=ADVERSARIAL,
+        lo=0.0, hi=100.0, step=1.0, advanced=True, only_for=PENALISED,
     )  # fmt: skip
     vary_colour: bool = setting(
         False, "Vary colours", "DiffAugment: for sets of less than a few hundred.", advanced=True, only_for=ADVERSARIAL,
@@ -155,6 +155,11 @@ class TrainRequest(Request):
                 f"Pictures would have grown at step {self.grown_at:,}, but there are only {self.steps:,} steps; choose "
                 "more, or let them grow faster."
             )
+        if self.loss == "wasserstein" and self.method not in PENALISED:
+            raise UserError(
+                f"Loss is 'wasserstein', which needs a discriminator that can be punished for its slopes, and that of the "
+                f"method {self.method!r} cannot; choose another loss, or {' or '.join(PENALISED)}."
+            )
         if self.loss == "wasserstein" and self.skip_d_below:
             raise UserError(
                 f"Let the discriminator wait below is {self.skip_d_below}, but the Wasserstein loss does not tell how "
@@ -188,6 +193,11 @@ TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     "msg": {"method": "msg", "loss": "relativistic", "rate_g": 0.003, "rate_d": 0.003, "beta1": 0.0},
     "style": {"method": "style", "loss": "relativistic", "rate_g": 0.002, "rate_d": 0.002, "beta1": 0.0},
+    # Sauer et al. 2021, with a batch for a processor, and an average that is as long in pictures.
+    "projected": {
+        "method": "projected", "size": 64, "batch": 32, "loss": "hinge", "rate_g": 0.0002, "rate_d": 0.0002,
+        "beta1": 0.0, "vary_colour": True, "cut_out": True, "ema": 0.998,
+    },
     # AI-For-Beginners, lesson 17.
     "lesson": {
         "size": 32, "method": "connected", "colour": "grey", "batch": 256, "latent": 100, "width_g": 64, "width_d": 64,

@@ -78,7 +78,7 @@ class Training:
 
     def _adam(self, network: nn.Module, rate: float) -> Adam:
         fused = self.device.type in ("cpu", "cuda")
-        return Adam(network.parameters(), rate, (self.request.beta1, 0.999), fused)
+        return Adam(network.parameters(), rate, (self.request.beta1, self.method.beta2), fused)
 
     # ------------------------------------------------------------ one step
 
@@ -118,6 +118,8 @@ class Training:
         """What D is punished for beside its loss, on pictures as it sees them. Those that come every n-th step are n
         times as strong."""
         request, total = self.request, torch.zeros((), device=self.device)
+        if request.method not in methods.PENALISED:
+            return total
         if request.r1 and self.steps % R1_EVERY == 0:
             total = total + self._steepness(real, "real") * (request.r1 / 2 * R1_EVERY)
         if request.loss == "relativistic" and request.gamma and self.steps % R1_R2_EVERY == 0:
@@ -137,8 +139,12 @@ class Training:
         seen = seen.detach().requires_grad_(True)
         return self.judged(seen), seen
 
+    def opinions(self, seen: Tensor) -> Tensor:
+        """What D says of pictures as it sees them, real or generated: what its loss is made of (`Network.opinions`)."""
+        return self.d.opinions(seen, *([self.shares()] if self.labels else []))
+
     def judged(self, seen: Tensor, shares: Tensor | None = None) -> Tensor:
-        """D's logits of pictures as it sees them, real or generated: with classes, of this step's, or of these
+        """D's logits [N] of pictures as it sees them, real or generated: with classes, of this step's, or of these
         `shares`."""
         if not self.labels:
             return self.d(seen)

@@ -18,7 +18,7 @@ from ui.train.view import SETTINGS
 PRESETS = {
     "small": "Small sets, on a processor", "relativistic": "Small sets, with the loss of R3GAN",
     "progressive": "Small sets, growing progressively", "msg": "Small sets, with multi-scale gradients",
-    "style": "Small sets, with styles",
+    "style": "Small sets, with styles", "projected": "Small sets, seen through features",
     "paper": "As in the DCGAN paper", "lesson": "As in the lesson, fully connected",
     "lesson_dcgan": "As in the lesson, DCGAN",
 }  # fmt: skip

@@ -19,9 +19,13 @@ METHODS: Mapping[str, str] = {
     "progressive": "Progressive growing",
     "msg": "Multi-scale gradients",
     "style": "StyleGAN",
+    "projected": "Projected GAN",
     "vae": "Variational autoencoder",
 }
 ADVERSARIAL = tuple(name for name in METHODS if name != "vae")  # those with a discriminator
+# Of these, those that may be punished for their discriminator's slopes. Most of the slopes of one that sees with a
+# network which is not learned are that network's.
+PENALISED = tuple(name for name in ADVERSARIAL if name != "projected")
 
 
 def load(name: str) -> Method:

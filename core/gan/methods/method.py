@@ -34,6 +34,10 @@ class Network(nn.Module):
         together, [N, K, C, H, W]."""
         return images
 
+    def opinions(self, images: Tensor, *shares: Tensor) -> Tensor:
+        """What a discriminator's losses are made of: its logits [N], or those of several judges [N, judges]."""
+        return self(images, *shares)
+
 
 class GeneratorNetwork(Network):
     """Latents -> images. `config` has at least latent, size and channels; `classes` too, a list of names, where it
@@ -86,6 +90,7 @@ class Method:
     configs: Callable[[TrainRequest], tuple[dict[str, Any], dict[str, Any]]]  # the two networks' of a request
     phases: Callable[[Training], Iterator[dict[str, Tensor]]] = two_phases
     effort: Callable[[TrainRequest, int], float] = all_alike  # of a step, compared with the run's others
+    beta2: float = 0.999  # Adam's second
 
 
 def widths_and_norms(request: TrainRequest) -> tuple[dict[str, Any], dict[str, Any]]:
