@@ -85,7 +85,8 @@ def reason(run: Run, step: int, asked: int | None) -> str:
         return f"{kept}: no other step that is still there was measured."
     others = f"the {measure.best} of {len(values)} steps that were measured"
     end = f"; the last step, {last:,}, has {measure.shown(values[last])}" if step != last and last in values else ""
-    return f"{kept}: its {measure.label} of {measure.shown(values[step])} is {others}{end}. {measure.meaning}"
+    meaning = measure.said(run.request.method)
+    return f"{kept}: its {measure.label} of {measure.shown(values[step])} is {others}{end}. {meaning}"
 
 
 def _thin(run: Run) -> None:

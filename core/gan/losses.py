@@ -44,8 +44,8 @@ def generator_loss(kind: str, fake: Tensor, real: Tensor) -> Tensor:
 
 
 def beliefs(kind: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """How probably D takes each real and each generated picture for real, in their shape; where it only compares, for the
-    real one of a pair."""
+    """How probably D takes each real and each generated picture for real, in their shape; where it only compares, for
+    the real one of a pair."""
     real, fake = real.float(), fake.float()
     if kind in COMPARING:
         return (real - fake).sigmoid(), (fake - real).sigmoid()

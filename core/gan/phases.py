@@ -1,7 +1,7 @@
 """One step of training in two phases, as the lesson teaches it: first the discriminator, then the generator through it.
 
-A step is a generator that yields after each phase what it measured, as means over the batch or tensors [N, ...]; whoever
-runs it may stop to look in between. Knows no method; a method whose step is another one brings its own.
+A step is a generator that yields after each phase what it measured, as means over the batch or tensors [N, ...];
+whoever runs it may stop to look in between. Knows no method; a method whose step is another one brings its own.
 """
 
 from __future__ import annotations

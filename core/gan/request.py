@@ -157,8 +157,8 @@ class TrainRequest(Request):
             )
         if self.loss == "wasserstein" and self.method not in PENALISED:
             raise UserError(
-                f"Loss is 'wasserstein', which needs a discriminator that can be punished for its slopes, and that of the "
-                f"method {self.method!r} cannot; choose another loss, or {' or '.join(PENALISED)}."
+                "Loss is 'wasserstein', which punishes the discriminator's slopes, but most of those are the network's "
+                f"that {self.method!r} sees with; choose another loss, or {' or '.join(PENALISED)}."
             )
         if self.loss == "wasserstein" and self.skip_d_below:
             raise UserError(

@@ -74,12 +74,17 @@ def test_the_discriminator_adds_how_well_the_features_fit_the_class(method):
     of = [d(images, shares(*[number] * 4)) - alone for number in range(3)]
     mixed = d(images, torch.tensor([[0.25, 0.75, 0.0]]).expand(4, -1)) - alone
     torch.testing.assert_close(mixed, 0.25 * of[0] + 0.75 * of[1], rtol=1e-4, atol=1e-6)
+    heads = d.heads if method == "projected" else [d.layers if hasattr(d, "layers") else d.ending]
+    projections = d.projection if method == "projected" else [d.projection]
     features = []
-    (d.layers if hasattr(d, "layers") else d.ending)[-3].register_forward_hook(lambda *got: features.append(got[2]))
+    for head in heads:
+        head[-3].register_forward_hook(lambda *got: features.append(got[2]))
     d(images)
-    table = d.projection.table(shares(2))
-    pooled = features[0].reshape(4, table.shape[1], -1).mean(2)
-    torch.testing.assert_close((pooled * table).sum(1), of[2], rtol=1e-4, atol=1e-6)
+    fits = []
+    for projection, of_head in zip(projections, features, strict=True):
+        table = projection.table(shares(2))
+        fits.append((of_head.reshape(4, table.shape[1], -1).mean(2) * table).sum(1))
+    torch.testing.assert_close(torch.stack(fits).mean(0), of[2], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -114,8 +119,9 @@ def test_both_are_told_the_classes_of_the_batch(accelerator, monkeypatch, method
     training = Training(request, brightness(of), accelerator, labels=Labels(NAMES, of))
     training.step()
     asked = []
-    inner = training.d.forward
-    monkeypatch.setattr(training.d, "forward", lambda seen, of=None: asked.append(of) or inner(seen, of))
+    name = "opinions" if method == "projected" else "forward"
+    inner = getattr(training.d, name)
+    monkeypatch.setattr(training.d, name, lambda seen, of=None: asked.append(of) or inner(seen, of))
     levels = (training.real_batch().mean((1, 2, 3)) + 1) / 2 * 255
     expected = shares(*(int(level // 90) for level in levels))
     assert torch.equal(training.shares(), expected)

@@ -149,7 +149,7 @@ def test_all_names_and_cures_are_declared():
     assert {cure for order in cures.ORDER.values() for cure in order} == {*cures.REMEDIES, "more_pictures"}
 
 
-@pytest.mark.parametrize("method", ["dcgan", "connected", "msg", "progressive", "vae"])
+@pytest.mark.parametrize("method", ["dcgan", "connected", "msg", "progressive", "projected", "vae"])
 @pytest.mark.parametrize("name", cures.ORDER)
 def test_every_cure_changes_what_it_may(name, method):
     request = TrainRequest(method=method, steps=3000)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 24, "grown_at": 8}
 DRAWN = {"kind": "drawn", "name": "digits", "count": 50}
-CONDITIONAL = ("dcgan", "style")  # which here learn their pictures with classes
+CONDITIONAL = ("dcgan", "style", "projected")  # which here learn their pictures with classes
 
 
 def pictures(ref: str, **settings) -> list[bytes]:

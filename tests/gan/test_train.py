@@ -24,9 +24,10 @@ from torch.distributions import Normal, kl_divergence
 from core.errors import UserError
 from core.gan import checkpoint, worker
 from core.gan.adam import Adam
-from core.gan.methods import ADVERSARIAL, METHODS
+from core.gan.methods import ADVERSARIAL, METHODS, PENALISED
 from core.gan.networks import build
 from core.gan.request import TrainRequest
+from core.gan.spectral_norm import SpectralNorm
 from core.gan.train import Training, effort, train
 from core.runs import lifecycle, states
 from core.runs.run_folder import Run
@@ -252,6 +253,30 @@ def test_penalties_come_when_they_are_due(accelerator, pictures, settings, every
     assert found == (list(range(0, 33, every)) if every else [])
 
 
+def test_heads_have_a_loss_each_and_no_slopes_are_punished(accelerator, pictures, monkeypatch):
+    """Of a projected GAN, hinge as the paper's: with what it sees blurred, as at first."""
+    monkeypatch.setattr(SpectralNorm, "train", lambda norm, *_: norm)  # so that it knows singular values as they were
+    request = fitting("projected", **TINY, loss="hinge", translate=False)
+    training = Training(request, pictures, accelerator)
+    for norm in (layer for layer in training.d.modules() if isinstance(layer, SpectralNorm)):
+        norm.training = False
+
+    def each(d, images):
+        d.blur.fill_(1.0)
+        return d.opinions(images).unbind(1)
+
+    def loss_d(d, real, fake):
+        found = [F.relu(1 - r).mean() + F.relu(1 + f).mean() for r, f in zip(each(d, real), each(d, fake), strict=True)]
+        return sum(found) / 4
+
+    gradients_are(training, loss_d, lambda d, _, fake: -sum(each(d, fake)).mean() / 4)
+    assert training.d.blur == 1
+    compared = Training(fitting("projected", **TINY, loss="relativistic"), pictures, accelerator)
+    assert compared.penalty(compared.real_batch(), compared.real_batch()) == 0
+    with pytest.raises(UserError, match=r"'wasserstein', which punishes .* choose another loss, or dcgan or"):
+        TrainRequest(method="projected", loss="wasserstein")
+
+
 def test_a_loss_that_does_not_tell_who_is_ahead_is_not_asked():
     with pytest.raises(UserError, match=r"wait below is 0\.2, but the Wasserstein loss .*leave it at 0"):
         TrainRequest(loss="wasserstein", skip_d_below=0.2)
@@ -303,7 +328,8 @@ def test_every_epoch_shows_every_picture_once(accelerator, pictures):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("method", "loss"), [*itertools.product(ADVERSARIAL, settings_of(TrainRequest)["loss"].choices), ("vae", None)]
+    ("method", "loss"),
+    [*itertools.product(PENALISED, settings_of(TrainRequest)["loss"].choices), ("projected", "hinge"), ("vae", None)],
 )
 def test_everything_at_once_stays_finite(accelerator, method, loss):
     pictures = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 4), np.uint8)  # fewer than a batch
@@ -482,6 +508,7 @@ from accelerate import Accelerator
 from core.gan.data.labels import Labels
 from core.gan.train import Training
 from core.gan.request import TrainRequest
+from core.gan.spectral_norm import SpectralNorm
 accelerator = Accelerator(cpu=True, mixed_precision="no")
 pictures = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
 small = dict(size=16, width_g=4, latent=8, batch=8, flip=True)
@@ -490,7 +517,7 @@ states = []
 for more in (dict(**two, **plain, skip_d_below=0.2), dict(**two, **plain, loss="relativistic"),
              dict(**two, **plain, loss="wasserstein"), dict(method="vae", norm_g="none"),
              dict(**two, method="progressive", grown_at=4), dict(**two, method="msg"),
-             dict(**two, **plain, by_folder=True)):
+             dict(method="projected", loss="hinge", width_d=4, norm_g="none"), dict(**two, **plain, by_folder=True)):
     request = TrainRequest(**small, **more)
     labels = Labels(("a", "b"), np.arange(40, dtype=np.uint8) % 2) if request.by_folder else None
     training = Training(request, pictures, accelerator, labels=labels)

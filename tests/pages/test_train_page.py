@@ -105,7 +105,7 @@ def test_only_settings_that_say_something_to_the_method_are_shown(monkeypatch):
 
     assert shown("small-") == applying("dcgan")
     assert {"flip", "smoothing"} <= applying("connected") - applying("dcgan")
-    for method in ("connected", "vae", "progressive", "msg"):
+    for method in ("connected", "vae", "progressive", "msg", "projected"):
         app.selectbox(key="small-method").set_value(method).run()
         assert shown("small-") == applying(method)
     run = lifecycle.create(TrainRequest(), DRAWN, "mine")

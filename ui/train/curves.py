@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.gan.measures import DECISIVE, MEASURES
+from core.gan.measures import DECISIVE, FLATTERED, MEASURES
+from core.gan.methods import SEEING
 from core.runs.run_folder import Run
 from ui.telling import plain
 
@@ -31,22 +32,23 @@ def losses(metrics: Sequence[Mapping[str, float]]) -> None:
             _chart(title, found, 220)
 
 
-def scores(found: Mapping[str, Mapping[int, float]], checkpoints: Sequence[int], at: int | None = None) -> None:
+def scores(run: Run, at: int | None = None) -> None:
     """Everything that was measured: what decides first, and the others to be opened, each with what it means and which
     checkpoint is best by it. `at` is the step whose samples stand beside them."""
+    found = run.scores()
     names = sorted(found, key=_place)
     if DECISIVE in names:
         names.remove(DECISIVE)
-        _score(DECISIVE, found[DECISIVE], checkpoints, at)
+        _score(run, DECISIVE, found[DECISIVE], at)
     if names:
         with st.expander("More measures"):
             for name in names:
-                _score(name, found[name], checkpoints, at)
+                _score(run, name, found[name], at)
 
 
-def _score(name: str, values: Mapping[int, float], checkpoints: Sequence[int], at: int | None) -> None:
+def _score(run: Run, name: str, values: Mapping[int, float], at: int | None) -> None:
     """A measure in words, and its curve; a single value has none yet."""
-    measure = MEASURES.get(name)
+    measure, checkpoints = MEASURES.get(name), list(run.checkpoints())
     step, value = max(values.items())
     if measure:
         best = measure.ranked(values)[0]
@@ -58,7 +60,7 @@ def _score(name: str, values: Mapping[int, float], checkpoints: Sequence[int], a
         told = f"{plain(name)}: {value:.3g} at step {step:,}."
     st.caption(told)
     if measure:
-        st.caption(measure.meaning)
+        st.caption(measure.said(run.request.method))
     if len(values) > 1:
         _chart(told, {name: values}, 160, None if at is None else (at, at))
 
@@ -77,6 +79,8 @@ def over_one_another(runs: Mapping[str, Run], only: Sequence[str] = ()) -> None:
     for name in sorted(shared, key=_place):
         told = _label(name)
         st.caption(told)
+        if name in MEASURES and MEASURES[name].near and any(run.request.method in SEEING for run in runs.values()):
+            st.caption(FLATTERED)
         _chart(told, found[name], 160)
 
 

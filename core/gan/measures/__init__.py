@@ -14,9 +14,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from core.gan.data import held_out
+from core.gan.methods import SEEING
 
 if TYPE_CHECKING:
     from core.gan.measures.moment import Moment
+
+FLATTERED = (
+    "A projected GAN learns from the very network that this looks with, which flatters it: compare it with projected "
+    "GANs only."
+)
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,8 @@ class Measure:
     """`best`: which of its values is best; `meaning`: a sentence for people; `unit` stands behind every value.
 
     `quick` ones take milliseconds and are taken every few seconds; the others look at pictures with our own network.
-    `needs`: of fewer pictures to learn from it says nothing."""
+    `needs`: of fewer pictures to learn from it says nothing. `near`: it says how near samples are to real pictures
+    by our own network's features."""
 
     label: str
     best: Literal["lowest", "highest"]
@@ -32,6 +39,11 @@ class Measure:
     unit: str = ""
     quick: bool = False
     needs: int = 0
+    near: bool = False
+
+    def said(self, method: str) -> str:
+        """What it means of a run of this method."""
+        return f"{self.meaning} {FLATTERED}" if self.near and method in SEEING else self.meaning
 
     def ranked(self, values: Mapping[int, float]) -> list[int]:
         """The steps of these values, the best first; of equal ones the one that comes first."""
@@ -48,7 +60,9 @@ class Measure:
 
 
 MEASURES: Mapping[str, Measure] = {
-    "kid": Measure("KID", "lowest", "It says how far the samples are from the real pictures; 0 is no difference."),
+    "kid": Measure(
+        "KID", "lowest", "It says how far the samples are from the real pictures; 0 is no difference.", near=True
+    ),
     "kid_spread": Measure(
         "KID's spread", "lowest", "So much KID differs from half of the pictures to another half; less is chance.",
         needs=20,
@@ -56,12 +70,12 @@ MEASURES: Mapping[str, Measure] = {
     "density": Measure(
         "Density", "highest",
         "How many samples are in the neighbourhood of real pictures: 1 is as it should be; less, and samples look like "
-        "none.", needs=20,
+        "none.", needs=20, near=True,
     ),
     "coverage": Measure(
         "Coverage", "highest",
         "The share of real pictures that have a sample in their neighbourhood; below 0.5 whole kinds are missing.",
-        needs=20,
+        needs=20, near=True,
     ),
     "duplicates": Measure(
         "Near duplicates", "lowest",

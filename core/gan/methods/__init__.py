@@ -23,9 +23,8 @@ METHODS: Mapping[str, str] = {
     "vae": "Variational autoencoder",
 }
 ADVERSARIAL = tuple(name for name in METHODS if name != "vae")  # those with a discriminator
-# Of these, those that may be punished for their discriminator's slopes. Most of the slopes of one that sees with a
-# network which is not learned are that network's.
-PENALISED = tuple(name for name in ADVERSARIAL if name != "projected")
+SEEING = ("projected",)  # of these, those whose discriminators see with our own network, which is not learned
+PENALISED = tuple(name for name in ADVERSARIAL if name not in SEEING)  # those whose slopes may be punished
 
 
 def load(name: str) -> Method:

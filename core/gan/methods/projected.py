@@ -1,14 +1,14 @@
 """Projected GANs (Sauer et al. 2021, arXiv:2111.01007): discriminators that look at pictures with a network which has
 seen others before, our own (`core.perceptual`), so that they need not learn to see first.
 
-As in the paper: features of four scales are mixed by fixed random numbers, across channels and then from coarse to fine,
-and each scale has a small discriminator with spectral norm of its own; what they see is blurred at first; the generator
-is FastGAN's light one (Liu et al. 2021, arXiv:2101.04775), with skip-layer excitation. In small: features are seen at
-the pictures' own size, discriminators judge without batch norm, so each picture by itself, and give one logit each
-instead of one for each place.
+As in the paper: features of four scales are mixed by fixed random numbers, across channels and then from coarse to
+fine, and each scale has a small discriminator with spectral norm of its own; what they see is blurred at first; the
+generator is FastGAN's light one (Liu et al. 2021, arXiv:2101.04775), with skip-layer excitation. In small: features
+are seen at the pictures' own size; discriminators have no batch norm, so they judge each picture by itself, and give
+one logit each instead of one for each place.
 
-The network that sees is not learned, so no checkpoint and no folder of a generator holds it; the random numbers that mix
-are buffers, which they do.
+The network that sees is not learned, so neither checkpoints nor folders hold it; the random numbers that mix are
+buffers, which they do.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Generator(GeneratorNetwork):
 
     def sampling_form(self) -> nn.Module:
         """Without norms."""
-        form = super().sampling_form()
+        form = super().sampling_form().eval()
         assert isinstance(form, Generator)
         form.beginning = folding.without_norms(form.beginning)
         form.doubled = nn.ModuleList(map(folding.without_norms, form.doubled))
@@ -165,7 +165,7 @@ class Discriminator(Network):
         return self.opinions(images, shares).mean(1)
 
     def opinions(self, images: Tensor, shares: Tensor | None = None) -> Tensor:
-        """[N, heads]: in training each has a loss of its own, or those that are ahead would spare the others learning."""
+        """[N, heads]: each has a loss of its own, or those that are ahead would spare the others learning."""
         projections = self.projection or [None] * len(self.heads)
         features = self._features(images)
         judged = [opinion(*parts, shares) for parts in zip(self.heads, features, projections, strict=True)]
