@@ -17,7 +17,7 @@ def folded(layers: nn.Sequential) -> nn.Module:
     if isinstance(first, nn.Linear):
         return parts
     if isinstance(first, nn.ConvTranspose2d) and first.padding == (0, 0) and first.output_padding == (0, 0):
-        return nn.Sequential(*_as_product(first), *parts[1:])
+        return nn.Sequential(*_as_product(first), *list(parts)[1:])
     return nn.Sequential(nn.Unflatten(1, (-1, 1, 1)), *parts)
 
 

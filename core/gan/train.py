@@ -141,7 +141,7 @@ class Training:
 
     def opinions(self, seen: Tensor) -> Tensor:
         """What D says of pictures as it sees them, real or generated: what its loss is made of (`Network.opinions`)."""
-        return self.d.opinions(seen, *([self.shares()] if self.labels else []))
+        return self.d.opinions(seen, self.shares() if self.labels else None)
 
     def judged(self, seen: Tensor, shares: Tensor | None = None) -> Tensor:
         """D's logits [N] of pictures as it sees them, real or generated: with classes, of this step's, or of these

@@ -10,13 +10,14 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import nn
 
-from core import perceptual
+from core import files, perceptual
 from core.errors import UserError
-from core.gan import measures, networks
+from core.gan import checkpoint, measures, networks
 from core.gan.methods import projected
 from core.gan.request import TrainRequest
 from core.gan.train import Training
 from core.hub import registry
+from core.runs import lifecycle
 from support import plain
 
 SMALL = {"method": "projected", "size": 16, "width_g": 4, "width_d": 4, "latent": 6, "batch": 8, "loss": "hinge"}
@@ -123,6 +124,11 @@ def test_what_flatters_it_is_said():
         flattered = name in ("kid", "density", "coverage")
         assert ("flatters" in measure.said("projected")) == flattered
         assert measure.said("dcgan") == measure.meaning
+    run = lifecycle.create(TrainRequest(**SMALL), {"kind": "drawn", "name": "portraits", "count": 40}, "Faces")
+    for step in (10, 20):
+        files.write_text(files.make_folder(run.path / "checkpoints") / f"step-{step:08}.pt", "")
+        files.append(run.path / "scores.jsonl", f'{{"step": {step}, "name": "kid", "value": {step}}}\n', "Scores")
+    assert checkpoint.reason(run, 10, None).endswith(measures.FLATTERED), "which the card says"
 
 
 # ---------------------------------------------------------------- a plain reference

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.gan.data import drawn, prepare
 from core.gan.doctor import Diagnosis
+from core.gan.measures import FLATTERED, MEASURES
 from core.gan.request import TRAIN_PRESETS, TrainRequest
 from core.pictures import images
 from core.runs import lifecycle, run_folder, states, watching
@@ -226,9 +227,9 @@ def test_half_written_metrics_do_not_break_the_page():
     assert opened(run)
 
 
-def finished() -> Run:
+def finished(method: str = "dcgan") -> Run:
     """With checkpoints and sheets at steps 10, 20 and 30, and the generator of step 20."""
-    run = lifecycle.create(TrainRequest(steps=30), DRAWN, "Faces")
+    run = lifecycle.create(TrainRequest(steps=30, method=method), DRAWN, "Faces")
     for folder in ("checkpoints", "samples", "result"):
         (run.path / folder).mkdir()
     for step in (10, 20, 30):
@@ -283,21 +284,24 @@ def test_every_checkpoint_has_a_picture_and_one_can_be_gone_on_from(asked):
 
 def test_two_runs_are_compared(asked):
     run = finished()
-    other = lifecycle.create(TrainRequest(steps=30, batch=32, loss="hinge"), {**DRAWN, "count": 40}, "Others")
+    request = TrainRequest(steps=30, method="projected", batch=32, loss="hinge")
+    other = lifecycle.create(request, {**DRAWN, "count": 40}, "Others")
     for each, loss in ((run, 0.5), (other, 0.25)):
         lines = [json.dumps({"step": step, "loss_d": loss}) for step in (5, 10)]
         (each.path / "metrics.jsonl").write_text("\n".join(lines))
         (each.path / "scores.jsonl").write_text('{"step": 5, "name": "kid", "value": 5.5}\n')
     app = opened(run)
     charts = len(app.get("vega_lite_chart"))
+    assert FLATTERED not in captions(app)
     next(box for box in app.selectbox if box.label == "Compare with another run").set_value(other.id).run()
     assert not app.exception
     assert app.dataframe[0].value.values.tolist() == [
+        ["Method", "DCGAN", "Projected GAN"],
         ["Batch", "64", "32"],
         ["Loss", "Original (2014)", "Hinge"],
         ["Pictures", "drawn portraits 500", "drawn portraits 40"],
     ]
-    assert {"KID", "Losses: Discriminator"} <= set(captions(app).splitlines())
+    assert {"KID", FLATTERED, "Losses: Discriminator"} <= set(captions(app).splitlines())
     assert len(app.get("vega_lite_chart")) == charts + 2
     assert "Samples of both" not in {switch.label for switch in app.toggle}, "the other has none yet"
 
@@ -312,8 +316,8 @@ def test_a_finished_run_of_the_version_before_says_its_step():
 
 
 def test_whatever_was_measured_is_drawn():
-    """Known or not, with one value or several; and losses of whatever name."""
-    run = finished()
+    """Known or not, with one value or several; and losses of whatever name. Where KID flatters, it is said."""
+    run = finished("projected")
     known = [("kid", 10, 5.5), ("kid", 20, 1.5), ("kid", 30, 2.5)]
     scores = [*known, ("*new*", 10, 1.0), ("*new*", 20, 2.0), ("one", 30, 7.0)]
     lines = [json.dumps({"step": step, "name": name, "value": value}) for name, step, value in scores]
@@ -325,6 +329,7 @@ def test_whatever_was_measured_is_drawn():
     app = opened(run)
     said = captions(app)
     assert "KID: 2.5 at step 30; the lowest is best, 1.5 at step 20. The best checkpoint by it: step 30." in said
+    assert f"{MEASURES['kid'].meaning} {FLATTERED}" in said
     assert f"{plain('*new*')}: 2 at step 20." in said
     assert "one: 7 at step 30." in said
     assert {"Losses", "Mean squared error", "Other losses"} <= set(said.splitlines())

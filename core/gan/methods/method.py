@@ -34,9 +34,9 @@ class Network(nn.Module):
         together, [N, K, C, H, W]."""
         return images
 
-    def opinions(self, images: Tensor, *shares: Tensor) -> Tensor:
+    def opinions(self, images: Tensor, shares: Tensor | None = None) -> Tensor:
         """What a discriminator's losses are made of: its logits [N], or those of several judges [N, judges]."""
-        return self(images, *shares)
+        return self(images) if shares is None else self(images, shares)
 
 
 class GeneratorNetwork(Network):

@@ -16,8 +16,8 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -102,7 +102,7 @@ class Generator(GeneratorNetwork):
         form = super().sampling_form().eval()
         assert isinstance(form, Generator)
         form.beginning = folding.without_norms(form.beginning)
-        form.doubled = nn.ModuleList(map(folding.without_norms, form.doubled))
+        form.doubled = nn.ModuleList(folding.without_norms(cast(nn.Sequential, double)) for double in form.doubled)
         return form
 
 
@@ -154,10 +154,8 @@ class Discriminator(Network):
         self.down = nn.ModuleList(Mixing(width, width, 3) for _ in list(LAYERS)[1:])
         sides = [size * self.larger >> scale for scale in range(1, len(LAYERS) + 1)]
         self.heads = nn.ModuleList(_head(side, width) for side in sides)
-        self.projection = None
-        if classes:
-            tables = (nn.Linear(len(classes), head[-2].in_channels, False) for head in self.heads)
-            self.projection = nn.ModuleList(map(Projection, tables))
+        tables = [nn.Linear(len(classes), _widths(side, width)[-1], False) for side in sides if classes]
+        self.projection = nn.ModuleList(map(Projection, tables)) if classes else None
         self.register_buffer("blur", torch.zeros(()))
         spectral_norm.add(self)
 
@@ -166,10 +164,10 @@ class Discriminator(Network):
 
     def opinions(self, images: Tensor, shares: Tensor | None = None) -> Tensor:
         """[N, heads]: each has a loss of its own, or those that are ahead would spare the others learning."""
-        projections = self.projection or [None] * len(self.heads)
-        features = self._features(images)
-        judged = [opinion(*parts, shares) for parts in zip(self.heads, features, projections, strict=True)]
-        return torch.stack(judged, 1)
+        heads, features = cast(Iterable[nn.Sequential], self.heads), self._features(images)
+        projections = cast("Iterable[Projection] | None", self.projection) or [None] * len(features)
+        judged = (opinion(head, f, p, shares) for head, f, p in zip(heads, features, projections, strict=True))
+        return torch.stack(list(judged), 1)
 
     def _features(self, images: Tensor) -> list[Tensor]:
         """Of every scale, [N, width, H, W], the finest first."""
@@ -191,10 +189,14 @@ class Discriminator(Network):
         return min(max(self.blur.nan_to_num().item(), 0.0), BLUR)  # it may come from anybody's file
 
 
+def _widths(side: int, width: int) -> list[int]:
+    """Of features that are halved from side x side to 4x4."""
+    return [width * min(WIDEST, 2**halved) for halved in range(max(1, side.bit_length() - 2))]
+
+
 def _head(side: int, width: int) -> nn.Sequential:
     """Features [N, width, side, side] -> logits [N]."""
-    doublings = max(0, side.bit_length() - 3)  # how often it is halved to 4x4
-    widths = [width * min(WIDEST, 2**place) for place in range(doublings + 1)]
+    widths = _widths(side, width)
     layers: list[nn.Module] = [nn.Conv2d(width, width, 3, padding=1), nn.LeakyReLU(0.2, inplace=True)]
     for before, after in itertools.pairwise(widths):
         layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
