@@ -165,7 +165,7 @@ class Discriminator(Network):
     def opinions(self, images: Tensor, shares: Tensor | None = None) -> Tensor:
         """[N, heads]: each has a loss of its own, or those that are ahead would spare the others learning."""
         heads, features = cast(Iterable[nn.Sequential], self.heads), self._features(images)
-        projections = cast("Iterable[Projection] | None", self.projection) or [None] * len(features)
+        projections = cast(Iterable[Projection | None], self.projection or [None] * len(features))
         judged = (opinion(head, f, p, shares) for head, f, p in zip(heads, features, projections, strict=True))
         return torch.stack(list(judged), 1)
 
