@@ -196,7 +196,7 @@ TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {
     # The loss of Sauer et al. 2021; with their rate of 0.0002 there was nothing to be seen after 400 steps of 16
     # critters of 32 px, with these there were critters.
     "projected": {
-        "method": "projected", "size": 64, "batch": 16, "loss": "hinge", "rate_g": 0.002, "rate_d": 0.0004,
+        "method": "projected", "size": 64, "batch": 16, "loss": "hinge", "rate_g": 0.002, "rate_d": 0.0005,
         "beta1": 0.0,
     },
     # AI-For-Beginners, lesson 17.
