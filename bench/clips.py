@@ -2,10 +2,11 @@
 
     python bench/clips.py photo.jpg style.jpg [--size 512] [--frames 12] [--out folder]
 
-Two clips are made of the photo. In one a disc goes over the left part while all else stands still; in the other the
-camera pans by 3 px a frame. Each is painted twice: as a clip, with what is found of it as a whole fixed, and frame by
-frame as photos. Told is the mean change of a pixel (of 255) from frame to frame, in the still part, and along with the
-camera. What is panned changes by what the disc's or the camera's frames themselves do, and by the painter's grid.
+Clips are made of the photo. In one a disc goes over the left part while all else stands still; in the others the camera
+is turned, by 3 px a frame and by 1.3 and 0.7 px to two sides, or comes nearer by 1 %. Each is painted as a clip, with
+what is found of it as a whole fixed and the painter's grid following the camera; as a clip whose grid stays where it
+is; and frame by frame as photos. Told is the mean change of a pixel (of 255) from frame to frame: in the part that
+stands still, or of what was shown to where it is now, which resampling adds to except for whole pixels.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageSequence
@@ -30,7 +32,8 @@ from core.settings import Result
 from core.style.instant import clip, paint
 from core.style.request import ClipRequest, InstantRequest
 
-PAN = 3  # px
+EDGE = 32  # px that are left out, where things come and go
+AFFINE = Image.Transform.AFFINE
 
 
 def main() -> None:
@@ -43,27 +46,44 @@ def main() -> None:
     options = parser.parse_args()
     style = images.open_picture(options.style, max_pixels=options.size**2)
     photo = images.open_picture(options.photo)
-    photo = photo.resize(images.fit_size(*photo.size, options.size + PAN * options.frames), Image.Resampling.LANCZOS)
-    width, height = photo.width - PAN * options.frames, photo.height
-    still, panned = [], []
-    for k in range(options.frames):
-        frame = photo.crop((0, 0, width, height))
-        at = height * k // options.frames
-        ImageDraw.Draw(frame).ellipse((width // 16, at, width // 16 + 40, at + 40), fill=(250, 240, 220))
-        still.append(frame)
-        panned.append(photo.crop((PAN * k, 0, PAN * k + width, height)))
+    more = 3 * options.frames
+    photo = photo.resize(images.fit_size(*photo.size, options.size + more), Image.Resampling.LANCZOS)
+    size = photo.width - more, photo.height - more
+    middle = size[0] / 2, size[1] / 2
+
+    def turned(k: int, by: tuple[float, float]) -> tuple[float, ...]:
+        return 1, 0, by[0] * k, 0, 1, by[1] * k
+
+    def nearer(k: int) -> tuple[float, ...]:
+        part = 0.99**k
+        return part, 0, (1 - part) * middle[0], 0, part, (1 - part) * middle[1]
+
+    kinds = {
+        "still": lambda k: turned(k, (0, 0)),
+        "turned by 3": lambda k: turned(k, (3, 0)),
+        "turned by 1.3 and 0.7": lambda k: turned(k, (1.3, 0.7)),
+        "nearer by 1 %": nearer,
+    }
     with tempfile.TemporaryDirectory() as folder:
         out = options.out or Path(folder)
         out.mkdir(parents=True, exist_ok=True)
-        print(f"{width} x {height}, {options.frames} frames; mean change of a pixel from frame to frame, of 255")
-        for name, frames, change in ("still", still, _standing), ("panned", panned, _along):
+        print(f"{size[0]} x {size[1]}, {options.frames} frames; mean change of a pixel, of 255")
+        print(f"{'':24}{'input':>8}{'as a clip':>12}{'grid fixed':>12}{'one by one':>12}{'s a frame':>12}")
+        for name, where in kinds.items():
+            frames = [_resampled(photo, where(k), size) for k in range(options.frames)]
+            if name == "still":
+                for k, frame in enumerate(frames):
+                    at = size[1] * k // options.frames
+                    ImageDraw.Draw(frame).ellipse((size[0] // 16, at, size[0] // 16 + 40, at + 40), (250, 240, 220))
             began = time.perf_counter()
-            together = _as_clip(frames, style, out, name, options.size)
+            ways = [frames, _as_clip(frames, style, out, name, options.size)]
             seconds = (time.perf_counter() - began) / len(frames)
-            alone = [_alone(frame, style, options.size) for frame in frames]
-            told = [change([np.asarray(frame, float) for frame in each]) for each in (frames, together, alone)]
-            print(f"{name:8} input {told[0]:6.3f}   as a clip {told[1]:6.3f}   frame by frame {told[2]:6.3f}   "
-                  f"{seconds:.2f} s a frame")  # fmt: skip
+            with mock.patch.object(clip.Camera, "see", return_value=(0.0, 0.0)):
+                ways.append(_as_clip(frames, style, out, f"{name}, fixed", options.size))
+            ways.append([_alone(frame, style, options.size) for frame in frames])
+            matrices = [_matrix(where(k)) for k in range(options.frames)]
+            first, *others = (_change(way, matrices) for way in ways)
+            print(f"{name:24}{first:8.2f}" + "".join(f"{one:12.2f}" for one in others) + f"{seconds:12.2f}")
     print(f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
 
 
@@ -80,14 +100,24 @@ def _alone(frame: Image.Image, style: Image.Image, size: int) -> Image.Image:
     return result.images[0]
 
 
-def _standing(frames: list[np.ndarray]) -> float:
-    part = [frame[:, frame.shape[1] // 2 :] for frame in frames]
-    return float(np.mean([np.abs(b - a).mean() for a, b in itertools.pairwise(part)]))
+def _resampled(picture: Image.Image, by: tuple[float, ...], size: tuple[int, int]) -> Image.Image:
+    return picture.transform(size, AFFINE, by, Image.Resampling.BICUBIC)
 
 
-def _along(frames: list[np.ndarray]) -> float:
-    pairs = itertools.pairwise(frames)
-    return float(np.mean([np.abs(b[:, 32 : -32 - PAN] - a[:, 32 + PAN : -32]).mean() for a, b in pairs]))
+def _matrix(affine: tuple[float, ...]) -> np.ndarray:
+    """From where something is in a frame to where it is in the photo."""
+    return np.array([*affine, 0, 0, 1], float).reshape(3, 3)
+
+
+def _change(frames: list[Image.Image], matrices: list[np.ndarray]) -> float:
+    """From each frame, brought to where the camera shows it next, to the next one; left of the middle nothing counts,
+    where the disc goes."""
+    changes = []
+    for (before, was), (after, now) in itertools.pairwise(zip(frames, matrices, strict=True)):
+        moved = _resampled(before, tuple((np.linalg.inv(was) @ now).flatten()[:6]), before.size)
+        seen = np.s_[EDGE:-EDGE, before.width // 2 : -EDGE]
+        changes.append(np.abs(np.asarray(moved, float)[seen] - np.asarray(after, float)[seen]).mean())
+    return float(np.mean(changes))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from core.pictures import images
 from core.settings import Progress, Result
 from core.style.instant import clip
 from core.style.instant import paint as engine
+from core.style.instant.camera import Camera
 from core.style.instant.decoder import Decoder, encoded, read, save
 from core.style.instant.transfer import transport_map, transported
 from core.style.optimise.objective import Moments, Objective, Weights
@@ -29,6 +30,12 @@ def smooth(seed: int, width: int = 96, height: int = 72) -> Image.Image:
     """Soft blots of several colours."""
     noise = np.random.default_rng(seed).integers(0, 255, (5, 6, 3), np.uint8)
     return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def grained(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Soft blots with something on them that can be recognised."""
+    grain = np.random.default_rng(seed).integers(-40, 40, (height, width, 1))
+    return Image.fromarray((np.asarray(smooth(seed, width, height)) + grain).clip(0, 255).astype(np.uint8))
 
 
 def painted(photo=None, styles=None, **settings) -> Result:
@@ -260,6 +267,34 @@ def test_what_stands_still_in_a_clip_does_not_flicker(tmp_path, settings):
     assert all(np.array_equal(frame[still], painted_frames[0][still]) for frame in painted_frames)
     assert np.abs(alone[1] - alone[0])[still].mean() > 0.1  # painted one by one they would
     assert np.abs(painted_frames[1] - painted_frames[0])[:, :64].mean() > 1
+
+
+@pytest.mark.slow
+def test_where_the_camera_moves_the_painting_moves_with_it(tmp_path, monkeypatch):
+    """What was shown looked otherwise wherever it was: the painter's grid and noise stood still."""
+    wide = grained(212, 168)
+    frames = [wide.crop((5 * k, 2 * k, 5 * k + 192, 2 * k + 160)) for k in range(3)]
+
+    def change() -> float:
+        """Further from the border than anything of it is seen."""
+        _, (first, *_, last) = painted_clip(tmp_path, frames, size=192)
+        return float(np.abs(last[56:-60, 56:-66] - first[60:-56, 66:-56]).mean())
+
+    moving = change()
+    monkeypatch.setattr(clip.Camera, "see", lambda *_: (0.0, 0.0))
+    assert moving < 0.25 * change()
+
+
+def test_how_far_what_is_shown_has_moved_is_seen():
+    wide, camera = grained(180, 150), Camera()
+    for k, (y, x) in enumerate([(0, 0), (0.4, 0.3), (3, -2.5), (-9, 10), (-20, 21), (-21, 21)]):
+        moved = (1, 0, 40 - x, 0, 1, 40 - y)
+        seen = wide.transform((96, 64), Image.Transform.AFFINE, moved, Image.Resampling.BICUBIC)
+        assert camera.see(seen) == pytest.approx((y, x), abs=0.3), k
+    still = Camera()
+    for step in range(4):  # what no shift explains has not moved
+        assert still.see(ball(step, 96, 64)) == pytest.approx((0, 0), abs=0.3), step
+    assert still.see(Image.new("RGB", (96, 64))) == still.see(Image.new("RGB", (96, 64)))
 
 
 def test_a_clip_is_painted_as_its_frames_together_are(tmp_path):

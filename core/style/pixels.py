@@ -9,6 +9,8 @@ from torch import Tensor
 
 from core.pictures import images
 
+PREVIEW_EVERY = 0.5  # seconds between pictures of what is being painted
+
 
 def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:
     """A picture of any kind at `size` (width, height), on white -> float32 [1, 3, H, W] in [0, 1]."""

@@ -2,8 +2,9 @@
 
 What an instant painting finds of its photo as a whole (how its features have to move to be the style's, how strong the
 decoder's channels are, what its colours become) is found once, of some frames of the clip together, and holds for all.
-So a frame's part depends on what is around it there and on nothing else. Frames come and go one by one. Knows no UI, no
-queue, and nothing of files but their names.
+So a part of a frame depends on what is around it and on nothing else. The painter sees in steps of `GRID` px, and the
+same thing looks otherwise to it some pixels on: where the camera moves, those steps and the noise move with what is
+shown. Frames come and go one by one. Knows no UI, no queue, and nothing of files but their names.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
+from torch import Tensor
 
 from core import device as devices
 from core.errors import UserError
@@ -23,12 +26,18 @@ from core.pictures import clips, images
 from core.settings import Progress, Result
 from core.style import inputs
 from core.style.instant import engine
+from core.style.instant.camera import Camera, Shift
+from core.style.instant.decoder import MULTIPLE
 from core.style.instant.paint import NOISE, decoder_on, go_on, mixed_look, painted, views_of
 from core.style.networks import network
 from core.style.optimise.schedule import SHORTEST, Scale
-from core.style.pixels import to_picture, to_tensor
+from core.style.pixels import PREVIEW_EVERY, to_picture, to_tensor
 from core.style.request import ClipRequest, shares_of
 from core.visitors import policy
+
+GRID = 2 * MULTIPLE  # px: of the features, at half of the size
+PARTS = 4  # of a pixel, to which the camera's way is made up for
+REACH = 4  # px of Lanczos' kernel
 
 
 class Kept:
@@ -56,8 +65,8 @@ def paint(
     stopped: Callable[[], bool] = lambda: False,
     name: str = "",
 ) -> Iterator[Progress | Result]:
-    """Paint the clip at `source` into `target`, of the kind its name ends in; yields `Progress` with every frame, at
-    last a `Result` with the last frame.
+    """Paint the clip at `source` into `target`, of the kind its name ends in; yields `Progress` with every frame,
+    pictured now and then, at last a `Result` with the last one.
 
     When `stopped()` turns true, or the clip is damaged, what was painted until then is the clip, and the note says so.
     Raises `UserError`. `name`: what to call the source.
@@ -75,29 +84,35 @@ def paint(
         generator = torch.Generator().manual_seed(request.seed)
         noise = NOISE * torch.randn(1, 3, stage.height, stage.width, generator=generator).to(device)
 
-        def in_style(pictures: Sequence[Image.Image]) -> list[Image.Image]:
+        def in_style(pictures: Sequence[Image.Image], place: Shift = (0.0, 0.0)) -> list[Image.Image]:
+            (y, down), (x, right) = map(_parted, place)
             seen = torch.cat([to_tensor(picture, clip.size, device) for picture in pictures])
+            seen = _moved(seen, -down, -right)
+            on_grid, below = (_on_grid(each, y, x) for each in (seen, noise.roll((y, x), (2, 3))))
             with devices.threads_to_spare():
-                made = painted(net, decoder, seen, noise, wanted, request.strength, kept)
-            return [to_picture(one[None]) for one in made]
+                made = painted(net, decoder, on_grid, below, wanted, request.strength, kept)
+            made = made[:, :, -y % GRID :, -x % GRID :][:, :, :height, :width]
+            return [to_picture(one[None]) for one in _moved(made, down, right)]
 
         go_on(stopped)
         samples = in_style(clip.samples)
         light = images.light_of(images.grid(samples, gap=0), images.grid(clip.samples, gap=0))
-        finished, painting, since = None, 0, time.perf_counter()
+        finished, painting, since, previewed, camera = None, 0, time.perf_counter(), 0.0, Camera()
         for picture in clip.pictures(images.grid(samples, gap=0)):
             if stopped():
                 clip.end()
                 break
             kept.again()
-            (made,) = in_style([picture])
+            (made,) = in_style([picture], camera.see(picture))
             made = images.with_alpha_of(made, picture)
             finished = images.finish(made, picture, keep_colour=request.keep_colour, light=light)
             clip.put(finished)
             painting += 1
-            left = (time.perf_counter() - since) / painting * (clip.frames - painting)
-            yield Progress(painting, clip.frames, preview=finished, seconds_left=left,
-                           note=f"Frame {painting} of {clip.frames}")  # fmt: skip
+            preview, now = None, time.perf_counter()
+            if now - previewed > PREVIEW_EVERY:
+                preview, previewed = finished, now
+            yield Progress(painting, clip.frames, preview=preview, note=f"Frame {painting} of {clip.frames}",
+                           seconds_left=(now - since) / painting * (clip.frames - painting))  # fmt: skip
         if finished is None:  # it was stopped at once
             raise UserError("Stopped before there was a painting.")
     recipe = request.recipe(
@@ -108,3 +123,29 @@ def paint(
         styles=[images.digest(style) for style in styles],
     )
     yield Result((finished,), recipe, time.perf_counter() - began, clip.note)
+
+
+def _on_grid(pictures: Tensor, y: int, x: int) -> Tensor:
+    """[N, 3, H, W] mirrored beyond its sides, until what was at 0, 0 and has moved by so many px lies on the grid."""
+    top, left = -y % GRID, -x % GRID
+    bottom, right = (-(side + before) % GRID for side, before in zip(pictures.shape[2:], (top, left), strict=True))
+    return F.pad(pictures, (left, right, top, bottom), mode="reflect")
+
+
+def _parted(by: float) -> tuple[int, float]:
+    """Whole pixels, and the part of one that is left."""
+    return (whole := round(by)), round(PARTS * (by - whole)) / PARTS
+
+
+def _moved(pictures: Tensor, down: float, right: float) -> Tensor:
+    """[N, 3, H, W] moved by parts of a pixel (Lanczos)."""
+    for side, part in ((2, down), (3, right)):
+        if part:
+            at = torch.arange(-REACH, REACH + 1, device=pictures.device) + part
+            kernel = torch.sinc(at) * torch.sinc(at / (REACH + 1))
+            shape = [1, 1, 1, 1]
+            shape[side] = len(at)
+            weight = (kernel / kernel.sum()).view(shape).repeat(pictures.shape[1], 1, 1, 1)
+            beside = (0, 0, REACH, REACH) if side == 2 else (REACH, REACH, 0, 0)
+            pictures = F.conv2d(F.pad(pictures, beside, mode="reflect"), weight, groups=pictures.shape[1])
+    return pictures

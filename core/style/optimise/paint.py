@@ -29,10 +29,8 @@ from core.style.optimise.measure import measure
 from core.style.optimise.objective import Objective, Weights
 from core.style.optimise.schedule import Scale, scales
 from core.style.optimise.threads import Threads
-from core.style.pixels import to_picture, to_tensor
+from core.style.pixels import PREVIEW_EVERY, to_picture, to_tensor
 from core.style.request import MeasureRequest, StyleRequest, shares_of
-
-PREVIEW_EVERY = 0.5  # seconds
 
 
 def paint(
