@@ -4,7 +4,8 @@
 
 On an otherwise quiet machine; about five minutes on two cores at the defaults. Busy programs count, one core each.
 The last line is a painting in the studio, with its page open in headless Chromium, which draws each preview: from the
-click to the finished picture. What is painted is what the style page shows first.
+click to the finished picture, and what browser and server took of the processor meanwhile. What is painted is what the
+style page shows first.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import torch
 
 ROOT = Path(__file__).parent.parent
@@ -57,8 +59,9 @@ def main() -> None:
         name = "alone" if not number else f"beside {number} busy program{'s' if number > 1 else ''}"
         print(f"{name:30} {told}   {history}", flush=True)
     if not given.no_browser:
-        took = statistics.median(in_browser(given))
-        print(f"{'with its page in Chromium':30} {took:8.1f} ({took / alone:4.2f})")
+        took, browser, server = (statistics.median(each) for each in zip(*in_browser(given), strict=True))
+        print(f"{'with its page in Chromium':30} {took:8.1f} ({took / alone:4.2f})   "
+              f"processor: browser {browser:.1f} s, server {server:.1f} s")  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -87,28 +90,43 @@ def seconds(given: argparse.Namespace, threads: int | None, size: int | None = N
     return result.seconds, result.recipe["threads"]
 
 
-def in_browser(given: argparse.Namespace) -> list[float]:
+def in_browser(given: argparse.Namespace) -> list[tuple[float, float, float]]:
+    """Of each painting: seconds, and processor seconds of the browser and of the server."""
     from playwright.sync_api import sync_playwright
 
     from support.chromium import launched
-    from support.studio import serving
+    from support.studio import process_at, serving
 
     with tempfile.TemporaryDirectory() as home, serving(Path(home)) as address, sync_playwright() as playwright:
         page = launched(playwright).new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{address}/style/")
         page.get_by_text("More settings").click()
         size = page.get_by_label("number input for Size", exact=False)
-        took = []
+        server, took = process_at(address), []
         for wanted in (128, *[given.size] * given.repeat):  # the first loads the network and measures the machine
             size.fill(str(wanted))
             size.press("Tab")
             page.get_by_text("on this machine").wait_for()
+            before = busy_so_far(server)
             began = time.perf_counter()
             page.get_by_role("button", name="Paint", exact=True).click()
             page.get_by_role("button", name="Stop", exact=True).wait_for()
-            page.get_by_text("Painted in").wait_for()
-            took.append(time.perf_counter() - began)
+            while not page.get_by_text("Painted in").count():
+                page.wait_for_timeout(200)  # Playwright's own way to wait looks at the page with every frame it draws
+            seconds = time.perf_counter() - began
+            took.append((seconds, *(now - then for now, then in zip(busy_so_far(server), before, strict=True))))
         return took[1:]
+
+
+def busy_so_far(server: psutil.Process) -> tuple[float, float]:
+    """Processor seconds of the browsers started here, and of the server."""
+
+    def taken(process: psutil.Process) -> float:
+        times = process.cpu_times()
+        return times.user + times.system
+
+    browsers = [one for one in psutil.Process().children(recursive=True) if "chrom" in one.name()]
+    return sum(map(taken, browsers)), taken(server)
 
 
 if __name__ == "__main__":
