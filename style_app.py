@@ -8,7 +8,6 @@ imported before the first job.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -66,6 +65,10 @@ def build() -> gr.Blocks:
         _publish(page)
         gr.api(painting.sample, api_name="sample", concurrency_limit=SAMPLES)
         app.unload(painting.leave)
+    # Gradio marks all that an event answers to as pending. What is taken off the page meanwhile counts tenths of
+    # seconds, sixty times a second and for ever (gradio 6.31), beside whatever is painted.
+    for function in app.fns.values():
+        function.show_progress_on = [page["status"]]
     app.max_threads, app.state_session_capacity = turns.AT_ONCE, policy.limits().pages
     return turns.kept(app.queue(max_size=turns.AT_ONCE))
 
@@ -75,7 +78,7 @@ def _some(page: layout.Widgets, names: tuple[str, ...]) -> layout.Widgets:
 
 
 def _easel(page: layout.Widgets) -> list[Any]:
-    return [page[field.name] for field in dataclasses.fields(do.Easel)]
+    return [page[name] for name in do.Easel.names()]
 
 
 def _connect_easel(page: layout.Widgets) -> None:
@@ -93,8 +96,10 @@ def _connect_easel(page: layout.Widgets) -> None:
 def _connect_last(app: gr.Blocks, page: layout.Widgets) -> None:
     """The visitor's last paintings. One that is still at work is followed."""
     easel = _easel(page)
-    shown = [*(page[name] for name in do.ASKED_AND_HOW), *easel, page["following"]]
-    app.load(do.found, None, shown, **AT_ONCE).then(
+    how = [page[name] for name in painting.HOW]
+    shown = [page["photo"], *how, *easel, page["following"]]
+    reel = [page["clip"], page["clip_place"], *how, *_reel(page), page["clip_following"]]
+    app.load(do.found, None, shown, **AT_ONCE).then(clips.found, None, reel, **AT_ONCE).then(
         do.look_at_sent, None, easel, inputs_kwargs=_some(page, ASKED), **LATEST
     )
     page["strip"].select(do.chosen, None, shown, **AT_ONCE)
@@ -130,13 +135,18 @@ def _connect_settings(page: layout.Widgets) -> None:
     page["restore"].upload(do.restored, page["restore"], back, **LATEST)
 
 
+def _reel(page: layout.Widgets) -> list[Any]:
+    return [page[f"clip_{name}"] for name in clips.Reel.names()]
+
+
 def _connect_clip(page: layout.Widgets) -> None:
-    shown = [page[f"clip_{name}"] for name in ("status", "go", "stop", "moves", "plays", "file")]
+    reel, following = _reel(page), page["clip_following"]
     page["clip_go"].click(
-        clips.start, None, shown, inputs_kwargs=_some(page, (*OF_CLIP, *ClipRequest.counting)), concurrency_limit=None,
-        **PRIVATE,
-    )  # fmt: skip
+        clips.start, None, reel, inputs_kwargs=_some(page, (*OF_CLIP, *SETTINGS)), concurrency_limit=None, **PRIVATE
+    )
     page["clip_stop"].click(clips.stop, None, page["clip_status"], **AT_ONCE)
+    page["clip_throw"].click(clips.throw_away, None, reel, **AT_ONCE)
+    following.change(clips.follow, following, reel, concurrency_limit=None, trigger_mode="multiple", **PRIVATE)
 
 
 def _publish(page: layout.Widgets) -> None:

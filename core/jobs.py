@@ -123,7 +123,7 @@ class Job:
         self._news(latest=event, preview=event.preview or self.preview)
 
     def _keep_frame(self, picture: Image.Image | None) -> None:
-        if picture is not None:
+        if picture is not None and not isinstance(self.request, ClipRequest):  # which is a film already
             frame = picture.copy()
             frame.thumbnail((FRAME_SIDE, FRAME_SIDE))
             self.frames = _thinned([*self.frames, frame], FRAMES)

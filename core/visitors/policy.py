@@ -67,7 +67,7 @@ class Limits:
     quick_share: float = 1.0  # of the time, at most, that quick jobs are at work beside a painting
     look_size: int = 512  # px: the longer side of the first look a page shows by itself
     look_wait: float = 20.0  # seconds after which nobody looks at that picture any more
-    paintings: int = 2_000_000_000  # bytes of finished ones kept in memory for a visitor
+    paintings: int = 2_000_000_000  # bytes of finished ones kept for a visitor, in memory; of clips, on the disk
     paintings_all: int = 2_000_000_000
     unwatched: float | None = None  # seconds a painting goes on after the last page of its visitor has gone
     asked: int | None = None  # questions of a visitor that Gradio answers at a time

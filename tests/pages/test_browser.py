@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -17,7 +18,8 @@ from playwright.sync_api import expect
 
 from core.pictures import images
 from core.style import dispatch
-from core.style.request import InstantRequest, StyleRequest, enough
+from core.style.instant import clip
+from core.style.request import ClipRequest, InstantRequest, StyleRequest, enough
 from support.axe import violations
 from support.chromium import at_both_widths, upload_pictures
 from support.pictures import scene, texture
@@ -31,12 +33,14 @@ pytestmark = pytest.mark.server
 WALKING = """
 import time
 from core.style import dispatch
-paint = dispatch.paint
-def at_a_walk(*asked, **more):
-    for event in paint(*asked, **more):
-        yield event
-        time.sleep(0.05)
-dispatch.paint = at_a_walk
+from core.style.instant import clip
+def at_a_walk(paint):
+    def walking(*asked, **more):
+        for event in paint(*asked, **more):
+            yield event
+            time.sleep(0.05)
+    return walking
+dispatch.paint, clip.paint = at_a_walk(dispatch.paint), at_a_walk(clip.paint)
 """
 
 
@@ -68,6 +72,17 @@ def set_size(page, size: int, steps: int) -> None:
     setting(page, "Size").fill(str(size))
     setting(page, "Steps").fill(str(steps))
     setting(page, "Steps").press("Tab")
+
+
+def moving(path, count: int):
+    """A GIF of so many frames, over which a ball goes again and again."""
+    pictures = [Image.new("P", (40, 30), 1) for _ in range(min(count, 8))]
+    for k, picture in enumerate(pictures):
+        picture.putpalette([200, 90, 30, 20, 60, 140])
+        picture.paste(0, (4 * k, 10, 4 * k + 10, 20))
+    first, *more = [pictures[k % len(pictures)] for k in range(count)]
+    first.save(path, save_all=True, append_images=more, duration=40, loop=0)
+    return path
 
 
 def painted_here(request: StyleRequest, files):
@@ -215,6 +230,61 @@ def test_a_painting_is_found_again_with_what_went_in(studio, window, files):
     page.reload()
     page.get_by_text("More settings").click()
     expect(setting(page, "Steps")).to_have_value("3")
+
+
+def test_a_clip_is_found_again_with_what_went_in(studio, window, files):
+    """As a painting is: at work and finished, by reload, by Back and from another tab; and one that is no clip is told,
+    and costs nothing that is there."""
+    page = window(390)
+    page.goto(f"{studio}/style/")
+    upload_pictures(page, files)
+    page.get_by_text("More settings").click()
+    set_size(page, 64, 7)
+    page.get_by_text("A clip in place of the photo").click()
+    place, file = page.locator("#clip-place"), page.locator("#clip input[type=file]")
+    file.set_input_files(moving(files / "long.gif", 2000))  # which goes on until it is stopped
+    expect(page.locator("#clip")).to_contain_text(re.compile(r"long ?\.gif"))
+    go, at_work = page.get_by_role("button", name="Paint the clip"), re.compile(r"Frame \d+ of 2000")
+    go.click()
+    expect(place.get_by_text(at_work)).to_be_visible()
+    page.reload()
+    expect(place.get_by_text(at_work)).to_be_visible()
+    expect(page.locator("#clip")).to_contain_text(re.compile(r"long ?\.gif"))
+    expect(page.locator("#styles img[src*='painting.png']")).to_have_count(1)
+    page.get_by_text("More settings").click()
+    expect(setting(page, "Steps")).to_have_value("7")
+    page.goto(f"{studio}/generate")
+    page.go_back()
+    expect(place.get_by_text(at_work)).to_be_visible()
+    other = window()
+    other.goto(f"{studio}/style/")
+    other.get_by_role("button", name="Stop the clip").click()
+    for each in (other, page):
+        expect(each.locator("#clip-place").get_by_text("of 2000 frames.")).to_be_visible()
+    other.close()
+
+    moving(files / "still.gif", 1)
+    page.locator("#clip").get_by_label("Clear").click()
+    file.set_input_files(files / "still.gif")
+    expect(page.locator("#clip")).to_contain_text(re.compile(r"still ?\.gif"))
+    go.click()
+    expect(place.get_by_role("alert")).to_contain_text("shows one picture only")
+    page.reload()
+    expect(place.get_by_role("alert")).to_contain_text("shows one picture only")
+    page.locator("#clip").get_by_label("Clear").click()
+    file.set_input_files(moving(files / "short.gif", 5))
+    expect(page.locator("#clip")).to_contain_text(re.compile(r"short ?\.gif"))
+    go.click()
+    expect(place.get_by_text("Painted in")).to_be_visible()
+    page.reload()
+    expect(place.get_by_text("Painted in")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_text("Download clip").click()
+    download.value.save_as(files / "painted.gif")
+    with Image.open(files / "painted.gif") as film:
+        assert film.n_frames == 5
+    page.get_by_role("button", name="Throw the clip away").click()
+    expect(place.get_by_text("Thrown away")).to_be_visible()
 
 
 def set_again(page, size: int, steps: int) -> None:
@@ -458,6 +528,25 @@ def test_the_api_paints_the_same_picture_and_sends_previews(studio, files):
     for wrong, words in ({"size": 99999}, "^size: Size is"), ({"photo": None}, "There is no photo yet"):
         with pytest.raises(AppError, match=words):
             client.predict(**asked | wrong)
+
+
+def test_the_api_paints_a_clip_as_the_engine_does_and_tells_what_is_none(studio, files):
+    client = Client(f"{studio}/style/", verbose=False)
+    source, style = moving(files / "clip.gif", 8), images.open_picture(files / "painting.png", max_pixels=2 * 64**2)
+    asked = {"styles": handle_file(files / "painting.png"), "size": 64, "seed": 3, "api_name": "/clip"}
+    path, ended = client.predict(clip=handle_file(source), **asked)
+    *_, result = clip.paint(ClipRequest(size=64, seed=3), source, [style], files / "here.gif")
+    assert Path(path).read_bytes() == (files / "here.gif").read_bytes()
+    assert ended["recipe"] == json.loads(json.dumps(result.recipe))
+    (files / "cut.gif").write_bytes(source.read_bytes()[:-200])
+    assert "The clip is damaged after 0." in client.predict(clip=handle_file(files / "cut.gif"), **asked)[1]["note"]
+    (files / "words.gif").write_text("this does not move")
+    for wrong, words in (
+        (moving(files / "still.gif", 1), "shows one picture"),
+        (files / "words.gif", "is text, not a clip"),
+    ):
+        with pytest.raises(AppError, match=words):
+            client.predict(clip=handle_file(files / wrong), **asked)
 
 
 def test_the_api_takes_what_is_clear_and_tells_the_rest_by_its_name(studio, files):

@@ -37,7 +37,7 @@ def shown(asked, state=jobs.DONE) -> Painting:
     """A painting of this page."""
     job = jobs.Job(StyleRequest(size=64), (), next(jobs._numbers), state=state)
     job.result = Result((scene(), scene()), {}, 0.0) if state == jobs.DONE else None
-    made = Painting(job, scene(), PAGE.session_hash, asked)
+    made = Painting(job, PAGE.session_hash, asked, photo=scene())
     paintings.keep(made)
     return made
 
@@ -106,7 +106,7 @@ def test_one_that_waits_too_long_is_given_up(asked, monkeypatch):
 def test_a_painting_at_work_is_never_covered(asked, state):
     at_work = shown(asked, state)
     assert first(asked, photo=asked["styles"][0][0]) is None
-    assert paintings.of("", "tab") is at_work
+    assert paintings.of("", "tab", Painting) is at_work
 
 
 def test_a_painting_that_begins_meanwhile_is_not_covered(asked, monkeypatch):
@@ -118,10 +118,10 @@ def test_a_painting_that_begins_meanwhile_is_not_covered(asked, monkeypatch):
 def test_a_finished_painting_gives_way_to_other_pictures_only(asked):
     finished = shown(asked)
     assert first(asked, stroke_size=0.5) is None
-    assert paintings.of("", "tab") is finished
+    assert paintings.of("", "tab", Painting) is finished
     assert first(asked, photo=asked["styles"][0][0]) is not None
-    assert paintings.of("", "tab") is None
-    assert paintings.theirs("") == [finished]  # and is found there
+    assert paintings.of("", "tab", Painting) is None
+    assert paintings.theirs("", Painting) == [finished]  # and is found there
 
 
 def test_there_is_none_without_weights(asked, monkeypatch):

@@ -1,13 +1,14 @@
 """Clips on the style page and in the API: painted by the instant engine, with the page's styles and settings.
 
-A clip lives as long as its page: it is followed while it is painted, and what came of it is handed out. Knows Gradio's
-requests; nothing of how clips are read or painted.
+A clip is found again as paintings are (`core.visitors.paintings`), at work or finished, beside whatever painting a page
+shows. Knows Gradio's requests; nothing of how clips are read or painted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,11 +20,10 @@ from core import amounts, jobs
 from core.errors import UserError
 from core.pictures import film, images
 from core.style.request import ClipRequest, enough
-from core.visitors import policy
-from ui.server import visitor
+from core.visitors import paintings, policy
+from core.visitors.paintings import Clip, Painting
 from ui.style import painting, view
-
-_at_work: dict[tuple[str, str], jobs.Job] = {}  # by visitor and tab
+from ui.style.painting import HOW, Shown
 
 
 def _submitted(clip: str | None, styles: list | None, style_weights: str, settings: Any, folder: str) -> tuple:
@@ -38,67 +38,130 @@ def _submitted(clip: str | None, styles: list | None, style_weights: str, settin
     return jobs.submit(asking, clip, opened, target), target
 
 
-def _made(job: jobs.Job, target: Path) -> tuple[str, str]:
-    """The painted clip, and what there is to say of it; raises a `UserError` where there is none."""
+def _said(job: jobs.Job) -> str:
+    """What there is to say of a painted clip; raises a `UserError` where there is none."""
     if job.error or job.result is None:
         raise UserError(painting.error_text(job.error) if job.error else "Stopped before it began.")
-    took = f"Painted in {amounts.duration(job.result.seconds)}."
-    return str(target), " ".join(filter(None, [took, job.result.note]))
+    return " ".join(filter(None, [f"Painted in {amounts.duration(job.result.seconds)}.", job.result.note]))
 
 
 # ---------------------------------------------------------------- on the page
 
 
+@dataclasses.dataclass
+class Reel(Shown):
+    """What stands below a clip."""
+
+    status: Any = None
+    go: Any = None
+    stop: Any = None
+    moves: Any = None
+    plays: Any = None
+    finished: Any = None
+    file: Any = None
+
+
 async def start(
     request: gr.Request, clip: str | None, styles: list | None, style_weights: str, **settings: Any
 ) -> AsyncIterator[tuple[Any, ...]]:
-    """Paint a clip and show how it goes: what it says, Paint, Stop, the picture or the film, and the file."""
-    nothing = [gr.skip()] * 5
-    key = visitor.of_request(request).name, request.session_hash or ""
-    if (before := _at_work.get(key)) and not before.finished:
-        yield view.refused("A clip is being painted on this page; wait for it, or stop it."), *nothing
+    """Paint a clip and show how it goes. `settings`: all of the page, of which some count."""
+    try:
+        made = await asyncio.to_thread(_asked, request, clip, styles, style_weights, settings)
+    except UserError as error:
+        yield tuple(Reel(status=view.refused(str(error))))
         return
-    with tempfile.TemporaryDirectory(prefix="ganvas-") as folder:  # Gradio copies the file before it goes on here
-        try:
-            settings["size"] = min(painting.SETTINGS["size"].convert(settings["size"]),
-                                   policy.settings_of(ClipRequest)["size"].hi)  # fmt: skip
-            job, target = await asyncio.to_thread(_submitted, clip, styles, style_weights, settings, folder)
-        except UserError as error:
-            yield view.refused(str(error)), *nothing
-            return
-        _at_work[key] = job
-        try:
-            shown = None
-            hide, show = gr.update(visible=False), gr.update(visible=True)
-            yield view.status(*painting.words(job)), hide, show, hide, hide, hide
-            async with contextlib.aclosing(painting.followed(job, whole=True)) as ticks:
-                async for _ in ticks:
-                    frame = gr.skip()
-                    if job.preview is not shown:
-                        shown = job.preview
-                        frame = gr.update(visible=True, value=painting.small(shown))
-                    yield view.status(*painting.words(job)), gr.skip(), gr.skip(), frame, gr.skip(), gr.skip()
-            try:
-                path, said = _made(job, target)
-            except UserError as error:
-                told = (view.status if job.cancelled else view.refused)(str(error))
-                yield told, show, hide, hide, hide, hide
-                return
-            # One each: Gradio writes into an update what it makes of its value.
-            there, file = (gr.update(visible=True, value=path) for _ in range(2))
-            moves, plays = (hide, there) if target.suffix == film.VIDEO else (there, hide)
-            yield view.status(said), show, hide, moves, plays, file
-        finally:
-            if _at_work.get(key) is job:
-                del _at_work[key]
+    paintings.keep(made)
+    yield tuple(_begun(made))
+    async for news in _news(request, made):
+        yield news
+
+
+def _asked(request: gr.Request, clip: str | None, styles: list | None, style_weights: str, settings: Any) -> Clip:
+    page = painting.wanted(painting.StyleRequest, styles, style_weights, settings)
+    counting = {name: getattr(page, name) for name in ClipRequest.counting}
+    counting["size"] = min(page.size, policy.settings_of(ClipRequest)["size"].hi)
+    folder = tempfile.TemporaryDirectory(prefix="ganvas-")
+    try:
+        job, target = _submitted(clip, styles, style_weights, counting, folder.name)
+    except BaseException:
+        folder.cleanup()
+        raise
+    asked = {"clip": clip, **painting.how_asked(page, styles, settings)}
+    made = Clip(job, request.session_hash or "", asked, painting.sent(request), painted=target)
+    made.folder = folder
+    return made
+
+
+async def follow(request: gr.Request, number: float | None) -> AsyncIterator[tuple[Any, ...]]:
+    """How the clip goes that this page found at work."""
+    yield tuple(Reel())  # of no answer at all Gradio would make an empty one
+    clip = painting.shown_on(request, Clip)
+    if clip and clip.number == number:
+        async for news in _news(request, clip):
+            yield news
+
+
+async def _news(request: gr.Request, clip: Clip) -> AsyncIterator[tuple[Any, ...]]:
+    """All that happens to a clip until it is finished, as long as the page shows it."""
+    async with contextlib.aclosing(painting.told(request, clip, whole=True)) as news:
+        async for frame in news:
+            now = Reel(status=view.status(*painting.words(clip.job)))
+            if frame:
+                now.moves = gr.update(visible=True, value=painting.small(frame))
+            yield tuple(now)
+    if painting.shown_on(request, Clip) is clip:
+        yield tuple(_over(clip))
+
+
+def _begun(clip: Clip) -> Reel:
+    """What shows a clip that is not finished."""
+    hide, job = gr.update(visible=False), clip.job
+    frame = gr.update(visible=True, value=painting.small(job.preview)) if job.preview else hide
+    return Reel(view.status(*painting.words(job)), hide, gr.update(visible=True), frame, hide, hide)
+
+
+def _over(clip: Clip) -> Reel:
+    """What shows a clip that is finished, stopped, or failed."""
+    hide, show, job = gr.update(visible=False), gr.update(visible=True), clip.job
+    try:
+        said = _said(job)
+    except UserError as error:
+        return Reel((view.status if job.cancelled else view.refused)(str(error)), show, hide, hide, hide, hide)
+    path = str(clip.painted)
+    there = gr.update(visible=True, value=path)
+    moves, plays = (hide, there) if clip.painted.suffix == film.VIDEO else (there, hide)
+    return Reel(view.status(said), show, hide, moves, plays, show, gr.update(value=path))
+
+
+def found(request: gr.Request) -> tuple[Any, ...]:
+    """The page is opened: the visitor's newest clip, painted or at work, in its place, which is unfolded; with what
+    went in, unless the page shows a newer painting with what went into that."""
+    clip, other = (painting.newest(request, kind) for kind in (Clip, Painting))
+    how = [gr.skip()] * len(HOW)
+    if clip is None:
+        return gr.skip(), gr.skip(), *how, *Reel(), gr.skip()
+    paintings.show(clip, request.session_hash or "")
+    if other is None or other.made < clip.made:
+        how = painting.how(clip.asked)
+    source = clip.asked["clip"]
+    reel, number = (_over(clip), None) if clip.job.finished else (_begun(clip), clip.number)
+    return source if Path(source).exists() else gr.skip(), gr.update(open=True), *how, *reel, number
 
 
 def stop(request: gr.Request) -> Any:
-    job = _at_work.get((visitor.of_request(request).name, request.session_hash or ""))
-    if job is None:
+    clip = painting.shown_on(request, Clip)
+    if clip is None or clip.job.finished:
         return gr.skip()
-    job.cancel()
+    clip.job.cancel()
     return view.status("Stopping.")
+
+
+def throw_away(request: gr.Request) -> tuple[Any, ...]:
+    """The clip that is shown goes, and nothing is kept of it."""
+    if clip := painting.shown_on(request, Clip):
+        paintings.throw_away(clip)
+    hide = gr.update(visible=False)
+    return tuple(Reel(view.status("Thrown away."), moves=hide, plays=hide, finished=hide))
 
 
 # ---------------------------------------------------------------- what the API answers
@@ -114,7 +177,7 @@ async def clip(
             async with contextlib.aclosing(painting.followed(job, whole=True)) as ticks:
                 async for _ in ticks:
                     yield gr.skip(), painting.news(job)
-            path, said = _made(job, target)
+            said = _said(job)
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from None
-        yield path, {"state": "done", "recipe": dict(job.result.recipe), "note": said}
+        yield str(target), {"state": "done", "recipe": dict(job.result.recipe), "note": said}

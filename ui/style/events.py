@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import functools
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +21,25 @@ from core.visitors.paintings import Painting
 from ui.server import visitor
 from ui.style import looks, view
 from ui.style.painting import (
+    HOW,
     MOST_STYLES,
     SETTINGS,
+    Shown,
     error_text,
     followed,
-    left,
+    how,
+    newest,
     outcome,
     painting_of,
     sent,
     shows_something,
     small,
     submit,
+    told,
     weights_text,
     words,
 )
 
-QUIET = 0.25  # seconds between news for each painting that is before one's own
 THUMBNAIL = 160  # px of the longer side
 GLANCE = 65_536  # pixels of a picture that is only looked at
 FIRST_LOOK = "A first look. Press Paint for the finished painting."
@@ -52,23 +53,20 @@ SHOWABLE = {".jpg", ".jpeg", ".png", ".webp", ".gif"}  # by browsers; anything e
 
 
 @dataclasses.dataclass
-class Easel:
-    """What the right-hand side shows. A field left alone keeps what is on the page."""
+class Easel(Shown):
+    """What the right-hand side shows."""
 
-    go: Any = dataclasses.field(default_factory=gr.skip)
-    stop: Any = dataclasses.field(default_factory=gr.skip)
-    status: Any = dataclasses.field(default_factory=gr.skip)
-    preview: Any = dataclasses.field(default_factory=gr.skip)
-    compare: Any = dataclasses.field(default_factory=gr.skip)
-    curves: Any = dataclasses.field(default_factory=gr.skip)
-    adjust: Any = dataclasses.field(default_factory=gr.skip)
-    finished: Any = dataclasses.field(default_factory=gr.skip)
-    png: Any = dataclasses.field(default_factory=gr.skip)
-    timelapse: Any = dataclasses.field(default_factory=gr.skip)
-    strip: Any = dataclasses.field(default_factory=gr.skip)
-
-    def __iter__(self):
-        return iter(getattr(self, field.name) for field in dataclasses.fields(self))
+    go: Any = None
+    stop: Any = None
+    status: Any = None
+    preview: Any = None
+    compare: Any = None
+    curves: Any = None
+    adjust: Any = None
+    finished: Any = None
+    png: Any = None
+    timelapse: Any = None
+    strip: Any = None
 
 
 async def start(request: gr.Request, **asked: Any):
@@ -83,7 +81,7 @@ async def start(request: gr.Request, **asked: Any):
     strip = await asyncio.to_thread(_strip, request)
     begun = await asyncio.to_thread(_begun, painting)
     if looked_at == looks.pictures_of(asked):  # it stays in sight until there is something better
-        begun.preview = begun.compare = gr.skip()
+        begun.preview = begun.compare = None
     yield tuple(dataclasses.replace(begun, curves="", strip=strip))
     async for news in _news(request, painting):
         yield news
@@ -100,22 +98,14 @@ async def follow(request: gr.Request, number: float | None):
 
 async def _news(request: gr.Request, painting: Painting):
     """All that happens to a painting until it is finished, as long as the page shows it."""
-    job, leave = painting.job, functools.partial(left, request, painting)
-    drawn, said, quiet_until = None, None, 0.0
-    async with contextlib.aclosing(followed(job, leave)) as ticks:
-        async for _ in ticks:
-            if painting_of(request) is not painting:
-                return
-            # For each answer Gradio makes all these widgets anew: who is far back in the line is told less often.
-            nothing_new = words(job) == said and job.preview is drawn
-            if nothing_new or (job.position and time.monotonic() < quiet_until):
-                continue
-            said, quiet_until = words(job), time.monotonic() + job.position * QUIET
-            now = Easel(status=view.status(*said), curves=view.curves(job.curve, job.sizes))
-            if job.preview is not drawn:
-                now.compare = gr.skip() if drawn else gr.update(visible=False)
-                now.preview = gr.update(visible=True, value=small(job.preview))
-                drawn = job.preview
+    job, drawn = painting.job, False
+    async with contextlib.aclosing(told(request, painting)) as news:
+        async for preview in news:
+            now = Easel(status=view.status(*words(job)), curves=view.curves(job.curve, job.sizes))
+            if preview:
+                now.compare = None if drawn else gr.update(visible=False)
+                now.preview = gr.update(visible=True, value=small(preview))
+                drawn = True
             yield tuple(now)
     if painting_of(request) is not painting:  # the visitor has left, or thrown it away with its folder for files
         return
@@ -252,24 +242,23 @@ def _film(painting: Painting) -> Any:
 def found(request: gr.Request) -> tuple[Any, ...]:
     """The page is opened: what another page sent here, or the visitor's newest painting with what went in. Once what
     was sent is being painted, its painting."""
+    if theirs := newest(request, Painting):
+        return _shown(request, theirs)
     name = sent(request)
-    theirs = [one for one in paintings.theirs(visitor.of_request(request).name) if not name or one.sent == name]
-    if theirs:
-        return _shown(request, theirs[0])
     photo, styles, easel = tray.take(name) or gr.skip(), gr.skip(), Easel(strip=_strip(request))
     if example := view.example(name.partition(".")[0]):  # behind the dot: which press it was
         photo, painting, painted = map(str, example)
         styles, easel.compare = [(painting, None)], gr.update(value=(photo, painted))
-    return photo, styles, *([gr.skip()] * (len(ASKED_AND_HOW) - 2)), *easel, gr.skip()
+    return photo, styles, *([gr.skip()] * (len(HOW) - 1)), *easel, gr.skip()
 
 
 def chosen(request: gr.Request, which: gr.EventData) -> tuple[Any, ...]:
     """One of the visitor's last paintings, with what went in."""
     caption = _said(which, "value", "caption")
-    for painting in paintings.theirs(visitor.of_request(request).name):
+    for painting in paintings.theirs(visitor.of_request(request).name, Painting):
         if _title(painting) == caption:
             return _shown(request, painting)
-    return *([gr.skip()] * len(ASKED_AND_HOW)), *Easel(strip=_strip(request)), gr.skip()
+    return gr.skip(), *([gr.skip()] * len(HOW)), *Easel(strip=_strip(request)), gr.skip()
 
 
 def throw_away(request: gr.Request) -> tuple[Any, ...]:
@@ -296,23 +285,17 @@ def _shown(request: gr.Request, painting: Painting) -> tuple[Any, ...]:
     asked, over = painting.asked, painting.job.error is not None or shows_something(painting.job)
     if over:
         easel = _over(painting)
-        easel.timelapse = gr.skip() if painting.job.error else _film(painting)
+        easel.timelapse = None if painting.job.error else _film(painting)
     else:
         easel = _begun(painting)
     easel.strip = _strip(request)
     photo = asked["photo"] if Path(asked["photo"]).exists() else painting.photo
-    styles = [one for one in asked["styles"] if Path(one[0]).exists()]
-    preset = next((name for name, its in STYLE_PRESETS.items() if its.items() <= asked.items()), None)
-    how = (asked[name] for name in ("style_weights", *SETTINGS))
-    return photo, styles, len(styles) > 1, preset, *how, *easel, None if over else painting.number
-
-
-ASKED_AND_HOW = ("photo", "styles", "mix", "preset", "style_weights", *SETTINGS)  # what `_shown` fills first
+    return photo, *how(asked), *easel, None if over else painting.number
 
 
 def _strip(request: gr.Request) -> Any:
     """The visitor's last paintings, small."""
-    there = [one for one in paintings.theirs(visitor.of_request(request).name) if not one.job.error]
+    there = [one for one in paintings.theirs(visitor.of_request(request).name, Painting) if not one.job.error]
     return gr.update(visible=bool(there), value=[(_thumbnail(one), _title(one)) for one in there])
 
 

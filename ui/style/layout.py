@@ -69,7 +69,7 @@ def settings(about: Mapping[str, Setting]) -> Widgets:
 def clip() -> Widgets:
     """A clip in place of the photo, folded away: all that belongs to it stands here."""
     drawn: Widgets = {}
-    with gr.Accordion("A clip in place of the photo", open=False, elem_id="clip-place"):
+    with gr.Accordion("A clip in place of the photo", open=False, elem_id="clip-place") as drawn["clip_place"]:
         drawn["clip"] = widgets.Document(
             label="Drop a GIF, WebP, APNG or short video here", file_types=[*film.READ], elem_id="clip", height=140
         )
@@ -81,7 +81,10 @@ def clip() -> Widgets:
             label="Painted clip", interactive=False, format="webp", buttons=["fullscreen"], visible=False
         )
         drawn["clip_plays"] = widgets.Film(label="Painted clip", interactive=False, visible=False, loop=True)
-        drawn["clip_file"] = widgets.Download("Download clip", variant="primary", visible=False)
+        with gr.Row(visible=False) as drawn["clip_finished"]:
+            drawn["clip_file"] = widgets.Download("Download clip", variant="primary")
+            drawn["clip_throw"] = gr.Button("Throw the clip away")
+        drawn["clip_following"] = gr.Number(visible="hidden")
     return drawn
 
 
@@ -94,8 +97,8 @@ def easel(about: Mapping[str, Setting]) -> Widgets:
         drawn["stop"] = gr.Button("Stop", variant="stop", size="lg", visible=False)
         drawn["forecast"] = gr.HTML(padding=False)
     drawn["preview"] = widgets.Preview(
-        label="Painting", interactive=False, format="webp", buttons=["fullscreen"], elem_id="preview", visible=False
-    )
+        label="Painting", interactive=False, format="jpeg", buttons=["fullscreen"], elem_id="preview", visible=False
+    )  # a WebP takes forty times as long to write
     drawn["compare"] = widgets.Compared(
         SHOWN, label="Before and after", interactive=False, format="webp", max_height=640, buttons=["fullscreen"],
         slider_position=20, elem_id="compare",

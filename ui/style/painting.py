@@ -1,4 +1,5 @@
-"""One visitor's painting: queued, followed while it is painted, and what came of it; also as the API's functions.
+"""One visitor's painting: queued, followed while it is painted, and what came of it; also as the API's functions. Much
+of it holds for a clip, too.
 
 Knows Gradio's errors and requests, not the page. Nothing here knows how a painting is made.
 """
@@ -7,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +23,69 @@ from core import amounts, jobs
 from core.errors import UserError
 from core.pictures import images
 from core.settings import settings_of
-from core.style.request import InstantRequest, StyleRequest, enough
+from core.style.request import STYLE_PRESETS, InstantRequest, StyleRequest, enough
 from core.visitors import paintings
-from core.visitors.paintings import Painting
+from core.visitors.paintings import Painting, W, Work
 from ui.generate import sample_api
 from ui.server import visitor
 
 SETTINGS = settings_of(StyleRequest)
 MOST_STYLES = 8
 PREVIEW_SIDE = 720  # px sent while painting; the finished painting is sent whole
+WORDS_EVERY = 1.0  # seconds, where there is no new picture
+PICTURES_APART = 0.1  # of the time that a page has looked at it
+PICTURES_AT_LEAST = 2.0  # seconds
+QUIET = 0.25  # seconds between words for each painting that is before one's own
 STOPPING = 0.7  # seconds a stopped painting gets to end by itself before its last preview is shown
 
 
+class Shown:
+    """A part of the page as a dataclass: what each of its widgets shows. Where that is None, it keeps what it has."""
+
+    @classmethod
+    def names(cls) -> list[str]:
+        return [field.name for field in dataclasses.fields(cls)]
+
+    def __iter__(self) -> Iterator[Any]:
+        values = (getattr(self, name) for name in self.names())
+        return (gr.skip() if value is None else value for value in values)
+
+
+def shown_on(request: gr.Request, kind: type[W]) -> W | None:
+    """What of this kind an open page shows."""
+    return paintings.of(visitor.of_request(request).name, request.session_hash or "", kind)
+
+
 def painting_of(request: gr.Request) -> Painting | None:
-    """The painting an open page shows, if it shows one."""
-    return paintings.of(visitor.of_request(request).name, request.session_hash)
+    return shown_on(request, Painting)
+
+
+def newest(request: gr.Request, kind: type[W]) -> W | None:
+    """What a page shows when it is opened: its visitor's newest; but where another page sent something here, only what
+    came of that."""
+    name = sent(request)
+    theirs = paintings.theirs(visitor.of_request(request).name, kind)
+    return next((one for one in theirs if not name or one.sent == name), None)
+
+
+HOW = ("styles", "mix", "preset", "style_weights", *SETTINGS)
+
+
+def how(asked: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The styles and settings that were asked for, into the widgets of `HOW`."""
+    styles = [one for one in asked["styles"] if Path(one[0]).exists()]
+    preset = next((name for name, its in STYLE_PRESETS.items() if its.items() <= asked.items()), None)
+    return styles, len(styles) > 1, preset, asked["style_weights"], *(asked[name] for name in SETTINGS)
 
 
 def leave(request: gr.Request) -> None:
-    paintings.leave(visitor.of_request(request).name, request.session_hash)
+    paintings.leave(visitor.of_request(request).name, request.session_hash or "")
 
 
-def left(request: gr.Request, painting: Painting) -> None:
-    """A page does not listen any more to how this painting goes. If it only shows another one, it is not left."""
-    if painting_of(request) is painting:
-        leave(request)
+def left(request: gr.Request, work: Work) -> None:
+    """A page does not listen any more to how this goes. If it only shows another one, it is not left."""
+    if shown_on(request, type(work)) is work:
+        paintings.leave(visitor.of_request(request).name, request.session_hash or "", type(work))
 
 
 # ---------------------------------------------------------------- a job, from widgets and followed
@@ -57,10 +98,15 @@ def submit(
     asking = wanted(StyleRequest, styles, style_weights, settings)
     opened_photo, opened_styles = opened(asking, photo, styles)
     job = jobs.submit(asking, opened_photo, opened_styles)
-    settings = {name: getattr(asking, name) for name in settings}
-    pictures = {"photo": photo, "styles": [(path, None) for path, _ in styles or ()]}
-    asked = {**pictures, "style_weights": weights_text(asking), **settings}
-    return Painting(job, paintings.reduced(opened_photo, asking.size), request.session_hash or "", asked, sent(request))
+    reduced = paintings.reduced(opened_photo, asking.size)
+    asked = {"photo": photo, **how_asked(asking, styles, settings)}
+    return Painting(job, request.session_hash or "", asked, sent(request), photo=reduced)
+
+
+def how_asked(asking: StyleRequest, styles: list | None, settings: Collection[str]) -> dict[str, Any]:
+    """Styles and settings, kept so that `how` can bring them back to a page."""
+    kept = {name: getattr(asking, name) for name in settings}
+    return {"styles": [(path, None) for path, _ in styles or ()], "style_weights": weights_text(asking), **kept}
 
 
 def wanted(
@@ -126,6 +172,30 @@ async def followed(
     except (GeneratorExit, asyncio.CancelledError):
         (gone or job.cancel)()
         raise
+
+
+async def told(request: gr.Request, work: Work, *, whole: bool = False) -> AsyncIterator[Image.Image | None]:
+    """Goes on whenever a page that shows `work` is to hear how it goes, with a picture of it where there is a new one;
+    ends when it is over, or the page shows another.
+
+    For each answer Gradio makes widgets anew, and a browser draws them, on the processor that paints. So words come
+    with a picture, or a second after the last, and later for who is far back in the line; and pictures less often the
+    longer it takes.
+    """
+    job, drawn, said, began = work.job, None, None, time.monotonic()
+    next_words = next_picture = 0.0
+    async with contextlib.aclosing(followed(job, functools.partial(left, request, work), whole=whole)) as ticks:
+        async for _ in ticks:
+            if shown_on(request, type(work)) is not work:
+                return
+            now, preview = time.monotonic(), job.preview
+            new = preview is not drawn and now >= next_picture
+            if not new and (words(job) == said or now < next_words):
+                continue
+            said, next_words = words(job), now + max(WORDS_EVERY, QUIET * job.position)
+            if new:
+                drawn, next_picture = preview, now + min(PICTURES_APART * (now - began), PICTURES_AT_LEAST)
+            yield preview if new else None
 
 
 def words(job: jobs.Job) -> tuple[str, float]:
