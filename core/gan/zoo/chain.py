@@ -25,6 +25,7 @@ PICTURE_CHANNELS = (1, 3, 4)
 MAX_SIZE = 512  # px
 MAX_LAYERS = 16
 MAX_CLASSES = 1000
+NUMBERED = 10  # classes, where they are told by their numbers: those of digits
 MAX_TRIES = 20_000  # orders looked at before giving up
 # What layers for classes are called.
 LABEL = re.compile(r"lab|cls|class|cond|emb|(^|[._])fc_?[yc]|(^|[._])[yc][._\d]", re.I)
@@ -61,14 +62,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Chain:
-    """From latents to a picture. `table` [classes, numbers]: what stands for a class; `before` is what made it, a
-    "table" or a "linear" layer. `untrained`: its norms have never seen a picture. `whole`: its modules were saved, not
-    only their tensors; `between`, `ends`: activations that a whole module has between layers or at the end, without
-    saying where."""
+    """From latents to a picture. `table` [classes, numbers]: what stands for a class; `numbered`: whether it was made
+    of their numbers, which do not tell how many there are. `untrained`: its norms have never seen a picture. `whole`:
+    its modules were saved, not only their tensors; `between`, `ends`: activations that a whole module has between
+    layers or at the end, without saying where."""
 
     steps: tuple[Step, ...]
     table: Tensor | None = None
-    made_by: str = ""
+    numbered: bool = False
     untrained: bool = False
     whole: bool = False
     between: Set[str] = frozenset()
@@ -97,13 +98,13 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
     orders = [list(groups), sorted(groups, key=_natural)]
     for order in orders:
         _refuse_takers([weights[name] for name in order if name in weights])
-    table, made_by = (groups[next(iter(tables))]["weight"], "table") if tables else (None, "")
+    table, numbered = groups[next(iter(tables))]["weight"] if tables else None, False
     chained = _chained(weights, orders, kinds)
     if chained is None and not tables:
         for name in _for_classes(weights):
             chained = _chained({other: group for other, group in weights.items() if other != name}, orders, kinds)
             if chained and len(weights[name]["weight"]) < chained[1][0].inputs:
-                table, made_by = weights[name]["weight"].T + weights[name].get("bias", 0), "linear"
+                table, numbered = _said(weights[name])
                 break
             chained = None
     if chained is None:
@@ -117,7 +118,7 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
     for i, of in enumerate(told):
         placed[i] = replace(placed[i], stated=replace(of, after="") if _bare(placed, i) else of)
     whole = all(step.name in modules for step in placed)
-    return Chain(tuple(placed), table, made_by, untrained, whole, *loose(modules))
+    return Chain(tuple(placed), table, numbered, untrained, whole, *loose(modules))
 
 
 # ---------------------------------------------------------------- layers of tensors
@@ -204,10 +205,19 @@ def _is_a(what: str) -> UserError:
     return UserError(f"It is {what}: it takes pictures, while a generator takes random numbers.")
 
 
+def _said(layer: Group) -> tuple[Tensor, bool]:
+    """What a linear layer makes of each class, [classes, numbers], and whether of its number, else of a one-hot."""
+    weight, bias = layer["weight"].T, layer.get("bias", 0)
+    if len(weight) > 1:
+        return weight + bias, False
+    return torch.arange(NUMBERED, dtype=weight.dtype)[:, None] * weight + bias, True
+
+
 def _for_classes(weights: Mapping[str, Group]) -> list[str]:
-    """The linear layers that may make numbers of a class: those that are called so, then the first of the file."""
-    linear = [name for name, group in weights.items() if group["weight"].ndim == 2 and group["weight"].shape[1] > 1]
-    called = [name for name in linear if LABEL.search(name)]
+    """The linear layers that may make numbers of a class: those that are called so or take a single number, then the
+    first of the file."""
+    linear = [name for name, group in weights.items() if group["weight"].ndim == 2]
+    called = [name for name in linear if LABEL.search(name) or weights[name]["weight"].shape[1] == 1]
     return [*called, *(name for name in linear[:1] if name not in called)]
 
 

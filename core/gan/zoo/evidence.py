@@ -3,15 +3,18 @@
 A few hundred latents are sent through a reading as in training. At each norm the mean and variance that arrive are
 compared with those it kept: the true reading misses them by hundredths, a wrong activation, stride or way to draw
 latents by tenths. Questions are answered one after another, each with the answer that fits best, twice over, as one
-may hang on another. What makes no difference at any norm stays open. Knows no files.
+may hang on another. Where that leads to no good fit, strides are found layer by layer, each norm telling of those
+before it. What makes no difference at any norm stays open. Knows no files.
 """
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +22,8 @@ from torch import Tensor, nn
 from core.errors import UserError
 from core.gan.zoo.cost import BLOCK, sums_of
 from core.gan.zoo.layers import Foreign
-from core.gan.zoo.recognise import Answers, Found, Option, Question
+from core.gan.zoo.recognise import KEPT, Answers, Found, Option, Question, options
+from core.gan.zoo.strides import ODDER, Shape, Strides
 from core.visitors import policy
 
 LATENTS, FEWEST = 256, 32  # sent through each reading, fewer where they cost too much
@@ -43,6 +47,9 @@ TOGETHER = (
     ("labels", "latents", "first map"), ("norm", "eps", "activation", "enlarged"), ("first map", "strides", "enlarged"),
 )  # fmt: skip
 ROUNDS = 2
+DOUBTFUL = 0.1  # a fit that is bad enough to look at strides that few use; where those fit best, so at all others
+BEAM = 6  # readings gone on with, while strides are found layer by layer
+LAID_WITH = ("first map", "activation", "enlarged")  # questions whose wrong answers hide the right strides
 MOST_UNTOLD = 4  # convolutions that may or may not stand behind an enlargement
 
 
@@ -69,15 +76,13 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
         best, proved = _spoken(found, _ended(found, best, questions), questions)
         unproved = [question for question in questions if question.name not in proved]
         return Settled(found.network(best), best, None, proved, _open(trial, best, unproved))
-    best = trial.best(best, _single(questions))
-    if any(trial.rivals(best, question) and not trial.proved(best, question) for question in questions):
-        for _ in range(ROUNDS):
-            before = best
-            for names in TOGETHER:
-                best = trial.best(best, _joint([question for question in questions if question.name in names]))
-            if best == before:
-                break
-    best = trial.best(best, _single(questions, rare=True))
+    best = _searched(trial, best, questions)
+    doubtful = (trial.fit(best) or 0) > DOUBTFUL or best["strides"].value.odd > ODDER
+    if doubtful and len(_question("strides", questions).options) > 1:
+        laid, others = _laid_out(trial, best, questions)
+        if trial.lost(laid, best):
+            questions = others
+            best = _searched(trial, laid, questions)
     proved = tuple(question.name for question in questions if trial.proved(best, question))
     best = _ended(found, best, questions)
     fit, network = trial.fit(best), found.network(best)
@@ -90,10 +95,53 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
     return Settled(network, best, fit, proved, _open(trial, best, unproved))
 
 
+def _question(name: str, questions: Sequence[Question]) -> Question:
+    return next(question for question in questions if question.name == name)
+
+
+def _searched(trial: Trial, best: Answers, questions: Sequence[Question]) -> Answers:
+    """The best of readings that differ in a few answers."""
+    best = trial.best(best, _single(questions))
+    if any(trial.rivals(best, question) and not trial.proved(best, question) for question in questions):
+        for _ in range(ROUNDS):
+            before = best
+            for names in TOGETHER:
+                best = trial.best(best, _joint([question for question in questions if question.name in names]))
+            if best == before:
+                break
+    return trial.best(best, _single(questions, rare=True))
+
+
+def _laid_out(trial: Trial, best: Answers, questions: Sequence[Question]) -> tuple[Answers, list[Question]]:
+    """Strides found layer by layer, of all there can be; and the questions with those that go on like them behind the
+    last norm, the least odd ones first."""
+    steps, layouts = trial.found.steps, trial.found.layouts
+    starts = [{**best, **answers} for answers in _joint([q for q in questions if q.name in LAID_WITH])]
+    beam: list[tuple[float, tuple[Answers, list[Strides]]]] = [(0, (start, list(layouts))) for start in [best, *starts]]
+    for norms, at in enumerate([i for i, step in enumerate(steps) if step.norm], 1):
+        tried = []
+        for _, (answers, those) in beam:
+            alike: dict[tuple[Shape, ...], list[Strides]] = {}
+            for laid in those:
+                alike.setdefault(laid.shapes[: at + 1], []).append(laid)
+            for group in alike.values():
+                cheapest = options([min(group, key=lambda laid: laid.side)])[0]
+                fit = trial.begun({**answers, "strides": cheapest}, norms)
+                tried.append((fit, len(tried), answers, group))
+        beam = [(fit, (answers, group)) for fit, _, answers, group in heapq.nsmallest(BEAM, tried)]
+    answers, going_on = min(
+        (state for fit, state in beam if fit <= SURE * beam[0][0] + NOISE),
+        key=lambda state: min(laid.odd for laid in state[1]),
+    )
+    left = options(sorted(going_on, key=lambda laid: laid.odd)[:KEPT])
+    others = [replace(question, options=left) if question.name == "strides" else question for question in questions]
+    return {**answers, "strides": left[0]}, others
+
+
 def _require_places(found: Found, questions: Sequence[Question]) -> None:
     """Raises `UserError` where there are too many ways to enlarge the map on its way to choose from, and no norm."""
     untold = [step for step in found.steps if step.kind == "flat" and step.gap is None and step.stated.grown is None]
-    sizes = next(question.options for question in questions if question.name == "strides")
+    sizes = _question("strides", questions).options
     if len(untold) > MOST_UNTOLD and len(sizes) > 1:
         raise UserError(
             f"It has {len(untold)} convolutions, and nothing tells before which of them the map is enlarged; it may be "
@@ -150,11 +198,14 @@ def _spoken(found: Found, best: Answers, questions: Sequence[Question]) -> tuple
 
 def _narrowed(found: Found, wanted: tuple[str, ...]) -> list[Question]:
     known = {option.tag for question in found.questions for option in question.options}
+    laid = options([laid for laid in found.layouts if laid.tag in wanted])
+    known |= {option.tag for option in laid}
     if not known.issuperset(wanted):
         unknown = next(tag for tag in wanted if tag not in known)
         several = [o.tag for q in found.questions for o in q.options if len(q.options) > 1]
         raise UserError(f"It cannot be read as {unknown[:40]!r}; it may be {', '.join(several)}.")
-    return [Question(q.name, tuple(o for o in q.options if o.tag in wanted) or q.options) for q in found.questions]
+    kept = {q.name: laid if q.name == "strides" else [o for o in q.options if o.tag in wanted] for q in found.questions}
+    return [Question(q.name, tuple(kept[q.name]) or q.options) for q in found.questions]
 
 
 def _single(questions: Sequence[Question], rare: bool = False) -> Iterator[Answers]:
@@ -202,7 +253,7 @@ class Trial:
     """Readings tried with the same latents, within what may be spent on a file."""
 
     def __init__(self, found: Found, first: Answers):
-        self.found, self.tried = found, dict[tuple[str, ...], float | None]()
+        self.found, self.tried = found, dict[tuple[Any, ...], float | None]()
         self.left, self.worst = policy.limits().evidence_sums, math.inf
         costs = found.cost(first, found.network(first))
         affordable = self.left // (READINGS * max(1, costs.sums))
@@ -211,7 +262,11 @@ class Trial:
     def fit(self, answers: Answers) -> float | None:
         """How far the norms of a reading are missed, or more than `LOST` times the best; None where that would cost
         too much to know."""
-        key = tuple(option.tag for name, option in answers.items() if name != "end" or self.found.steps[-1].norm)
+        key = tuple(
+            option.value.shapes if name == "strides" else option.tag
+            for name, option in answers.items()
+            if name != "end" or self.found.steps[-1].norm
+        )
         if key not in self.tried:
             self.tried[key] = fit = self._fit(answers)
             if fit is not None:
@@ -242,8 +297,13 @@ class Trial:
         rivals = self.rivals(best, question) or [o for o in question.options if o != best[question.name]]
         return bool(rivals) and all(self.lost(best, {question.name: option}) for option in rivals)
 
+    def begun(self, answers: Answers, norms: int) -> float:
+        """How far the first norms of a reading are missed, so many of them."""
+        fit = self._fit(answers, norms)
+        return math.inf if fit is None else fit
+
     @torch.no_grad()
-    def _fit(self, answers: Answers) -> float | None:
+    def _fit(self, answers: Answers, first: int = 0) -> float | None:
         if not self.found.normed:
             return None
         try:
@@ -253,12 +313,13 @@ class Trial:
         costs = self.found.cost(answers, network)
         if self.left < costs.sums * self.count or costs.widest * self.count > MOST_NUMBERS:
             return None
-        norms = sum(isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d) for part in network.layers)
+        norms = first or sum(isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d) for part in network.layers)
         missed = 0.0
-        for more, sums in _missed(network, network.latents(self.count, torch.Generator().manual_seed(0))):
+        begun = _missed(network, network.latents(self.count, torch.Generator().manual_seed(0)))
+        for more, sums in itertools.islice(begun, norms):
             missed += more / norms
             self.left -= sums * self.count
-            if missed > self.worst:
+            if missed > self.worst and not first:
                 break
         return missed
 

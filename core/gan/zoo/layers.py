@@ -66,7 +66,10 @@ class Foreign(GeneratorNetwork):
     With classes, latents are [N, latent + classes]: behind the random numbers stands how much of each class it is.
     """
 
-    def __init__(self, layers: Sequence[Layer], size: int, labels: Labels | None = None, drawn: str = "normal"):
+    def __init__(
+        self, layers: Sequence[Layer], size: int, labels: Labels | None = None, drawn: str = "normal", fitted: str = ""
+    ):
+        """`fitted`: how pictures of another size are brought to `size`, in one of the ways of `Fitted`."""
         super().__init__()
         self.plan, self.labels, self.drawn = tuple(layers), labels, drawn
         taken = layers[0].inputs
@@ -78,15 +81,18 @@ class Foreign(GeneratorNetwork):
             self.config |= {"classes": [str(i) for i in range(labels.classes)], "labels": asdict(labels)}
         if drawn != "normal":
             self.config["drawn"] = drawn
+        if fitted:
+            self.config["fitted"] = fitted
         self.joined = Joined(labels) if labels else nn.Identity()
         last = len(layers) - 1
-        self.layers = nn.Sequential(*(p for i, layer in enumerate(layers) for p in _modules(layer, i == last)))
+        parts = [part for i, layer in enumerate(layers) for part in _modules(layer, i == last)]
+        self.layers = nn.Sequential(*parts, *([Fitted(size, fitted)] if fitted else []))
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Foreign:
         labels = Labels(**config["labels"]) if "labels" in config else None
         layers = [Layer(**layer) for layer in config["layers"]]
-        return cls(layers, config["size"], labels, config.get("drawn", "normal"))
+        return cls(layers, config["size"], labels, config.get("drawn", "normal"), config.get("fitted", ""))
 
     @property
     def taken(self) -> int:
@@ -145,6 +151,20 @@ class Joined(nn.Module):
             case "front":
                 return torch.cat([words, random], 1)
         return torch.cat([random, words], 1)
+
+
+class Fitted(nn.Module):
+    """Pictures of another size -> of this one: "shrunk" and "smooth" as `functional.interpolate` does it with its mode
+    "nearest" or "bilinear", "cut" by keeping what is above and to the left."""
+
+    def __init__(self, size: int, way: str):
+        super().__init__()
+        self.size, self.way = size, way
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.way == "cut":
+            return images[..., : self.size, : self.size]
+        return nn.functional.interpolate(images, self.size, mode="bilinear" if self.way == "smooth" else "nearest")
 
 
 class Centred(nn.Module):

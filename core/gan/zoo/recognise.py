@@ -22,7 +22,7 @@ from core.gan.zoo import chain, cost
 from core.gan.zoo.chain import Chain, Step
 from core.gan.zoo.cost import Cost
 from core.gan.zoo.layers import JOINS, LATENTS, Foreign, Labels, Layer
-from core.gan.zoo.strides import Strides, strides
+from core.gan.zoo.strides import FITTED, ODDER, Strides, strides
 
 ACTIVATIONS = {
     "relu": "ReLU", "leaky": "leaky ReLU 0.2", "leaky-0.01": "leaky ReLU 0.01", "leaky-0.1": "leaky ReLU 0.1",
@@ -34,6 +34,7 @@ ENDS = {"tanh": "tanh", "sigmoid": "sigmoid", "linear": "nothing at the end", "u
 # How many latents people take, and how many classes: of 110 inputs, 100 are latents and 10 a class.
 USUAL_LATENTS = (100, 128, 64, 256, 50, 32, 62, 20, 16, 200, 512, 10, 96)
 USUAL_CLASSES = (10, 26, 2, 47, 62, 5, 3, 4)
+KEPT = 16  # layouts asked about, of the likeliest
 LOUDER = 1.1  # how much a first layer has to listen more to its beginning, for classes to stand there
 # Where what a class says begins, columns get louder or quieter: by 7 to 168 standard errors in 30 networks with
 # classes, and nowhere by more than 4.5 in 40 without.
@@ -43,12 +44,14 @@ NEARLY = 0.9  # as clear as the clearest break: one column more or less may belo
 
 @dataclass(frozen=True)
 class Option:
-    """One answer. `tag` is how it is chosen by name; `says` tells it to a person. A `rare` one has to be proved."""
+    """One answer. `tag` is how it is chosen by name; `says` tells it to a person. A `rare` one has to be proved; of an
+    `assumed` one there is no telling."""
 
     tag: str
     says: str
     value: Any
     rare: bool = False
+    assumed: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,9 @@ class Found:
         an autoencoder, whose encoder makes `latent` numbers."""
         self.steps, self.table, self.untrained, self.whole = found.steps, found.table, found.untrained, found.whole
         self.decodes = decodes
-        self.questions = tuple(question for question in _questions(found, size, decodes, latent) if question.options)
+        self.layouts = strides(self.steps, size)
+        asked = _questions(found, options(self.layouts[:KEPT]), decodes, latent)
+        self.questions = tuple(question for question in asked if question.options)
         self._costs: dict[str, Cost] = {}
 
     @property
@@ -100,7 +105,7 @@ class Found:
                     slopes=len(step.slopes) if step.slopes is not None else 0,
                 )
             )  # fmt: skip
-        network = cost.planned(lambda: Foreign(layers, laid.side, value.get("labels"), value["latents"]))
+        network = cost.planned(lambda: Foreign(layers, laid.side, value.get("labels"), value["latents"], laid.fitted))
         try:
             cost.check(self.cost(answers, network), "It")
             return self._filled(network)
@@ -154,9 +159,13 @@ class Found:
 # ---------------------------------------------------------------- questions
 
 
-def _questions(found: Chain, size: int | None, decodes: bool, latent: int | None) -> list[Question]:
+def options(layouts: Sequence[Strides]) -> tuple[Option, ...]:
+    """Those of the question for strides; rare are those that are odder than the likeliest."""
+    return tuple(Option(laid.tag, _told(laid), laid, laid.odd > layouts[0].odd + ODDER) for laid in layouts)
+
+
+def _questions(found: Chain, laid: tuple[Option, ...], decodes: bool, latent: int | None) -> list[Question]:
     steps = found.steps
-    laid = [Option(s.tag, _told(s), s, rare=bool(i) and s.rare) for i, s in enumerate(strides(steps, size))]
     # In the order in which they are answered: whatever comes first in the network.
     return [
         Question("labels", tuple(_labels(found, latent))),
@@ -166,7 +175,7 @@ def _questions(found: Chain, size: int | None, decodes: bool, latent: int | None
         Question("activation", _activations(found)),
         Question("first layer", _first_layer(steps)),
         Question("first map", _first_map(steps)),
-        Question("strides", tuple(laid)),
+        Question("strides", laid),
         Question("enlarged", _enlarged(steps)),
         Question("end", _ends(found, decodes)),
     ]
@@ -175,7 +184,8 @@ def _questions(found: Chain, size: int | None, decodes: bool, latent: int | None
 def _told(laid: Strides) -> str:
     worked = [shape for shape in laid.shapes if shape.stride]
     told = ", ".join(f"enlarged {shape.grown}x" if shape.grown > 1 else str(shape.stride) for shape in worked)
-    return f"{laid.side} px" + (f", strides {told}" if told else "")
+    fitted = f", {laid.made} px fitted {FITTED[laid.fitted]}" if laid.fitted else ""
+    return f"{laid.side} px{fitted}" + (f", strides {told}" if told else "")
 
 
 def _labels(found: Chain, latent: int | None) -> list[Option]:
@@ -184,13 +194,14 @@ def _labels(found: Chain, latent: int | None) -> list[Option]:
     weight = found.steps[0].weights["weight"]
     taken = found.steps[0].inputs
     loudness = weight.float().transpose(0, 1 if found.steps[0].kind == "linear" else 0).flatten(1).norm(dim=1)
+    numbered = f", told by their numbers from 0 to {chain.NUMBERED - 1}," if found.numbered else ""
 
     def joined(classes: int, numbers: int, table: bool, rare: bool = False) -> list[Option]:
         # What a class says is louder than what each latent says; where neither is, behind is usual.
         behind = bool(LOUDER * loudness[-numbers:].mean() >= loudness[:numbers].mean())
         return [
-            Option(f"classes-{classes}-{join}", f"{classes} classes {JOINS[join]}",
-                   Labels(classes, numbers, join, table), rare)
+            Option(f"classes-{classes}-{join}", f"{classes} classes{numbered} {JOINS[join]}",
+                   Labels(classes, numbers, join, table), rare, found.numbered)
             for join in (("behind", "front") if behind else ("front", "behind"))
         ]  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""Strides, paddings and enlargements, which no file tells: those with which pictures get a size that people use.
+"""Strides, paddings and enlargements, which no file tells: those with which pictures get a size that people use, and
+how a program may fit pictures of another size to one.
 
 Knows no tensors but the shapes that `core.gan.zoo.chain` found.
 """
@@ -15,7 +16,6 @@ from core.gan.zoo.chain import MAX_SIZE, Step, opens_map, picture, square
 from core.gan.zoo.cost import MAX_KERNEL
 
 MAX_TRIES = 20_000
-KEPT = 16  # of the likeliest
 # Stride, padding and output padding of up-convolutions by kernel, the usual one first: 2 and 4 double the side.
 USUAL = {
     1: [(1, 0, 0), (1, 2, 0)], 2: [(2, 0, 0)], 3: [(2, 1, 1), (1, 1, 0), (2, 1, 0), (2, 0, 0), (1, 0, 0)],
@@ -33,6 +33,11 @@ PUBLISHED: dict[tuple[int, ...], list[tuple[int, int, int]]] = {
 }
 SIZES = {64: 0, 32: 0, 28: 0, 128: 0.5, 256: 1, 16: 1, 96: 1, 48: 1, 24: 2, 512: 2, 14: 2, 8: 2}  # and how rare
 RARE = 4
+ODDER = 0.5  # by how much one has to be odder than the likeliest, to be in doubt only where something speaks for it
+# To which side pictures of another one are fitted, grey ones mostly to that of MNIST; and from how far.
+GREY, COLOURED = (28, 32, 64, 128, 256), (32, 28, 64, 128, 256)
+SMALLEST, LARGEST = 0.87, 1.15
+FITTED = {"shrunk": "by leaving out pixels", "smooth": "smoothly", "cut": "by cutting"}  # the usual way first
 
 
 @dataclass(frozen=True)
@@ -48,20 +53,23 @@ class Shape:
 
 @dataclass(frozen=True)
 class Strides:
-    """A shape for each layer, and the side of the pictures that come out."""
+    """A shape for each layer, and the side of the pictures that come out. `odd`: how few have pictures of such a size,
+    or let layers alike work in different ways; `fitted`: one of FITTED where they are `made` of another size."""
 
     shapes: tuple[Shape, ...]
     side: int
-    rare: bool = False  # a size that few use, or layers alike that work in different ways
+    odd: float = 0
+    made: int = 0
+    fitted: str = ""
 
     @property
     def tag(self) -> str:
-        worked = [shape for shape in self.shapes if shape.stride]
-        return "-".join(["px", str(self.side), *(f"{s.stride}{s.padding}{s.more}{s.grown}" for s in worked)])
+        worked = [f"{s.stride}{s.padding}{s.more}{s.grown}" for s in self.shapes if s.stride]
+        return "-".join(filter(None, ["px", str(self.side), *worked, self.fitted]))
 
 
 def strides(steps: Sequence[Step], wanted: int | None) -> list[Strides]:
-    """The likeliest first. `wanted`: the side, where it is known. `UserError` where there are none."""
+    """All, the likeliest first. `wanted`: the side, where it is known. `UserError` where there are none."""
     if steps[-1].kind == "linear":
         _, side = picture(steps[-1].outputs) or (0, 0)
         if wanted in (None, side):
@@ -75,20 +83,34 @@ def strides(steps: Sequence[Step], wanted: int | None) -> list[Strides]:
     for rank, picked in enumerate(itertools.islice(itertools.product(*options), MAX_TRIES)):
         shapes = tuple(shape for _, shape in picked)
         side = _side(shapes, steps)
-        if side == wanted or (wanted is None and 0 < side <= MAX_SIZE):
+        if 0 < side <= MAX_SIZE:
             odd = picked[0][0] + SIZES.get(side, RARE) + (1 if (side == 28) > grey else 0) + _unlike(shapes, steps)
             rarity = min(sum(rare for rare, _ in picked), _plain(shapes, steps)) + odd + rank / MAX_TRIES
-            found.setdefault(Strides(shapes, side, rare=odd > 0.5), rarity)
+            found.setdefault(Strides(shapes, side, odd), rarity)
     kernels = tuple(step.kernel for step in steps if step.kind == "up")
     if steps[0].kind == "up" and kernels in PUBLISHED and len(kernels) == len(steps):
         shapes = tuple(Shape(*shape) for shape in PUBLISHED[kernels])
-        if _side(shapes, steps) == wanted or wanted is None:
-            found[Strides(shapes, _side(shapes, steps))] = -1
-    if not found:
+        found = {laid: rarity for laid, rarity in found.items() if laid.shapes != shapes}
+        found[Strides(shapes, _side(shapes, steps))] = -1
+    laid = [way for each in sorted(found, key=found.__getitem__) for way in _fitted(each, grey, wanted)]
+    if not laid:
         raise UserError(
             f"Its layers cannot make pictures of {wanted or f'at most {MAX_SIZE}'} px; it cannot be sampled here."
         )
-    return sorted(found, key=found.__getitem__)[:KEPT]
+    return laid
+
+
+def _fitted(laid: Strides, grey: bool, wanted: int | None) -> list[Strides]:
+    """The ways in which pictures of a side that few use may be fitted to a usual one, or to the side that is wanted;
+    and as they are."""
+    as_made = [laid] if wanted in (None, laid.side) else []
+    targets = (wanted,) if wanted else GREY if grey else COLOURED
+    near = [side for side in targets if SMALLEST <= laid.side / side <= LARGEST]
+    if not laid.odd or laid.side in SIZES or not near or near[0] == laid.side:
+        return as_made
+    ways = [way for way in FITTED if way != "cut" or laid.side > near[0]]
+    shrunk, *others = [replace(laid, side=near[0], made=laid.side, fitted=way) for way in ways]
+    return [shrunk, *as_made, *others]
 
 
 def _options(steps: Sequence[Step], i: int) -> list[tuple[float, Shape]]:

@@ -6,6 +6,7 @@ from core.gan.zoo.evidence import Settled
 from core.gan.zoo.layers import JOINS, Foreign
 
 KINDS = {"up": "up-convolution", "flat": "convolution", "linear": "linear layer"}
+ASSUMED = ("latents", "activation", "strides", "end")  # what is said, where nothing tells of it
 COLOURS = {1: "grey", 3: "colour", 4: "colour with transparency"}
 
 
@@ -13,7 +14,7 @@ def told(settled: Settled, whole: bool = False, untrained: bool = False) -> str:
     """What it is; what its norms prove; what is assumed; and what may as well be otherwise. `whole`: whether its
     modules were saved, which state their settings; `untrained`: whether its norms have never seen a picture."""
     sentences = [f"{_shape(settled.network)}."]
-    quiet = ["labels", "eps"]  # which the shape tells, or nobody asks
+    quiet = ["eps"] if settled.answers["labels"].assumed else ["labels", "eps"]  # the shape tells, or nobody asks
     if untrained:
         sentences.append("It has not been trained.")
     if whole:
@@ -27,7 +28,7 @@ def told(settled: Settled, whole: bool = False, untrained: bool = False) -> str:
     elif proved:
         sentences.append(f"What its batch norms remember proves: {'; '.join(proved)} (missed by {settled.fit:.2f}).")
     left = [name for name in named if name not in (*settled.proved, *settled.open)]
-    assumed = [settled.answers[name].says for name in left if name in ("latents", "activation", "strides", "end")]
+    assumed = [settled.answers[name].says for name in left if name in ASSUMED or settled.answers[name].assumed]
     if assumed:
         sentences.append(f"The file does not tell, so assumed: {'; '.join(assumed)}.")
     for first, *others in settled.open.values():

@@ -416,6 +416,55 @@ def test_up_convolutions_without_any_padding_are_among_the_first_to_be_tried():
     assert foreign.read({"": lively(wide).state_dict()}, None, "x.pth").network.config["size"] == 28
 
 
+class Unlike(nn.Module):
+    """A linear layer that lays out a map of so many channels and such a side, and up-convolutions of unlike (kernel,
+    stride, padding); `fitted`: brought to 28 px at the end by what no tensor tells of."""
+
+    def __init__(self, channels, side, *shapes, fitted=False):
+        super().__init__()
+        self.fitted = fitted
+        layers = [nn.Linear(8, channels * side**2), leaky(), nn.Unflatten(1, (channels, side, side))]
+        widths = [channels, 6, 5, 4, 3][: len(shapes)]
+        for before, after, shape in zip(widths, [*widths[1:], 1], shapes, strict=True):
+            layers += [nn.ConvTranspose2d(before, after, *shape), nn.BatchNorm2d(after), leaky()]
+        self.net = nn.ModuleDict({str(i): layer for i, layer in enumerate([*layers[:-2], nn.Tanh()])})
+
+    def forward(self, z):
+        for layer in self.net.values():
+            z = layer(z)
+        return F.interpolate(z, (28, 28)) if self.fitted else z
+
+
+def test_pictures_of_a_size_that_few_use_may_be_fitted_and_are_asked_about():
+    """29 px, of strides that few use: found layer by layer, and offered at 28 px as well as they are."""
+    net = lively(Unlike(8, 4, (3, 2, 1), (3, 2, 1), (3, 1, 0), (3, 2, 1), fitted=True), normal(8))
+    read = foreign.read({"": net.state_dict()}, None, "x.pth")
+    tags = [way.tags for way in read.readings]
+    assert tags[:2] == ["px-28-2101-2101-1001-2101-shrunk", "px-29-2101-2101-1001-2101"], tags
+    assert "28 px, 29 px fitted by leaving out pixels" in read.said
+    z = torch.randn(3, 8)
+    torch.testing.assert_close(read.network(z), net(z), rtol=1e-4, atol=1e-5)
+    net.fitted = False
+    chosen = foreign.read({"": net.state_dict()}, None, "x.pth", tags[1])
+    assert not chosen.open
+    torch.testing.assert_close(chosen.network(z), net(z), rtol=1e-4, atol=1e-5)
+    cut = foreign.read({"": net.state_dict()}, 28, "x.pth", "px-28-2101-2101-1001-2111-cut").network
+    assert cut(z).shape == (3, 1, 28, 28)
+
+
+def test_a_class_may_be_told_by_its_number():
+    """`nn.Linear(1, 10)` of 0.0 to 9.0: nothing tells how many classes there are, and that is said."""
+    net = lively(nn.Sequential(nn.Linear(26, 32), nn.ReLU(), nn.Linear(32, 256), nn.Tanh()))
+    number = lively(nn.Linear(1, 10))
+    state = {f"fc.{k}": v for k, v in number.state_dict().items()}
+    state |= {f"gen.{k}": v for k, v in net.state_dict().items()}
+    read = foreign.read({"": state}, None, "x.pth", "relu,classes-10-behind")
+    assert "so assumed: 10 classes, told by their numbers from 0 to 9, behind the latents;" in read.said
+    z, labels = torch.randn(3, 16), torch.tensor([0, 4, 9])
+    made = read.network(torch.cat([z, F.one_hot(labels, 10).float()], 1))
+    torch.testing.assert_close(made.flatten(1), net(torch.cat([z, number(labels[:, None].float())], 1)))
+
+
 def test_a_class_through_a_linear_layer_of_any_name():
     """`fc1` without a bias is first in the file, and what it makes stands behind the latents."""
     net = lively(connected(22, nn.ReLU), normal(22))

@@ -45,7 +45,7 @@ class Folded(nn.Module):
 
 KINDS = {
     "a slope of its own": lambda: connected(8, lambda: nn.LeakyReLU(0.35), eps=0.3, norm_last=True),
-    "odd strides": lambda: OnMaps(8, (5, 1, 0), (5, 3, 1, 2), (3, 2, 0), activation=nn.SELU),
+    "odd strides": lambda: OnMaps(8, (5, 1, 0), (5, 3, 1, 2), (4, 2, 2), activation=nn.SELU),
     "enlarged": lambda: Enlarged(mode="bilinear"),
     "its own calls": OwnCalls,
     "made smaller": Folded,
