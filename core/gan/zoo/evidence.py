@@ -119,7 +119,7 @@ def _laid_out(trial: Trial, best: Answers, questions: Sequence[Question]) -> tup
     starts = [{**best, **answers} for answers in _joint([q for q in questions if q.name in LAID_WITH])]
     beam: list[tuple[float, tuple[Answers, list[Strides]]]] = [(0, (start, list(layouts))) for start in [best, *starts]]
     for norms, at in enumerate([i for i, step in enumerate(steps) if step.norm], 1):
-        tried = []
+        tried: list[tuple[float, int, Answers, list[Strides]]] = []
         for _, (answers, those) in beam:
             alike: dict[tuple[Shape, ...], list[Strides]] = {}
             for laid in those:
