@@ -97,7 +97,11 @@ def in_browser(given: argparse.Namespace) -> list[tuple[float, float, float]]:
     from support.chromium import launched
     from support.studio import process_at, serving
 
-    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as address, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        serving(Path(home), anew=True) as address,
+        sync_playwright() as playwright,
+    ):
         page = launched(playwright).new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{address}/style/")
         page.get_by_text("More settings").click()

@@ -385,7 +385,7 @@ def main() -> None:
         home = Path(folder)
         here = {"GANVAS_PUBLIC": "1", "GANVAS_PROXIES": "1", "GRADIO_TEMP_DIR": str(home / "gradio")}
         os.environ.update(here, GANVAS_HOME=str(home / "runs"))  # this process starts the training
-        with serving(home, env=here) as address:
+        with serving(home, env=here, anew=True) as address:
             seen, taken = asyncio.run(load(address, options.visitors, options.seconds, options.rounds))
         told = (home / "server.log").read_text()
         seen.errors += [line for line in told.splitlines() if re.match(r"\w+(\.\w+)*(Error|Exception)\b", line)]

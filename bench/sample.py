@@ -87,7 +87,11 @@ def first_page() -> tuple[float, float]:
     from support.chromium import launched
     from support.studio import serving
 
-    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as address, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        serving(Path(home), anew=True) as address,
+        sync_playwright() as playwright,
+    ):
         browser = launched(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         time.sleep(2)  # server and browser have settled

@@ -31,7 +31,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from core.visitors import identity
 from support.local_hub import LocalHub
-from support.studio import serving
+from support.studio import process_at, serving
 from ui.server import visitor
 
 API = "/style/gradio_api"
@@ -96,10 +96,9 @@ class Studio:
             "GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(self.home / "gradio"), "HF_ENDPOINT": self.hub.url,
             "HF_TOKEN": f"hf_{self.marker}", "STUDIO_SECRET": self.marker,
         }  # fmt: skip
-        before = {child.pid for child in psutil.Process().children()}
         (log := self.home / "server.log").exists() and log.rename(self.home / f"server-{self._starts}.log")
-        self.address = self._stack.enter_context(serving(self.home, env=here))
-        (self._process,) = [child for child in psutil.Process().children() if child.pid not in before]
+        self.address = self._stack.enter_context(serving(self.home, env=here, anew=True))
+        self._process = process_at(self.address)
         config = httpx.get(f"{self.address}/style/config", timeout=30).json()
         self.widgets = {widget["id"]: widget for widget in config["components"]}
         self.events = config["dependencies"]

@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from support import marks
+from support import marks, studio
 from ui.server import stubs
 
 NOWHERE = "http://127.0.0.1:9"  # nobody listens at the discard port of a computer of today
@@ -51,6 +51,10 @@ def pytest_collection_modifyitems(items):
             item.add_marker("browser")
         lengths[item.path] += max([1, *(LENGTHS.get(mark.name, 1) for mark in item.iter_markers())])
     items.sort(key=lambda item: -lengths[item.path])
+
+
+def pytest_sessionfinish():
+    studio.end_template()
 
 
 def pytest_runtest_setup(item):

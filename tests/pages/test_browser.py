@@ -621,5 +621,5 @@ def test_a_taken_port_is_said_plainly(studio):
 
 
 def test_the_style_app_runs_alone(tmp_path):
-    with serving(tmp_path, script="style_app.py", ready="/config") as address:
+    with serving(tmp_path, script="style_app.py", ready="/config", anew=True) as address:
         assert "/paint" in Client(address, verbose=False).view_api(return_format="dict")["named_endpoints"]

@@ -113,7 +113,7 @@ def held(tmp_path):
     """A public studio whose style app waits to be let go. -> its address, and the file that lets it go."""
     go = tmp_path / "go"
     here = {"GANVAS_PUBLIC": "1", "GRADIO_TEMP_DIR": str(tmp_path / "gradio"), "GO": str(go)}
-    with serving(tmp_path, changed(tmp_path, HELD), "/_stcore/health", env=here) as address:
+    with serving(tmp_path, changed(tmp_path, HELD), "/_stcore/health", anew=True, env=here) as address:
         yield address, go
         go.touch()
 

@@ -41,7 +41,7 @@ def photo(tmp_path) -> str:
 @contextlib.contextmanager
 def studio(home: Path, **env: str) -> Iterator[tuple[str, psutil.Process]]:
     """A server, and the process that it is."""
-    with serving(home, env=env) as address:
+    with serving(home, anew=True, env=env) as address:
         yield address, process_at(address)
 
 

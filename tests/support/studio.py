@@ -1,6 +1,7 @@
 """A real Ganvas server for tests: `python app.py` in its own process, with its own folders and port."""
 
 import contextlib
+import json
 import os
 import secrets
 import socket
@@ -29,14 +30,12 @@ def free_port() -> int:
             return port
 
 
+_studios: dict[str, psutil.Process] = {}  # by their addresses
+
+
 def process_at(address: str) -> psutil.Process:
-    """The server at `address`, which this process has started. Others of its children may end at any moment."""
-    port = address.rpartition(":")[2]
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if child.environ().get("PORT") == port:
-                return child
-    raise ProcessLookupError(f"no server at {address}")
+    """The server at `address`, which this process has started."""
+    return _studios[address]
 
 
 def changed(home: Path, code: str, module: str = "app") -> str:
@@ -53,12 +52,35 @@ def for_training(home: Path) -> str:
     return changed(home, "from core.runs import processes\nprocesses.NICENESS = 0")
 
 
+_template: subprocess.Popen | None = None  # of this process; its input's end, with this process's, ends it
+
+
+def _forked(script: str, env: Mapping[str, str], log: Path) -> psutil.Process:
+    """`python script`, as far as template.py can tell."""
+    global _template
+    if _template is None:
+        still = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}  # what is forked has one thread
+        _template = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("template.py"))], cwd=ROOT, text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **still}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+    print(json.dumps({"script": script, "env": dict(env), "log": str(log)}), file=_template.stdin, flush=True)
+    return psutil.Process(int(_template.stdout.readline()))
+
+
+def end_template() -> None:
+    """At the end of all tests: what it and the studios that it became took counts as theirs."""
+    if _template is not None:
+        _template.communicate()
+
+
 @contextlib.contextmanager
 def serving(
     home: Path,
     script: str = "app.py",
     ready: str = "/style/",
     *,
+    anew: bool = False,
     root: Path = ROOT,
     python: str = sys.executable,
     user: int | None = None,
@@ -66,31 +88,45 @@ def serving(
 ) -> Iterator[str]:
     """Start `script`, wait until `ready` answers, yield its address; stop it afterwards.
 
+    `anew`: as everybody starts it. Else it has its imports from template.py, which saves most of what a start takes;
+    what is about starting and ending, or about what takes how long, is `anew`, and so is what follows.
     `root` is the project's folder, `user` the number of the user who runs it, `env` what is different for it.
     """
     marks.require("server")
     port = free_port()
     own = {"GANVAS_HOME": str(home / "runs"), "GANVAS_CACHE": str(home / "cache"), "PORT": str(port), **(env or {})}
-    log = (home / "server.log").open("w")
-    process = subprocess.Popen(
-        [python, script], cwd=root, env={**os.environ, **own}, stdout=log, stderr=log, user=user, group=user,
-        extra_groups=None if user is None else [],
-    )  # fmt: skip
+    env = {**os.environ, **own}
+    (log := home / "server.log").write_text("")
+    if anew or (root, python, user) != (ROOT, sys.executable, None) or sys.platform != "linux":
+        with log.open("a") as said:
+            process = psutil.Popen(
+                [python, script], cwd=root, env=env, stdout=said, stderr=said, user=user, group=user,
+                extra_groups=None if user is None else [],
+            )  # fmt: skip
+    else:
+        process = _forked(script, env, log)
+    address = f"http://127.0.0.1:{port}"
+    _studios[address] = process
     try:
-        address = f"http://127.0.0.1:{port}"
         until = time.monotonic() + PATIENCE
         while True:
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(address + ready, timeout=PATIENCE).close()
                 break
-            if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"{script} did not start:\n{(home / 'server.log').read_text()}")
+            if not _alive(process) or time.monotonic() > until:
+                raise RuntimeError(f"{script} did not start:\n{log.read_text()}")
             time.sleep(0.1)
         yield address
     finally:
-        process.terminate()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
         try:
             process.wait(10)
-        except subprocess.TimeoutExpired:
+        except psutil.TimeoutExpired:
             process.kill()
-        log.close()
+            process.wait()
+        del _studios[address]
+
+
+def _alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
