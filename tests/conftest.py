@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
+import ssl
 import sys
 import tempfile
 from collections import Counter
@@ -30,6 +32,8 @@ os.environ.update(
 # Networks this small gain nothing from threads, and threads that wait for each other lose on a busy machine. Torch
 # reads it when it is first imported, here and in the programs that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
+# Each client of httpx and of Gradio reads all certificates of the world anew: 25 ms, more than most of what it asks.
+ssl.create_default_context = functools.cache(ssl.create_default_context)
 stubs.leave_unwritten()
 
 

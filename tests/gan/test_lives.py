@@ -15,7 +15,7 @@ from support.fitting import fitting
 
 pytestmark = pytest.mark.slow
 
-TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 24, "grown_at": 8}
+TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 20, "grown_at": 8}
 DRAWN = {"kind": "drawn", "name": "digits", "count": 50}
 CONDITIONAL = ("dcgan", "style", "projected")  # which here learn their pictures with classes
 
@@ -33,24 +33,24 @@ def test_from_pictures_to_the_hub_and_back(method, local_hub, monkeypatch):
         assert run.status == states.READY
         assert run.budget["seconds"] > 0
         worker.work(run)
-        twig = lifecycle.branch(run, 24, {"steps": 30, "rate_g": 0.001}, "twig")
+        twig = lifecycle.branch(run, 20, {"steps": 24, "rate_g": 0.001}, "twig")
         worker.work(twig)
     assert (run.status, twig.status) == (states.FINISHED, states.FINISHED)
-    assert twig.state["step"] == 30
+    assert twig.state["step"] == 24
     saved = checkpoint.newest(twig, torch.device("cpu"))
     assert saved["opt_g"]["param_groups"][0]["lr"] == 0.001
 
     # Alone or among many, bit for bit; the average and the last step are two.
     many = pictures("run:mine", count=20)
     assert pictures("run:mine", count=1) == many[:1]
-    assert pictures("run:mine@24", count=20) == many
+    assert pictures("run:mine@20", count=20) == many
     assert pictures("run:mine", count=20, averaged=False) != many
     assert pictures("run:twig", count=20) != many
     assert len(set(many)) == 20
 
     # Classes are chosen by number, at any checkpoint too; there is something between two of them.
     if method in CONDITIONAL:
-        for ref in ("run:mine", "run:mine@24"):
+        for ref in ("run:mine", "run:mine@20"):
             for point, other in (("0:1#3", "0:1#4"), ("0:1#3", "0:1#3>0:1#4@0.5")):
                 assert pictures(ref, points=(point,)) != pictures(ref, points=(other,))
         assert pictures("run:mine", points=("0:1#3",)) == pictures("run:mine", points=("0:1",), label="3")
@@ -64,7 +64,7 @@ def test_from_pictures_to_the_hub_and_back(method, local_hub, monkeypatch):
     assert {choice.ref: choice.has_discriminator for choice in catalogue.own()} == dict.fromkeys(
         ("run:mine", "run:twig"), judged
     )
-    for ref in ("run:mine", "run:mine@24"):
+    for ref in ("run:mine", "run:mine@20"):
         if judged:
             *_, ordered = sample.sample(SampleRequest(ref, count=20, sort=True))
             *_, favourite = sample.sample(SampleRequest(ref, points=ordered.recipe["points"][:1], sort=True))

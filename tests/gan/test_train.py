@@ -334,12 +334,12 @@ def test_every_epoch_shows_every_picture_once(accelerator, pictures):
 def test_everything_at_once_stays_finite(accelerator, method, loss):
     pictures = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 4), np.uint8)  # fewer than a batch
     request = fitting(
-        method, **{**TINY, "steps": 40}, grown_at=20, loss=loss, colour="rgba", smoothing=0.1, r1=1.0, flip=True,
+        method, **{**TINY, "steps": 20}, grown_at=10, loss=loss, colour="rgba", smoothing=0.1, r1=1.0, flip=True,
         vary_colour=True, cut_out=True, norm_g="none",
     )  # fmt: skip
     training = Training(request, pictures, accelerator)
     *_, last = train(training, report_every=0)
-    assert last.step == 40
+    assert last.step == 20
     assert last.seconds_left == 0
     assert all(np.isfinite(v) for v in last.losses.values())
     measured = {"loss_d", "loss_g", "real", "fake"} if method in ADVERSARIAL else {"reconstruction", "divergence"}
@@ -417,14 +417,14 @@ def drawn(name: str, **changes) -> Run:
 
 @pytest.mark.slow
 def test_killed_at_any_moment_and_resumed_the_weights_are_the_same():
-    """`kill -9` three times at random moments, also while checkpoints are written (they are, all the time)."""
+    """`kill -9` twice at random moments, also while checkpoints are written (they are, all the time)."""
     undisturbed, killed = drawn("undisturbed"), drawn("killed")
     moments, kills = random.Random(), 0
     while True:
         process = worker_process(killed)
-        while kills < 3 and process.poll() is None and killed.state.get("step", 0) <= 25 * kills + 5:
+        while kills < 2 and process.poll() is None and killed.state.get("step", 0) <= 25 * kills + 5:
             time.sleep(0.01)
-        if kills == 3 or process.poll() is not None:
+        if kills == 2 or process.poll() is not None:
             assert process.wait(PATIENCE) == 0
             break
         time.sleep(moments.random() * 0.2)
@@ -432,7 +432,7 @@ def test_killed_at_any_moment_and_resumed_the_weights_are_the_same():
         process.wait()
         kills += 1
         assert killed.status in (states.INTERRUPTED, states.FINISHED)
-    assert kills >= 2
+    assert kills >= 1
 
     AcceleratorState._reset_state(True)
     worker.work(undisturbed)

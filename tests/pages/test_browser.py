@@ -115,7 +115,7 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
 
     # One painting is watched and stopped.
     page.get_by_text("More settings").click()
-    set_size(page, 512, 200)
+    set_size(page, 192, 400)
     paint_in_browser(page)
     expect(page.locator("#preview img")).to_be_visible()
     expect(page.locator("#compare")).to_be_hidden()  # once there is something better than the first look
@@ -188,7 +188,7 @@ def test_a_painting_is_found_again_with_what_went_in(studio, window, files):
     page.goto(f"{studio}/style/")
     upload_pictures(page, files)
     page.get_by_text("More settings").click()
-    set_size(page, 512, 900)  # which goes on until it is stopped
+    set_size(page, 192, 900)  # which goes on until it is stopped
     paint_in_browser(page)
     expect(page.locator(".curves polyline").first).to_be_attached()
     page.reload()
@@ -366,10 +366,13 @@ def drop(place, selector: str, name: str, content: str) -> None:
     )
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_answers_stand_beside_what_was_pressed(studio, window, files, width):
+def test_answers_stand_beside_what_was_pressed(studio, page, files):
     """They once stood 1,000 px below, or at the top of a page of which the phone showed the end."""
-    page = window(width)
+
+    def at_both(is_so) -> None:
+        for _ in at_both_widths(page):
+            until(is_so)
+
     broken = []
     page.on("response", lambda answer: broken.append(answer.url) if answer.status >= 500 else None)
     page.goto(f"{studio}/paint")
@@ -381,17 +384,17 @@ def test_answers_stand_beside_what_was_pressed(studio, window, files, width):
     photo.locator("input[type=file]").set_input_files(files / "notes.jpg")
     expect(answer).to_contain_text("notes.jpg")
     expect(answer.get_by_role("alert")).to_be_visible()
-    assert just_below(answer, photo)
+    at_both(lambda: just_below(answer, photo))
     drop(inside, "#photo .upload-container button", "notes.txt", "Gradio itself refuses this")
     refused = inside.locator(".answer", has_text="notes.txt")
     expect(refused).to_be_visible()
-    assert just_below(refused, photo)
+    at_both(lambda: just_below(refused, photo))
 
     go, told = inside.get_by_role("button", name="Paint", exact=True), inside.locator("#bar").get_by_role("alert")
-    assert in_sight(page, go)
+    at_both(lambda: in_sight(page, go))
     go.click()
     expect(told).to_contain_text("There is no photo yet")
-    assert in_sight(page, told)
+    at_both(lambda: in_sight(page, told))
     inside.get_by_role("button", name="Cat", exact=True).click()
     expect(answer).to_be_empty()
 
@@ -409,7 +412,7 @@ def test_answers_stand_beside_what_was_pressed(studio, window, files, width):
     seed.fill("7")
     expect(inside.get_by_text("Seed goes from")).to_have_count(0)
     set_size(inside, 128, 1000)
-    for _ in range(2):  # with the second, Stop once scrolled away
+    for _ in at_both_widths(page):  # at the second, Stop once scrolled away
         go.click()
         expect(inside.locator(".curves polyline").first).to_be_attached()
         stop, bar = inside.get_by_role("button", name="Stop", exact=True), inside.get_by_role("progressbar")
@@ -436,14 +439,19 @@ def test_paint_stays_in_sight_without_the_studio(studio, window):
             until(functools.partial(in_sight, page, go))
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
-def test_style_is_for_keyboards_and_screen_readers(studio, window, files, width, theme):
-    page = window(width, theme=theme)
+def style_in(page, studio):
+    """The Style page. -> its frame, as what is found in and as what axe looks at; and its buttons Paint and Stop."""
     page.goto(f"{studio}/paint")
     inside = page.frame_locator("iframe[src*='/style/']")
-    go = inside.get_by_role("button", name="Paint", exact=True)
+    go, stop = (inside.get_by_role("button", name=name, exact=True) for name in ("Paint", "Stop"))
     expect(go).to_be_visible()
-    frame = next(frame for frame in page.frames if "/style/" in frame.url)
+    return inside, next(frame for frame in page.frames if "/style/" in frame.url), go, stop
+
+
+def test_style_is_for_keyboards_and_screen_readers(studio, window, files):
+    """At a desk, and then what was painted there on a phone in the dark."""
+    page = window(1280)
+    inside, frame, go, stop = style_in(page, studio)
 
     def focused(locator) -> bool:
         return locator.evaluate("element => element === document.activeElement")
@@ -475,7 +483,6 @@ def test_style_is_for_keyboards_and_screen_readers(studio, window, files, width,
     assert violations(frame) == []
     go.focus()
     page.keyboard.press("Enter")
-    stop = inside.get_by_role("button", name="Stop", exact=True)
     expect(stop).to_be_focused()
     expect(inside.locator(".curves polyline").first).to_be_attached()
     assert violations(frame) == []
@@ -498,6 +505,19 @@ def test_style_is_for_keyboards_and_screen_readers(studio, window, files, width,
     page.keyboard.press("ArrowLeft")
     expect(shown).not_to_have_attribute("src", source)
     assert violations(frame) == []
+    page.close()
+
+    inside, frame, go, stop = style_in(window(390, theme="dark"), studio)
+    expect(inside.get_by_text("Download PNG")).to_be_visible()
+    inside.get_by_text("More settings").click()
+    inside.get_by_text("Advanced").click()
+    expect(inside.locator(".forecast")).to_contain_text("on this machine")
+    assert violations(frame) == []
+    go.click()
+    expect(inside.locator(".curves polyline").first).to_be_attached()
+    assert violations(frame) == []
+    stop.click()
+    expect(inside.get_by_text("Download PNG")).to_be_visible()
 
 
 def test_the_api_samples_a_generator(studio):

@@ -121,7 +121,7 @@ def answered(one: httpx.Client, begun: httpx.Response) -> str:
 
 # ---------------------------------------------------------------- many at once, as in bench/load.py
 
-MANY = 4
+MANY = 3
 
 
 async def visits(address: str) -> load.Seen:
@@ -205,9 +205,9 @@ def test_a_storm_of_stops_leaves_the_line_to_the_others(server):
                 joined(stranger, start, wish(theirs, [theirs] * 8, 64, 40), tab)
                 stranger.post("/style/gradio_api/run/stop", json={"data": [], "fn_index": stop, "session_hash": tab})
 
-        with concurrent.futures.ThreadPoolExecutor(4) as threads:
-            storms = [threads.submit(storm, number) for number in range(4)]
-            for turn in range(3):
+        with concurrent.futures.ThreadPoolExecutor(2) as threads:
+            storms = [threads.submit(storm, number) for number in range(2)]
+            for turn in range(2):
                 assert "painting.png" in painted(anna, start, wish(mine, [mine]), f"calm-{turn}")
             over.set()
         assert not [storm.exception() for storm in storms if storm.exception()]
@@ -316,7 +316,7 @@ def test_what_one_open_page_keeps_in_memory_has_an_end(server):
 
 
 def test_a_flood_of_messages_holds_up_nobody(server):
-    """300 on each of six sockets from one address. At what pace they come through is in test_sockets.py."""
+    """300 on each of three sockets from one address. At what pace they come through is in test_sockets.py."""
     message = BackMsg()
     message.rerun_script.page_name = "train"
     over = threading.Event()
@@ -335,8 +335,8 @@ def test_a_flood_of_messages_holds_up_nobody(server):
                 socket.send(message.SerializeToString())
             over.wait(PATIENCE)
 
-    with concurrent.futures.ThreadPoolExecutor(6) as threads:
-        floods = [threads.submit(flood) for _ in range(6)]
+    with concurrent.futures.ThreadPoolExecutor(3) as threads:
+        floods = [threads.submit(flood) for _ in range(3)]
         try:
             for _ in range(10):
                 assert httpx.get(f"{server}/_stcore/health", timeout=PATIENCE).status_code == 200

@@ -25,7 +25,7 @@ def zero(tmp_path_factory):
     home = tmp_path_factory.mktemp("zero")
     env = {"PYTHONPATH": str(LENT), "LENT_LOG": str(home / "lent.log"), "SPACES_ZERO_GPU": "true", "SPACE_ID": "me/x",
            "HOST": "127.0.0.1"}  # fmt: skip
-    with serving(home, "zerogpu.py", env=env) as address:
+    with serving(home, "zerogpu.py", anew=True, env=env) as address:
         yield address, home / "lent.log"
 
 

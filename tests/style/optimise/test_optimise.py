@@ -211,8 +211,8 @@ def test_a_descent_that_falls_apart_keeps_its_best_picture():
 @pytest.mark.slow
 def test_remembering_place_by_place_gets_lower_than_the_plain_method():
     net = perceptual.load("bundled")
-    pictures = scene(128, 128), texture(128, 128)
-    photo, style = (to_tensor(picture, (128, 128), torch.device("cpu")) for picture in pictures)
+    pictures = scene(64, 64), texture(64, 64)
+    photo, style = (to_tensor(picture, (64, 64), torch.device("cpu")) for picture in pictures)
     objective = Objective(net, photo, [style], [1.0], Weights.of(StyleRequest()))
     *_, ours = descend(photo, lambda x, _: objective(x), "lbfgs", 1.0, 40)
 
@@ -489,7 +489,7 @@ def test_a_style_of_one_colour_leaves_the_photo_its_forms(colour):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("colour", ["black", "white", "#804020"])
+@pytest.mark.parametrize("colour", ["black", "#804020"])
 def test_a_style_of_one_colour_colours_the_photo(colour):
     plain = Image.new("RGB", (60, 60), colour)
     events = list(paint(StyleRequest(size=64, steps=108), scene(), [plain]))
