@@ -100,7 +100,7 @@ def _same_numbers():
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed(0)
     if torch := sys.modules.get("torch"):  # a plain test does not import it
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # `torch.manual_seed` takes a while to remember it for a GPU
 
 
 @pytest.fixture

@@ -147,6 +147,7 @@ def test_what_is_measured_of_opinions_is_told_the_classes_too(accelerator, monke
         assert torch.equal(told, shares(*(int((level + 1) / 2 * 255 // 90) for level in seen.mean((1, 2, 3)))))
 
 
+@pytest.mark.slow
 def test_a_class_is_learned(accelerator):
     """How bright a picture is follows its class, and the way from one to the other leads through what lies between."""
     of = (np.arange(60) % 2).astype(np.uint8)

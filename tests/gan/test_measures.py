@@ -67,6 +67,7 @@ def training(images: np.ndarray, kind: str, mode: str) -> Training:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 def test_portraits_are_nearer_to_portraits_than_landscapes_are(mode):
     pixels = np.stack([np.array(picture("portraits", i).convert(mode)) for i in range(48)])
@@ -173,6 +174,7 @@ def test_the_signs_tell_what_d_knows_by_heart_and_compare_where_it_only_compares
     assert found["sign_held_out"] == of_held_out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", [None, labels.numbered(["cat", "dog"] * 110)], ids=["", "classes"])
 def test_gradients_are_those_of_the_last_step_and_looking_changes_nothing(of, monkeypatch):
     for name, fewer in (("COMPARED", 32), ("FEW", 16), ("SEARCHED", 48)):  # what is found is not the point

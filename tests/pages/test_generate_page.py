@@ -53,6 +53,7 @@ def newest(page: AppTest) -> tuple[SampleRequest, object]:
 # ---------------------------------------------------------------- generate
 
 
+@pytest.mark.slow
 def test_a_sliders_value_forged_on_the_socket_does_nothing(page):
     """What a program sends in place of a slider's value: neither the page nor what it calls believes it."""
     keep(page, "7:1", "7:2")
@@ -124,6 +125,7 @@ def test_one_picture_is_kept_varied_and_sent_to_style(page):
     assert tray.take("no such name") is None
 
 
+@pytest.mark.slow
 def test_what_is_kept_stays_what_it_was(page):
     """Its generator, seed and truncation are its own, whatever is chosen by then; also after other pages."""
     first, other = weights_bundled()[:2]
@@ -184,6 +186,7 @@ def test_what_is_kept_outlives_its_generator():
     assert len(kept()) == 1
 
 
+@pytest.mark.slow
 def test_widgets_keep_their_values_from_page_to_page(page):
     other = weights_bundled()[1]
     page.selectbox(key="generator").set_value(other).run()
@@ -227,6 +230,7 @@ def test_a_seed_out_of_bounds_is_answered_in_words(page, seed):
     assert newest(page)[0].seed == 7
 
 
+@pytest.mark.slow
 def test_ways_and_sums_of_kept_pictures(page):
     keep(page, "0:1", "0:2", "0:5")
     page.selectbox(key="generator").set_value(weights_bundled()[1]).run()
@@ -329,6 +333,7 @@ def test_the_shipped_pictures_are_those_of_the_engine():
         assert catalogue.shipped(request) is None
 
 
+@pytest.mark.slow
 def test_a_registered_generator_is_offered_and_fetched(local_hub):
     entry = registry.entry("cryptopunks")
     local_hub.add(entry.repo, {entry.file: saved(lively(Cryptopunks()).state_dict())}, revision=entry.revision)
@@ -411,6 +416,7 @@ def test_any_repository_or_why_not(local_hub, page):
     assert any("24 x 24 px, colour with transparency" in caption.value for caption in page.caption)
 
 
+@pytest.mark.slow
 def test_of_several_files_one_is_chosen(local_hub, page):
     nets = {"epoch-10/generator.pth": Cryptopunks(), "epoch-9/generator.pth": Tutorial()}  # the last one first
     files = {path: saved(lively(net).state_dict()) for path, net in nets.items()}
@@ -429,6 +435,7 @@ def test_of_several_files_one_is_chosen(local_hub, page):
 # ---------------------------------------------------------------- models
 
 
+@pytest.mark.slow
 def test_what_failed_stays_beside_its_name_and_what_is_fetched_can_be_deleted(local_hub):
     page = opened("models.py")
     assert not page.exception
@@ -446,6 +453,7 @@ def test_what_failed_stays_beside_its_name_and_what_is_fetched_can_be_deleted(lo
     assert page.button(key="fetch-cryptopunks")
 
 
+@pytest.mark.slow
 def test_what_was_fetched_from_any_repository_is_listed_and_deleted(local_hub):
     page = opened("models.py")
     local_hub.add("x/an_odd_name", {"generator.pth": saved(lively(Cryptopunks()).state_dict())})

@@ -64,7 +64,7 @@ def redrawn(page):
 
 def _wait_for_drawing(page, number: int) -> None:
     def so_often() -> bool:
-        page.wait_for_timeout(20)  # in which what it hears is counted
+        page.wait_for_timeout(50)  # in which what it hears is counted
         return _drawn[page] >= number
 
     until(so_often)

@@ -15,4 +15,4 @@ def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"still not so after {seconds:.0f} s"
-        time.sleep(0.02)
+        time.sleep(0.05)

@@ -200,6 +200,7 @@ def test_what_stands_beside_a_sound_generator_does_no_harm(fetched, case):
 # ---------------------------------------------------------------- told before
 
 
+@pytest.mark.slow
 def test_what_a_network_takes_is_told_before_it_is_made():
     def planned(width):
         return model_folder.planned_generator(OURS | {"size": 64, "width": width, "channels": 3, "latent": 100})
