@@ -55,8 +55,8 @@ def for_training(home: Path) -> str:
 _template: subprocess.Popen | None = None  # of this process; its input's end, with this process's, ends it
 
 
-def _forked(script: str, env: Mapping[str, str], log: Path) -> psutil.Process:
-    """`python script`, as far as template.py can tell."""
+def _forked(script: str, env: Mapping[str, str], log: Path) -> psutil.Process | None:
+    """`python script`, as template.py makes it of itself; None where it cannot."""
     global _template
     if _template is None:
         still = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}  # what is forked has one thread
@@ -65,7 +65,8 @@ def _forked(script: str, env: Mapping[str, str], log: Path) -> psutil.Process:
             env={**os.environ, "PYTHONPATH": str(ROOT), **still}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
     print(json.dumps({"script": script, "env": dict(env), "log": str(log)}), file=_template.stdin, flush=True)
-    return psutil.Process(int(_template.stdout.readline()))
+    number = int(_template.stdout.readline())
+    return psutil.Process(number) if number else None
 
 
 def end_template() -> None:
@@ -97,14 +98,13 @@ def serving(
     own = {"GANVAS_HOME": str(home / "runs"), "GANVAS_CACHE": str(home / "cache"), "PORT": str(port), **(env or {})}
     env = {**os.environ, **own}
     (log := home / "server.log").write_text("")
-    if anew or (root, python, user) != (ROOT, sys.executable, None) or sys.platform != "linux":
+    anew |= (root, python, user) != (ROOT, sys.executable, None) or sys.platform != "linux"
+    if anew or not (process := _forked(script, env, log)):
         with log.open("a") as said:
             process = psutil.Popen(
                 [python, script], cwd=root, env=env, stdout=said, stderr=said, user=user, group=user,
                 extra_groups=None if user is None else [],
             )  # fmt: skip
-    else:
-        process = _forked(script, env, log)
     address = f"http://127.0.0.1:{port}"
     _studios[address] = process
     try:

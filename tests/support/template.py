@@ -1,8 +1,8 @@
 """Has imported what a studio is made of, and becomes one as often as it is asked to: see `serving` in studio.py.
 
-A line of JSON is asked, the number of a process is the answer. Such a studio differs from one that was started anew in
-this: its imports are over, its machine counts as measured, and what the system shows of it (`/proc/N/environ`, its
-command) is this program's.
+A line of JSON is asked, the number of a process is the answer; or 0, where libraries have started threads here: a fork
+is without them, and may wait for one. Such a studio differs from one that was started anew in this: its imports are
+over, its machine counts as measured, and what the system shows of it (`/proc/N/environ`, its command) is that of this.
 """
 
 import gc
@@ -12,7 +12,6 @@ import runpy
 import signal
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 import streamlit  # noqa: F401
@@ -28,11 +27,10 @@ def serve() -> None:
     gc.collect()
     gc.freeze()  # what is here already is not gone through, and so copied, by each of them
     for line in sys.stdin:
-        tasks = os.listdir("/proc/self/task")
-        assert len(tasks) == threading.active_count() == 1, "a fork is without the threads, and may wait for them"
-        if not (pid := os.fork()):
+        alone = len(os.listdir("/proc/self/task")) == 1
+        if alone and not (pid := os.fork()):
             return become(**json.loads(line))
-        print(pid, flush=True)
+        print(pid if alone else 0, flush=True)
 
 
 def reap(*_: object) -> None:
