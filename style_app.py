@@ -43,6 +43,7 @@ LATEST = {**AT_ONCE, "trigger_mode": "always_last"}  # what comes while another 
 def build() -> gr.Blocks:
     """The whole app. Nothing is loaded or measured yet."""
     subpath.relative_on_pages()
+    widgets.rest_on_pages()
     settings = policy.settings_of(StyleRequest)
     with widgets.Page(title="Ganvas · Style", analytics_enabled=False, delete_cache=(3600, 86400)) as app:
         gr.HTML('<p class="alone"><a href="../">Ganvas</a></p><a id="skip" href="#bar">Skip to Paint</a>')
@@ -65,10 +66,6 @@ def build() -> gr.Blocks:
         _publish(page)
         gr.api(painting.sample, api_name="sample", concurrency_limit=SAMPLES)
         app.unload(painting.leave)
-    # Gradio marks all that an event answers to as pending. What is taken off the page meanwhile counts tenths of
-    # seconds, sixty times a second and for ever (gradio 6.31), beside whatever is painted.
-    for function in app.fns.values():
-        function.show_progress_on = [page["status"]]
     app.max_threads, app.state_session_capacity = turns.AT_ONCE, policy.limits().pages
     return turns.kept(app.queue(max_size=turns.AT_ONCE))
 

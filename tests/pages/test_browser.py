@@ -97,7 +97,22 @@ def paint_in_browser(page) -> None:
     page.get_by_role("button", name="Paint", exact=True).click()
 
 
+FRAMES = """{
+  const frame = window.requestAnimationFrame;
+  window.frames_asked = 0;
+  window.requestAnimationFrame = (then) => { window.frames_asked++; return frame.call(window, then); };
+}"""
+
+
+def at_rest(page) -> bool:
+    """Whether a page asks for no frames to draw."""
+    before = page.evaluate("frames_asked")
+    page.wait_for_timeout(300)
+    return page.evaluate("frames_asked") == before
+
+
 def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page, files):
+    page.add_init_script(FRAMES)
     page.goto(f"{studio}/style/")
     upload_pictures(page, files)
     expect(page.get_by_text("on this machine")).to_be_visible()  # told before it starts
@@ -147,6 +162,7 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
     download.value.save_as(files / "time-lapse.webp")
     with Image.open(files / "time-lapse.webp") as film:
         assert film.n_frames >= 2
+    until(lambda: at_rest(page))
 
     # Its colours are the photo's without painting again.
     before = look.get_attribute("src")

@@ -31,6 +31,7 @@ _HERE = Path(__file__).parent
 CSS = (_HERE / "page.css").read_text()
 # Run once the page is there: its place in the studio's frame, and what Gradio's own markup lacks.
 SCRIPT = "() => {" + "".join((_HERE / name).read_text() for name in ("frame.js", "mend.js")) + "}"
+REST = (_HERE / "rest.js").read_text()  # run before Gradio's own
 # Run where Paint is pressed.
 SHOW_PICTURE = "(...inputs) => { window.showPicture(); return inputs; }"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,21 @@ async def _on_behalf(self: gr.Blocks, **event: Any) -> dict:
             raise gr.Error(f"This takes {len(event['block_fn'].inputs)} values.", print_exception=False)
         with files.written_or_told():
             return await gr.Blocks.process_api(self, **event)
+
+
+@functools.cache
+def rest_on_pages() -> None:
+    """From now on Gradio's pages begin with a script of ours, before any of its own."""
+    from gradio import routes
+
+    loader = routes.templates.env.loader
+    found = loader.get_source
+
+    def with_script(*asked: Any) -> tuple[Any, ...]:
+        page, *more = found(*asked)
+        return page.replace("<head>", f"<head><script>{view.REST}</script>", 1), *more
+
+    loader.get_source = with_script
 
 
 def _as_it_is(_: gr.Image, payload: Any) -> str | None:
