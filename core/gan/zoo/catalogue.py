@@ -40,7 +40,7 @@ from core.visitors import identity, policy
 
 DISCRIMINATOR = "discriminator.safetensors"
 SHEET = 8  # rows and columns of the sheet of samples that a generator comes with
-FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pkl")
 NOT_GENERATORS = re.compile(r"discrim|critic|netd|optim|sched|training_args|classif|inception|(^|[/_.-])d[/_.-]", re.I)
 GENERATORS = re.compile(r"gen|netg|ema|(^|[/_.-])g[/_.-]|^model\.safetensors$|^pytorch_model\.bin$", re.I)
 

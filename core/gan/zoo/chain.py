@@ -62,14 +62,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Chain:
-    """From latents to a picture. `table` [classes, numbers]: what stands for a class; `numbered`: whether it was made
-    of their numbers, which do not tell how many there are. `untrained`: its norms have never seen a picture. `whole`:
+    """From latents to a picture. `table` [classes, numbers]: what stands for a class; `told_by`: whether by a
+    "table" of the file, by a "linear" layer from one-hot classes, or by one from the "number" of a class, which does
+    not tell how many there are. `untrained`: its norms have never seen a picture. `whole`:
     its modules were saved, not only their tensors; `between`, `ends`: activations that a whole module has between
     layers or at the end, without saying where."""
 
     steps: tuple[Step, ...]
     table: Tensor | None = None
-    numbered: bool = False
+    told_by: str = ""
     untrained: bool = False
     whole: bool = False
     between: Set[str] = frozenset()
@@ -96,15 +97,18 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
     if len(tables) > 1:
         raise UserError(f"It has {len(tables)} tables of classes; Ganvas understands generators with one.")
     orders = [list(groups), sorted(groups, key=_natural)]
-    for order in orders:
-        _refuse_takers([weights[name] for name in order if name in weights])
-    table, numbered = groups[next(iter(tables))]["weight"] if tables else None, False
+    for order in orders:  # sorted by name, convolutions may come before the layer that lays out their map
+        names = [name for name in order if name in weights]
+        _refuse_takers([weights[name] for name in names])
+        if any(_chains(names, weights, kinds, free=False)):
+            break
+    table, told_by = (groups[next(iter(tables))]["weight"], "table") if tables else (None, "")
     chained = _chained(weights, orders, kinds)
     if chained is None and not tables:
         for name in _for_classes(weights):
             chained = _chained({other: group for other, group in weights.items() if other != name}, orders, kinds)
             if chained and len(weights[name]["weight"]) < chained[1][0].inputs:
-                table, numbered = _said(weights[name])
+                table, told_by = _said(weights[name])
                 break
             chained = None
     if chained is None:
@@ -118,7 +122,7 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
     for i, of in enumerate(told):
         placed[i] = replace(placed[i], stated=replace(of, after="") if _bare(placed, i) else of)
     whole = all(step.name in modules for step in placed)
-    return Chain(tuple(placed), table, numbered, untrained, whole, *loose(modules))
+    return Chain(tuple(placed), table, told_by, untrained, whole, *loose(modules))
 
 
 # ---------------------------------------------------------------- layers of tensors
@@ -186,7 +190,9 @@ def _refuse_takers(weights: Sequence[Group]) -> None:
     if first.ndim == 2:
         if len(last) == 1 and last.ndim == 2:
             raise _is_a(JUDGE)
-        if first.shape[1] == len(last) and picture(len(last)) and all(group["weight"].ndim == 2 for group in weights):
+        flat, narrowest = all(group["weight"].ndim == 2 for group in weights), min(len(g["weight"]) for g in weights)
+        # One that is nowhere narrower than its picture keeps nothing short: it is given as many random numbers.
+        if first.shape[1] == len(last) > narrowest and picture(len(last)) and flat:
             raise _is_a("a network from pictures to pictures (an autoencoder)")
         return
     channels = first.shape[1]
@@ -205,12 +211,12 @@ def _is_a(what: str) -> UserError:
     return UserError(f"It is {what}: it takes pictures, while a generator takes random numbers.")
 
 
-def _said(layer: Group) -> tuple[Tensor, bool]:
-    """What a linear layer makes of each class, [classes, numbers], and whether of its number, else of a one-hot."""
+def _said(layer: Group) -> tuple[Tensor, str]:
+    """What a linear layer makes of each class, [classes, numbers], and of what: see `Chain.told_by`."""
     weight, bias = layer["weight"].T, layer.get("bias", 0)
     if len(weight) > 1:
-        return weight + bias, False
-    return torch.arange(NUMBERED, dtype=weight.dtype)[:, None] * weight + bias, True
+        return weight + bias, "linear"
+    return torch.arange(NUMBERED, dtype=weight.dtype)[:, None] * weight + bias, "number"
 
 
 def _for_classes(weights: Mapping[str, Group]) -> list[str]:

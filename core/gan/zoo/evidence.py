@@ -191,8 +191,8 @@ def _spoken(found: Found, best: Answers, questions: Sequence[Question]) -> tuple
         some = few <= int(never.sum()) < len(never)
         silent.append(some and float(heard[never].median() / heard[~never].median()) < less)
         x = x.relu()
-    if any(silent):
-        return {**best, "activation": offered["relu"]}, ("activation",)
+    if any(silent):  # a decoder has them for another reason: it is given numbers that it learned to pass over
+        return {**best, "activation": offered["relu"]}, () if found.decodes else ("activation",)
     return {**best, "activation": offered["leaky" if len(silent) > 1 else "relu"]}, ()
 
 

@@ -169,17 +169,21 @@ def _parts(tensors: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Mapping[str
 
 def _decoder(held: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], int] | None:
     """What stands behind the encoder of a variational autoencoder, and how many numbers that one makes: it ends in two
-    linear layers alike, for the mean and the spread."""
+    linear layers alike, for the mean and the spread, which are called so, or cannot follow each other."""
     linear = [key for key, value in held.items() if value.ndim == 2 and key.endswith(".weight")]
     for one, other in itertools.pairwise(linear):
         called = MEAN.search(one) and SPREAD.search(other)
-        last = "encod" in other.lower() and not any("encod" in key.lower() for key in linear[linear.index(other) + 1 :])
-        if held[one].shape != held[other].shape or not (called or last):
+        made, taken = held[one].shape
+        later = linear[linear.index(other) + 1 :]
+        last = "encod" in other.lower() and not any("encod" in key.lower() for key in later)
+        side_by_side = made < taken and bool(later) and held[later[0]].shape[1] == made
+        if held[one].shape != held[other].shape or not (called or last or side_by_side):
             continue
         keys = list(held)
         behind = [key for key in keys[keys.index(other) + 1 :] if key.rpartition(".")[0] != other.rpartition(".")[0]]
         if sum(held[key].ndim in (2, 4) for key in behind) > 1:
-            tables = [key for key in keys if TABLE.search(key) and key not in behind]
+            own = any(TABLE.search(key) for key in behind)
+            tables = [] if own else [key for key in keys if TABLE.search(key) and key not in behind]
             return {key: held[key] for key in (*tables, *behind)}, len(held[one])
     return None
 

@@ -58,6 +58,7 @@ class Labels:
     numbers: int
     join: str  # of JOINS
     table: bool
+    relu: bool = False  # behind what stands in the table
 
 
 class Foreign(GeneratorNetwork):
@@ -144,7 +145,7 @@ class Joined(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         random, shares = latents[:, : -self.labels.classes], latents[:, -self.labels.classes :]
-        words = shares @ self.table if self.labels.table else shares
+        words = shares @ (self.table.relu() if self.labels.relu else self.table) if self.labels.table else shares
         match self.labels.join:
             case "times":
                 return random * words

@@ -169,7 +169,10 @@ def _list(stream: io.BytesIO, name: str) -> None:
         if step > MAX_STEPS:
             raise UserError(f"{name} has more than {MAX_STEPS:,} instructions; it was not opened.")
         if instruction.name in CALLS_BY_NAME:
-            raise UserError(f"{name} calls functions in a way weights never need; it was not opened.")
+            raise UserError(
+                f"{name} was not written by torch.save, or calls functions in a way weights never need; it was not "
+                "opened. Save the network's state_dict() with torch.save."
+            )
         objects += instruction.name == "NEWOBJ"
         if objects > MAX_OBJECTS:
             raise UserError(f"{name} holds more than {MAX_OBJECTS:,} objects; it was not opened.")
@@ -186,6 +189,7 @@ class _Follower(pickle._Unpickler):
         super().__init__(stream)
         self.room, self.classes, self.called = room, classes, name
         self.storages: set[str] = set()
+        self.pairs = 0
 
     def find_class(self, module: str, name: str) -> Any:  # only what is ALLOWED or a CLASS comes here
         of = f"{module}.{name}"
@@ -195,7 +199,7 @@ class _Follower(pickle._Unpickler):
             return self.classes.setdefault(of, modules.inert(of))
         match name:
             case "OrderedDict":
-                return _Dictionary
+                return self._dictionary
             case "_rebuild_tensor" | "_rebuild_tensor_v2":
                 return self._tensor
             case "_rebuild_parameter" | "Parameter":
@@ -222,6 +226,14 @@ class _Follower(pickle._Unpickler):
         if self.room < 0:
             self._refuse()
         return numbers
+
+    def _dictionary(self, pairs: Any = ()) -> _Dictionary:
+        """Made empty, or of a list of pairs, as Python 2 wrote it; again and again, that would fill the memory."""
+        self.pairs += len(pairs)
+        named = all(isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs)
+        if not isinstance(pairs, list | tuple) or self.pairs > MAX_TENSORS or not named:
+            self._refuse()
+        return _Dictionary(pairs)
 
     def _tensor(self, numbers: int, offset: int, size: tuple, stride: tuple, *_: Any) -> None:
         whole = (offset, *size, *stride)
@@ -255,11 +267,7 @@ class _Ignored:
 
 
 class _Dictionary(dict):
-    """An OrderedDict as torch writes it: made empty, then filled, with a few attributes. Made of another one, again and
-    again, it would be a way to fill the memory."""
-
-    def __init__(self) -> None:
-        super().__init__()
+    """An OrderedDict as torch writes it, with a few attributes."""
 
     def __setstate__(self, attributes: dict) -> None:
         if len(attributes) > MAX_ATTRIBUTES:

@@ -194,14 +194,16 @@ def _labels(found: Chain, latent: int | None) -> list[Option]:
     weight = found.steps[0].weights["weight"]
     taken = found.steps[0].inputs
     loudness = weight.float().transpose(0, 1 if found.steps[0].kind == "linear" else 0).flatten(1).norm(dim=1)
-    numbered = f", told by their numbers from 0 to {chain.NUMBERED - 1}," if found.numbered else ""
+    by_number = found.told_by == "number"
+    numbered = f", told by their numbers from 0 to {chain.NUMBERED - 1}," if by_number else ""
 
     def joined(classes: int, numbers: int, table: bool, rare: bool = False) -> list[Option]:
-        # What a class says is louder than what each latent says; where neither is, behind is usual.
-        behind = bool(LOUDER * loudness[-numbers:].mean() >= loudness[:numbers].mean())
+        # What a class says is louder than what each of many latents says; where neither is, behind is usual.
+        few = numbers > taken - numbers
+        behind = few or bool(LOUDER * loudness[-numbers:].mean() >= loudness[:numbers].mean())
         return [
             Option(f"classes-{classes}-{join}", f"{classes} classes{numbered} {JOINS[join]}",
-                   Labels(classes, numbers, join, table), rare, found.numbered)
+                   Labels(classes, numbers, join, table), rare, by_number)
             for join in (("behind", "front") if behind else ("front", "behind"))
         ]  # fmt: skip
 
@@ -214,7 +216,8 @@ def _labels(found: Chain, latent: int | None) -> list[Option]:
             raise UserError(f"Its table of classes is {numbers} numbers wide, more than its first layer takes.")
         found_at, options = _broken(loudness), joined(classes, numbers, table=True)
         fitting = {"front": numbers, "behind": taken - numbers}
-        return [option for option in options if fitting[option.value.join] == found_at][:1] or options
+        options = [option for option in options if fitting[option.value.join] == found_at][:1] or options
+        return [way for one in options for way in (one, _lit(one))] if found.told_by == "linear" else options
     none = Option("no-classes", "no classes", None)
     if latent is not None and latent <= taken:
         return joined(taken - latent, taken - latent, table=False) if taken > latent + 1 else [none]
@@ -227,6 +230,12 @@ def _labels(found: Chain, latent: int | None) -> list[Option]:
     one_hot = joined(split[0], split[0], table=False, rare=usual) if split else []
     none = replace(none, rare=bool(split) and not usual)
     return [none, *one_hot] if usual else [*one_hot, none]
+
+
+def _lit(option: Option) -> Option:
+    """The same, with ReLU behind the linear layer that tells of a class."""
+    labels = replace(option.value, relu=True)
+    return replace(option, tag=f"{option.tag}-relu", says=f"{option.says}, through ReLU", value=labels)
 
 
 def _broken(loudness: Tensor) -> int:

@@ -2,6 +2,7 @@
 norms remember what arrived at them; each has to be read as it was written, and wrong readings have to fit worse."""
 
 import tempfile
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -520,6 +521,81 @@ def test_what_stands_behind_an_encoder_is_read_with_its_classes(parts):
     assert read.network.config["latent"] == 6
     assert read.network.labels.classes == 10
     assert (read.network.config["size"], read.network.plan[-1].after) == (28, "sigmoid")
+
+
+@pytest.mark.parametrize("heads", [("fcm", "fcs"), ("fc21", "fc22")])
+def test_two_layers_alike_that_cannot_follow_each_other_are_an_encoders_end(heads):
+    """Whatever they are called; the decoder behind them is the generator. Its silent units prove nothing: it is given
+    numbers that it learned to pass over."""
+    decoder = lively(nn.Sequential(nn.Linear(6, 64), leaky(), nn.Linear(64, 256), nn.Sigmoid()))
+    decoder[0].weight[:3] *= 0.01
+    decoder[0].bias[:3] = -1
+    decoder[2].weight[:, :3] *= 0.3
+    parts = {"fc1": nn.Linear(256, 32), heads[0]: nn.Linear(32, 6), heads[1]: nn.Linear(32, 6)}
+    whole = {f"{name}.{k}": v for name, part in parts.items() for k, v in part.state_dict().items()}
+    whole |= {f"fc{3 + int(k[0])}{k[1:]}": v for k, v in decoder.state_dict().items()}
+    read = foreign.read({"": whole}, None, "vae.pth")
+    assert [list(question)[:2] for question in read.open] == [["relu", "leaky"]]
+    chosen = foreign.read({"": whole}, None, "vae.pth", "leaky").network
+    z = torch.randn(3, 6)
+    torch.testing.assert_close(chosen(z).flatten(1), decoder(z) * 2 - 1)
+
+
+def test_a_class_may_pass_through_a_linear_layer_and_an_activation():
+    """In an autoencoder both of whose parts have such a layer of their own."""
+    net = lively(Labelled(nn.Sequential(nn.Linear(19, 32), nn.ReLU(), nn.Linear(32, 256), nn.Sigmoid()), "linear",
+                          numbers=16))  # fmt: skip
+    said = {f"label_embedding.{k}": v for k, v in net.label_fc.state_dict().items()}
+    decoder = {**said, **{f"fc{k[0]}{k[1:]}": v for k, v in net.model.state_dict().items()}}
+    encoder = {**said, "fc_hidden.weight": torch.randn(32, 272), "fc_mu.weight": torch.randn(3, 32),
+               "fc_logvar.weight": torch.randn(3, 32)}  # fmt: skip
+    whole = {f"{name}.{k}": v for name, part in (("encoder", encoder), ("decoder", decoder)) for k, v in part.items()}
+    read = foreign.read({"": whole}, None, "cvae.pth")
+    rows = [foreign.read_as(read.network, way.config) for way in read.readings]
+    z, one_hot = torch.randn(3, 3), F.one_hot(torch.tensor([1, 4, 7]), 10).float()
+    made = net.model(torch.cat([z, net.label_fc(one_hot).relu()], 1)) * 2 - 1
+    fit = [torch.allclose(row(torch.cat([z, one_hot], 1)).flatten(1), made, atol=1e-5) for row in rows]
+    assert fit.count(True) == 1, [way.tags for way in read.readings]
+
+
+def test_a_network_nowhere_narrower_than_its_picture_is_given_random_numbers():
+    """192 latents for 8 x 8 px in colour; where it is narrower in between, it is an autoencoder."""
+    net = lively(nn.Sequential(nn.Linear(192, 256), nn.ReLU(), nn.Linear(256, 192), nn.Tanh()))
+    assert foreign.read({"": net.state_dict()}, None, "x.pth").network.config["latent"] == 192
+    net = lively(nn.Sequential(nn.Linear(192, 64), nn.ReLU(), nn.Linear(64, 192), nn.Tanh()))
+    with pytest.raises(UserError, match="an autoencoder"):
+        foreign.read({"": net.state_dict()}, None, "x.pth")
+
+
+def test_convolutions_whose_names_come_before_that_of_their_map_are_no_judge():
+    """Sorted, they lead from 8 channels to one, and the linear layer behind them seems to fit."""
+    parts = {"fc": nn.Linear(20, 8 * 49), "conv1": nn.Conv2d(8, 16, 3), "conv2": nn.Conv2d(16, 1, 3)}
+    state = {f"{name}.{k}": v for name, part in parts.items() for k, v in lively(part).state_dict().items()}
+    assert [step.name for step in chain.read(state).steps] == ["fc", "conv1", "conv2"]
+
+
+def test_a_dictionary_as_python_2_wrote_it(tmp_path):
+    """Made of a list of pairs, under the name of a pickle; of more of them than there are tensors it is refused."""
+    net = lively(nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 64), nn.Tanh()))
+
+    class Old(OrderedDict):
+        def __reduce__(self):
+            return OrderedDict, ([[key, value] for key, value in self.items()],)
+
+    class Large(OrderedDict):
+        def __reduce__(self):
+            return OrderedDict, ([[str(i), 0] for i in range(5001)],)
+
+    path = tmp_path / "generator.pkl"
+    path.write_bytes(saved(Old(net.state_dict()), _use_new_zipfile_serialization=False))
+    found, _ = foreign.opened(path, path.name)
+    z = torch.randn(3, 16)
+    made = load.open_generator(f"file:{path}:relu,no-classes").network(z)
+    torch.testing.assert_close(made.flatten(1), net(z))
+    assert list(found[""]) == list(net.state_dict())
+    path.write_bytes(saved(Large(), _use_new_zipfile_serialization=False))
+    with pytest.raises(UserError, match="claims to be larger than it is"):
+        foreign.opened(path, path.name)
 
 
 def test_a_decoder_that_is_given_what_its_encoder_makes_and_a_class_repaints():
