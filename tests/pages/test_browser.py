@@ -285,8 +285,9 @@ def test_a_clip_is_found_again_with_what_went_in(studio, window, files):
     expect(page.locator("#clip")).to_contain_text(re.compile(r"still ?\.gif"))
     go.click()
     expect(place.get_by_role("alert")).to_contain_text("shows one picture only")
+    expect(page.get_by_text("Download clip")).to_be_visible()  # of the one before
     page.reload()
-    expect(place.get_by_role("alert")).to_contain_text("shows one picture only")
+    expect(place.get_by_text("of 2000 frames.")).to_be_visible()
     page.locator("#clip").get_by_label("Clear").click()
     file.set_input_files(moving(files / "short.gif", 5))
     expect(page.locator("#clip")).to_contain_text(re.compile(r"short ?\.gif"))

@@ -109,8 +109,13 @@ async def _news(request: gr.Request, clip: Clip) -> AsyncIterator[tuple[Any, ...
             if frame:
                 now.moves = gr.update(visible=True, value=painting.small(frame))
             yield tuple(now)
-    if painting.shown_on(request, Clip) is clip:
-        yield tuple(_over(clip))
+    if painting.shown_on(request, Clip) is not clip:
+        return
+    now, before = _over(clip), _last(request)
+    if clip.job.error and before and before.job.result:  # it has its place back
+        paintings.show(before, request.session_hash or "")
+        now = dataclasses.replace(_over(before), status=now.status)
+    yield tuple(now)
 
 
 def _begun(clip: Clip) -> Reel:
@@ -133,15 +138,20 @@ def _over(clip: Clip) -> Reel:
     return Reel(view.status(said), show, hide, moves, plays, show, gr.update(value=path))
 
 
+def _last(request: gr.Request) -> Clip | None:
+    """The visitor's newest clip, painted or at work."""
+    return next((clip for clip in painting.theirs(request, Clip) if not clip.job.error), None)
+
+
 def found(request: gr.Request) -> tuple[Any, ...]:
-    """The page is opened: the visitor's newest clip, painted or at work, in its place, which is unfolded; with what
-    went in, unless the page shows a newer painting with what went into that."""
-    clip, other = (painting.newest(request, kind) for kind in (Clip, Painting))
+    """The page is opened: the visitor's newest clip is in its place, which is unfolded; with what went in, unless the
+    page shows a newer painting with what went into that."""
+    clip, others = _last(request), painting.theirs(request, Painting)
     how = [gr.skip()] * len(HOW)
     if clip is None:
         return gr.skip(), gr.skip(), *how, *Reel(), gr.skip()
     paintings.show(clip, request.session_hash or "")
-    if other is None or other.made < clip.made:
+    if not others or others[0].made < clip.made:
         how = painting.how(clip.asked)
     source = clip.asked["clip"]
     reel, number = (_over(clip), None) if clip.job.finished else (_begun(clip), clip.number)

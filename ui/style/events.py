@@ -28,13 +28,13 @@ from ui.style.painting import (
     error_text,
     followed,
     how,
-    newest,
     outcome,
     painting_of,
     sent,
     shows_something,
     small,
     submit,
+    theirs,
     told,
     weights_text,
     words,
@@ -242,8 +242,8 @@ def _film(painting: Painting) -> Any:
 def found(request: gr.Request) -> tuple[Any, ...]:
     """The page is opened: what another page sent here, or the visitor's newest painting with what went in. Once what
     was sent is being painted, its painting."""
-    if theirs := newest(request, Painting):
-        return _shown(request, theirs)
+    if there := theirs(request, Painting):
+        return _shown(request, there[0])
     name = sent(request)
     photo, styles, easel = tray.take(name) or gr.skip(), gr.skip(), Easel(strip=_strip(request))
     if example := view.example(name.partition(".")[0]):  # behind the dot: which press it was

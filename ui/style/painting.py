@@ -60,12 +60,12 @@ def painting_of(request: gr.Request) -> Painting | None:
     return shown_on(request, Painting)
 
 
-def newest(request: gr.Request, kind: type[W]) -> W | None:
-    """What a page shows when it is opened: its visitor's newest; but where another page sent something here, only what
-    came of that."""
+def theirs(request: gr.Request, kind: type[W]) -> list[W]:
+    """What a page may show when it is opened, the newest first: all of its visitor's; but where another page sent
+    something here, only what came of that."""
     name = sent(request)
-    theirs = paintings.theirs(visitor.of_request(request).name, kind)
-    return next((one for one in theirs if not name or one.sent == name), None)
+    every = paintings.theirs(visitor.of_request(request).name, kind)
+    return [one for one in every if not name or one.sent == name]
 
 
 HOW = ("styles", "mix", "preset", "style_weights", *SETTINGS)
