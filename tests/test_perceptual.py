@@ -286,7 +286,7 @@ def test_training_learns_resumes_and_writes(tmp_path, monkeypatch):
     where = ["--teacher", str(tmp_path / "teacher.pth"), "--work", str(tmp_path / "work")]
     out = tmp_path / "net.safetensors"
     threads = torch.get_num_threads()
-    clock = types.SimpleNamespace(monotonic=itertools.count(0, 0.05).__next__)  # as many steps on any machine
+    clock = types.SimpleNamespace(monotonic=itertools.count(0, 0.1).__next__)  # as many steps on any machine
     monkeypatch.setattr(train_perceptual, "time", clock)
     for minutes in ("0.005", "0.01"):
         train_perceptual.main(

@@ -508,11 +508,11 @@ def awake(tmp_path) -> Path:
 
 @pytest.fixture
 def page_of(local_hub, browser, tmp_path, monkeypatch, awake):
-    """A fresh server with a finished run and the local Hub, and a browser's page."""
+    """A fresh server, which has no torch yet, with a finished run and the local Hub, and a browser's page."""
     monkeypatch.setenv("GANVAS_HOME", str(tmp_path / "runs"))
     monkeypatch.setenv("HF_TOKEN", local_hub.token)  # what is private can be pulled back
     finished_run()
-    with serving(tmp_path, changed(tmp_path, SLEEPING), env={"GO": str(awake)}) as address:
+    with serving(tmp_path, changed(tmp_path, SLEEPING), anew=True, env={"GO": str(awake)}) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 900}, base_url=address)
         yield page
         page.close()

@@ -90,7 +90,8 @@ def serving(
     """Start `script`, wait until `ready` answers, yield its address; stop it afterwards.
 
     `anew`: as everybody starts it. Else it has its imports from template.py, which saves most of what a start takes;
-    what is about starting and ending, or about what takes how long, is `anew`, and so is what follows.
+    what is about starting and ending, what there is before torch, or what takes how long, is `anew`. So is what
+    follows.
     `root` is the project's folder, `user` the number of the user who runs it, `env` what is different for it.
     """
     marks.require("server")
