@@ -1,8 +1,8 @@
 """What a generator that was saved whole states of each layer, where a file of tensors alone would leave a question.
 
 Strides, paddings and epsilons are settings of its modules. What follows a layer is known inside an `nn.Sequential`,
-which does what it lists; whatever else hangs on its `forward`, which is not in the file, stays a question. Knows no
-files.
+which does what it lists, and where for each layer an activation was made, next after it; whatever else hangs on its
+`forward`, which is not in the file, stays a question. Knows no files.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def stated(layers: Sequence[tuple[str, str]], modules: Mapping[str, Module]) -> 
     leaves = [name for name in modules if name and name not in holders]
     for name in leaves:
         _refuse_unknown(modules[name])
-    told = []
+    told: list[Stated] = []
+    made_behind = [_made_behind(name, leaves, modules) for name, _ in layers]
+    each_its_own = all(made_behind[:-1])
     for i, (name, norm) in enumerate(layers):
         module = modules.get(name)
         if module is None:
@@ -60,9 +62,19 @@ def stated(layers: Sequence[tuple[str, str]], modules: Mapping[str, Module]) -> 
         behind = [modules[other] for other in _sequence(name, leaves, modules)]
         before = [modules[other] for other in _sequence(name, leaves[::-1], modules)]
         found = _of(module, behind, before, last=i == len(layers) - 1)
+        if found.after is None and each_its_own and made_behind[i]:
+            found = replace(found, after=made_behind[i])
         eps = modules[norm].settings.get("eps") if norm in modules else None
         told.append(replace(found, eps=eps if isinstance(eps, float) else None))
     return told
+
+
+def _made_behind(name: str, leaves: Sequence[str], modules: Mapping[str, Module]) -> str | None:
+    """The activation that was made next after this layer, but for norms and dropout; None where another layer was."""
+    behind = leaves[leaves.index(name) + 1 :] if name in leaves else []
+    quiet = (*NORMS, *QUIET)
+    first = next((modules[other] for other in behind if modules[other].kind not in quiet), None)
+    return _activation(first) if first and first.kind in ACTIVATIONS else None
 
 
 def loose(modules: Mapping[str, Module]) -> tuple[set[str], set[str]]:

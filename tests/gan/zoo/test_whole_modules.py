@@ -28,6 +28,21 @@ class OwnCalls(nn.Module):
         return self.squash(self.second(self.act(self.first(z)))) * 2 - 1
 
 
+class EachItsOwn(nn.Module):
+    """For each layer an activation was made, also behind the first map and at the end; it stands in no sequence."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense1, self.act1 = nn.Linear(8, 24), nn.ReLU()
+        self.dense2, self.act2 = nn.Linear(24, 6 * 16), nn.LeakyReLU(0.3)
+        self.conv1, self.act3 = nn.ConvTranspose2d(6, 4, 2, 2), nn.ReLU()
+        self.conv2, self.act4 = nn.ConvTranspose2d(4, 1, 4, 2, 1), nn.ReLU()
+
+    def forward(self, z):
+        z = self.act2(self.dense2(self.act1(self.dense1(z)))).view(-1, 6, 4, 4)
+        return self.act4(self.conv2(self.act3(self.conv1(z))))
+
+
 class Folded(nn.Module):
     """A first map made smaller by a convolution, and enlarged by four at once; a view as a module."""
 
@@ -48,6 +63,7 @@ KINDS = {
     "odd strides": lambda: OnMaps(8, (5, 1, 0), (5, 3, 1, 2), (4, 2, 2), activation=nn.SELU),
     "enlarged": lambda: Enlarged(mode="bilinear"),
     "its own calls": OwnCalls,
+    "an activation made for each layer": EachItsOwn,
     "made smaller": Folded,
     "on several devices": lambda: nn.DataParallel(connected(8, nn.GELU), []),
 }
