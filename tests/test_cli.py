@@ -61,6 +61,7 @@ def test_instant_paints_at_once_and_its_recipe_does_so_again(files, capsys):
     np.testing.assert_array_equal(np.asarray(Image.open("shown.png")), np.asarray(result.images[0]))
 
 
+@pytest.mark.slow
 def test_clips_are_painted_by_the_same_command(files, capsys):
     first, *more = [scene().rotate(turn) for turn in (0, 5, 10)]
     first.save("clip.gif", save_all=True, append_images=more, duration=[80, 200, 120])

@@ -107,6 +107,7 @@ def test_several_styles_mix_by_their_shares():
     assert painted(styles=[red, blue], style_shares=(1, 0)).images[0].tobytes() == alone.tobytes()
 
 
+@pytest.mark.slow
 def test_strength_goes_from_the_photo_to_the_painting():
     photo = smooth(0)
     none, half, full = (np.asarray(painted(photo, strength=s).images[0], float) for s in (0.0, 0.5, 1.0))

@@ -398,6 +398,7 @@ def asked_for(page: AppTest, repo: str) -> AppTest:
     return press(page, "Show its files")
 
 
+@pytest.mark.slow
 def test_any_repository_or_why_not(local_hub, page):
     local_hub.add("x/no-weights", {"README.md": b"hi"})
     for typed, words in (

@@ -37,6 +37,7 @@ def vgg19_on_the_hub(local_hub, monkeypatch):
     return local_hub
 
 
+@pytest.mark.slow
 def test_vgg19_is_fetched_once_and_paints(vgg19_on_the_hub, monkeypatch):
     # The registry knows the digest of the real file; this one is ours.
     real = registry.entry("vgg19")
