@@ -5,6 +5,7 @@ kept and looked at.
     python weights/train_generators.py choose portraits --work FOLDER                measure every step that was kept
     python weights/train_generators.py ship portraits --work FOLDER --step N         write weights/generators/portraits
 
+With `--start DIR` it is trained on, at a quarter of the rates, from the weights in DIR, a folder like those shipped.
 What is cut out (`crops.py`) takes `--pictures FOLDER` as well.
 
 Training is `core.gan.train` itself. It is exact: the same command on the same machine gives the same weights. The
@@ -19,6 +20,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 
 import crops  # noqa: E402
 
-from core.gan import points  # noqa: E402
+from core.gan import points, spectral_norm  # noqa: E402
 from core.gan.data import drawn, labels  # noqa: E402
 from core.gan.measures.kid import kid  # noqa: E402
 from core.gan.measures.moment import Real, features  # noqa: E402
@@ -44,12 +46,14 @@ from core.gan.train import Training, train  # noqa: E402
 from core.gan.zoo import model_folder  # noqa: E402
 
 RELATIVISTIC = TRAIN_PRESETS["relativistic"]
+# As the first edition trained them; this one's went on from there.
+FIRST = {"size": 64, "loss": "original", "norm_d": "spectral", "ema": 0.999, "count": 12_000}
 # Narrow nets, because all of this was trained on a processor. 64 px where the pictures have round edges to lose.
 RECIPES: dict[str, dict[str, Any]] = {
     "portraits": {**RELATIVISTIC, "size": 64, "ema": 0.999, "count": 12_000},
-    "planets": {**RELATIVISTIC, "size": 64, "ema": 0.999, "count": 12_000},
-    "landscapes": {**RELATIVISTIC, "size": 64, "ema": 0.999, "count": 12_000},
-    "critters": {**RELATIVISTIC, "size": 64, "ema": 0.999, "count": 12_000},
+    "planets": {**FIRST, "width_g": 20, "width_d": 20},
+    "landscapes": {**FIRST, "width_g": 20, "width_d": 20},
+    "critters": {**FIRST, "width_g": 24, "width_d": 24},
     "digits": {**RELATIVISTIC, "size": 32, "colour": "grey", "by_folder": True, "count": 12_000},
     "fruit": {**RELATIVISTIC, "size": 64, "by_folder": True, "ema": 0.999, "count": crops.LEARNED},
     "brushwork": {**RELATIVISTIC, "size": 64, "ema": 0.999, "count": crops.LEARNED},
@@ -69,15 +73,20 @@ NOTES = {
 }
 LICENCES = {"CC0 1.0": "cc0-1.0", "MIT": "mit"}  # of the pictures, and so of the generator: as the Hub says them
 KEEP_EVERY = 500  # steps
+BEGUN = -1  # the "step" of the weights that training began with
 COMPARED = 1000  # samples judged
+CALMER = 0.25  # the share of its rates at which training goes on from weights that came to rest
 STEPS = 100_000  # no end of its own: --steps or Ctrl-C
 
 
 sets: dict[str, drawn.DrawnSet] = {**drawn.SETS}  # and those of pictures that lie on this machine
 
 
-def request_of(name: str, steps: int = STEPS) -> TrainRequest:
-    return TrainRequest(**{k: v for k, v in RECIPES[name].items() if k != "count"}, steps=steps)
+def request_of(name: str, steps: int = STEPS, start: Path | None = None) -> TrainRequest:
+    request = TrainRequest(**{k: v for k, v in RECIPES[name].items() if k != "count"}, steps=steps)
+    if start:
+        request = replace(request, rate_g=request.rate_g * CALMER, rate_d=request.rate_d * CALMER)
+    return request
 
 
 def pictures(name: str, work: Path, first: int, count: int) -> np.ndarray:
@@ -101,14 +110,14 @@ def names_of(name: str) -> tuple[str, ...]:
     return kinds.names if kinds else ()
 
 
-def run(name: str, work: Path, steps: int) -> None:
+def run(name: str, work: Path, steps: int, start: Path | None) -> None:
     from accelerate import Accelerator
 
     from core import device
 
     precision = "bf16" if device.dtype(torch.device("cpu")) == torch.bfloat16 else "no"
     training = Training(
-        request_of(name, steps),
+        request_of(name, steps, start),
         pictures(name, work, 0, RECIPES[name]["count"]),
         Accelerator(cpu=True, mixed_precision=precision),
         labels=labels_of(name),
@@ -116,6 +125,8 @@ def run(name: str, work: Path, steps: int) -> None:
     kept = work / name
     kept.mkdir(exist_ok=True)
     state, seconds = kept / "state.pt", 0.0
+    if start and not state.exists():
+        begin_with(training, start)
     if state.exists():
         saved = torch.load(state, weights_only=True)
         seconds = saved.pop("seconds")
@@ -134,23 +145,46 @@ def run(name: str, work: Path, steps: int) -> None:
         sheet(training.sample(64)).save(kept / f"step-{progress.step:06d}.png")
 
 
-def choose(name: str, work: Path) -> None:
-    """Print and keep the KID of every step that was not measured yet, and of what is trained on (step 0), which is the
-    best that can be hoped for."""
+def begin_with(training: Training, folder: Path) -> None:
+    """Both networks as they lie in a folder. Saved, a discriminator has its spectral norms worked in."""
+    training.g.load_state_dict(model_folder.load(folder).state_dict())
+    training.ema.load_state_dict(training.g.state_dict())
+    saved = model_folder.load_discriminator(folder)
+    assert saved is not None, folder
+    with torch.no_grad():
+        for mine, theirs in zip(layers_of(training.d), layers_of(saved), strict=True):
+            spectral_norm.learned_weight(mine).copy_(theirs.weight)
+            if mine.bias is not None:
+                mine.bias.copy_(theirs.bias)
+    spectral_norm.begin(training.d, torch.Generator())
+
+
+def layers_of(network: torch.nn.Module) -> list[Any]:
+    return [layer for layer in network.modules() if isinstance(layer, spectral_norm.LAYERS)]
+
+
+def choose(name: str, work: Path, start: Path | None) -> None:
+    """Print and keep the KID of every step that was not measured yet, of what training began with, and of what is
+    trained on (step 0), which is the best that can be hoped for."""
     measured = work / name / "kid.json"
     found = {int(step): value for step, value in json.loads(measured.read_text()).items()} if measured.exists() else {}
     real = Real(pictures(name, work, RECIPES[name]["count"], COMPARED)).features
     learned = features([Image.fromarray(np.squeeze(one)) for one in pictures(name, work, 0, COMPARED)])
     found[0] = round(kid(real, learned), 2)
     print("trained on", found[0])
-    for path in sorted((work / name).glob("step-*.pt")):
-        if int(path.stem[5:]) in found:
-            continue
-        net, _ = averaged(name, path)
+
+    def of(net: GeneratorNetwork) -> float:
         latents = net.latents_of(points.of_seed(1, COMPARED), truncation=1)
         made = [picture for part in latents.split(100) for picture in to_pictures(net(part))]
-        found[int(path.stem[5:])] = round(kid(real, features(made)), 2)
-        print(path.stem, found[int(path.stem[5:])], flush=True)
+        return round(kid(real, features(made)), 2)
+
+    if start:
+        found[BEGUN] = of(model_folder.load(start))
+        print("began with", found[BEGUN])
+    for path in sorted((work / name).glob("step-*.pt")):
+        if int(path.stem[5:]) not in found:
+            found[int(path.stem[5:])] = of(averaged(name, path)[0])
+            print(path.stem, found[int(path.stem[5:])], flush=True)
     measured.write_text(json.dumps(found))
 
 
@@ -162,11 +196,11 @@ def averaged(name: str, path: Path) -> tuple[GeneratorNetwork, float]:
     return net.eval().requires_grad_(False), saved["seconds"]
 
 
-def ship(name: str, work: Path, step: int) -> None:
+def ship(name: str, work: Path, step: int, start: Path | None) -> None:
     """Write the folder: float16 halves the size, and moves no picture by more than what is printed."""
     folder = ROOT / "weights" / "generators" / name
     net, seconds = averaged(name, work / name / f"step-{step:06d}.pt")
-    request = request_of(name, step)
+    request = request_of(name, step, start)
     recipe = request.recipe(
         name=sets[name].label,
         steps_made=step,
@@ -192,25 +226,39 @@ def ship(name: str, work: Path, step: int) -> None:
     measured = json.loads(kid_file.read_text()) if kid_file.exists() else {}
     card = (folder / "README.md").read_text(encoding="utf-8")
     card = card.replace("library_name: pytorch", f"license: {LICENCES[sets[name].licence]}\nlibrary_name: pytorch", 1)
-    figures, cut = "", " --pictures FOLDER" if name in crops.SETS else ""
+    figures, more = "", " --pictures FOLDER" if name in crops.SETS else ""
+    if start:
+        more += " --start BEFORE"
     if str(step) in measured:
-        early = measured[str(KEEP_EVERY)]
+        early = measured[str(BEGUN if start else KEEP_EVERY)]
         figures = (
             f"KID on this project's own features, of {COMPARED:,} samples against pictures that were not trained on: "
-            f"{measured[str(step)] / early:.2f} of what it was at step {KEEP_EVERY}; those trained on get "
-            f"{max(0, measured['0'] / early):.2f}. (Not comparable to KID on Inception's features.)"
+            f"{measured[str(step)] / early:.2f} of what it was {'before' if start else f'at step {KEEP_EVERY}'}; those "
+            f"trained on get {max(0, measured['0'] / early):.2f}. (Not comparable to KID on Inception's features.)"
         )
     card += f"""
 ## How it was made
 
-    OMP_NUM_THREADS=1 python weights/train_generators.py train {name} --work FOLDER{cut} --steps {step}
-    python weights/train_generators.py ship {name} --work FOLDER{cut} --step {step}
+    OMP_NUM_THREADS=1 python weights/train_generators.py train {name} --work FOLDER{more} --steps {step}
+    python weights/train_generators.py ship {name} --work FOLDER{more} --step {step}
 
 {seconds / 60:.0f} minutes of one processor core; no GPU. {figures}
-
+{begun(name, start)}
 Two hundred samples were looked at (seed 11). {NOTES[name]}
 """
     (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def begun(name: str, folder: Path | None) -> str:
+    """What a card says of the weights that training began with."""
+    if not folder:
+        return ""
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    steps, seconds = (int(card.partition(f"| {what} |")[2].partition("|")[0]) for what in ("steps_made", "seconds"))
+    return (
+        f"\nBEFORE is this folder as it was before (see `git log weights/generators/{name}`): {steps:,} steps at "
+        f"four times these rates, {seconds / 60:.0f} minutes.\n"
+    )
 
 
 def main() -> None:
@@ -221,6 +269,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="what squares are cut out of")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--step", type=int)
+    parser.add_argument("--start", type=Path, help="weights to begin with, a folder like weights/generators/planets")
     options = parser.parse_args()
     if (cut := crops.SETS.get(options.name)) and not options.pictures:
         parser.error(f"{options.name} takes --pictures FOLDER")
@@ -229,11 +278,11 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 2)))
     if options.action == "train":
-        run(options.name, options.work, options.steps)
+        run(options.name, options.work, options.steps, options.start)
     elif options.action == "choose":
-        choose(options.name, options.work)
+        choose(options.name, options.work, options.start)
     else:
-        ship(options.name, options.work, options.step)
+        ship(options.name, options.work, options.step, options.start)
 
 
 if __name__ == "__main__":
