@@ -59,8 +59,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "brushwork": {**RELATIVISTIC, "size": 64, "ema": 0.999, "count": crops.LEARNED},
 }
 NOTES = {
-    "portraits": "Faces, hair, glasses and clothes come out in nearly all. A few mouths and glasses are torn, some "
-    "backgrounds are mottled where drawn ones are plain, and hats and beards are rare.",
+    "portraits": "Faces, hair, glasses and clothes come out in nearly all, mouths in most. Some glasses and backgrounds "
+    "are mottled where drawn ones are plain, and hats and beards are rare.",
     "planets": "Balls of every colour on dark skies, with craters, moons and stars. Rings are there in about half, "
     "most of them whole; the drawn ones' bands have not been learned.",
     "landscapes": "Skies, hills and suns are right in nearly all; now and then a sun is pale or missing its rays.",
@@ -70,8 +70,14 @@ NOTES = {
     "ambiguous, or a stroke has a gap.",
     "fruit": "Heaps of the kind that was asked for in nearly all: apples, lemons, limes, oranges and tomatoes are "
     "plain to see; bananas and carrots are right from afar and tangled from near; watermelons are mostly green blurs.",
+    "brushwork": "Strokes, washes and dabs of many palettes, skies, water and leaves from afar; no two alike. A fine "
+    "grid can be seen in the palest.",
 }
-LICENCES = {"CC0 1.0": "cc0-1.0", "MIT": "mit"}  # of the pictures, and so of the generator: as the Hub says them
+LICENCES = {
+    "CC0 1.0": "cc0-1.0",
+    "MIT": "mit",
+    "public domain": "cc0-1.0",
+}  # of the pictures, and so of the generator: as the Hub says them
 KEEP_EVERY = 500  # steps
 BEGUN = -1  # the "step" of the weights that training began with
 COMPARED = 1000  # samples judged
