@@ -59,8 +59,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "brushwork": {**RELATIVISTIC, "size": 64, "ema": 0.999, "count": crops.LEARNED},
 }
 NOTES = {
-    "portraits": "Faces, hair, glasses and clothes come out in nearly all, mouths in most. Some glasses and backgrounds "
-    "are mottled where drawn ones are plain, and hats and beards are rare.",
+    "portraits": "Faces, hair, glasses and clothes come out in nearly all, mouths in most. Some glasses and backgrounds"
+    " are mottled where drawn ones are plain, and hats and beards are rare.",
     "planets": "Balls of every colour on dark skies, with craters, moons and stars. Rings are there in about half, "
     "most of them whole; the drawn ones' bands have not been learned.",
     "landscapes": "Skies, hills and suns are right in nearly all; now and then a sun is pale or missing its rays.",
