@@ -76,8 +76,9 @@ def closer(request: SampleRequest, selected: str | SampleRequest | None) -> None
     st.button("More like this", icon=":material/grain:", width="stretch", on_click=view.more_like, args=(one, spread))
     answered("more-like")
     files.button("Download PNG", files.one(result, 0), files.name_of(point), "stretch")
-    if st.button("Send to Style", icon=":material/brush:", width="stretch"):
-        st.switch_page("paint.py", query_params={"photo": tray.put(view.enlarged(result.images[0]))})
+    for label, icon, what in (("Paint this", "brush", "photo"), ("Paint in this style", "palette", "style")):
+        if st.button(label, icon=f":material/{icon}:", width="stretch"):
+            st.switch_page("paint.py", query_params={what: tray.put(view.enlarged(result.images[0]))})
 
 
 main()

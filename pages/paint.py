@@ -7,7 +7,7 @@ import streamlit as st
 from ui.server import subpath
 
 # What another page sent here: the name of a picture (core/visitors/tray.py), or of an example of the front page.
-passed = {name: st.query_params[name] for name in ("photo", "example") if name in st.query_params}
+passed = {name: st.query_params[name] for name in ("photo", "style", "example") if name in st.query_params}
 address = urlencode({"__theme": "dark" if st.context.theme.type == "dark" else "light", **passed})
 # The app tells its height to this frame itself (style_app.py), so that there is one scroll bar, the page's.
 frame = f"{subpath.before(st.context.url, 'paint')}/style/?{address}"

@@ -119,7 +119,7 @@ def test_one_picture_is_kept_varied_and_sent_to_style(page):
     press(page, "Do not keep")
     assert kept() == []
     before = set(tray._pictures)
-    press(page, "Send to Style")
+    press(page, "Paint this")
     (name,) = set(tray._pictures) - before
     assert tray.take(name).size == (512, 512)
     assert tray.take("no such name") is None
@@ -616,7 +616,7 @@ def test_a_picture_is_sent_to_style(page_of, awake):
     page.goto("/generate")
     page.locator(".st-key-grid").get_by_label("Picture 0:3", exact=True).click()
     expect(page.get_by_alt_text("Picture 0:3", exact=True)).to_be_visible()
-    page.get_by_role("button", name="Send to Style").click()
+    page.get_by_role("button", name="Paint this").click()
     page.wait_for_url("**/paint?photo=*")
     style = page.locator("iframe[src*='/style/']").element_handle().content_frame()
     style.wait_for_function("() => document.querySelector('#photo img')?.naturalWidth == 512")  # not the usual photo
@@ -624,3 +624,11 @@ def test_a_picture_is_sent_to_style(page_of, awake):
     *_, made = sample.sample(SampleRequest("portraits", points=("0:3",)))
     arrived = images.open_picture(page.request.get(address).body())
     assert arrived.tobytes() == images.enlarged(made.images[0], 512).tobytes()
+
+    page.go_back()
+    page.get_by_role("button", name="Paint in this style").click()
+    page.wait_for_url("**/paint?style=*")
+    style = page.locator("iframe[src*='/style/']").element_handle().content_frame()
+    style.wait_for_function("() => document.querySelector('#styles img')?.naturalWidth == 512")
+    address = style.evaluate("() => document.querySelector('#styles img').src")
+    assert images.open_picture(page.request.get(address).body()).size == (512, 512)

@@ -193,7 +193,7 @@ async def first_look(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
 
 
 async def look_at_sent(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
-    """The page is opened with a photo that another page sent, and was not painted yet."""
+    """The page is opened with a photo or a style that another page sent, and was not painted yet."""
     return await first_look(request, **asked) if tray.take(sent(request)) else tuple(Easel())
 
 
@@ -245,7 +245,11 @@ def found(request: gr.Request) -> tuple[Any, ...]:
     if there := theirs(request, Painting):
         return _shown(request, there[0])
     name = sent(request)
-    photo, styles, easel = tray.take(name) or gr.skip(), gr.skip(), Easel(strip=_strip(request))
+    photo, styles, easel = gr.skip(), gr.skip(), Easel(strip=_strip(request))
+    if (picture := tray.take(name)) and "style" in request.query_params:
+        styles = [(picture, None)]
+    elif picture:
+        photo = picture
     if example := view.example(name.partition(".")[0]):  # behind the dot: which press it was
         photo, painting, painted = map(str, example)
         styles, easel.compare = [(painting, None)], gr.update(value=(photo, painted))

@@ -143,7 +143,9 @@ def opened(asking: StyleRequest, photo: str | None, styles: list | None) -> tupl
 
 def sent(request: gr.Request) -> str:
     """What another page sent here, as this page's address says: the name of a picture, or of an example."""
-    return request.query_params.get("photo") or request.query_params.get("example") or ""
+    return next(
+        (request.query_params[kind] for kind in ("photo", "style", "example") if kind in request.query_params), ""
+    )
 
 
 def weights_text(request: StyleRequest) -> str:
