@@ -80,7 +80,7 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
     doubtful = (trial.fit(best) or 0) > DOUBTFUL or best["strides"].value.odd > ODDER
     if doubtful and len(_question("strides", questions).options) > 1:
         laid, others = _laid_out(trial, best, questions)
-        if trial.lost(laid, best):
+        if (trial.fit(laid) or math.inf) < min(DOUBTFUL, (1 - RARELY) * (trial.fit(best) or 0)):
             questions = others
             best = _searched(trial, laid, questions)
     proved = tuple(question.name for question in questions if trial.proved(best, question))
