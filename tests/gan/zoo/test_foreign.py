@@ -339,14 +339,19 @@ ANY_SLOPE = ["leaky", "relu", "leaky-0.01", "leaky-0.1"]
 
 
 @pytest.mark.parametrize(
-    ("silent", "loud", "asked"),
-    [(3, 0.3, None), (3, 3.0, ANY_SLOPE), (0, 1.0, ANY_SLOPE)],
-    ids=["silent units that taught nobody", "silent units that are listened to", "none"],
+    ("silent", "below", "loud", "asked"),
+    [
+        (3, -1, 0.3, None),
+        (3, -300, 0.3, ["relu", "leaky-0.01"]),
+        (3, -1, 3.0, ANY_SLOPE),
+        (0, 0, 1.0, ANY_SLOPE),
+    ],
+    ids=["taught nobody", "spoke where a little comes through", "are listened to", "are none"],
 )
-def test_units_that_never_speak_tell_of_the_activation(silent, loud, asked):
+def test_units_that_never_speak_tell_of_the_activation(silent, below, loud, asked):
     net = lively(nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 256)))
     net[0].weight[:silent] *= 0.01
-    net[0].bias[:silent] = -1
+    net[0].bias[:silent] = below
     net[2].weight[:, :silent] *= loud
     read = foreign.read({"": net.state_dict()}, None, "x.pth")
     assert next((list(question) for question in read.open), None) == asked
