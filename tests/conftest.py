@@ -103,6 +103,14 @@ def _same_numbers():
         torch.default_generator.manual_seed(0)  # `torch.manual_seed` takes a while to remember it for a GPU
 
 
+@pytest.fixture(autouse=True)
+def _own_accelerator():
+    """Accelerate keeps one precision for all of a process; here each test has its own."""
+    yield
+    if accelerate := sys.modules.get("accelerate.state"):
+        accelerate.AcceleratorState._reset_state(True)
+
+
 @pytest.fixture
 def measured_machine(_own_files):
     """This machine counts as measured, so that a painting starts at once."""

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from PIL import Image
 
 from core.errors import UserError
@@ -25,9 +24,7 @@ NAMES = ("dark", "grey", "light")
 
 @pytest.fixture
 def accelerator():
-    AcceleratorState._reset_state(True)
-    yield Accelerator(cpu=True, mixed_precision="no")
-    AcceleratorState._reset_state(True)
+    return Accelerator(cpu=True, mixed_precision="no")
 
 
 def seeded(seed: int = 0) -> torch.Generator:

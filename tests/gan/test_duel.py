@@ -1,13 +1,11 @@
 """Looking at a run between the phases of its steps: it is seen as it is, stepped through, and ends as it would have."""
 
 import io
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from PIL import Image
 
 from core.gan import duel
@@ -24,10 +22,8 @@ SETTINGS = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "st
 
 
 @pytest.fixture
-def accelerator() -> Iterator[Accelerator]:
-    AcceleratorState._reset_state(True)
-    yield Accelerator(cpu=True, mixed_precision="no")
-    AcceleratorState._reset_state(True)
+def accelerator() -> Accelerator:
+    return Accelerator(cpu=True, mixed_precision="no")
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,6 @@ from core.gan.request import SampleRequest
 from core.gan.zoo import load, model_folder
 from core.pictures import images
 from core.runs import lifecycle, states
-from support.alone import alone
 
 EDITION = Path(__file__).parents[1] / "data" / "edition-1"
 
@@ -25,11 +24,17 @@ EDITION = Path(__file__).parents[1] / "data" / "edition-1"
 @pytest.fixture(autouse=True)
 def _runs(_own_files):
     shutil.copytree(EDITION / "runs", lifecycle.folder())
-    with alone():
-        yield
 
 
-@pytest.mark.parametrize("name", ["portraits", "run-shapes", "run-flat", "run-shapes-sorted"])
+def test_a_recipe_of_a_bundled_generator_opens():
+    """Its pictures are those of the weights that come along now."""
+    path = EDITION / "sampled" / "portraits.png"
+    recipe = images.read_recipe(path)
+    *_, now = sample.sample(SampleRequest.from_recipe(recipe))
+    assert (now.recipe["points"], len(now.images)) == (recipe["points"], 4)
+
+
+@pytest.mark.parametrize("name", ["run-shapes", "run-flat", "run-shapes-sorted"])
 def test_a_recipe_gives_the_pictures_it_came_with(name):
     path = EDITION / "sampled" / f"{name}.png"
     recipe, before = images.read_recipe(path), np.asarray(Image.open(path), int)

@@ -13,7 +13,6 @@ from core.gan.train import Training, train
 from core.runs import lifecycle, processes, run_folder, states, twins
 from core.runs.run_folder import Run
 from core.visitors import identity, policy
-from support.alone import alone
 
 TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps": 20}
 
@@ -126,14 +125,13 @@ def test_who_is_ahead_waits_for_a_twin_that_lives(spawned):
 
 def test_at_every_mark_there_are_samples_and_without_noise_they_are_all_the_same():
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
-    with alone():
-        training = Training(TrainRequest(**TINY, noise=False), images, Accelerator(cpu=True))
-        told = [(progress.step, progress.preview is not None) for progress in train(training, marks=6)]
-        assert told == [(6, True), (12, True), (18, True), (20, True)]
-        assert not training.latents().any()
-        first, *others = (np.asarray(picture) for picture in training.sample(4))
-        assert all((first == other).all() for other in others)
-        assert torch.equal(training.preview_latents(2), torch.zeros(2, 8))
+    training = Training(TrainRequest(**TINY, noise=False), images, Accelerator(cpu=True))
+    told = [(progress.step, progress.preview is not None) for progress in train(training, marks=6)]
+    assert told == [(6, True), (12, True), (18, True), (20, True)]
+    assert not training.latents().any()
+    first, *others = (np.asarray(picture) for picture in training.sample(4))
+    assert all((first == other).all() for other in others)
+    assert torch.equal(training.preview_latents(2), torch.zeros(2, 8))
 
 
 def test_the_first_cure_of_a_generator_without_noise_is_noise():

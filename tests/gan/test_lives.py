@@ -10,7 +10,6 @@ from core.gan.request import SampleRequest
 from core.gan.zoo import catalogue, load
 from core.hub import publish
 from core.runs import lifecycle, states
-from support.alone import alone
 from support.fitting import fitting
 
 pytestmark = pytest.mark.slow
@@ -27,14 +26,13 @@ def pictures(ref: str, **settings) -> list[bytes]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_from_pictures_to_the_hub_and_back(method, local_hub, monkeypatch):
-    with alone():
-        run = lifecycle.create(fitting(method, **TINY, by_folder=method in CONDITIONAL), DRAWN, "mine")
-        worker.work(run, check_only=True)
-        assert run.status == states.READY
-        assert run.budget["seconds"] > 0
-        worker.work(run)
-        twig = lifecycle.branch(run, 20, {"steps": 24, "rate_g": 0.001}, "twig")
-        worker.work(twig)
+    run = lifecycle.create(fitting(method, **TINY, by_folder=method in CONDITIONAL), DRAWN, "mine")
+    worker.work(run, check_only=True)
+    assert run.status == states.READY
+    assert run.budget["seconds"] > 0
+    worker.work(run)
+    twig = lifecycle.branch(run, 20, {"steps": 24, "rate_g": 0.001}, "twig")
+    worker.work(twig)
     assert (run.status, twig.status) == (states.FINISHED, states.FINISHED)
     assert twig.state["step"] == 24
     saved = checkpoint.newest(twig, torch.device("cpu"))

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from torch import nn
 
 from core.gan import networks, scales
@@ -17,9 +16,7 @@ SMALL = {"method": "msg", "size": 16, "width_g": 4, "width_d": 4, "latent": 6, "
 
 @pytest.fixture
 def accelerator():
-    AcceleratorState._reset_state(True)
-    yield Accelerator(cpu=True, mixed_precision="no")
-    AcceleratorState._reset_state(True)
+    return Accelerator(cpu=True, mixed_precision="no")
 
 
 def seeded(*shape: int) -> torch.Tensor:

@@ -7,7 +7,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from torch import nn
 
 from core import files, perceptual
@@ -33,10 +32,8 @@ def built(**more) -> tuple[projected.Generator, projected.Discriminator]:
 
 @pytest.fixture
 def training():
-    AcceleratorState._reset_state(True)
     pictures = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
-    yield Training(TrainRequest(**SMALL, steps=1000), pictures, Accelerator(cpu=True, mixed_precision="no"))
-    AcceleratorState._reset_state(True)
+    return Training(TrainRequest(**SMALL, steps=1000), pictures, Accelerator(cpu=True, mixed_precision="no"))
 
 
 def test_the_network_that_sees_is_neither_learned_nor_kept(training):

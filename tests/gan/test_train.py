@@ -17,7 +17,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 
@@ -33,7 +32,6 @@ from core.runs import lifecycle, states
 from core.runs.run_folder import Run
 from core.settings import settings_of
 from core.visitors import policy
-from support.alone import alone
 from support.fitting import fitting
 from support.same import same
 from support.waiting import PATIENCE
@@ -45,9 +43,7 @@ TINY = {"size": 16, "width_g": 4, "width_d": 4, "latent": 8, "batch": 8, "steps"
 
 @pytest.fixture
 def accelerator():
-    AcceleratorState._reset_state(True)
-    yield Accelerator(cpu=True, mixed_precision="no")
-    AcceleratorState._reset_state(True)
+    return Accelerator(cpu=True, mixed_precision="no")
 
 
 @pytest.fixture
@@ -380,7 +376,6 @@ def test_running_away_is_noticed(accelerator, pictures):
     ],
 )
 def test_going_on_from_a_state_is_the_same_bit_for_bit(pictures, tmp_path, precision, settings):
-    AcceleratorState._reset_state(True)
     accelerator = Accelerator(cpu=True, mixed_precision=precision)
     request = fitting(**{"method": "dcgan", **TINY, **settings}, grown_at=16, r1=1.0, flip=True, vary_colour=True)
     whole = Training(request, pictures, accelerator)
@@ -397,7 +392,6 @@ def test_going_on_from_a_state_is_the_same_bit_for_bit(pictures, tmp_path, preci
     assert resumed.steps == cut
     list(train(resumed))
     assert same(whole.state(), resumed.state())
-    AcceleratorState._reset_state(True)
 
 
 def worker_process(run: Run, *options: str) -> subprocess.Popen:
@@ -434,9 +428,7 @@ def test_killed_at_any_moment_and_resumed_the_weights_are_the_same():
         assert killed.status in (states.INTERRUPTED, states.FINISHED)
     assert kills >= 1
 
-    AcceleratorState._reset_state(True)
     worker.work(undisturbed)
-    AcceleratorState._reset_state(True)
     assert undisturbed.status == killed.status == states.FINISHED
     a, b = (checkpoint.newest(run, torch.device("cpu")) for run in (undisturbed, killed))
     for state in (a, b):
@@ -542,8 +534,7 @@ def test_two_processes_follow_one(tmp_path, monkeypatch):
     launch = [sys.executable, "-m", *launch.split(), "--main_process_port", "0", "--num_processes", "2"]
     subprocess.run([*launch, str(script), str(tmp_path)], env=OURS, check=True, timeout=PATIENCE)
     monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path)])
-    with alone():
-        runpy.run_path(str(script))
+    runpy.run_path(str(script))
     first, second, one = (torch.load(tmp_path / f"{n}.pt") for n in ("2-0", "2-1", "1-0"))
     assert same(first, second)
     for number, (whole, halves) in enumerate(zip(one, first, strict=True)):

@@ -35,7 +35,6 @@ from core.runs import lifecycle, processes, run_folder, states, watching
 from core.runs.run_folder import Run
 from core.settings import Progress
 from core.visitors import identity, policy
-from support.alone import alone
 from support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.slow
@@ -48,11 +47,9 @@ _drawn = functools.cache(drawn.draw)
 
 
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch):
+def _drawn_once(monkeypatch):
     """The pictures of one set are drawn once for all tests."""
     monkeypatch.setattr(drawn, "draw", lambda *picture: _drawn(*picture).copy())
-    with alone():
-        yield
 
 
 def new(name="portraits", count=60, **settings) -> Run:

@@ -11,7 +11,6 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from accelerate.state import AcceleratorState
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -47,14 +46,6 @@ def disk(tmp_path, monkeypatch):
     yield place
     processes.end(processes.interrupt(), 0)
     subprocess.run(["umount", "-l", place], check=True)
-
-
-@pytest.fixture
-def alone():
-    """Workers of this process, one after the other."""
-    AcceleratorState._reset_state(True)
-    yield
-    AcceleratorState._reset_state(True)
 
 
 @contextlib.contextmanager
@@ -121,7 +112,7 @@ def test_what_is_new_is_there_wholly_or_not_at_all(disk):
         assert (run.name, run.status) == ("Mine", states.NEW)
 
 
-def test_training_fills_the_disk_and_goes_on_when_there_is_room(disk, local_hub, alone):
+def test_training_fills_the_disk_and_goes_on_when_there_is_room(disk, local_hub):
     short = lifecycle.create(replace(TRAINED, steps=20), DRAWN, "Short")
     worker.work(short)
     run, kept = lifecycle.branch(short, 20, {"steps": 1_000_000}, "Stars"), 20
