@@ -166,9 +166,7 @@ def _ended(found: Found, best: Answers, questions: Sequence[Question]) -> Answer
 
 
 @torch.no_grad()
-def _spoken(
-    found: Found, best: Answers, questions: Sequence[Question]
-) -> tuple[Answers, tuple[str, ...], Sequence[Question]]:
+def _spoken(found: Found, best: Answers, questions: list[Question]) -> tuple[Answers, tuple[str, ...], list[Question]]:
     """Without norms: what units that never speak tell of the activation; which question that answers; and the questions
     with the answers it leaves.
 
