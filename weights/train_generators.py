@@ -62,7 +62,7 @@ NOTES = {
     "portraits": "Faces, hair, glasses and clothes come out in nearly all, mouths in most. Some glasses and backgrounds"
     " are mottled where drawn ones are plain, and hats and beards are rare.",
     "planets": "Balls of every colour on dark skies, with craters, moons and stars. Rings are there in about half, "
-    "most of them whole; the drawn ones' bands have not been learned.",
+    "nearly all of them whole; the drawn ones' bands have not been learned.",
     "landscapes": "Skies, hills and suns are right in nearly all; now and then a sun is pale or missing its rays.",
     "critters": "Bodies, horns, eyes and mouths come out in nearly all. Horns are a little smeared, and the one-eyed "
     "and many-eyed kinds are hardly ever made.",
@@ -70,8 +70,8 @@ NOTES = {
     "ambiguous, or a stroke has a gap.",
     "fruit": "Heaps of the kind that was asked for in nearly all: apples, lemons, limes, oranges and tomatoes are "
     "plain to see; bananas and carrots are right from afar and tangled from near; watermelons are mostly green blurs.",
-    "brushwork": "Strokes, washes and dabs of many palettes, skies, water and leaves from afar; no two alike. A fine "
-    "grid can be seen in the palest.",
+    "brushwork": "Strokes, washes and dabs of many palettes; from afar skies, water and leaves. About one in ten is "
+    "nearly plain.",
 }
 LICENCES = {
     "CC0 1.0": "cc0-1.0",
