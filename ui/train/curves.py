@@ -32,23 +32,24 @@ def losses(metrics: Sequence[Mapping[str, float]]) -> None:
             _chart(title, found, 220)
 
 
-def scores(run: Run, at: int | None = None) -> None:
-    """Everything that was measured: what decides first, and the others to be opened, each with what it means and which
-    checkpoint is best by it. `at` is the step whose samples stand beside them."""
-    found = run.scores()
+def scores(
+    found: Mapping[str, Mapping[int, float]], method: str, checkpoints: Sequence[int], at: int | None = None
+) -> None:
+    """Everything that was measured: what decides first, and the others to be opened, each with what it means of this
+    method and which checkpoint is best by it. `at` is the step whose samples stand beside them."""
     names = sorted(found, key=_place)
     if DECISIVE in names:
         names.remove(DECISIVE)
-        _score(run, DECISIVE, found[DECISIVE], at)
+        _score(DECISIVE, found[DECISIVE], method, checkpoints, at)
     if names:
         with st.expander("More measures"):
             for name in names:
-                _score(run, name, found[name], at)
+                _score(name, found[name], method, checkpoints, at)
 
 
-def _score(run: Run, name: str, values: Mapping[int, float], at: int | None) -> None:
+def _score(name: str, values: Mapping[int, float], method: str, checkpoints: Sequence[int], at: int | None) -> None:
     """A measure in words, and its curve; a single value has none yet."""
-    measure, checkpoints = MEASURES.get(name), list(run.checkpoints())
+    measure = MEASURES.get(name)
     step, value = max(values.items())
     if measure:
         best = measure.ranked(values)[0]
@@ -60,7 +61,7 @@ def _score(run: Run, name: str, values: Mapping[int, float], at: int | None) -> 
         told = f"{plain(name)}: {value:.3g} at step {step:,}."
     st.caption(told)
     if measure:
-        st.caption(measure.said(run.request.method))
+        st.caption(measure.said(method))
     if len(values) > 1:
         _chart(told, {name: values}, 160, None if at is None else (at, at))
 

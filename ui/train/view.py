@@ -202,9 +202,9 @@ def progress(run: Run, state: dict) -> None:
         speed.metric("Images per second", "–" if pace is None else f"{pace:,.0f}")
         lasted.metric("Trained for", amounts.duration(state.get("seconds", 0)))
         curves.losses(metrics)
-        curves.scores(run, at if len(sheets) > 1 else None)
-        pictures = pictures_of(run)
-        if run.scores() and pictures is not None and (told := measures.too_few(pictures)):
+        scores, pictures = run.scores(), pictures_of(run)
+        curves.scores(scores, run.request.method, list(run.checkpoints()), at if len(sheets) > 1 else None)
+        if scores and pictures is not None and (told := measures.too_few(pictures)):
             st.caption(told)
 
 
