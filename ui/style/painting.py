@@ -144,7 +144,7 @@ def opened(asking: StyleRequest, photo: str | None, styles: list | None) -> tupl
 def sent(request: gr.Request) -> str:
     """What another page sent here, as this page's address says: the name of a picture, or of an example."""
     return next(
-        (request.query_params[kind] for kind in ("photo", "style", "example") if kind in request.query_params), ""
+        (request.query_params[kind] for kind in ("style", "photo", "example") if kind in request.query_params), ""
     )
 
 
