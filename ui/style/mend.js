@@ -169,10 +169,6 @@ const mend = () => {
   show(document.querySelector('#preview img')?.closest('#preview'));
   if (pressing && document.activeElement === document.body) pressed()?.focus({preventScroll: true});
 };
-let waiting = false;
-new MutationObserver(() => {
-  if (waiting) return;
-  waiting = true;
-  requestAnimationFrame(() => { waiting = false; mend(); });
-}).observe(document.body, {childList: true, subtree: true});
+// At once, so that nothing is ever seen, read or judged without its name.
+new MutationObserver(mend).observe(document.body, {childList: true, subtree: true});
 mend();
