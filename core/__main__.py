@@ -217,7 +217,7 @@ def _sample(options: argparse.Namespace) -> None:
         values = SampleRequest.from_recipe(recipe).recipe()
     values |= given_settings(options, SampleRequest)
     if options.generator:
-        values["generator"] = options.generator
+        values |= {"generator": options.generator, "weights": ""}
     if "generator" not in values:
         raise UserError("No generator was named; write its name first, for example: sample portraits -o samples.png")
     if options.points:

@@ -17,7 +17,7 @@ STATE = st.session_state
 
 def main() -> None:
     st.title("Generate")
-    for name, value in {"start": (), "selected": None, "sheet": False}.items():
+    for name, value in {"start": (), "weights": {}, "selected": None, "sheet": False}.items():
         STATE.setdefault(name, value)
     settings, grid, picture = st.columns([5, 10, 6], gap="large")
     chosen, about = None, {}
@@ -40,7 +40,8 @@ def main() -> None:
 def show(request: SampleRequest) -> None:
     """The grid."""
     if STATE.start:
-        request = replace(request, points=STATE.start[: request.count])
+        of = STATE.weights.get(request.generator, "")
+        request = replace(request, points=STATE.start[: request.count], weights=of)
         st.button("Back to the seed", icon=":material/arrow_back:", on_click=lambda: STATE.update(start=()))
     result = view.made(request)
     if result.note:

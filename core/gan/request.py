@@ -235,6 +235,7 @@ class SampleRequest(Request):
     sort: bool = setting(False, "Best first", "Sorted by the discriminator's opinion.")
     points: tuple[str, ...] = ()  # in place of seed and count: exactly these pictures
     label: str = ""  # the class of all of them, by name or number, where there are classes; else they take turns
+    weights: str = ""  # those the pictures were made with (see `core.gan.sample.weights_of`), in recipes
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -246,3 +247,5 @@ class SampleRequest(Request):
         object.__setattr__(self, "points", tuple(self.points))
         if not isinstance(self.label, str) or len(self.label) > 100:
             raise UserError(f"The class is {str(self.label)[:40]!r}; give its name or its number, like 3.")
+        if not isinstance(self.weights, str) or len(self.weights) > 100:
+            raise UserError(f"The weights are {str(self.weights)[:40]!r}; leave them as the recipe has them.")

@@ -9,6 +9,7 @@ and not where generators come from (`core.gan.zoo.load`).
 from __future__ import annotations
 
 import functools
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -32,8 +33,9 @@ from core.settings import Progress, Result
 def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Progress | Result]:
     """Yields `Progress` after every block, then a `Result` with the pictures (L, RGB or RGBA) in the order of the
     recipe's `points`. With `sort`, the discriminator's favourites come first and the recipe has its `opinions`, the
-    probability it gives each of being real (one that was trained to compare only knows which is more so). Stopped, the
-    pictures so far; `UserError` when there are none."""
+    probability it gives each of being real (one that was trained to compare only knows which is more so). The recipe
+    names the weights, and it is noted when the request names others. Stopped, the pictures so far; `UserError` when
+    there are none."""
     began = time.perf_counter()
     loaded = open_generator(request.generator, request.averaged)
     if request.sort and loaded.discriminator is None:
@@ -61,8 +63,21 @@ def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) 
     if request.sort:
         order.sort(key=lambda i: -logits[i])  # they differ still where probabilities are all rounded to 1
         more["opinions"] = [round(p, 4) for p in torch.tensor([logits[i] for i in order]).sigmoid().tolist()]
-    recipe = request.recipe(**{**more, "points": [points[i] for i in order]})
-    yield Result(tuple(pictures[i] for i in order), recipe, time.perf_counter() - began, loaded.said)
+    now = weights_of(loaded)
+    note = loaded.said
+    if request.weights not in ("", now):
+        note = f"{loaded.title} has other weights now than when this was made, so the pictures differ. {note}".strip()
+    recipe = request.recipe(**{**more, "points": [points[i] for i in order], "weights": now})
+    yield Result(tuple(pictures[i] for i in order), recipe, time.perf_counter() - began, note)
+
+
+@functools.lru_cache(8)
+def weights_of(loaded: Loaded) -> str:
+    """What tells these weights from others of the same generator: of a run that went on, or of a later Ganvas."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, tensor in sorted(loaded.network.state_dict().items()):
+        digest.update(name.encode() + tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 @torch.inference_mode()

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import math
+import shutil
 
 import av
 import gradio as gr
@@ -132,6 +133,16 @@ def test_the_same_recipe_is_the_same_picture_alone_or_among_many(run):
     *_, reordered = sample.sample(SampleRequest("run:my-run", points=tuple(reversed(many.recipe["points"]))))
     assert all(same(a, b) for a, b in zip(reordered.images, reversed(many.images), strict=True))
     assert not same(ask(generator="run:my-run", seed=4, count=1).images[0], many.images[0])
+
+
+def test_a_recipe_says_when_the_run_it_is_of_has_gone_on(run):
+    of_step = ask(generator="run:my-run@20").recipe
+    assert not ask(**{**vars(SampleRequest.from_recipe(of_step)), "seed": 5}).note
+    shutil.copyfile(run.checkpoints()[10], run.checkpoints()[20])  # as another training has left it
+    assert "has other weights now than when this was made" in ask(**vars(SampleRequest.from_recipe(of_step))).note
+    for wrong in (5, "x" * 101):
+        with pytest.raises(UserError, match="leave them as the recipe has them"):
+            SampleRequest.from_recipe({**of_step, "weights": wrong})
 
 
 def test_pictures_are_those_of_a_plain_loop_over_the_network(run):

@@ -277,14 +277,18 @@ def test_downloads_are_what_they_say(page):
 
 
 def test_a_picture_made_here_brings_its_settings_back(page):
-    *_, (request, result) = list(page.session_state["made"].items())
-    recipe = {**request.recipe(points=["4:9"]), "truncation": 0.5, "seed": 4}
+    *_, (_, result) = list(page.session_state["made"].items())
+    recipe = {**result.recipe, "points": ["4:9"], "truncation": 0.5, "seed": 4}
     page.file_uploader(key="opened").upload("kept.png", files.png(result.images[0], recipe), "image/png").run()
     assert not page.exception
     again, made = newest(page)
     assert (again.truncation, again.seed) == (0.5, 4)
     assert page.session_state["selected"] == "4:9"
     assert page.session_state["start"] == ("4:9",)
+    assert not [caption for caption in page.caption if "other weights" in caption.value]
+    file = files.png(result.images[0], {**recipe, "weights": "of a Ganvas before"})
+    page.file_uploader(key="opened").upload("older.png", file, "image/png").run()
+    assert any("Portraits has other weights now" in caption.value for caption in page.caption)
     page.file_uploader(key="opened").upload("photo.png", files.png(made.images[0]), "image/png").run()
     assert [error.value for error in page.error if "only recipes for 'sample'" in error.value]
     assert not page.run().error, "it is said once"
@@ -325,7 +329,7 @@ def test_the_shipped_pictures_are_those_of_the_engine():
         request = SampleRequest(name, count=10)
         *_, made = sample.sample(request)
         shown = catalogue.shipped(request)
-        assert shown.recipe == made.recipe
+        assert shown.recipe == {**made.recipe, "weights": ""}  # nothing was loaded
         for one, other in zip(shown.images, made.images, strict=True):
             # Another kind of processor may add in another order.
             assert np.abs(np.asarray(one, int) - np.asarray(other, int)).max() <= 1

@@ -93,7 +93,7 @@ def counts() -> list[int]:
 
 def single(request: SampleRequest, point: str) -> SampleRequest:
     """One picture, made as `request` says: what a kept picture is known by."""
-    return replace(request, points=(point,), seed=points.seed_of(point), count=1, sort=False, label="")
+    return replace(request, points=(point,), seed=points.seed_of(point), count=1, sort=False, label="", weights="")
 
 
 def made_with(request: SampleRequest) -> str:
@@ -204,7 +204,7 @@ def reopen() -> None:
         _settle(request, file.name)
         st.session_state.update(
             count=next((n for n in counts() if n >= len(request.points)), counts()[-1]), start=request.points,
-            selected=request.points[0] if request.points else None,
+            weights={request.generator: request.weights}, selected=request.points[0] if request.points else None,
         )  # fmt: skip
         close("reopen")
 
@@ -215,7 +215,7 @@ def more_like(request: SampleRequest, spread: float) -> None:
     with answering("more-like"):
         start = points.variations(point, max(LIKE, st.session_state.count), spread)
         _settle(request, "This picture")
-        st.session_state.update(start=start, selected=point, sheet=False)
+        st.session_state.update(start=start, weights={}, selected=point, sheet=False)
 
 
 def _settle(request: SampleRequest, what: str) -> None:
