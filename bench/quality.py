@@ -55,17 +55,9 @@ from core.gan.data import drawn
 from core.gan.request import TRAIN_PRESETS, TrainRequest
 
 SAMPLES = 512
-SETS = {"critters": 3000, "landscapes": 1500, "paintings": 2000}
-LIKE = (
-    146,
-    620,
-    1241,
-    2409,
-    4562,
-    4854,
-    4964,
-    6132,
-)  # in `natural/`: mountains and lakes, to look for more
+SETS = {"critters": 3000, "landscapes": 1000, "paintings": 2000}
+# Files of `natural/`: mountains under a sky, to look for more.
+LIKE = ("000413", "016018", "017114", "012593", "008995", "003643", "018617", "016868")
 SUBSETS, SUBSET = 10, 256
 
 OLD = {"loss": "original", "norm_d": "spectral", "beta1": 0.5}  # the defaults of the first editions
@@ -99,7 +91,8 @@ def make_set(name: str, out: Path, data: Path | None) -> None:
 
 
 def alike(folder: Path, out: Path, count: int) -> list[Path]:
-    """The pictures that our embedding puts nearest to the mean of `LIKE`. The embedding is kept, in pieces."""
+    """The pictures that our embedding puts nearest to `LIKE`: by its 64 principal directions, each counted equally, for
+    what all photographs share would decide otherwise. The embedding is kept, in pieces."""
     from core import device, perceptual
 
     paths = sorted(folder.glob("*.jpg"))
@@ -112,9 +105,15 @@ def alike(folder: Path, out: Path, count: int) -> list[Path]:
             pictures = [Image.open(path).convert("RGB") for path in paths[start : start + 1000]]
             np.save(kept, perceptual.embed(net, pictures).numpy())
         pieces.append(np.load(kept))
-    embedded = np.concatenate(pieces)
+    embedded = np.concatenate(pieces).astype(np.float32)
     embedded /= np.linalg.norm(embedded, axis=1, keepdims=True)
-    order = np.argsort(-embedded @ embedded[list(LIKE)].mean(0))
+    embedded -= embedded.mean(0)
+    _, directions = np.linalg.eigh(embedded.T @ embedded)
+    told = embedded @ directions[:, -64:]
+    told /= told.std(0)
+    told /= np.linalg.norm(told, axis=1, keepdims=True)
+    like = [number for number, path in enumerate(paths) if path.stem in LIKE]
+    order = np.argsort(-told @ told[like].mean(0))
     return [paths[i] for i in order[:count]]
 
 
