@@ -13,14 +13,22 @@ STYLE, SCRIPT = (Path(__file__).with_name(name) for name in ("chrome.css", "chro
 
 def style() -> None:
     """The rules of `chrome.css`, with the colours of `.streamlit/config.toml`."""
-    theme = f"theme.{'dark' if st.context.theme.type == 'dark' else 'light'}"
-    named = {
-        "--background": f"{theme}.backgroundColor", "--raised": f"{theme}.secondaryBackgroundColor",
-        "--text": f"{theme}.textColor", "--accent": "theme.primaryColor",
-    }  # fmt: skip
-    colours = "".join(f"{name}: {st.get_option(option)};" for name, option in named.items())
-    st.html(f"<style>:root {{ {colours} }}\n{STYLE.read_text()}</style>")
+    named = {"--background": "backgroundColor", "--raised": "secondaryBackgroundColor", "--text": "textColor"}
+    # A browser that turns dark while the page is open does not ask for it anew. (Old ones know one colour at a time.)
+    now = "dark" if st.context.theme.type == "dark" else "light"
+    shown = "".join(f"{name}: {_colour(now, option)};" for name, option in named.items())
+    either = "".join(
+        f"{name}: light-dark({_colour('light', option)}, {_colour('dark', option)});" for name, option in named.items()
+    )
+    st.html(
+        f"<style>:root {{ {shown} --accent: {st.get_option('theme.primaryColor')}; }}\n"
+        f"@supports (color: light-dark(red, red)) {{ :root {{ {either} }} }}\n{STYLE.read_text()}</style>"
+    )
     st.html(f"<script>{SCRIPT.read_text()}</script>", unsafe_allow_javascript=True)
+
+
+def _colour(theme: str, option: str) -> str:
+    return st.get_option(f"theme.{theme}.{option}")
 
 
 def navigation(pages: Mapping[st.Page, str]) -> None:
