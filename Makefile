@@ -9,6 +9,9 @@ PY := $(VENV)/bin/python
 # On every core, a file's tests on one, in the order of tests/conftest.py.
 TESTS := $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
+# Types are checked beside the tests, which wait at times.
+with-types = $(PY) -m mypy & $(1); tests=$$?; wait $$! && exit $$tests
+
 # Compiled once for all the programs that tests start, also where the surroundings ask for nothing to be kept.
 export PYTHONDONTWRITEBYTECODE =
 
@@ -18,15 +21,14 @@ run: $(VENV)/run-ready
 	$(PY) app.py
 
 check: lint
-	$(TESTS) -m "not browser and not server and not slow"
+	$(call with-types,$(TESTS) -m "not browser and not server and not slow")
 
 test: lint
-	$(TESTS)
+	$(call with-types,$(TESTS))
 
 lint: $(VENV)/test-ready
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy
 
 test-online: $(VENV)/test-ready
 	$(PY) -m pytest -rs tests/online

@@ -46,6 +46,7 @@ def test_the_command_paints_what_the_engine_paints(files, capsys):
     assert "painted in" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_instant_paints_at_once_and_its_recipe_does_so_again(files, capsys):
     settings = ["--size", "64", "--stroke-size", "0.5"]
     assert main(["style", "photo.png", "painting.png", "-o", "out.png", "--instant", *settings]) == 0

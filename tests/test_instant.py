@@ -98,6 +98,7 @@ def test_a_painting_has_exactly_the_styles_colours():
     assert np.linalg.norm(covariance - wanted) < 0.05 * np.linalg.norm(wanted)
 
 
+@pytest.mark.slow
 def test_several_styles_mix_by_their_shares():
     red, blue = Image.new("RGB", (64, 64), (200, 30, 30)), Image.new("RGB", (64, 64), (30, 30, 200))
     mean, _ = colours(painted(styles=[red, blue], style_shares=(3, 1)).images[0])
@@ -123,6 +124,7 @@ def test_the_same_seed_gives_the_same_picture_and_another_one_another():
     assert first == again != other
 
 
+@pytest.mark.slow
 def test_the_picture_is_the_same_whatever_the_threads(monkeypatch):
     photo, found = smooth(0, 224, 160), []
     monkeypatch.setattr(engine.devices, "_others", lambda: 0)
@@ -298,6 +300,7 @@ def test_how_far_what_is_shown_has_moved_is_seen():
     assert still.see(Image.new("RGB", (96, 64))) == still.see(Image.new("RGB", (96, 64)))
 
 
+@pytest.mark.slow
 def test_a_clip_is_painted_as_its_frames_together_are(tmp_path):
     frames = [ball(0) for _ in range(3)]
     for step, frame in enumerate(frames):  # two that are the same would be one
@@ -309,6 +312,7 @@ def test_a_clip_is_painted_as_its_frames_together_are(tmp_path):
     assert np.array_equal(np.asarray(result.images[0], float), painted_frames[-1])
 
 
+@pytest.mark.slow
 def test_a_clip_that_is_stopped_ends_where_it_is(tmp_path):
     frames, asked = [ball(step) for step in range(4)], []
 

@@ -43,6 +43,7 @@ def training(request: TrainRequest, accelerator: Accelerator) -> Training:
     return Training(request, images, accelerator, labels=labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "classes"), [*((method, False) for method in ADVERSARIAL), ("dcgan", True)])
 def test_a_run_that_is_stepped_through_ends_bit_for_bit_like_one_that_nobody_watched(method, classes, accelerator):
     more = {"norm_d": "batch"} if method == "dcgan" else {"grown_at": 3} if method == "progressive" else {}

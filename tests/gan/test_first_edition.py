@@ -63,6 +63,7 @@ def test_a_discriminator_whose_spectral_norm_was_worked_in_is_the_one_of_the_che
     torch.testing.assert_close(kept(seen), whole(seen))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_in_a_branch():
     (run,) = [run for run in lifecycle.all_runs() if run.id == "shapes"]
     assert run.status == states.FINISHED

@@ -276,6 +276,7 @@ def test_requests_out_of_bounds_are_refused(settings):
         SampleRequest(**settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n, e in registry.entries().items() if e.kind == "generator" and not e.repo])
 def test_every_bundled_generator_makes_the_pictures_of_its_card(name):
     folder = registry.bundled(name).parent

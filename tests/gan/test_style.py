@@ -46,6 +46,7 @@ def test_noise_is_another_in_each_step_and_the_same_when_a_step_is_made_again(bo
     assert torch.equal(g.mean, mean), "which only training changes"
 
 
+@pytest.mark.slow
 def test_the_mean_style_follows_those_of_training(both):
     g, _ = both
     latents, before = seeded(8, 6), g.mean.clone()

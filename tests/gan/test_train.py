@@ -249,6 +249,7 @@ def test_penalties_come_when_they_are_due(accelerator, pictures, settings, every
     assert found == (list(range(0, 33, every)) if every else [])
 
 
+@pytest.mark.slow
 def test_heads_have_a_loss_each_and_no_slopes_are_punished(accelerator, pictures, monkeypatch):
     """Of a projected GAN, hinge as the paper's: with what it sees blurred, as at first."""
     monkeypatch.setattr(SpectralNorm, "train", lambda norm, *_: norm)  # so that it knows singular values as they were
@@ -285,6 +286,7 @@ def test_the_average_follows_and_is_the_generator_itself_when_off(accelerator, p
     assert same(off.ema.state_dict()["layers.0.weight"], off.g.state_dict()["layers.0.weight"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ema", "steps", "behind"), [(0.9, 400, 9), (0.9999, 400, 400 / 11), (0.99, 4000, 99)])
 def test_the_average_lags_by_its_length_or_by_an_eleventh_of_the_steps(accelerator, pictures, ema, steps, behind):
     """Of weights that grow by 1 a step, a moving average is 1 / (1 - ema) - 1 behind; and never so far that what the
@@ -546,6 +548,7 @@ def test_two_processes_follow_one(tmp_path, monkeypatch):
                 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [20, 300, 3000, 100_000])
 def test_what_is_measured_comes_from_all_over_the_run(accelerator, pictures, monkeypatch, steps):
     """Also where a slow machine ends it after a few; what comes every sixteenth step comes as often as in twenty."""

@@ -63,6 +63,7 @@ def test_every_sickness_is_offered_and_the_chosen_one_is_begun(asked):
     assert {heading.value for heading in app.subheader} == {"As it should not be", "Healthy twin"}
 
 
+@pytest.mark.slow
 def test_any_two_settings_of_ones_own_pictures(asked):
     run = lifecycle.create(TrainRequest(steps=900), {"kind": "drawn", "name": "portraits", "count": 40}, "Mine")
     prepared(run)

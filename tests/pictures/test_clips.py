@@ -81,6 +81,7 @@ def shown(path) -> tuple[str, list[int], list[Image.Image]]:
         return file.format, lasts, pictures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".gif", ".webp", ".png"])
 def test_what_moves_comes_out_as_the_same_kind_with_its_times(tmp_path, ending):
     source, target = moving(tmp_path / f"in{ending}"), tmp_path / f"out{ending}"
@@ -95,6 +96,7 @@ def test_what_moves_comes_out_as_the_same_kind_with_its_times(tmp_path, ending):
         assert off.mean() < 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".gif", ".webp", ".png"])
 def test_what_is_see_through_stays_so(tmp_path, ending):
     source, target = moving(tmp_path / f"in{ending}", clear=True), tmp_path / f"out{ending}"
@@ -112,6 +114,7 @@ def test_still_parts_of_a_gif_keep_their_very_colours(tmp_path):
         np.testing.assert_array_equal(np.asarray(picture)[:20], np.asarray(pictures[0])[:20])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "codec", "sound", "kept"), [
     ("in.mp4", "libx264", "aac", "aac"), ("in.webm", "libvpx-vp9", "libopus", "opus"),
     ("in.mkv", "libx264", None, None),
@@ -151,6 +154,7 @@ def test_sound_that_mp4_cannot_hold_is_made_anew_and_said(tmp_path):
         assert sum(frame.samples for frame in file.decode(audio=0)) >= 16_384
 
 
+@pytest.mark.slow
 def test_odd_sides_become_even_where_they_must_and_large_ones_small(tmp_path):
     assert mirrored(moving(tmp_path / "in.gif"), tmp_path / "out.mp4").size == (66, 50)
     with clips.repainted(tmp_path / "in.gif", "in.gif", 32, tmp_path / "small.gif", None) as clip:
@@ -159,6 +163,7 @@ def test_odd_sides_become_even_where_they_must_and_large_ones_small(tmp_path):
     assert shown(tmp_path / "small.gif")[2][0].size == (32, 24)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["in.gif", "in.webp", "in.png", "in.mkv"])
 def test_of_what_is_broken_in_the_middle_the_beginning_is_kept(tmp_path, name):
     source = (video if name == "in.mkv" else moving)(tmp_path / name)

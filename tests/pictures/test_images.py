@@ -297,6 +297,7 @@ def test_one_pixel_opens():
     assert images.open_picture(encoded(Image.new("RGB", (1, 1), "red"), "PNG")).getpixel((0, 0)) == (255, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("format", "options"), [("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {})])
 def test_30000_pixels_wide_opens_reduced(format, options):
     picture = images.open_picture(encoded(scene(30_000, 1000), format, **options), max_pixels=1_000_000)

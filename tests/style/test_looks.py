@@ -42,6 +42,7 @@ def shown(asked, state=jobs.DONE) -> Painting:
     return made
 
 
+@pytest.mark.slow
 def test_a_first_look_is_the_instant_painting(asked):
     _, result = first(asked, strength=0.5, keep_colour=True)
     assert result.recipe["kind"] == "instant"

@@ -549,6 +549,7 @@ def test_damaged_preparations_are_noticed(run, harm):
 # ---------------------------------------------------------------- the embedded sets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", drawn.SETS)
 def test_embedded_sets_are_drawn_the_same_every_time_and_all_different(name):
     first = [drawn.draw(name, i, 32) for i in range(12)]

@@ -407,6 +407,7 @@ class Bilinear(nn.Module):
         return self.layers[2](x).tanh()
 
 
+@pytest.mark.slow
 def test_numbers_in_a_list_tell_nothing_of_what_lies_between():
     net = lively(Bilinear())
     found = evidence.settle(Found(chain.read(net.state_dict())))
@@ -415,6 +416,7 @@ def test_numbers_in_a_list_tell_nothing_of_what_lies_between():
     torch.testing.assert_close(found.network(z), net(z), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_up_convolutions_without_any_padding_are_among_the_first_to_be_tried():
     net = lively(OnMaps(8, (3, 1, 0), (3, 2, 0), (3, 2, 0), (4, 2, 0)))
     assert evidence.settle(Found(chain.read(net.state_dict()))).answers["strides"].tag == "px-32-1001-2001-2001-2001"
@@ -441,6 +443,7 @@ class Unlike(nn.Module):
         return F.interpolate(z, (28, 28)) if self.fitted else z
 
 
+@pytest.mark.slow
 def test_pictures_of_a_size_that_few_use_may_be_fitted_and_are_asked_about():
     """29 px, of strides that few use: found layer by layer, and offered at 28 px as well as they are."""
     net = lively(Unlike(8, 4, (3, 2, 1), (3, 2, 1), (3, 1, 0), (3, 2, 1), fitted=True), normal(8))

@@ -85,6 +85,7 @@ LAYOUTS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "order"),
     [*(pytest.param(name, "as saved", marks=pytest.mark.slow if name in ("tutorial", "studiogan") else ())
@@ -258,6 +259,7 @@ def test_a_registered_generator_is_fetched_by_name(local_hub):
     assert load.open_generator("cryptopunks").title == "CryptoPunks"
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_many_parts_gives_its_averaged_generator(local_hub):
     g, ema = lively(PreActivated()), lively(PreActivated())
     ema.last_conv[2].weight.mul_(1.2)

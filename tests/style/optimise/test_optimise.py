@@ -428,6 +428,7 @@ def test_a_painting_tells_how_long_it_takes_from_its_own_pace(monkeypatch):
     assert budget.measured("bundled").seen == [[128 * 96, 2.0], [256 * 192, 2.0]]
 
 
+@pytest.mark.slow
 def test_the_painting_moves_towards_the_style():
     before, after = (
         np.asarray(scene(64, 48)).mean((0, 1)),
@@ -437,11 +438,13 @@ def test_the_painting_moves_towards_the_style():
     assert np.abs(after - wanted).sum() < 0.7 * np.abs(before - wanted).sum()
 
 
+@pytest.mark.slow
 def test_same_seed_same_picture_other_seed_another():
     np.testing.assert_array_equal(plainly(), pixels(painted()))
     assert (plainly() != pixels(painted(dataclasses.replace(SMALL, seed=1)))).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -480,6 +483,7 @@ def test_a_size_that_cannot_fit_is_refused_before_it_starts(monkeypatch):
         painted(StyleRequest(size=2048))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colour", ["black", "white", "#804020"])
 def test_a_style_of_one_colour_leaves_the_photo_its_forms(colour):
     plain = Image.new("RGB", (60, 60), colour)
