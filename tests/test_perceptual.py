@@ -277,7 +277,7 @@ def test_folding_batch_norm_is_exact(leaves):
 @pytest.mark.slow
 def test_training_learns_resumes_and_writes(tmp_path, monkeypatch):
     monkeypatch.setattr(train_perceptual, "SCALES", NARROW)
-    monkeypatch.setattr(train_perceptual, "PLAN", ((0.7, 32, 64), (0.92, 48, 48), (1.0, 64, 32)))
+    monkeypatch.setattr(train_perceptual, "PLAN", ((0.7, 32, 24), (0.92, 48, 16), (1.0, 64, 12)))
     photos = tmp_path / "photos"
     photos.mkdir()
     for i, picture in enumerate(perceptual.dead_leaves(12, 128)):

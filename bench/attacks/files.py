@@ -81,7 +81,7 @@ def _targets(me: Stranger) -> list[str]:
     return ["/etc/passwd", "/proc/self/environ", str(me.studio.picture), str(me.studio.secret)]
 
 
-@attack("1", quick=True)
+@attack("1")
 def files_of_the_server(me: Stranger) -> str:
     """Every event is handed paths of the server as files: none is read, copied or given back."""
     return _steal(me, lambda path: [file_at(path)], [*_targets(me), "../../../../../../etc/passwd"])

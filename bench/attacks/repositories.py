@@ -22,7 +22,7 @@ def _repository(me: Stranger, name: str, config: dict | bytes, tensors: bytes | 
 OURS = {"method": "dcgan", "size": 64, "channels": 3, "latent": 100, "width": 64, "norm": "batch"}
 
 
-@attack("7", quick=True)
+@attack("7")
 def tiny_repositories_that_claim_giants(me: Stranger) -> str:
     """A config.json of a hundred bytes that asks for a network of gigabytes: refused by counting, in seconds."""
     configs = [

@@ -470,7 +470,7 @@ def test_uploads_go_once_training_has_begun():
 def test_the_command_line_runs_a_folder_and_the_queue_goes_on(monkeypatch):
     """As pages start it: a process of its own that outlives nobody's attention, then the next in the queue."""
     monkeypatch.setattr(processes, "NICENESS", 0)  # here somebody waits for the workers
-    first, second = new("first", steps=60), new("second", steps=20)
+    first, second = new("first", steps=20), new("second", steps=20)
     processes.start(first)
     processes.start(second)
     assert second.status == states.QUEUED

@@ -176,7 +176,7 @@ def test_one_client_does_not_lock_the_others_out(server, where):
         mine, theirs = uploaded(anna, picture()), uploaded(stranger, picture(256))
         for number in range(110):
             headers = [{}, MADE_UP, {"Cookie": f"{visitor.COOKIE}={number:043d}.{'b' * 43}"}][number % 3]
-            asked(stranger, wish(theirs, [theirs], 64, 40), **headers)
+            asked(stranger, wish(theirs, [theirs], 64, 12), **headers)
         assert "event: complete" in answered(anna, asked(anna, wish(mine, [mine])))
 
 
@@ -186,7 +186,7 @@ def test_collected_cookies_are_still_one_address(server):
         for number in range(40):
             stranger = crowd.enter_context(client(server, f"2001:db8:9:9::{number:x}"))
             theirs = uploaded(stranger, picture())
-            asked(stranger, wish(theirs, [theirs], 64, 20))
+            asked(stranger, wish(theirs, [theirs], 64, 8))
         mine = uploaded(anna, picture())
         assert "event: complete" in answered(anna, asked(anna, wish(mine, [mine])))
 
