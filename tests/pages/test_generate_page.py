@@ -27,6 +27,7 @@ from core.hub import cache, registry
 from core.pictures import images
 from core.runs import lifecycle
 from core.visitors import policy, shelf, tray
+from support.chromium import settled
 from support.finished import finished_run
 from support.foreign_networks import Cryptopunks, Tutorial, lively, saved
 from support.studio import changed, serving
@@ -109,6 +110,7 @@ def kept() -> list[SampleRequest]:
     return list(shelf.kept())
 
 
+@pytest.mark.slow
 def test_one_picture_is_kept_varied_and_sent_to_style(page):
     keep(page, "0:3")
     assert kept() == [SampleRequest(weights_bundled()[0], count=1, points=("0:3",))]
@@ -155,6 +157,7 @@ def test_what_is_kept_stays_what_it_was(page):
     assert not page.error
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_found_again_by_a_reload_and_from_another_tab(page):
     keep(page, "0:3")
     for _ in range(2):
@@ -170,6 +173,7 @@ def plain_text(markdown: str) -> str:
     return markdown.replace("\\", "")
 
 
+@pytest.mark.slow
 def test_what_is_kept_outlives_its_generator():
     run = finished_run()
     page = opened("generate.py")
@@ -220,6 +224,7 @@ def newest_asked(page: AppTest) -> tuple:
     return tuple(widget.value for widget in widgets)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [-7, 2**32])
 def test_a_seed_out_of_bounds_is_answered_in_words(page, seed):
     page.number_input(key="seed").set_value(seed).run()
@@ -245,6 +250,7 @@ def test_ways_and_sums_of_kept_pictures(page):
     assert {request.generator for request in mixed} == {weights_bundled()[0]}
 
 
+@pytest.mark.slow
 def test_pictures_for_a_sum_are_chosen_among_pictures(page):
     keep(page, "0:1", "0:2", "0:5")
     for place in range(3):
@@ -261,6 +267,7 @@ def test_the_tray_keeps_only_the_newest():
     assert tray.take(names[-1]) is not None
 
 
+@pytest.mark.slow
 def test_downloads_are_what_they_say(page):
     _, result = newest(page)
     with zipfile.ZipFile(io.BytesIO(files.zipped(result))) as archive:
@@ -276,6 +283,7 @@ def test_downloads_are_what_they_say(page):
         assert film.streams.video[0].frames == 36
 
 
+@pytest.mark.slow
 def test_a_picture_made_here_brings_its_settings_back(page):
     *_, (_, result) = list(page.session_state["made"].items())
     recipe = {**result.recipe, "points": ["4:9"], "truncation": 0.5, "seed": 4}
@@ -294,6 +302,7 @@ def test_a_picture_made_here_brings_its_settings_back(page):
     assert not page.run().error, "it is said once"
 
 
+@pytest.mark.slow
 def test_ones_own_runs_can_be_chosen():
     run = finished_run()
     page = opened("generate.py")
@@ -309,6 +318,7 @@ def test_ones_own_runs_can_be_chosen():
     assert not page.error
 
 
+@pytest.mark.slow
 def test_a_picture_from_a_checkpoint_comes_back_from_it(page):
     run = finished_run()
     _, result = newest(page)
@@ -362,6 +372,7 @@ def test_a_file_that_the_server_has_not_got_any_more_is_none(monkeypatch, key, t
     assert there == {key: DeletedFile("x")}
 
 
+@pytest.mark.slow
 def test_a_file_that_does_not_tell_is_read_as_its_owner_says(page):
     """Handed over, asked about in rows, answered, and its classes chosen by name."""
     net = lively(nn.Sequential(nn.Linear(26, 32), nn.LeakyReLU(0.2), nn.Linear(32, 256), nn.Tanh()))
@@ -540,14 +551,41 @@ def downloaded(page, name: str) -> bytes:
     return Path(download.value.path()).read_bytes()
 
 
+def sent_to_style(page) -> None:
+    """A picture as the photo and, by Back, as the style; and back again."""
+    page.locator(".st-key-grid").get_by_label("Picture 0:3", exact=True).click()
+    expect(page.get_by_alt_text("Picture 0:3", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Paint this").click()
+    page.wait_for_url("**/paint?photo=*")
+    style = page.locator("iframe[src*='/style/']").element_handle().content_frame()
+    style.wait_for_function("() => document.querySelector('#photo img')?.naturalWidth == 512")  # not the usual photo
+    address = style.evaluate("() => document.querySelector('#photo img').src")
+    *_, made = sample.sample(SampleRequest("portraits", points=("0:3",)))
+    arrived = images.open_picture(page.request.get(address).body())
+    assert arrived.tobytes() == images.enlarged(made.images[0], 512).tobytes()
+
+    page.go_back()
+    page.get_by_role("button", name="Paint in this style").click()
+    page.wait_for_url("**/paint?style=*")
+    style = page.locator("iframe[src*='/style/']").element_handle().content_frame()
+    style.wait_for_function("() => document.querySelector('#styles img')?.naturalWidth == 512")
+    address = style.evaluate("() => document.querySelector('#styles img').src")
+    assert images.open_picture(page.request.get(address).body()).size == (512, 512)
+    page.go_back()
+    expect(page.get_by_alt_text("Picture 0:3", exact=True)).to_be_visible()
+    settled(page)
+
+
 @pytest.mark.server
-def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, awake, local_hub):
+def test_a_visitor_from_the_first_picture_by_way_of_style_to_a_generator_given_away(page_of, awake, local_hub):
     page = page_of
     page.goto("/generate")
     page.locator(".st-key-first .pictures button").first.wait_for()  # before the engine is awake; see bench/sample.py
     awake.touch()
     pictures = page.locator(".pictures").first.locator("button")
     expect(pictures).to_have_count(36)
+    sent_to_style(page)
+
     page.get_by_label("Seed", exact=True).fill("5")
     page.get_by_label("Seed", exact=True).press("Enter")
     expect(page.get_by_label("Picture 5:0", exact=True)).to_be_visible()
@@ -611,28 +649,3 @@ def test_a_visitor_from_the_first_picture_to_a_generator_given_away(page_of, awa
     assert sheet_of(page) == own
     page.get_by_text("Best first").click()  # its discriminator came along
     expect(grid_of(page)).not_to_have_css("background-image", own)
-
-
-@pytest.mark.server
-def test_a_picture_is_sent_to_style(page_of, awake):
-    awake.touch()
-    page = page_of
-    page.goto("/generate")
-    page.locator(".st-key-grid").get_by_label("Picture 0:3", exact=True).click()
-    expect(page.get_by_alt_text("Picture 0:3", exact=True)).to_be_visible()
-    page.get_by_role("button", name="Paint this").click()
-    page.wait_for_url("**/paint?photo=*")
-    style = page.locator("iframe[src*='/style/']").element_handle().content_frame()
-    style.wait_for_function("() => document.querySelector('#photo img')?.naturalWidth == 512")  # not the usual photo
-    address = style.evaluate("() => document.querySelector('#photo img').src")
-    *_, made = sample.sample(SampleRequest("portraits", points=("0:3",)))
-    arrived = images.open_picture(page.request.get(address).body())
-    assert arrived.tobytes() == images.enlarged(made.images[0], 512).tobytes()
-
-    page.go_back()
-    page.get_by_role("button", name="Paint in this style").click()
-    page.wait_for_url("**/paint?style=*")
-    style = page.locator("iframe[src*='/style/']").element_handle().content_frame()
-    style.wait_for_function("() => document.querySelector('#styles img')?.naturalWidth == 512")
-    address = style.evaluate("() => document.querySelector('#styles img').src")
-    assert images.open_picture(page.request.get(address).body()).size == (512, 512)

@@ -1,6 +1,7 @@
 """Files that requests name, at real servers over HTTP: none is read but what was uploaded or ships with Ganvas."""
 
 import contextlib
+import functools
 import os
 import re
 from pathlib import Path
@@ -36,9 +37,15 @@ def file_at(path, **more) -> dict:
     return {"path": str(path), "meta": {"_type": "gradio.FileData"}, **more}
 
 
+@functools.cache
+def configuration(address: str) -> dict:
+    """Of the style app at `address`, the same for everybody."""
+    return httpx.get(f"{address}/config", timeout=PATIENCE).json()
+
+
 def events(client: httpx.Client, given) -> list[tuple[dict, list]]:
     """Every event of the page and the API, with values that name the file `given` wherever a value is taken."""
-    config = client.get("/config").json()
+    config = configuration(str(client.base_url).rstrip("/"))
     kinds = {part["id"]: part["type"] for part in config["components"]}
     shapes = {"gallery": [{"image": given, "caption": None}]}
     return [
@@ -68,8 +75,8 @@ def answered(client: httpx.Client, event: dict, values: list) -> str:
 @pytest.fixture(params=["a picture", "a device", "the secrets", "a link", "a pipe", "a folder", "a way up", "nothing"])
 def outside(request, studio, tmp_path) -> Path:
     """A name of what nobody uploaded. The picture could be painted, were it only read."""
-    if request.node.callspec.params["studio"] == ALONE and request.param not in ("a picture", "a link"):
-        pytest.skip("by itself the style app is that of a private studio")
+    if request.node.callspec.params["studio"] != PUBLIC and request.param not in ("a picture", "a link"):
+        pytest.skip("what is looked at before a file is opened is the same for strangers and for the owner")
     (picture_file := tmp_path / "theirs.png").write_bytes(noise())
     mine = Path(uploaded_here(studio[0]))
     match request.param:

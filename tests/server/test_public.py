@@ -4,6 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -58,9 +59,14 @@ def finished_run(name: str) -> Run:
     return run
 
 
-def test_two_visitors(server, browser, window, here):
-    bert = browser.new_context()
+def test_each_of_two_visitors_has_their_own_things_and_limits_beside_their_controls(server, browser, window, here):
+    bert, limits = browser.new_context(), policy.PUBLIC
     page = opened(window(), f"{server}/train")
+    expect(page.get_by_text(f"{limits.images:,} pictures, {limits.train_minutes:g} minutes")).to_be_visible()
+    expect(page.get_by_text("A folder", exact=True)).to_have_count(0)
+    page.get_by_text("My files", exact=True).click()
+    expect(page.get_by_text(f"Up to {amounts.megabytes(limits.upload_bytes)} in all.")).to_be_visible()
+    expect(page.get_by_text("keeps no cookies")).to_have_count(0)
     with identity.asking(name_of(page.context)):
         run = finished_run("Annas stars")
         waiting, other = (lifecycle.create(TrainRequest(), DRAWN, name) for name in ("Annas moons", "At work"))
@@ -89,24 +95,17 @@ def test_two_visitors(server, browser, window, here):
         theirs.goto(f"{server}/{address}")
         settled(theirs)
         assert "Annas" not in theirs.content()
+        if address == "models":
+            expect(theirs.get_by_text(f"Up to {amounts.megabytes(limits.download_bytes)}")).to_be_visible()
     bert.close()
 
 
-def test_limits_stand_beside_their_controls(server, window, here):
-    page = opened(window(), f"{server}/train")
+def test_limits_of_the_style_app_stand_beside_its_controls(server):
+    """In what it tells a browser to draw."""
+    widgets = [part["props"] for part in httpx.get(f"{server}/style/config").json()["components"]]
     limits = policy.PUBLIC
-    expect(page.get_by_text(f"{limits.images:,} pictures, {limits.train_minutes:g} minutes")).to_be_visible()
-    expect(page.get_by_text("A folder", exact=True)).to_have_count(0)
-    page.get_by_text("My files", exact=True).click()
-    expect(page.get_by_text(f"Up to {amounts.megabytes(limits.upload_bytes)} in all.")).to_be_visible()
-    expect(page.get_by_text("keeps no cookies")).to_have_count(0)
-    page.goto(f"{server}/models")
-    settled(page)
-    expect(page.get_by_text(f"Up to {amounts.megabytes(limits.download_bytes)}")).to_be_visible()
-    page.goto(f"{server}/style/")
-    expect(page.get_by_text(f"up to {amounts.megabytes(limits.picture_bytes)}")).to_be_visible()
-    page.get_by_text("More settings").click()
-    assert page.get_by_label("number input for Size", exact=False).get_attribute("max") == "1024"
+    assert any(f"up to {amounts.megabytes(limits.picture_bytes)}" in str(about.get("value")) for about in widgets)
+    assert [about["maximum"] for about in widgets if about.get("label") == "Size (px)"] == [1024]
 
 
 def test_without_cookies_the_page_says_so(server, window):

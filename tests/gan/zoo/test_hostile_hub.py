@@ -284,10 +284,10 @@ def test_a_list_of_files_that_drips_is_given_up(local_hub, monkeypatch):
 
 @pytest.mark.server
 def test_words_stay_words_in_a_browser(browser, tmp_path):
-    """Names of files and tensors, of runs and what is said of them, on every page that shows them."""
+    """Names of files and tensors, of runs and what is said of them, on every page that shows them; and addresses."""
     run = finished_run()
     lifecycle.rename(run, EVIL[: run_folder.MAX_NAME])
-    run_folder.write_state(run, status=states.FAILED, step=20, message=EVIL)
+    run_folder.write_state(run, status=states.FAILED, step=20, message=f"{EVIL} [x](javascript:alert(1))")
     with LocalHub() as local:
         local.add("x/odd", {f"{EVIL}.pth": b"x"})
         tensors = save({f"{EVIL[:31]}.weight": torch.zeros(4), f"{EVIL[-16:]}.x": torch.zeros(1)})
@@ -302,13 +302,14 @@ def test_words_stay_words_in_a_browser(browser, tmp_path):
                 expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
                 said.extend(page.get_by_test_id("stAlert").all_inner_texts())
                 assert page.evaluate("window.stolen") is None
-                assert page.locator("[href*=evil], [src*=evil]").count() == 0
+                assert page.locator("[href*=evil], [src*=evil], a[href^=javascript]").count() == 0
 
-            for where in (f"train?run={run.id}", "models", "generate"):
+            markup = "<img src=x onerror=stolen=1>"
+            for where in (f"train?run={run.id}", f"generate?{markup}", f"style/?photo={markup}", "models"):
                 page.goto(f"{address}/{where}")
                 expect(page.locator("h1").first).to_be_visible()
+                page.wait_for_timeout(300)  # in which a picture that is not there would tell so
                 look()
-            page.goto(f"{address}/models")
             for repo in ("x/odd", "x/tensors"):
                 page.get_by_label("Any repository on the Hub").fill(repo)
                 page.get_by_role("button", name="Show its files").click()
@@ -529,6 +530,7 @@ def test_a_fault_is_told_to_everybody(limited):
     assert len(set(map(id, errors))) == 5
 
 
+@pytest.mark.slow
 def test_many_fetch_one_file_of_the_hub(limited, local_hub):
     limited()
     local_hub.add("x/y", {"generator.pth": saved(lively(Cryptopunks()).state_dict())})
