@@ -2,7 +2,7 @@
 
     python bench/company.py [--size 512] [--float32] [--repeat 2] [--no-browser]
 
-On an otherwise quiet machine; about five minutes on two cores at the defaults. Busy programs count, one core each.
+On an otherwise quiet machine; about five minutes on two cores at the defaults. What takes a minute is ended then. Busy programs count, one core each.
 The last line is a painting in the studio, with its page open in headless Chromium, which draws each preview: from the
 click to the finished picture, and what browser and server took of the processor meanwhile. What is painted is what the
 style page shows first.
@@ -33,6 +33,7 @@ from core.style.optimise.threads import Threads
 from core.style.request import StyleRequest
 
 PICTURES = ROOT / "examples/photos/pagoda.jpg", ROOT / "examples/paintings/swirls.jpg"
+ENOUGH = 60  # seconds: what takes longer is ended and counts as so many
 BUSY = "n = 0\nwhile True: n += 1"
 
 
@@ -81,9 +82,11 @@ def seconds(given: argparse.Namespace, threads: int | None, size: int | None = N
     before = torch.get_num_threads()
     if threads:
         torch.set_num_threads(threads)
-        painter.Threads = lambda _, use: Threads(1, use)
+        painter.Threads = lambda _, use, *machine: Threads(1, lambda _: None, *machine)
     try:
-        *_, result = painter.paint(StyleRequest(size=size or given.size), photo, [painting])
+        last = time.perf_counter() + ENOUGH
+        request, enough = StyleRequest(size=size or given.size), lambda: time.perf_counter() > last
+        *_, result = painter.paint(request, photo, [painting], enough)
     finally:
         painter.Threads = Threads
         torch.set_num_threads(before)

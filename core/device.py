@@ -86,11 +86,23 @@ def threads_to_spare() -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, (os.cpu_count() or 1) - _others())))
+    torch.set_num_threads(max(1, min(before, to_spare())))
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def to_spare() -> int:
+    """How many processors nobody else uses just now; all of them where the system does not say."""
+    return (os.cpu_count() or 1) - _others()
+
+
+def idle_seconds() -> float | None:
+    """For how long processors have had nothing to do so far, all of them together; None where the system hides it."""
+    import psutil
+
+    return psutil.cpu_times().idle or None
 
 
 def _others() -> int:

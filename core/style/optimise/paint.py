@@ -94,7 +94,8 @@ def _threads() -> Iterator[Threads]:
     """A watch over this thread's helpers; as many as there were are left behind."""
     before = torch.get_num_threads()
     try:
-        yield Threads(before if devices.pick().type == "cpu" else 1, torch.set_num_threads)
+        most = before if devices.pick().type == "cpu" else 1
+        yield Threads(most, torch.set_num_threads, devices.idle_seconds, devices.to_spare())
     finally:
         torch.set_num_threads(before)
 
