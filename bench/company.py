@@ -2,10 +2,10 @@
 
     python bench/company.py [--size 512] [--float32] [--repeat 2] [--no-browser]
 
-On an otherwise quiet machine; about five minutes on two cores at the defaults. What takes a minute is ended then. Busy programs count, one core each.
-The last line is a painting in the studio, with its page open in headless Chromium, which draws each preview: from the
-click to the finished picture, and what browser and server took of the processor meanwhile. What is painted is what the
-style page shows first.
+On an otherwise quiet machine; about five minutes on two cores at the defaults. What takes a minute is ended then. Busy
+programs count, one core each. The last line is a painting in the studio, with its page open in headless Chromium, which
+draws each preview: from the click to the finished picture, and what browser and server took of the processor meanwhile.
+What is painted is what the style page shows first.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-import torch
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from core import device as devices
+
+devices.wait_briefly()
+
+import torch
+
 from core.pictures import images
 from core.style.optimise import paint as painter
 from core.style.optimise.threads import Threads
@@ -35,6 +39,13 @@ from core.style.request import StyleRequest
 PICTURES = ROOT / "examples/photos/pagoda.jpg", ROOT / "examples/paintings/swirls.jpg"
 ENOUGH = 60  # seconds: what takes longer is ended and counts as so many
 BUSY = "n = 0\nwhile True: n += 1"
+# The studio as it is on a processor without bfloat16.
+FLOAT32 = """import runpy, sys
+sys.path[0] = {root!r}
+from core import device
+device.dtype = lambda _: __import__("torch").float32
+runpy.run_path("app.py", run_name="__main__")
+"""
 
 
 def main() -> None:
@@ -82,7 +93,7 @@ def seconds(given: argparse.Namespace, threads: int | None, size: int | None = N
     before = torch.get_num_threads()
     if threads:
         torch.set_num_threads(threads)
-        painter.Threads = lambda _, use, *machine: Threads(1, lambda _: None, *machine)
+        painter.Threads = lambda _, __, *machine: Threads(1, lambda _: None, *machine)
     try:
         last = time.perf_counter() + ENOUGH
         request, enough = StyleRequest(size=size or given.size), lambda: time.perf_counter() > last
@@ -100,11 +111,13 @@ def in_browser(given: argparse.Namespace) -> list[tuple[float, float, float]]:
     from support.chromium import launched
     from support.studio import process_at, serving
 
-    with (
-        tempfile.TemporaryDirectory() as home,
-        serving(Path(home), anew=True) as address,
-        sync_playwright() as playwright,
-    ):
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, contextlib.ExitStack() as stack:
+        home = Path(folder)
+        script = "app.py"
+        if given.float32:
+            script = str(home / "float32.py")
+            Path(script).write_text(FLOAT32.format(root=str(ROOT)))
+        address = stack.enter_context(serving(home, script, anew=True))
         page = launched(playwright).new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{address}/style/")
         page.get_by_text("More settings").click()

@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image
 from tqdm import tqdm
 
-from core import __version__, console, outputs, proxies
+from core import __version__, console, device, outputs, proxies
 from core.errors import UserError
 from core.gan import points
 from core.gan.cli import add_train
@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.printable()
     options = parser.parse_args(arguments)
     proxies.settle()
+    device.wait_briefly()
     try:
         options.run(options)
     except UserError as error:

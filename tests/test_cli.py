@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core import device
 from core.__main__ import main
 from core.gan import cli
 from core.gan.request import TrainRequest
@@ -233,8 +234,10 @@ def test_names_that_cannot_be_printed_end_no_batch(files):
     for name in names:
         scene().save(name)
     command = run(files, "style", *names, "missing-\u732b.png", "--style", "painting.png", "-o", "many/", *SMALL,
-                  PYTHONIOENCODING="ascii")  # fmt: skip
+                  PYTHONIOENCODING="ascii", OMP_DISPLAY_ENV="verbose")  # fmt: skip
     out, err = command.communicate(timeout=PATIENCE)
+    if sys.platform == "linux":  # GNU's OpenMP heard how long its threads may wait for one another, before it began
+        assert f"GOMP_SPINCOUNT = '{device.SPIN}'".encode() in err
     assert (command.returncode, out.count(b"painted in"), b"Traceback" in err) == (2, 3, False)
     assert len(list((files / "many").iterdir())) == 3
     assert b"1 of 4 photos" in err

@@ -13,6 +13,7 @@ from core.settings import Progress, Result
 from core.style.request import MeasureRequest, StyleRequest
 from core.visitors import identity, policy
 from support.pictures import scene, texture
+from support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("measured_machine")
 QUICK = StyleRequest(size=64, steps=2)
@@ -48,6 +49,14 @@ def test_jobs_run_one_at_a_time_in_order_and_know_their_position(slow_engine):
     gate.set()
     third.wait()
     assert order == [first.number, second.number, third.number]
+
+
+def test_a_thread_without_jobs_ends_and_the_next_job_has_another(slow_engine, monkeypatch):
+    monkeypatch.setattr(jobs, "LINGER", 0.0)
+    slow_engine[0].set()
+    for _ in range(2):
+        assert submit().wait() is not None
+        until(lambda: "ganvas-jobs" not in [thread.name for thread in threading.enumerate()])
 
 
 def test_what_went_into_a_job_goes_when_it_is_over(slow_engine):

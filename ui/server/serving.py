@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from core import console, files, proxies
+from core import console, device, files, proxies
 from core.errors import UserError
 from core.visitors import paintings
 from ui.server import network, patience, stubs
@@ -62,6 +62,7 @@ def settle() -> None:
     """What is needed of the surroundings, also where `streamlit run` starts the program."""
     require_folders()
     proxies.settle()
+    device.wait_briefly()
     stubs.leave_unwritten()
 
 

@@ -92,6 +92,17 @@ def test_who_comes_costs_a_step_and_who_goes_two(comes):
     assert took < 1.1 * best(lambda n: SPINNING if n < comes else ALONE)
 
 
+@pytest.mark.parametrize("every", [10, 20, 40])
+def test_who_only_drops_in_is_no_reason_to_go_on_alone(every):
+    """As a browser does that draws what is painted."""
+
+    def company(number):
+        return ONE if number % every == every - 1 else ALONE
+
+    took, _ = painted(company)
+    assert took < 1.2 * best(company)
+
+
 def test_another_number_of_threads_is_told_from_the_step_on_that_has_it():
     used = []
     watch = Threads(2, used.append, lambda: None, 2, itertools.count().__next__)
