@@ -10,11 +10,12 @@ import pytest
 import torch
 from PIL import Image, ImageColor
 
+from core import device as devices
 from core import perceptual
 from core.errors import UserError
 from core.pictures import images
 from core.settings import Progress, Result
-from core.style.optimise import budget
+from core.style.optimise import budget, measure
 from core.style.optimise import objective as objectives
 from core.style.optimise import paint as painter
 from core.style.optimise.descent import ROLLBACKS, descend
@@ -397,6 +398,21 @@ def test_the_first_painting_measures_the_machine_and_remembers():
     assert found.seconds_a_pixel > 0
     # Two 32-channel float or bfloat16 maps at full size are kept at the very least.
     assert found.bytes_a_pixel > 2 * 32 * 2
+
+
+def test_beside_other_programs_it_is_measured_and_begun_with_the_threads_there_are_to_spare(monkeypatch):
+    budget._file("bundled").unlink()
+    before, seen = torch.get_num_threads(), []
+    monkeypatch.setattr(devices, "_others", lambda: 99)
+    monkeypatch.setattr(measure, "descend", lambda *a: seen.append(torch.get_num_threads()) or descend(*a))
+    monkeypatch.setattr(devices, "idle_seconds", lambda: 0.0)
+    torch.set_num_threads(2)
+    try:
+        *_, result = paint(StyleRequest(size=64, steps=2), scene(), [texture()])
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert (seen, result.recipe["threads"]) == ([1, 1], [[1, 1]])
 
 
 # ---------------------------------------------------------------- painting
