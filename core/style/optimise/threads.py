@@ -44,7 +44,8 @@ class Threads:
         self._paces: dict[int, float] = {}  # with so many threads, when they were last tried
         self._left: tuple[int, float] | None = None  # on trial: how many there were before, and their pace
         self._patience, self._waited = float(SOON), 0  # steps until more are tried, and since then
-        self._free = 0  # processors that stood idle when it was last looked
+        self._seen: tuple[float, float | None] = (0.0, None)  # when it was last looked how long processors stood idle
+        self._free = 0  # and how many of them did
         self._take(max(1, min(spare, most)))
 
     def watched(self, steps: Iterator, seconds: float) -> Iterator:
@@ -114,4 +115,4 @@ class Threads:
         self._use(threads)
         self.history.append((self._steps + 1, threads))
         self._lately.clear()
-        self._seen = self._reading()  # when it was last looked how many processors stand idle
+        self._seen = self._reading()
