@@ -41,7 +41,7 @@ class Threads:
         self.history: list[tuple[int, int]] = []  # from which step on how many
         self._steps = 0
         self._lately: deque[float] = deque(maxlen=LATELY)  # paces of the last steps, with as many threads as now
-        self._paces: dict[int, float] = {}  # with so many threads, when they were last tried
+        self._paces: dict[int, float] = {}  # with so many threads, when there last were
         self._left: tuple[int, float] | None = None  # on trial: how many there were before, and their pace
         self._patience, self._waited = float(SOON), 0  # steps until more are tried, and since then
         self._seen: tuple[float, float | None] = (0.0, None)  # when it was last looked how long processors stood idle
@@ -108,6 +108,7 @@ class Threads:
 
     def _try(self, threads: int, pace: float) -> None:
         self._left = (self.now, pace)
+        self._paces[self.now] = pace
         self._take(threads)
 
     def _take(self, threads: int) -> None:

@@ -69,6 +69,11 @@ def test_beside_others_that_are_seen_nothing_is_tried():
     assert watch.history == [(1, 1)]
 
 
+def test_where_nobody_is_any_more_all_are_taken_and_one_is_not_tried_again():
+    _, watch = painted(lambda number: SPINNING if number < 1 else ALONE)
+    assert [threads for _, threads in watch.history] == [1, 2]
+
+
 def test_what_was_tried_in_vain_at_one_size_is_not_tried_at_every_other():
     took, watch = painted(lambda _: SPINNING, shown=False)
     assert took < 1.3 * best(lambda _: SPINNING)
