@@ -212,6 +212,12 @@ TRAIN_PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
 }  # fmt: skip
 
+
+def best_at(size: int) -> str:
+    """The preset whose pictures are best after the first minutes on a processor (`bench/quality.py`)."""
+    return "projected" if size >= 64 else "small"
+
+
 MAX_POINTS = 400
 
 

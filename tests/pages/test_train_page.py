@@ -80,7 +80,7 @@ def test_every_setting_has_a_widget_with_its_bounds():
         if not about.applies(TrainRequest().method):
             continue
         widgets = [*app.number_input, *app.selectbox, *app.toggle]
-        (widget,) = (w for w in widgets if w.key == f"small-{name}")
+        (widget,) = (w for w in widgets if w.key in (f"small-{name}", f"best-{name}"))
         assert widget.label == about.label
         assert widget.value == about.default
         if not about.choices and about.type is not bool:
@@ -99,6 +99,7 @@ def test_only_settings_that_say_something_to_the_method_are_shown(monkeypatch):
         every[name] = replace(every[name], only_for=("connected",))
     monkeypatch.setattr(view.policy, "settings_of", lambda _: every)
     app = opened()
+    app.selectbox(key="preset").set_value("small").run()
 
     def shown(prefix: str) -> set[str]:
         keys = [w.key for w in [*app.number_input, *app.selectbox, *app.toggle] if w.key]
@@ -127,15 +128,27 @@ def test_a_preset_sets_the_widgets():
         assert (f"{preset}-grown_at" in widgets) == (preset == "progressive")
 
 
+def test_the_best_preset_goes_by_the_size(asked):
+    app = opened()
+    app.selectbox(key="best-size").set_value(64).run()
+    assert app.selectbox(key="projected-method").value == "projected"
+    app.selectbox(key="best-size").set_value(32).run()
+    assert app.selectbox(key="small-method").value == "dcgan"
+    app.selectbox(key="best-size").set_value(128).run()
+    press(app, "Start")
+    (run,) = lifecycle.all_runs()
+    assert run.request == TrainRequest(**{**TRAIN_PRESETS["projected"], "size": 128})
+
+
 @pytest.mark.parametrize(("button", "action"), [("Check the images", "start_check"), ("Start", "start")])
 def test_a_new_run_is_what_the_widgets_say(asked, button, action):
     app = opened()
-    next(box for box in app.selectbox if box.key == "small-size").set_value(64)
+    app.selectbox(key="best-size").set_value(16)
     next(box for box in app.number_input if box.key == "small-rate_d").set_value(0.0001)
     app.run()
     press(app, button)
     (run,) = lifecycle.all_runs()
-    assert run.request == TrainRequest(size=64, rate_d=0.0001)
+    assert run.request == TrainRequest(size=16, rate_d=0.0001)
     assert run.config["source"] == {"kind": "drawn", "name": "portraits", "count": 3000}
     assert asked == [(action, run.id)]
     assert app.query_params["run"] == run.id
