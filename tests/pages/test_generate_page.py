@@ -39,7 +39,7 @@ STUDIO = Path(__file__).parents[2] / "pages" / "studio.py"
 
 
 def opened(page: str) -> AppTest:
-    return AppTest.from_file(str(STUDIO), default_timeout=PATIENCE).run().switch_page(page).run()
+    return AppTest.from_file(str(STUDIO), default_timeout=PATIENCE).switch_page(page).run()
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from support.waiting import PATIENCE, until
 
 
 def opened(pair: str | None = None) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages" / "studio.py"), default_timeout=PATIENCE).run()
+    app = AppTest.from_file(str(ROOT / "pages" / "studio.py"), default_timeout=PATIENCE)
     if pair:
         app.query_params["pair"] = pair
     app.switch_page("lab.py").run()
