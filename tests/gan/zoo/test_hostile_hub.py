@@ -26,6 +26,7 @@ from core.gan.zoo import catalogue, cost, load, model_folder
 from core.hub import cache, client, download, fetches
 from core.runs import lifecycle, run_folder, states
 from core.visitors import identity, policy
+from support.chromium import settled
 from support.finished import finished_run
 from support.foreign_networks import Cryptopunks, lively, saved
 from support.local_hub import LocalHub
@@ -299,7 +300,6 @@ def test_words_stay_words_in_a_browser(browser, tmp_path):
             page.on("dialog", lambda dialog: pytest.fail(dialog.message))
 
             def look() -> None:
-                expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
                 said.extend(page.get_by_test_id("stAlert").all_inner_texts())
                 assert page.evaluate("window.stolen") is None
                 assert page.locator("[href*=evil], [src*=evil], a[href^=javascript]").count() == 0
@@ -307,7 +307,10 @@ def test_words_stay_words_in_a_browser(browser, tmp_path):
             markup = "<img src=x onerror=stolen=1>"
             for where in (f"train?run={run.id}", f"generate?{markup}", f"style/?photo={markup}", "models"):
                 page.goto(f"{address}/{where}")
-                expect(page.locator("h1").first).to_be_visible()
+                if where.startswith("style"):
+                    expect(page.locator("h1").first).to_be_visible()
+                else:
+                    settled(page)
                 page.wait_for_timeout(300)  # in which a picture that is not there would tell so
                 look()
             for repo in ("x/odd", "x/tensors"):
@@ -316,6 +319,7 @@ def test_words_stay_words_in_a_browser(browser, tmp_path):
                 if repo == "x/tensors":
                     page.get_by_role("button", name="and open").click()
                 expect(page.get_by_test_id("stAlert")).to_contain_text(repo)
+                settled(page)
                 look()
             page.close()
     assert not [url for url in asked if "evil" in url.split("/")[2]]
