@@ -4,9 +4,11 @@ import io
 import json
 import os
 import pickle
+import pickletools
 import re
 import shutil
 import time
+import warnings
 import zipfile
 
 import pytest
@@ -21,6 +23,7 @@ from core.gan.zoo.layers import Foreign
 from core.hub import cache, client, registry
 from support.foreign_networks import Cryptopunks, Tutorial, lively, saved, up
 from support.local_hub import LocalHub
+from support.pickles import text
 from ui.generate import sample_api
 
 
@@ -147,8 +150,21 @@ def read(data: bytes, tmp_path):
     return pickles.opened(pickles.read(tmp_path / "net.pth", "net.pth"), "net.pth")[0]
 
 
-@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before 2020"])
-def test_a_file_of_tensors_is_read(tmp_path, zipped):
+def dumped(whole, protocol=4) -> bytes:
+    """As `pickle.dump` writes it: each tensor brings a little file of torch's along."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "TypedStorage is deprecated", UserWarning)
+        return pickle.dumps(whole, protocol)
+
+
+WRITTEN = {
+    "zip": saved, "before 2020": lambda whole: saved(whole, _use_new_zipfile_serialization=False), "dumped": dumped,
+    "dumped long ago": lambda whole: dumped(whole, 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WRITTEN)
+def test_a_file_of_tensors_is_read(tmp_path, way):
     net = Cryptopunks()
     whole = {
         "G": net.state_dict(),
@@ -157,7 +173,7 @@ def test_a_file_of_tensors_is_read(tmp_path, zipped):
         "loss": 0.5,
         "w": nn.Parameter(torch.ones(2)),
     }
-    found = read(saved(whole, _use_new_zipfile_serialization=zipped), tmp_path)
+    found = read(WRITTEN[way](whole), tmp_path)
     assert list(found) == ["", "G", "D"]
     torch.testing.assert_close(found["G"], dict(net.state_dict()))
 
@@ -176,12 +192,12 @@ def Harm():
     return Calls(os.system, "touch harmed")
 
 
-@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before 2020"])
+@pytest.mark.parametrize("way", WRITTEN)
 @pytest.mark.parametrize(
     ("thing", "words"),
     [
         ({"G": Harm()}, r"wants to call (posix|nt)\.system"),
-        ({"x": Calls(eval, "open('harmed', 'w')")}, r"wants to call __builtin__\.eval"),
+        ({"x": Calls(eval, "open('harmed', 'w')")}, r"wants to call (__builtin__|builtins)\.eval"),
         ({"x": Calls(shutil.copy, "net.pth", "harmed")}, r"wants to call shutil\.copy"),
         ({"x": Calls(Calls, 1)}, r"wants to call .*Calls"),
         ({"x": bytearray(9)}, r"wants to call .*bytearray"),
@@ -189,16 +205,47 @@ def Harm():
         ({"x": torch.zeros(1).expand(10**9)}, "claims to be larger"),
     ],
 )
-def test_a_pickle_that_wants_more_than_tensors_is_refused_by_name(tmp_path, monkeypatch, thing, words, zipped):
+def test_a_pickle_that_wants_more_than_tensors_is_refused_by_name(tmp_path, monkeypatch, thing, words, way):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=words):
-        read(saved(thing, _use_new_zipfile_serialization=zipped), tmp_path)
+        read(WRITTEN[way](thing), tmp_path)
     assert not (tmp_path / "harmed").exists()
 
 
 def test_newer_kinds_of_calls_are_refused_too(tmp_path):
     with pytest.raises(UserError, match="in a way weights never need"):
         read(saved({"G": Harm()}, pickle_protocol=4), tmp_path)
+
+
+NUMBERS = next(arg for op, arg, _ in pickletools.genops(dumped(torch.zeros(64))) if op.name.endswith("BINBYTES"))
+
+
+def storage(of: bytes) -> bytes:
+    return b"ctorch.storage\n_load_from_bytes\n" + of + b"\x85R"
+
+
+def bytes_(of: bytes) -> bytes:
+    return b"B" + len(of).to_bytes(4, "little") + of
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\x80\x02" + text(b"os") + text(b"system") + b"\x93" + text(b"touch harmed") + b"\x85R.", r"call os\.system"),
+        (b"\x80\x02(" + text(b"touch harmed") + b"ios\nsystem\n.", "in a way weights never need"),
+        (b"\x80\x05\x96" + (2**40).to_bytes(8, "little") + b".", "net.pth"),
+        (b"\x80\x02" + storage(b"K\1") + b".", "damaged"),
+        (b"\x80\x02" + storage(bytes_(saved({}))) + b".", "damaged"),
+        (b"\x80\x02" + storage(bytes_(saved(Harm(), _use_new_zipfile_serialization=False))) + b".", r"call posix\.sys"),
+        (b"\x80\x02" + storage(bytes_(NUMBERS[:-4])) + b".", "claims to be larger"),
+        (b"\x80\x02" + bytes_(NUMBERS) + b"q\0]" + 2 * (storage(b"h\0") + b"a") + b".", "claims to be larger"),
+    ],
+)  # fmt: skip
+def test_what_was_dumped_calls_nothing_and_makes_no_more_than_there_is(tmp_path, monkeypatch, data, words):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=words):
+        read(data, tmp_path)
+    assert not (tmp_path / "harmed").exists()
 
 
 def test_bombs_and_broken_files_are_refused_in_words(tmp_path):

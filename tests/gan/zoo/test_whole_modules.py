@@ -74,10 +74,12 @@ def opened(data: bytes, tmp_path, name="net.pth"):
     return foreign.opened(tmp_path / name, name)
 
 
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+@pytest.mark.parametrize("written", [saved, pickle.dumps], ids=["saved", "dumped"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_module_saved_whole_is_read_as_it_is(kind, tmp_path):
+def test_a_module_saved_whole_is_read_as_it_is(kind, written, tmp_path):
     net = lively(KINDS[kind]())
-    tensors, modules = opened(saved({"epoch": 3, "G": net}), tmp_path)
+    tensors, modules = opened(written({"epoch": 3, "G": net}), tmp_path)
     read = foreign.read(tensors, None, "net.pth", modules=modules)
     assert not read.open
     assert "It was saved whole" in read.said
@@ -186,6 +188,9 @@ HOSTILE = {
     "a function with a state": (OTHERS + state() + b"b", "damaged"),
     "a function called": (OTHERS + b")R", r"wants to call them\.harm"),
     "a function of torch's": (b"ctorch.nn.init\nnormal_\n)R", r"wants to call torch\.nn\.init\.normal_"),
+    "a function that keeps a state": (b"ctorch._utils\n_rebuild_tensor_v2\n" + state(x=b"N") + b"b", "damaged"),
+    "keys within keys": (b"}K\0" + b"q\0h\0\x86" * 40 + b"Ns", "damaged"),
+    "keys within a set": (b"c__builtin__\nset\n]K\0" + b"q\0h\0\x86" * 40 + b"a\x85R", "damaged"),
     "a set of anything": (b"c__builtin__\nset\n](" + b"K\0" * 99 + b"e\x85R", "claims to be larger"),
 }  # fmt: skip
 
