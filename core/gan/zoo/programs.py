@@ -13,7 +13,7 @@ import math
 import pickle
 import pickletools
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 from core.errors import UserError
@@ -89,11 +89,41 @@ def _require_sound(stream: io.BytesIO, follower: Follower, never: Set[str]) -> N
             follower.require_known(str(argument))
 
 
+def _require_plain(keys: Sequence[Any]) -> None:
+    """Tuples of tuples of tuples take for ever to be looked up."""
+    if any(isinstance(part, tuple | frozenset) for key in keys if isinstance(key, tuple | frozenset) for part in key):
+        raise ValueError("keys within keys")
+
+
+def _require_object(of: Sequence[Any]) -> None:
+    """Only what stands here for an object has a state: a function would keep it for ever."""
+    if not isinstance(of[0], Inert | Ignored | Dictionary):
+        raise ValueError("a state of what has none")
+
+
+def _guarded(
+    code: bytes, seen: Callable[[list[Any]], Sequence[Any]], require: Callable[[Sequence[Any]], None] = _require_plain
+) -> tuple[int, Callable[[Any], None]]:
+    """An instruction that is followed only where what it is about to use passes."""
+    follow = pickle._Unpickler.dispatch[code[0]]
+
+    def guarded(follower: Any) -> None:
+        require(seen(follower.stack))
+        follow(follower)
+
+    return code[0], guarded
+
+
 class Follower(pickle._Unpickler):
     """Follows instructions with stand-ins that make nothing. Not the faster `pickle.Unpickler`: that one believes the
     lengths and places in a file, and reserves memory for them."""
 
     allowed = ALLOWED
+    dispatch = pickle._Unpickler.dispatch | dict([
+        _guarded(pickle.SETITEM, lambda stack: stack[-2:-1]), _guarded(pickle.SETITEMS, lambda stack: stack[::2]),
+        _guarded(pickle.ADDITEMS, lambda stack: stack), _guarded(pickle.FROZENSET, lambda stack: stack),
+        _guarded(pickle.BUILD, lambda stack: stack[-2:-1], _require_object),
+    ])  # fmt: skip
 
     def __init__(self, stream: io.BytesIO, room: int, classes: dict[str, type[Inert]], name: str):
         super().__init__(stream, encoding="latin1")  # of Python 2
@@ -106,33 +136,6 @@ class Follower(pickle._Unpickler):
         if not (self.allowed.fullmatch(of) or CLASS.fullmatch(of)):
             wanted = of.replace(" ", ".")[:80]
             raise UserError(f"{self.called} wants to call {wanted}; weights never need that, so it was not opened.")
-
-    def load_build(self) -> None:
-        """Only what stands here for an object has a state; a function would keep it for ever."""
-        if not isinstance(self.stack[-2], Inert | Ignored | Dictionary):
-            raise ValueError("a state of what has none")
-        super().load_build()
-
-    def load_setitem(self) -> None:
-        _require_plain(self.stack[-2:-1])
-        super().load_setitem()
-
-    def load_setitems(self) -> None:
-        _require_plain(self.stack[::2])
-        super().load_setitems()
-
-    def load_additems(self) -> None:
-        _require_plain(self.stack)
-        super().load_additems()
-
-    def load_frozenset(self) -> None:
-        _require_plain(self.stack)
-        super().load_frozenset()
-
-    dispatch = pickle._Unpickler.dispatch | {
-        pickle.BUILD[0]: load_build, pickle.SETITEM[0]: load_setitem, pickle.SETITEMS[0]: load_setitems,
-        pickle.ADDITEMS[0]: load_additems, pickle.FROZENSET[0]: load_frozenset,
-    }  # fmt: skip
 
     def find_class(self, module: str, name: str) -> Any:  # only what is ALLOWED or a CLASS comes here
         of = f"{module}.{name}"
@@ -153,7 +156,7 @@ class Follower(pickle._Unpickler):
                 return Ignored
         return name  # of storages and types of numbers; whatever calls them fails
 
-    def persistent_load(self, pid: Any) -> int:
+    def persistent_load(self, pid: Any) -> Any:
         if pid[0] == "module":
             raise UserError(
                 f"{self.called} holds a whole module as torch wrote it before 2020, with its code; save the network's "
@@ -178,7 +181,7 @@ class Follower(pickle._Unpickler):
             self.refuse()
         return Dictionary(pairs)
 
-    def _tensor(self, numbers: int, offset: int, size: tuple, stride: tuple, *_: Any) -> None:
+    def _tensor(self, numbers: int, offset: int, size: tuple, stride: tuple, *_: Any) -> Any:
         whole = (offset, *size, *stride)
         if (
             len(whole) > 2 * MAX_DIMENSIONS
@@ -202,12 +205,6 @@ class Follower(pickle._Unpickler):
 
     def refuse(self) -> None:
         raise UserError(f"{self.called} is not sound: it claims to be larger than it is.")
-
-
-def _require_plain(keys: Sequence[Any]) -> None:
-    """Tuples of tuples of tuples take for ever to be looked up."""
-    if any(isinstance(part, tuple | frozenset) for key in keys if isinstance(key, tuple | frozenset) for part in key):
-        raise ValueError("keys within keys")
 
 
 class Ignored:
