@@ -69,15 +69,17 @@ class OnMaps(nn.Module):
 class Enlarged(nn.Module):
     """PyTorch-GAN's DCGAN, and its ACGAN with classes: Linear, norm, Upsample, convolution; 16 px."""
 
-    def __init__(self, classes=0, mode="nearest"):
+    def __init__(self, classes=0, corners=None, padded="zeros", mode="nearest"):
         super().__init__()
         if classes:
             self.label_emb = nn.Embedding(classes, 8)
         self.l1 = nn.Sequential(nn.Linear(8, 8 * 16))
+        larger, way = nn.Upsample(scale_factor=2, mode=mode, align_corners=corners), {"padding_mode": padded}
         self.conv_blocks = nn.Sequential(
-            nn.BatchNorm2d(8), nn.Upsample(scale_factor=2, mode=mode),
-            nn.Conv2d(8, 8, 3, 1, 1), nn.BatchNorm2d(8, 0.8), nn.LeakyReLU(0.2), nn.Upsample(scale_factor=2, mode=mode),
-            nn.Conv2d(8, 6, 3, 1, 1), nn.BatchNorm2d(6, 0.8), nn.LeakyReLU(0.2), nn.Conv2d(6, 1, 3, 1, 1), nn.Tanh(),
+            nn.BatchNorm2d(8), larger,
+            nn.Conv2d(8, 8, 3, 1, 1, **way), nn.BatchNorm2d(8, 0.8), nn.LeakyReLU(0.2), larger,
+            nn.Conv2d(8, 6, 3, 1, 1, **way), nn.BatchNorm2d(6, 0.8), nn.LeakyReLU(0.2),
+            nn.Conv2d(6, 1, 3, 1, 1, **way), nn.Tanh(),
         )  # fmt: skip
 
     def forward(self, z, labels=None):

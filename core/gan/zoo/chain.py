@@ -29,6 +29,8 @@ NUMBERED = 10  # classes, where they are told by their numbers: those of digits
 MAX_TRIES = 20_000  # orders looked at before giving up
 # What layers for classes are called.
 LABEL = re.compile(r"lab|cls|class|cond|emb|(^|[._])fc_?[yc]|(^|[._])[yc][._\d]", re.I)
+# What up-convolutions are called: "deconv2", "upconv", "convtrans", "tconv1", "ct1".
+UP = re.compile(r"up|trans|deconv|dconv|tconv|convt|(^|[._])ct\d", re.I)
 JUDGE = "a discriminator, or another network that judges"
 LEAVES = ("weight", "bias", "running_mean", "running_var")
 
@@ -64,23 +66,26 @@ class Step:
 class Chain:
     """From latents to a picture. `table` [classes, numbers]: what stands for a class; `told_by`: whether by a
     "table" of the file, by a "linear" layer from one-hot classes, or by one from the "number" of a class, which does
-    not tell how many there are. `untrained`: its norms have never seen a picture. `whole`:
-    its modules were saved, not only their tensors; `between`, `ends`: activations that a whole module has between
-    layers or at the end, without saying where."""
+    not tell how many there are. `blank`: its norms remember nothing; `untrained`: they have never seen a picture
+    either. `whole`: its modules were saved, not only their tensors; `between`, `ends`: activations that a whole module
+    has between layers or at the end, without saying where. `either`: names of layers that may be up-convolutions or
+    convolutions."""
 
     steps: tuple[Step, ...]
     table: Tensor | None = None
     told_by: str = ""
     untrained: bool = False
+    blank: bool = False
     whole: bool = False
     between: Set[str] = frozenset()
     ends: Set[str] = frozenset()
+    either: tuple[str, ...] = ()
 
 
 def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.MappingProxyType({})) -> Chain:
     """The chain these tensors form; `modules`: what those say that were saved whole. `UserError` when they are not
     those of a generator that is known here."""
-    groups, untrained = _groups(tensors)
+    groups, seen = _groups(tensors)
     kinds = {name: module.kind for name, module in modules.items()}
     tables = {
         n for n, g in groups.items()
@@ -122,14 +127,19 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
     for i, of in enumerate(told):
         placed[i] = replace(placed[i], stated=replace(of, after="") if _bare(placed, i) else of)
     whole = all(step.name in modules for step in placed)
-    return Chain(tuple(placed), table, told_by, untrained, whole, *loose(modules))
+    norms = [step.norm for step in placed if step.norm]
+    blank = bool(norms) and all(bool((n["running_mean"] == 0).all() and (n["running_var"] == 1).all()) for n in norms)
+    untrained = blank and not any(n["bias"].any() for n in norms) if seen is None else not seen
+    alike = tuple(either(placed, kinds))
+    return Chain(tuple(placed), table, told_by, untrained, blank or untrained, whole, *loose(modules), either=alike)
 
 
 # ---------------------------------------------------------------- layers of tensors
 
 
-def _groups(tensors: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]], bool]:
-    """Tensors that belong to one module, in the order of the file; and whether all norms are as they were made."""
+def _groups(tensors: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]], bool | None]:
+    """Tensors that belong to one module, in the order of the file; and whether any norm has seen a picture, where they
+    count."""
     groups: dict[str, dict[str, Tensor]] = {}
     seen = []  # how many batches each norm has seen
     for key, value in tensors.items():
@@ -163,7 +173,7 @@ def _groups(tensors: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]]
         made = weight.shape[:2] if weight.ndim > 1 else weight.shape[:1]
         if any(len(value) not in made for leaf, value in group.items() if leaf != "weight"):
             raise UserError(f"The tensors of its layer {way[:80]!r} do not fit together; it cannot be sampled here.")
-    return groups, bool(seen) and not any(seen)
+    return groups, any(seen) if seen else None
 
 
 def _kinds(name: str, weight: Tensor, known: str) -> list[tuple[str, int, int]]:
@@ -177,8 +187,8 @@ def _kinds(name: str, weight: Tensor, known: str) -> list[tuple[str, int, int]]:
         return []
     if known in ("ConvTranspose2d", "Conv2d"):
         return [up if known == "ConvTranspose2d" else flat]
-    # Where both fit, even kernels are those of up-convolutions.
-    return [up, flat] if weight.shape[2] % 2 == 0 or "up" in name or "transpose" in name.lower() else [flat, up]
+    # Where both fit, even kernels are those of up-convolutions, and what is called so.
+    return [up, flat] if weight.shape[2] % 2 == 0 or UP.search(name) else [flat, up]
 
 
 # ---------------------------------------------------------------- what takes pictures
@@ -251,11 +261,32 @@ def _chained(
     """The layers in an order in which each fits the one before: that of the file if it fits, else of the names,
     else any. (A safetensors file is sorted by name.)"""
     for order in orders:
-        for steps in _chains([name for name in order if name in weights], weights, known, free=False):
-            return order, steps
+        found = list(_chains([name for name in order if name in weights], weights, known, free=False))
+        if found:
+            return order, min(found, key=lambda steps: _unlike(steps, known))
     for steps in _chains([name for name in orders[1] if name in weights], weights, known, free=True):
         return orders[1], steps
     return None
+
+
+def _unlike(steps: Sequence[Step], known: Mapping[str, str]) -> int:
+    """How many layers that may be either kind of convolution are not of the kind that most of their kernel are."""
+    made = [step for step in steps[:-1] if step.kind != "linear"]
+    told = [step for step in made if step.name not in either(steps, known)]
+    return sum(
+        sum(other.kind != step.kind for other in told if other.kernel == step.kernel)
+        > sum(other.kind == step.kind for other in told if other.kernel == step.kernel)
+        for step in made if step not in told
+    )  # fmt: skip
+
+
+def either(steps: Sequence[Step], known: Mapping[str, str]) -> list[str]:
+    """The layers that may be an up-convolution or a convolution, by all that names and shapes tell."""
+    return [
+        step.name for step in steps[1:]
+        if step.kind != "linear" and step.inputs == step.outputs and step.kernel % 2
+        and not UP.search(step.name) and not known.get(step.name)
+    ]  # fmt: skip
 
 
 def _chains(
@@ -276,7 +307,7 @@ def _chains(
             for kind, inputs, outputs in _kinds(name, weights[name]["weight"], known.get(name, "")):
                 bias = len(weights[name].get("bias", range(outputs))) == outputs
                 # Of one number a judge is made, read backwards.
-                fits = bias and (inputs == made if chain else inputs > 1)
+                fits = bias and (inputs == made if chain else inputs > 1) and not (free and _overtakes(name, left))
                 if chain and not convolved and kind != "linear":  # the flat output of a linear layer, taken for a map
                     fits = chain[-1].kind == "linear" and bool(square(made, inputs)) and bias
                 if fits and not (convolved and kind == "linear") and not (kind == "flat" and not chain):
@@ -284,6 +315,13 @@ def _chains(
                     yield from grown([*chain, step], [other for other in left if other != name])
 
     yield from grown([], names)
+
+
+def _overtakes(name: str, left: Sequence[str]) -> bool:
+    """Whether a layer would be run before one that stands before it in the same numbered list."""
+    parent, _, number = name.rpartition(".")
+    others = [other.rpartition(".") for other in left]
+    return number.isdigit() and any(where == parent and n.isdigit() and int(n) < int(number) for where, _, n in others)
 
 
 def _natural(name: str) -> list[tuple[int, int | str]]:

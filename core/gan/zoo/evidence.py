@@ -50,6 +50,7 @@ ROUNDS = 2
 DOUBTFUL = 0.1  # a fit that is bad enough to look at strides that few use; where those fit best, so at all others
 BEAM = 6  # readings gone on with, while strides are found layer by layer
 LAID_WITH = ("first map", "activation", "enlarged")  # questions whose wrong answers hide the right strides
+HIDING = ("eps", "activation", "first map")  # questions whose wrong answers hide how maps are padded
 MOST_UNTOLD = 4  # convolutions that may or may not stand behind an enlargement
 
 
@@ -77,6 +78,8 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
         left = _open(trial, best, questions)
         return Settled(found.network(best), best, None, tuple(name for name in told if name not in left), left)
     best = _searched(trial, best, questions)
+    if (trial.fit(best) or 0) > DOUBTFUL:
+        best = _padded(trial, best, questions)
     doubtful = (trial.fit(best) or 0) > DOUBTFUL or best["strides"].value.odd > ODDER
     if doubtful and len(_question("strides", questions).options) > 1:
         laid, others = _laid_out(trial, best, questions)
@@ -110,6 +113,17 @@ def _searched(trial: Trial, best: Answers, questions: Sequence[Question]) -> Ans
             if best == before:
                 break
     return trial.best(best, _single(questions, rare=True))
+
+
+def _padded(trial: Trial, best: Answers, questions: Sequence[Question]) -> Answers:
+    """Padded with more than zeros, as few programs do it, with all answers that may hide that."""
+    beside = list(_joint([question for question in questions if question.name in HIDING]))
+    rare = [
+        option for question in questions if question.name == "padding" for option in question.options if option.rare
+    ]
+    ways = [best, *(trial.best({**best, "padding": option}, beside) for option in rare)]
+    likeliest = min(ways, key=lambda way: trial.fit(way) or math.inf)
+    return likeliest if (trial.fit(likeliest) or math.inf) < (1 - RARELY) * (trial.fit(best) or 0) else best
 
 
 def _laid_out(trial: Trial, best: Answers, questions: Sequence[Question]) -> tuple[Answers, list[Question]]:
@@ -176,6 +190,8 @@ def _spoken(found: Found, best: Answers, questions: list[Question]) -> tuple[Ans
     0.01 lets so little through that it may have some as well; where that makes other pictures, it is left.
     """
     question = next((question for question in questions if question.name == "activation"), None)
+    if any(step.norm for step in found.steps):
+        return best, (), questions
     offered = {option.tag: option for option in question.options} if question else {}
     if not offered.keys() >= {"relu", "leaky"}:
         return best, (), questions
@@ -290,8 +306,9 @@ class Trial:
         return best
 
     def rivals(self, best: Answers, question: Question) -> list[Option]:
-        """The other answers, but rare ones, which are not in doubt without a reason."""
-        return [option for option in question.options if option != best[question.name] and not option.rare]
+        """The other answers; rare ones are not in doubt without a reason, like one of them being the best."""
+        chosen = best[question.name]
+        return [option for option in question.options if option != chosen and (chosen.rare or not option.rare)]
 
     def lost(self, best: Answers, other: Answers) -> bool:
         """Whether another answer fits clearly worse."""

@@ -28,13 +28,14 @@ from core.gan.zoo.modules import Module, of_part
 from core.gan.zoo.recognise import Found
 from core.hub.safetensors_header import POINTER, require_content
 
-READINGS = 6  # of one file, to be chosen from
+READINGS = 8  # of one file, to be chosen from
 TRIED = 16  # latents a new generator has to make pictures of
 AVERAGE = re.compile(r"ema|avg|average", re.I)
 # What the parts of a whole GAN, or of a checkpoint, are called.
 GENERATOR = re.compile(r"gen|netg|decoder|(^|[._])g([._]|$)", re.I)
 TABLE = re.compile(r"emb", re.I)
-MEAN, SPREAD = re.compile(r"mu|mean", re.I), re.compile(r"var|sig|std|spread", re.I)  # what an encoder ends in
+MEAN, SPREAD = re.compile(r"mu|mean", re.I), re.compile(r"var|sig|std|spread|log", re.I)  # what an encoder ends in
+MOST_TOLD = 100  # numbers that tell a decoder of a class
 OTHER = re.compile(r"disc|critic|netd|encoder|(^|[._])[de]([._]|$)|optim", re.I)
 
 
@@ -97,7 +98,7 @@ def read(
             latent = decoders[way][1] if way in decoders else None
             found = Found(chain.read(fitting[way], of_part(modules, way)), size, decodes, latent)
             settled = evidence.settle(found, tuple(tag for tag in reading.split(",") if tag))
-            said = told.told(settled, found.whole, found.untrained)
+            said = told.told(settled, found)
             require_pictures(settled.network, what, f"is understood ({said.split(':')[0]})", found.untrained)
         except UserError as error:
             reasons.append(error)
@@ -176,7 +177,8 @@ def _decoder(held: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], int] | None
         made, taken = held[one].shape
         later = linear[linear.index(other) + 1 :]
         last = "encod" in other.lower() and not any("encod" in key.lower() for key in later)
-        side_by_side = made < taken and bool(later) and held[later[0]].shape[1] == made
+        # What follows takes as many numbers, and perhaps a class.
+        side_by_side = made < taken and bool(later) and made <= held[later[0]].shape[1] <= made + MOST_TOLD
         if held[one].shape != held[other].shape or not (called or last or side_by_side):
             continue
         keys = list(held)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from core.gan.methods.method import GeneratorNetwork
 LATENTS = {
     "normal": "normal latents", "uniform": "latents uniform from -1 to 1", "unit": "latents uniform from 0 to 1",
 }  # fmt: skip
+Padding = Literal["zeros", "replicate", "reflect"]
 JOINS = {"behind": "behind the latents", "front": "before the latents", "times": "multiplied with the latents"}
 
 
@@ -39,10 +40,11 @@ class Layer:
     norm: int = 0  # channels of the batch norm behind it; 0 for none
     after: str = "relu"
     grown: int = 1  # how often the map before it is enlarged
-    smooth: bool = False  # whether so that pixels run into each other, or each becomes a square
+    smooth: str = ""  # each pixel a square, or running into each other: "bilinear", or so that "corners" stay
     eps: float = 1e-5  # of its batch norm
     norm_last: bool = False  # whether the norm stands behind what follows, instead of before it
     slopes: int = 0  # numbers of a PReLU
+    padded: Padding = "zeros"  # with what a convolution is, as `nn.Conv2d` calls it
 
     @property
     def width(self) -> int:
@@ -177,15 +179,18 @@ class Centred(nn.Module):
 
 def _modules(layer: Layer, last: bool) -> Iterator[nn.Module]:
     if layer.grown > 1:
-        yield nn.Upsample(scale_factor=layer.grown, mode="bilinear" if layer.smooth else "nearest")
+        corners = layer.smooth == "corners" or None
+        mode = "bilinear" if layer.smooth else "nearest"
+        yield nn.Upsample(scale_factor=layer.grown, mode=mode, align_corners=corners)
     match layer.kind:
         case "linear":
             yield nn.Linear(layer.inputs, layer.outputs, bias=layer.bias)
         case "up":
-            shape = (layer.kernel, layer.stride, layer.padding, layer.more)
-            yield nn.ConvTranspose2d(layer.inputs, layer.outputs, *shape, bias=layer.bias)
+            way = (layer.kernel, layer.stride, layer.padding, layer.more)
+            yield nn.ConvTranspose2d(layer.inputs, layer.outputs, *way, bias=layer.bias)
         case "flat":
-            yield nn.Conv2d(layer.inputs, layer.outputs, layer.kernel, layer.stride, layer.padding, bias=layer.bias)
+            shape = (layer.kernel, layer.stride, layer.padding)
+            yield nn.Conv2d(layer.inputs, layer.outputs, *shape, bias=layer.bias, padding_mode=layer.padded)
     reshaped = [nn.Unflatten(1, (layer.width, layer.reshape, layer.reshape))] if layer.reshape else []
     flat = layer.kind == "linear" and layer.norm == layer.outputs
     norm = [(nn.BatchNorm1d if flat else nn.BatchNorm2d)(layer.norm, layer.eps)] if layer.norm else []

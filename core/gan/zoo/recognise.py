@@ -26,9 +26,13 @@ from core.gan.zoo.strides import FITTED, ODDER, Strides, strides
 
 ACTIVATIONS = {
     "relu": "ReLU", "leaky": "leaky ReLU 0.2", "leaky-0.01": "leaky ReLU 0.01", "leaky-0.1": "leaky ReLU 0.1",
-    "elu": "ELU", "gelu": "GELU", "silu": "SiLU", "selu": "SELU", "hidden-tanh": "tanh between layers",
+    "hidden-tanh": "tanh between layers", "elu": "ELU", "gelu": "GELU", "silu": "SiLU", "selu": "SELU",
 }  # fmt: skip
+PADDINGS = {"zeros": "padded with zeros", "replicate": "padded with what stands at the edge",
+            "reflect": "padded with what is mirrored at the edge"}  # fmt: skip
 USUAL_ACTIVATIONS = ("relu", "leaky")
+# What there may as well be where no norm would tell.
+USUAL_UNPROVED = ("relu", "leaky", "leaky-0.01", "leaky-0.1", "hidden-tanh", "elu", "gelu")
 ENDS = {"tanh": "tanh", "sigmoid": "sigmoid", "linear": "nothing at the end", "unit": "0 to 1 at the end",
         "tanh-unit": "tanh, of pictures from 0 to 1"}  # fmt: skip
 # How many latents people take, and how many classes: of 110 inputs, 100 are latents and 10 a class.
@@ -71,7 +75,8 @@ class Found:
     def __init__(self, found: Chain, size: int | None = None, decodes: bool = False, latent: int | None = None):
         """`size`: the side of its pictures, where something beside the file tells it; `decodes`: whether it is part of
         an autoencoder, whose encoder makes `latent` numbers."""
-        self.steps, self.table, self.untrained, self.whole = found.steps, found.table, found.untrained, found.whole
+        self.steps, self.table, self.whole = found.steps, found.table, found.whole
+        self.untrained, self.blank, self.either = found.untrained, found.blank, found.either
         self.decodes = decodes
         self.layouts = strides(self.steps, size)
         asked = _questions(found, options(self.layouts[:KEPT]), decodes, latent)
@@ -85,7 +90,7 @@ class Found:
     @functools.cached_property
     def normed(self) -> bool:
         """Whether its norms remember what arrived at them in training."""
-        return not self.untrained and any(step.norm for step in self.steps)
+        return not self.blank and any(step.norm for step in self.steps)
 
     def network(self, answers: Answers) -> Foreign:
         """Read with these answers, filled with its tensors. `UserError` where it is too large, or they do not fit."""
@@ -99,10 +104,11 @@ class Found:
                 Layer(
                     step.kind, step.inputs, step.outputs, step.kernel, shape.stride, shape.padding, shape.more,
                     bias="bias" in step.weights, reshape=shape.reshape, grown=shape.grown, after=after,
-                    smooth=value.get("enlarged", False) if stated.smooth is None else stated.smooth,
+                    smooth=value.get("enlarged", "") if stated.smooth is None else stated.smooth,
                     norm=len(step.norm["weight"]) if step.norm else 0, eps=eps if stated.eps is None else stated.eps,
                     norm_last=value.get("norm", False) if stated.norm_last is None else stated.norm_last,
                     slopes=len(step.slopes) if step.slopes is not None else 0,
+                    padded=stated.padded or (value.get("padding", "zeros") if step.kind == "flat" else "zeros"),
                 )
             )  # fmt: skip
         network = cost.planned(lambda: Foreign(layers, laid.side, value.get("labels"), value["latents"], laid.fitted))
@@ -128,8 +134,8 @@ class Found:
         return "" if bare else value.get("activation", "")
 
     def cost(self, answers: Answers, network: Foreign) -> Cost:
-        """What a reading takes: that hangs on the strides alone."""
-        key = answers["strides"].tag
+        """What a reading takes: that hangs on the strides, and whether it can be padded so."""
+        key = answers["strides"].tag + (answers["padding"].tag if "padding" in answers else "")
         if key not in self._costs:
             planned = cost.planned(lambda: Foreign.from_config(network.config))
             self._costs[key] = cost.of(planned, network.taken)[0]
@@ -177,6 +183,7 @@ def _questions(found: Chain, laid: tuple[Option, ...], decodes: bool, latent: in
         Question("first map", _first_map(steps)),
         Question("strides", laid),
         Question("enlarged", _enlarged(steps)),
+        Question("padding", _paddings(steps)),
         Question("end", _ends(found, decodes)),
     ]
 
@@ -285,7 +292,7 @@ def _activations(found: Chain) -> tuple[Option, ...]:
     if found.between:  # its modules say which, but not where
         return tuple(Option(tag, ACTIVATIONS.get(tag, tag), tag) for tag in sorted(found.between))
     normed = any(step.norm for step in steps)
-    usual = USUAL_ACTIVATIONS if normed else [tag for tag in ACTIVATIONS if tag in USUAL_ACTIVATIONS or "leaky" in tag]
+    usual = USUAL_ACTIVATIONS if normed else USUAL_UNPROVED
     options = [
         Option(tag, says, tag.removeprefix("hidden-"), rare=tag not in usual) for tag, says in ACTIVATIONS.items()
     ]
@@ -340,7 +347,15 @@ def _first_map(steps: Sequence[Step]) -> tuple[Option, ...]:
 def _enlarged(steps: Sequence[Step]) -> tuple[Option, ...]:
     if all(step.kind != "flat" or step.stated.smooth is not None or step.stated.grown == 1 for step in steps):
         return ()
+    normed = any(step.norm for step in steps)
     return (
-        Option("nearest", "each pixel a square", value=False),
-        Option("bilinear", "pixels running into each other", value=True),
+        Option("nearest", "each pixel a square", ""),
+        Option("bilinear", "pixels running into each other", "bilinear"),
+        Option("corners", "pixels running into each other, corners kept", "corners", rare=not normed),
     )
+
+
+def _paddings(steps: Sequence[Step]) -> tuple[Option, ...]:
+    if all(step.kind != "flat" or step.kernel < 3 or step.stated.padded for step in steps):
+        return ()
+    return tuple(Option(tag, says, tag, rare=tag != "zeros") for tag, says in PADDINGS.items())

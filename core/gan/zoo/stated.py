@@ -11,9 +11,10 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from core.errors import UserError
+from core.gan.zoo.layers import Padding
 from core.gan.zoo.modules import Module
 
 WEIGHTED = ("Linear", "Conv2d", "ConvTranspose2d")
@@ -33,15 +34,17 @@ SHAPERS = re.compile(r"view|shape|flat|ident|print|squeeze", re.I)  # classes of
 @dataclass(frozen=True)
 class Stated:
     """Of one layer; None where nothing is stated. `shape`: (stride, padding, output padding); `grown`: how often the
-    map before it is enlarged, `smooth` whether pixels run into each other then; `after`: the activation behind it, ""
-    for none; `eps` of its norm, and whether that stands last."""
+    map before it is enlarged, `smooth` how pixels run into each other then, as of `Layer`; `after`: the activation
+    behind it, "" for none; `eps` of its norm, and whether that stands last; `padded`: with what, as `nn.Conv2d` says.
+    """
 
     shape: tuple[int, int, int] | None = None
     grown: int | None = None
-    smooth: bool | None = None
+    smooth: str | None = None
     after: str | None = None
     eps: float | None = None
     norm_last: bool | None = None
+    padded: Padding | None = None
 
 
 def stated(layers: Sequence[tuple[str, str]], modules: Mapping[str, Module]) -> list[Stated]:
@@ -88,9 +91,9 @@ def loose(modules: Mapping[str, Module]) -> tuple[set[str], set[str]]:
 
 
 def _of(module: Module, behind: Sequence[Module], before: Sequence[Module], last: bool) -> Stated:
-    shape = grown = smooth = after = None
+    shape = grown = smooth = after = padded = None
     if module.kind in ("Conv2d", "ConvTranspose2d"):
-        shape = _shape(module.settings)
+        shape, padded = _shape(module.settings), module.settings["padding_mode"]
     enlarging = [other for other in itertools.takewhile(lambda m: m.kind not in WEIGHTED, before) if _enlarges(other)]
     if len(enlarging) > 1:
         raise UserError("It enlarges a map twice over; it cannot be sampled here.")
@@ -109,7 +112,7 @@ def _of(module: Module, behind: Sequence[Module], before: Sequence[Module], last
     elif whole and not last:
         after = ""
     norm_last = norms[0] > actives[0][0] if norms and actives else None
-    return Stated(shape, grown, smooth, after, None, norm_last)
+    return Stated(shape, grown, smooth, after, None, norm_last, padded)
 
 
 def _sequence(name: str, leaves: Sequence[str], modules: Mapping[str, Module]) -> Iterator[str]:
@@ -143,9 +146,13 @@ def _shape(settings: Mapping[str, Any]) -> tuple[int, int, int]:
     found: list[Any] = [settings.get("stride"), padding, settings.get("output_padding", (0, 0))]
     if not all(_is_pair(pair) for pair in found) or not found[0][0]:
         raise UserError("It has a convolution that is not square; it cannot be sampled here.")
-    if settings.get("groups") != 1 or settings.get("dilation") != (1, 1) or settings.get("padding_mode") != "zeros":
+    if (
+        settings.get("groups") != 1
+        or settings.get("dilation") != (1, 1)
+        or settings.get("padding_mode") not in get_args(Padding)
+    ):
         raise UserError(
-            "It has a convolution in groups, dilated, or padded with more than zeros; it cannot be sampled here."
+            "It has a convolution in groups, dilated, or padded in a way not known here; it cannot be sampled here."
         )
     stride, padded, added = (pair[0] for pair in found)
     return stride, padded, added
@@ -159,15 +166,16 @@ def _enlarges(module: Module) -> bool:
     return module.kind in ENLARGERS
 
 
-def _enlarged(module: Module) -> tuple[int, bool]:
+def _enlarged(module: Module) -> tuple[int, str]:
     scale, mode = module.settings.get("scale_factor"), module.settings.get("mode")
     scales = set(scale if isinstance(scale, tuple) else (scale,))
     times = scales.pop() if len(scales) == 1 else None
     if not isinstance(times, int | float) or times != int(times) or not 1 <= times <= 8:
         raise UserError(f"It enlarges a map by {str(scale)[:20]}; Ganvas reads whole numbers up to 8.")
-    if mode not in ("nearest", "bilinear") or module.settings.get("align_corners"):
+    if mode not in ("nearest", "bilinear"):
         raise UserError(f"It enlarges a map in the way {str(mode)[:20]!r}, which Ganvas does not know.")
-    return int(times), mode == "bilinear"
+    corners = "corners" if module.settings.get("align_corners") else "bilinear"
+    return int(times), corners if mode == "bilinear" else ""
 
 
 def _activation(module: Module) -> str:

@@ -127,8 +127,8 @@ def _options(steps: Sequence[Step], i: int) -> list[tuple[float, Shape]]:
         if i == 0:
             listed = ON_LATENTS if step.kernel > 2 else [(1, 0, 0)]
         return [(rare, Shape(*shape)) for rare, shape in enumerate(listed)]
-    if step.kernel == 2:  # a map that was laid out twice as large is halved
-        return [(0, Shape(2, 0))]
+    if step.kernel == 2:  # a map that was laid out twice as large is halved; or it becomes a pixel larger or smaller
+        return [(0, Shape(2, 0)), (2, Shape(1, 1)), (2, Shape(1, 0))]
     same, grown = Shape(1, step.kernel // 2), Shape(1, step.kernel // 2, grown=2)
     if step.gap == 0 or (step.gap == 1 and not opens_map(steps, i - 1)):  # there is room for an activation at most
         return [(0, same)]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from core.gan.zoo.evidence import Settled
+from collections.abc import Iterator
+
+from core.gan.zoo.evidence import DOUBTFUL, Settled
 from core.gan.zoo.layers import JOINS, Foreign
+from core.gan.zoo.recognise import Found
 
 KINDS = {"up": "up-convolution", "flat": "convolution", "linear": "linear layer"}
-ASSUMED = ("latents", "activation", "strides", "end")  # what is said, where nothing tells of it
+ASSUMED = ("latents", "activation", "strides", "padding", "end")  # what is said, where nothing tells of it
 COLOURS = {1: "grey", 3: "colour", 4: "colour with transparency"}
 
 
-def told(settled: Settled, whole: bool = False, untrained: bool = False) -> str:
-    """What it is; what its norms prove; what is assumed; and what may as well be otherwise. `whole`: whether its
-    modules were saved, which state their settings; `untrained`: whether its norms have never seen a picture."""
+def told(settled: Settled, found: Found) -> str:
+    """What it is; what its norms prove; what is assumed; and what may as well be otherwise."""
     sentences = [f"{_shape(settled.network)}."]
     quiet = ["eps"] if settled.answers["labels"].assumed else ["labels", "eps"]  # the shape tells, or nobody asks
-    if untrained:
+    if found.untrained:
         sentences.append("It has not been trained.")
-    if whole:
+    elif found.blank:
+        sentences.append("Its batch norms remember nothing (0 and 1), and are used so.")
+    if found.whole:
         sentences.append("It was saved whole, so its strides and settings are known.")
         quiet += ["strides"]
     quiet += ["first map"] if settled.network.plan[0].kind == "up" and settled.answers["first map"].value else []
@@ -29,12 +33,25 @@ def told(settled: Settled, whole: bool = False, untrained: bool = False) -> str:
         sentences.append(f"What its batch norms remember proves: {'; '.join(proved)} (missed by {settled.fit:.2f}).")
     left = [name for name in named if name not in (*settled.proved, *settled.open)]
     assumed = [settled.answers[name].says for name in left if name in ASSUMED or settled.answers[name].assumed]
+    assumed += _of_layers(settled, found)
     if assumed:
         sentences.append(f"The file does not tell, so assumed: {'; '.join(assumed)}.")
     for first, *others in settled.open.values():
         choices = ", or ".join(f"{other.says} ({other.tag})" for other in others[:3])
         sentences.append(f"Not sure: {first.says}; it may be {choices}.")
     return " ".join(sentences)
+
+
+def _of_layers(settled: Settled, found: Found) -> Iterator[str]:
+    """What is assumed of layers, where no question asks: of those that may be either kind, and of those that leave
+    nothing in a file."""
+    if settled.fit is None or settled.fit > DOUBTFUL:
+        for step in found.steps:
+            if step.name in found.either:
+                yield f"{step.name[:40]} is {'an up-convolution' if step.kind == 'up' else 'a convolution'}"
+    convolved = any(step.kind != "linear" for step in found.steps)
+    if convolved and not found.whole and not any(step.norm for step in found.steps):
+        yield "no norms without numbers of their own"
 
 
 def _shape(network: Foreign) -> str:

@@ -74,6 +74,9 @@ KINDS = {
         lambda: OnMaps(8, (4, 1, 0), (3, 2, 1), (4, 2, 1), (4, 2, 1)), normal(8), "px-28-1001-2101-2101-2101"),
     "enlarged": (Enlarged, normal(8), "eps-0.8-later leaky nearest bare"),
     "enlarged smoothly": (lambda: Enlarged(mode="bilinear"), normal(8), "eps-0.8-later leaky bilinear"),
+    "enlarged, corners kept": (lambda: Enlarged(mode="bilinear", corners=True), normal(8), "corners zeros"),
+    "padded with the edge": (lambda: Enlarged(padded="replicate"), normal(8), "nearest replicate"),
+    "padded with a mirror": (lambda: Enlarged(mode="bilinear", padded="reflect"), normal(8), "bilinear reflect"),
     "classes multiplied": (lambda: Enlarged(classes=10), labelled(8), "classes-10-times"),
     "classes one-hot": (lambda: Labelled(connected(26, nn.ReLU), "one-hot"), labelled(16), "classes-10-behind"),
     "classes by a table, in front": (
@@ -132,8 +135,8 @@ def test_what_no_reading_explains_is_refused():
 def test_without_norms_the_ways_to_read_it_are_listed_and_one_can_be_chosen():
     net = lively(nn.Sequential(nn.Linear(16, 32), leaky(), nn.Linear(32, 64), nn.Sigmoid()))
     read = foreign.read({"": net.state_dict()}, None, "x.pth")
-    assert [list(question) for question in read.open] == [["relu", "leaky", "leaky-0.1"]]
-    assert "Not sure: ReLU; it may be leaky ReLU 0.2 (leaky), or leaky ReLU 0.1 (leaky-0.1)." in read.said
+    assert [list(question) for question in read.open] == [["relu", "leaky", "leaky-0.1", "hidden-tanh", "elu", "gelu"]]
+    assert "Not sure: ReLU; it may be leaky ReLU 0.2 (leaky), or leaky ReLU 0.1 (leaky-0.1), or " in read.said
     chosen = foreign.read({"": net.state_dict()}, None, "x.pth", "leaky,sigmoid")
     assert not chosen.open
     z = torch.randn(3, 16)
@@ -335,7 +338,7 @@ def test_numpys_numbers_in_a_checkpoint_are_passed_over():
     assert {name: len(held) for name, held in found.items()} == {"model_state_dict": len(net.state_dict())}
 
 
-ANY_SLOPE = ["leaky", "relu", "leaky-0.01", "leaky-0.1"]
+ANY_SLOPE = ["leaky", "relu", "leaky-0.01", "leaky-0.1", "hidden-tanh", "elu", "gelu"]
 
 
 @pytest.mark.parametrize(
@@ -624,3 +627,53 @@ def test_biases_that_do_not_fit_are_a_sentence():
     state = connected(8, nn.ReLU).state_dict() | {"0.bias": torch.zeros(3)}
     with pytest.raises(UserError, match="layer '0' do not fit together"):
         foreign.read({"": state}, None, "x.pth")
+
+
+@pytest.mark.parametrize("heads", [("fc21", "fc22"), ("mean_layer", "log_layer")])
+def test_a_decoder_that_is_told_a_class_stands_behind_two_layers_alike(heads):
+    """The conditional autoencoder of many courses: nothing is called an encoder or a decoder."""
+    net = nn.Module()
+    net.fc1 = nn.Linear(266, 40)
+    for head in heads:
+        setattr(net, head, nn.Linear(40, 4))
+    net.fc3, net.fc4 = nn.Linear(14, 40), nn.Linear(40, 256)
+    read = foreign.read({"": lively(net).state_dict()}, None, "x.pth", "classes-10-behind,relu,sigmoid")
+    z, labels = torch.randn(3, 4), F.one_hot(torch.tensor([1, 4, 7]), 10).float()
+    made = net.fc4(net.fc3(torch.cat([z, labels], 1)).relu()).sigmoid() * 2 - 1
+    torch.testing.assert_close(read.network(torch.cat([z, labels], 1)).flatten(1), made)
+
+
+def test_layers_of_a_numbered_list_are_not_run_in_another_order():
+    """A table's autoencoder: only the other way round its decoder would begin with many numbers and make a picture."""
+    layers = [nn.Linear(3, 128), nn.ReLU(), nn.Linear(128, 256), nn.ReLU(), nn.Linear(256, 3)]
+    with pytest.raises(UserError, match="do not fit together"):
+        foreign.read({"": nn.Sequential(*layers).state_dict()}, None, "x.pth")
+
+
+@pytest.mark.parametrize("name", ["deconv1", "b"])
+def test_a_layer_as_wide_as_before_is_an_up_convolution_where_it_is_called_so_or_its_like_are(name):
+    state = {"fc.weight": torch.randn(6 * 16, 8), "fc.bias": torch.randn(6 * 16)}
+    for key, shape in ((name, (6, 6)), ("m", (6, 4)), ("n", (4, 3))):
+        state |= {f"{key}.weight": torch.randn(*shape, 3, 3), f"{key}.bias": torch.randn(shape[1])}
+    read = foreign.read({"": state}, 32, "x.pth")
+    assert [layer.kind for layer in read.network.plan] == ["linear", "up", "up", "up"]
+    assert ("b is an up-convolution" in read.said) == (name == "b")
+    assert "no norms without numbers of their own" in read.said
+
+
+@pytest.mark.parametrize("biased", [True, False])
+def test_norms_that_remember_nothing_prove_nothing(biased):
+    net = lively(OnMaps(8, (7, 1, 0), (4, 2, 1), (4, 2, 1)))
+    for norm in (module for module in net.modules() if isinstance(module, nn.BatchNorm2d)):
+        norm.reset_running_stats()
+        norm.bias.mul_(biased)
+    state = {key: value for key, value in net.state_dict().items() if "num_batches" not in key}  # as before 2018
+    said = foreign.read({"": state}, None, "x.pth").said
+    assert ("Its batch norms remember nothing (0 and 1)" in said) == biased
+    assert ("It has not been trained" in said) != biased
+
+
+def test_where_norms_cannot_tell_two_ways_of_padding_apart_it_is_asked():
+    """Pixels that are squares have themselves beside them at the edge, but for the last layer's."""
+    read = foreign.read({"": lively(Enlarged(padded="reflect")).state_dict()}, None, "x.pth")
+    assert {"replicate", "reflect"} in [set(question) for question in read.open]

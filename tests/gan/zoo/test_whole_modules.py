@@ -50,7 +50,8 @@ class Folded(nn.Module):
         super().__init__()
         self.net = nn.Sequential(
             nn.Linear(8, 6 * 64), nn.Unflatten(1, (6, 8, 8)), nn.Conv2d(6, 8, 3, 2, 1), nn.ELU(),
-            nn.Upsample(scale_factor=4, mode="bilinear"), nn.Conv2d(8, 4, 5, padding="same"), nn.SiLU(),
+            nn.Upsample(scale_factor=4, mode="bilinear", align_corners=True),
+            nn.Conv2d(8, 4, 5, padding="same", padding_mode="reflect"), nn.SiLU(),
             nn.Dropout(0.2), nn.ConvTranspose2d(4, 1, 6, 2, 2), nn.Tanh(),
         )  # fmt: skip
 
@@ -134,7 +135,7 @@ class Noise(nn.Module):
         (nn.Softplus(), "a layer Softplus"),
         (nn.ELU(0.5), "an activation ELU with settings"),
         (nn.Tanh(), "two activations"),
-        (nn.Conv2d(8, 8, 3, padding=1, padding_mode="reflect"), "padded with more than zeros"),
+        (nn.Conv2d(8, 8, 3, padding=1, padding_mode="circular"), "padded in a way not known"),
         (nn.Conv2d(8, 8, 3, (2, 1), 1), "not square"),
         (nn.Upsample(scale_factor=1.5), "enlarges a map by 1.5"),
     ],
