@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.errors import UserError
 from core.gan.request import SampleRequest
-from core.gan.zoo import catalogue
+from core.gan.zoo import catalogue, class_names
 from core.pictures import images
 from ui.generate import view
 from ui.telling import answered, answering, plain
@@ -21,9 +21,12 @@ SIDE = 96  # px
 def ask(choice: catalogue.Choice) -> None:
     """A row for each reading, and a button to choose it."""
     st.subheader("Which row looks right?")
+    in_turn = ", ".join(class_names.called(choice.ref, choice.classes)[:SHOWN])
     st.caption(
         "This file does not tell how it is to be read. Each row shows the same eight pictures, read in another way; "
-        "the likeliest is first. You can choose another one later."
+        "the likeliest is first. You can choose another one later. If none looks right, its code does something that "
+        "no file tells, and Ganvas cannot read it."
+        + plain(f" The pictures of a row are of its classes in turn: {in_turn}." if in_turn else "")
     )
     answered("reading")
     for number, (tags, says) in enumerate(choice.readings.items()):
@@ -41,9 +44,8 @@ def ask(choice: catalogue.Choice) -> None:
 
 
 def again(choice: catalogue.Choice) -> None:
-    """Where one of several readings was chosen: which, and to be asked once more."""
+    """Where one of several readings was chosen, to be asked once more."""
     if choice.chosen:
-        st.caption(plain(f"Read with {choice.readings[choice.chosen]}."))
         st.button("Read it in another way", icon=":material/rule:", width="stretch", key="read-again",
                   on_click=_choose, args=(choice.ref, ""))  # fmt: skip
 

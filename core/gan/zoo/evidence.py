@@ -80,13 +80,16 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
     best = _searched(trial, best, questions)
     if (trial.fit(best) or 0) > DOUBTFUL:
         best = _padded(trial, best, questions)
+    rival: tuple[Option, ...] = ()
     doubtful = (trial.fit(best) or 0) > DOUBTFUL or best["strides"].value.odd > ODDER
     if doubtful and len(_question("strides", questions).options) > 1:
         laid, others = _laid_out(trial, best, questions)
         if (trial.fit(laid) or math.inf) < min(DOUBTFUL, (1 - RARELY) * (trial.fit(best) or 0)):
             questions = others
             best = _searched(trial, laid, questions)
-    proved = tuple(question.name for question in questions if trial.proved(best, question))
+        elif trial.lost(laid, best):  # better, but not good
+            rival = (laid["strides"],)
+    proved = tuple(q.name for q in questions if trial.proved(best, q) and not (rival and q.name == "strides"))
     best = _ended(found, best, questions)
     fit, network = trial.fit(best), found.network(best)
     if fit is not None and fit > NONE:
@@ -95,7 +98,10 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
             "pictures; it has layers or connections that its tensors do not show."
         )
     unproved = [question for question in questions if question.name not in proved]
-    return Settled(network, best, fit, proved, _open(trial, best, unproved))
+    left = _open(trial, best, unproved)
+    if rival:
+        left = {**left, "strides": tuple(dict.fromkeys([best["strides"], *left.get("strides", ()), *rival]))}
+    return Settled(network, best, fit, proved, left)
 
 
 def _question(name: str, questions: Sequence[Question]) -> Question:

@@ -45,11 +45,13 @@ class NotUsable(UserError):
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read a file: `tags` choose it, `says` tells it, `config` is that of its network."""
+    """One way to read a file: `tags` choose it, `says` tells it, `config` is that of its network; `said` is what is to
+    be known of it once it is chosen."""
 
     tags: str
     says: str
     config: Mapping[str, Any]
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def _readings(found: Found, settled: Settled) -> tuple[Reading, ...]:
             config = found.network({**settled.answers, **picked}).config
             tags, says = (sep.join(getattr(option, what) for option in picked.values())
                           for what, sep in (("tag", ","), ("says", ", ")))  # fmt: skip
-            readings.append(Reading(tags, says, config))
+            said = " ".join([f"Read with {says}.", *told.assumed(settled, found)])
+            readings.append(Reading(tags, says, config, said))
     return tuple(readings) if len(readings) > 1 else ()
 
 

@@ -289,10 +289,14 @@ def _opened(ref: str, stored: Stored, reading: str) -> Loaded:
         way = next((way for way in _ways(about) if way["tags"] == reading), None)
         if way is None or not isinstance(network, Foreign):
             raise UserError(f"{about['title']} cannot be read as {reading[:60]!r}.")
-        return Loaded(ref, about["title"], foreign.read_as(network, way["config"]), None, f"Read with {way['says']}.")
+        return Loaded(ref, about["title"], foreign.read_as(network, way["config"]), None, _said(way))
     left_open = tuple(json.loads(about.get("open", "[]")))
     readings = tuple(foreign.Reading(**way) for way in _ways(about))
     return Loaded(ref, about["title"], network, discriminator, about["said"], left_open, readings)
+
+
+def _said(way: Mapping[str, Any]) -> str:
+    return way.get("said") or f"Read with {way['says']}."  # kept before more was said of it
 
 
 def _planned(config: Mapping[str, Any]) -> GeneratorNetwork:

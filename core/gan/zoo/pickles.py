@@ -100,12 +100,6 @@ def _walk(
 def _checked_zip(path: Path, name: str) -> dict[str, type[Inert]]:
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
-        # torch never compresses: what claims to be larger inside than the file itself was made to do harm.
-        inside = sum(entry.file_size for entry in entries)
-        if inside > min(policy.limits().download_bytes, path.stat().st_size):
-            raise UserError(f"{name} would unpack to {amounts.megabytes(inside)}; it was not opened.")
-        if len({entry.filename.casefold() for entry in entries}) < len(entries):
-            raise UserError(f"{name} holds two things of one name; it was not opened.")
         pickled = [entry for entry in entries if entry.filename.casefold().endswith(".pkl")]
         if not pickled:
             raise UserError(f"{name} is a zip without tensors in it; it is not a file of weights.")
@@ -113,6 +107,12 @@ def _checked_zip(path: Path, name: str) -> dict[str, type[Inert]]:
             raise UserError(
                 f"{name} is a TorchScript program, which would have to be run; save the network's state_dict() instead."
             )
+        # torch never compresses: what claims to be larger inside than the file itself was made to do harm.
+        inside = sum(entry.file_size for entry in entries)
+        if inside > min(policy.limits().download_bytes, path.stat().st_size):
+            raise UserError(f"{name} would unpack to {amounts.megabytes(inside)}; it was not opened.")
+        if len({entry.filename.casefold() for entry in entries}) < len(entries):
+            raise UserError(f"{name} holds two things of one name; it was not opened.")
         if (size := sum(entry.file_size for entry in pickled)) > programs.MAX_PROGRAM:
             raise UserError(f"{name} has {amounts.megabytes(size)} of instructions; it was not opened.")
         classes: dict[str, type[Inert]] = {}

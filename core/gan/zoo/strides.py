@@ -80,11 +80,13 @@ def strides(steps: Sequence[Step], wanted: int | None) -> list[Strides]:
         raise UserError(f"It has up-convolutions of {largest}x{largest}, whose strides cannot be guessed.")
     found: dict[Strides, float] = {}
     grey = steps[-1].outputs == 1
+    unproved = grey and not any(step.norm for step in steps)
     for rank, picked in enumerate(itertools.islice(itertools.product(*options), MAX_TRIES)):
         shapes = tuple(shape for _, shape in picked)
         side = _side(shapes, steps)
         if 0 < side <= MAX_SIZE:
-            odd = picked[0][0] + SIZES.get(side, RARE) + (1 if (side == 28) > grey else 0) + _unlike(shapes, steps)
+            other = 1 if (side == 28) > grey else ODDER if unproved and side != 28 else 0  # most grey ones are of MNIST
+            odd = picked[0][0] + SIZES.get(side, RARE) + other + _unlike(shapes, steps)
             rarity = min(sum(rare for rare, _ in picked), _plain(shapes, steps)) + odd + rank / MAX_TRIES
             found.setdefault(Strides(shapes, side, odd), rarity)
     kernels = tuple(step.kernel for step in steps if step.kind == "up")

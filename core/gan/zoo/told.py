@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from core.gan.zoo.evidence import DOUBTFUL, Settled
 from core.gan.zoo.layers import JOINS, Foreign
 from core.gan.zoo.recognise import Found
+from core.gan.zoo.strides import SIZES
 
 KINDS = {"up": "up-convolution", "flat": "convolution", "linear": "linear layer"}
 ASSUMED = ("latents", "activation", "strides", "padding", "end")  # what is said, where nothing tells of it
@@ -16,30 +17,42 @@ COLOURS = {1: "grey", 3: "colour", 4: "colour with transparency"}
 def told(settled: Settled, found: Found) -> str:
     """What it is; what its norms prove; what is assumed; and what may as well be otherwise."""
     sentences = [f"{_shape(settled.network)}."]
-    quiet = ["eps"] if settled.answers["labels"].assumed else ["labels", "eps"]  # the shape tells, or nobody asks
+    named = _named(settled, found)
     if found.untrained:
         sentences.append("It has not been trained.")
     elif found.blank:
         sentences.append("Its batch norms remember nothing (0 and 1), and are used so.")
     if found.whole:
         sentences.append("It was saved whole, so its strides and settings are known.")
-        quiet += ["strides"]
-    quiet += ["first map"] if settled.network.plan[0].kind == "up" and settled.answers["first map"].value else []
-    named = [name for name in settled.answers if name not in quiet]
     proved = [settled.answers[name].says for name in named if name in settled.proved]
     if proved and settled.fit is None:
         sentences.append(f"Units of it that never speak prove: {'; '.join(proved)}.")
     elif proved:
         sentences.append(f"What its batch norms remember proves: {'; '.join(proved)} (missed by {settled.fit:.2f}).")
-    left = [name for name in named if name not in (*settled.proved, *settled.open)]
-    assumed = [settled.answers[name].says for name in left if name in ASSUMED or settled.answers[name].assumed]
-    assumed += _of_layers(settled, found)
-    if assumed:
-        sentences.append(f"The file does not tell, so assumed: {'; '.join(assumed)}.")
+    sentences += assumed(settled, found)
     for first, *others in settled.open.values():
         choices = ", or ".join(f"{other.says} ({other.tag})" for other in others[:3])
         sentences.append(f"Not sure: {first.says}; it may be {choices}.")
     return " ".join(sentences)
+
+
+def assumed(settled: Settled, found: Found) -> list[str]:
+    """In a sentence, what is assumed; none where nothing is."""
+    left = [name for name in _named(settled, found) if name not in (*settled.proved, *settled.open)]
+    said = [settled.answers[name].says for name in left if name in ASSUMED or settled.answers[name].assumed]
+    said += _of_layers(settled, found)
+    return [f"The file does not tell, so assumed: {'; '.join(said)}."] if said else []
+
+
+def _named(settled: Settled, found: Found) -> list[str]:
+    """The questions whose answers are worth a word, where the shape does not tell them and somebody asks."""
+    quiet = ["eps"] if settled.answers["labels"].assumed else ["labels", "eps"]
+    if found.whole:
+        quiet += ["strides"]
+        if found.steps[-1].stated.after == settled.answers["end"].tag != "tanh":  # of which pictures it does not tell
+            quiet += ["end"]
+    quiet += ["first map"] if settled.network.plan[0].kind == "up" and settled.answers["first map"].value else []
+    return [name for name in settled.answers if name not in quiet]
 
 
 def _of_layers(settled: Settled, found: Found) -> Iterator[str]:
@@ -52,6 +65,8 @@ def _of_layers(settled: Settled, found: Found) -> Iterator[str]:
     convolved = any(step.kind != "linear" for step in found.steps)
     if convolved and not found.whole and not any(step.norm for step in found.steps):
         yield "no norms without numbers of their own"
+    if not convolved and settled.network.config["size"] not in SIZES:
+        yield f"its {found.steps[-1].outputs} numbers are a picture"
 
 
 def _shape(network: Foreign) -> str:

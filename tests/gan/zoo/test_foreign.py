@@ -677,3 +677,23 @@ def test_where_norms_cannot_tell_two_ways_of_padding_apart_it_is_asked():
     """Pixels that are squares have themselves beside them at the edge, but for the last layer's."""
     read = foreign.read({"": lively(Enlarged(padded="reflect")).state_dict()}, None, "x.pth")
     assert {"replicate", "reflect"} in [set(question) for question in read.open]
+
+
+def test_grey_pictures_near_the_size_of_digits_may_be_digits():
+    """Layers alike work in different ways, 4 to 7 to 14 to 28 px; all alike they would make 32 px."""
+    layers = [nn.ConvTranspose2d(6, 6, 3, 2, 1), nn.ReLU(), nn.ConvTranspose2d(6, 4, 3, 2, 1, 1), nn.ReLU()]
+    last = nn.ConvTranspose2d(4, 1, 3, 2, 1, 1)
+    net = nn.Sequential(nn.Linear(8, 96), nn.ReLU(), nn.Unflatten(1, (6, 4, 4)), *layers, last, nn.Sigmoid())
+    read = foreign.read({"": lively(net).state_dict()}, None, "x.pth")
+    assert {"px-28-2101-2111-2111", "px-32-2111-2111-2111"} <= {tag for question in read.open for tag in question}
+
+
+@pytest.mark.parametrize(("noise", "first"), [(0.0, "px-16-1001-1001-2301-2301"), (0.15, "px-32-1001-2101-2101-2101")])
+def test_strides_that_few_use_need_a_good_fit_and_are_asked_about_where_theirs_is_only_better(noise, first):
+    net, rng = lively(OnMaps(8, (4, 1, 0), (4, 1, 0), (4, 2, 3), (4, 1, 0))), torch.Generator().manual_seed(1)
+    for norm in (module for module in net.modules() if isinstance(module, nn.BatchNorm2d)):
+        norm.running_var.mul_((noise * torch.randn(norm.running_var.shape, generator=rng)).exp())
+    settled = evidence.settle(Found(chain.read(net.state_dict())))
+    assert settled.answers["strides"].tag == first
+    rows = [option.tag for option in settled.open.get("strides", ())]
+    assert (not noise) or any(tag.startswith("px-16-1001-1001-2301") for tag in rows)

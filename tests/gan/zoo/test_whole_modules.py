@@ -89,6 +89,13 @@ def test_a_module_saved_whole_is_read_as_it_is(kind, written, tmp_path):
     torch.testing.assert_close(read.network.sampling_form()(z), read.network(z), rtol=1e-3, atol=1e-4)
 
 
+def test_what_a_module_states_is_not_called_assumed(tmp_path):
+    net = lively(nn.Sequential(nn.Linear(8, 24), nn.ReLU(), nn.Linear(24, 256), nn.Sigmoid()))
+    tensors, modules = opened(saved(net), tmp_path)
+    said = foreign.read(tensors, None, "net.pth", modules=modules).said
+    assert said.endswith("so assumed: normal latents.")
+
+
 def test_the_code_of_a_module_is_neither_needed_nor_run(tmp_path, monkeypatch):
     """Its class is nowhere here when the file is opened; where it is, nothing of it is called."""
     away = types.ModuleType("their_code")
@@ -206,7 +213,8 @@ def test_a_hostile_module_is_a_sentence(case, tmp_path):
 def test_what_cannot_be_taken_without_running_it_is_said(tmp_path):
     with pytest.raises(UserError, match="as torch wrote it before 2020"):
         opened(saved(OwnCalls(), _use_new_zipfile_serialization=False), tmp_path)
-    with zipfile.ZipFile(tmp_path / "script.pt", "w") as script:
+    with zipfile.ZipFile(tmp_path / "script.pt", "w", zipfile.ZIP_DEFLATED) as script:  # its code is compressed
+        script.writestr("script/code/net.py", b" " * 9999)
         for name in ("data", "constants"):  # what tells TorchScript
             script.writestr(f"script/{name}.pkl", pickle.dumps((), 2))
     with pytest.raises(UserError, match="a TorchScript program"):
