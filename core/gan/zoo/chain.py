@@ -27,6 +27,7 @@ MAX_LAYERS = 16
 MAX_CLASSES = 1000
 NUMBERED = 10  # classes, where they are told by their numbers: those of digits
 MAX_TRIES = 20_000  # orders looked at before giving up
+MAX_CHAINS = 64  # compared: six layers may be of either kind
 # What layers for classes are called.
 LABEL = re.compile(r"lab|cls|class|cond|emb|(^|[._])fc_?[yc]|(^|[._])[yc][._\d]", re.I)
 # What up-convolutions are called: "deconv2", "upconv", "convtrans", "tconv1", "ct1".
@@ -261,7 +262,8 @@ def _chained(
     """The layers in an order in which each fits the one before: that of the file if it fits, else of the names,
     else any. (A safetensors file is sorted by name.)"""
     for order in orders:
-        found = list(_chains([name for name in order if name in weights], weights, known, free=False))
+        fitting = _chains([name for name in order if name in weights], weights, known, free=False)
+        found = list(itertools.islice(fitting, MAX_CHAINS))
         if found:
             return order, min(found, key=lambda steps: _unlike(steps, known))
     for steps in _chains([name for name in orders[1] if name in weights], weights, known, free=True):
@@ -271,7 +273,7 @@ def _chained(
 
 def _unlike(steps: Sequence[Step], known: Mapping[str, str]) -> int:
     """How many layers that may be either kind of convolution are not of the kind that most of their kernel are."""
-    made = [step for step in steps[:-1] if step.kind != "linear"]
+    made = [step for step in steps[1:-1] if step.kind != "linear"]
     told = [step for step in made if step.name not in either(steps, known)]
     return sum(
         sum(other.kind != step.kind for other in told if other.kernel == step.kernel)
