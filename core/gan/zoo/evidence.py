@@ -242,8 +242,8 @@ def _single(questions: Sequence[Question], rare: bool = False) -> Iterator[Answe
 
 
 def _joint(questions: Sequence[Question]) -> Iterator[Answers]:
-    """All answers to some questions, but rare ones."""
-    usual = [[(q.name, option) for option in q.options if not option.rare] for q in questions]
+    """All answers to some questions, but rare ones and those that are tried alone."""
+    usual = [[(q.name, option) for option in q.options if not (option.rare or option.alone)] for q in questions]
     return (dict(answers) for answers in itertools.product(*filter(None, usual)))
 
 

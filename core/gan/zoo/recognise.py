@@ -49,13 +49,14 @@ NEARLY = 0.9  # as clear as the clearest break: one column more or less may belo
 @dataclass(frozen=True)
 class Option:
     """One answer. `tag` is how it is chosen by name; `says` tells it to a person. A `rare` one has to be proved; of an
-    `assumed` one there is no telling."""
+    `assumed` one there is no telling; one that is tried `alone` differs little from another answer."""
 
     tag: str
     says: str
     value: Any
     rare: bool = False
     assumed: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -351,7 +352,7 @@ def _enlarged(steps: Sequence[Step]) -> tuple[Option, ...]:
     return (
         Option("nearest", "each pixel a square", ""),
         Option("bilinear", "pixels running into each other", "bilinear"),
-        Option("corners", "pixels running into each other, corners kept", "corners", rare=not normed),
+        Option("corners", "pixels running into each other, corners kept", "corners", rare=not normed, alone=True),
     )
 
 

@@ -688,6 +688,7 @@ def test_grey_pictures_near_the_size_of_digits_may_be_digits():
     assert {"px-28-2101-2111-2111", "px-32-2111-2111-2111"} <= {tag for question in read.open for tag in question}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("noise", "first"), [(0.0, "px-16-1001-1001-2301-2301"), (0.15, "px-32-1001-2101-2101-2101")])
 def test_strides_that_few_use_need_a_good_fit_and_are_asked_about_where_theirs_is_only_better(noise, first):
     net, rng = lively(OnMaps(8, (4, 1, 0), (4, 1, 0), (4, 2, 3), (4, 1, 0))), torch.Generator().manual_seed(1)
