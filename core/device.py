@@ -99,12 +99,22 @@ def threads_to_spare() -> Iterator[None]:
     """
     import torch
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, to_spare())))
+    torch.set_num_threads(max(1, min(most_threads(), to_spare())))
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(most_threads())
+
+
+@functools.cache
+def most_threads() -> int:
+    """As many threads as torch computes with where nobody is beside it.
+
+    Asked once: torch tells a new thread of Python's the number that any of them has set last.
+    """
+    import torch
+
+    return torch.get_num_threads()
 
 
 def to_spare() -> int:

@@ -92,12 +92,11 @@ def _prepared(name: str, stopped: Callable[[], bool]) -> Generator[Progress, Non
 @contextlib.contextmanager
 def _threads() -> Iterator[Threads]:
     """A watch over this thread's helpers; as many as there were are left behind."""
-    before = torch.get_num_threads()
     try:
-        most = before if devices.pick().type == "cpu" else 1
+        most = devices.most_threads() if devices.pick().type == "cpu" else 1
         yield Threads(most, torch.set_num_threads, devices.idle_seconds, devices.to_spare())
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(devices.most_threads())
 
 
 def _coarse_to_fine(
