@@ -37,11 +37,11 @@ ssl.create_default_context = functools.cache(ssl.create_default_context)
 stubs.leave_unwritten()
 
 
-def pytest_xdist_auto_num_workers(config):
-    """`-n auto` (Makefile): one for each processor that this process may use; and one more where servers and browsers
-    are tested, as those tests wait at times, for a painting to go on or a page to stand still."""
+def pytest_xdist_auto_num_workers():
+    """`-n auto` (Makefile): one for each processor that this process may use. With more of them tests of servers and
+    browsers, which bring programs of their own, are held up by each other."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable + ("not server" not in config.getoption("markexpr")), MOST_WORKERS)
+    return min(usable, MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(items):

@@ -167,6 +167,8 @@ def writing(path: Path, size: int) -> Iterator[typing.BinaryIO]:
             _growing[part := Path(file.name)] = size
             written.callback(_growing.pop, part)
         yield file
+        with _room:  # else somebody who counts could miss it between its two names
+            written.close()
 
 
 _room = threading.Lock()
