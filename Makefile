@@ -1,5 +1,5 @@
 # make run          starts the studio; the first time it makes a virtual environment and installs what is pinned
-# make check        lints, checks types and runs the quick tests: no server, no browser; under two minutes on two cores
+# make check        lints, checks types and runs the quick tests: no server, no browser; about a minute on two cores
 # make test         lints and runs every test; the first time it installs what they need, the browser included
 # make test-online  the same code against the real Hub and a real Docker; with HF_TOKEN, publishing as well
 
