@@ -216,9 +216,12 @@ def _sample(options: argparse.Namespace) -> None:
         if recipe is None:
             raise UserError(f"{options.recipe} carries no recipe; give a PNG that Ganvas made.")
         values = SampleRequest.from_recipe(recipe).recipe()
-    values |= given_settings(options, SampleRequest)
+    chosen = given_settings(options, SampleRequest)
+    values |= chosen
     if options.generator:
-        values |= {"generator": options.generator, "weights": ""}
+        values["generator"] = options.generator
+    if options.generator or "averaged" in chosen:
+        values["weights"] = ""  # the recipe's are of another network
     if "generator" not in values:
         raise UserError("No generator was named; write its name first, for example: sample portraits -o samples.png")
     if options.points:

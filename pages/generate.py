@@ -40,7 +40,7 @@ def main() -> None:
 def show(request: SampleRequest) -> None:
     """The grid."""
     if STATE.start:
-        of = STATE.weights.get(request.generator, "")
+        of = STATE.weights.get((request.generator, request.averaged), "")
         request = replace(request, points=STATE.start[: request.count], weights=of)
         st.button("Back to the seed", icon=":material/arrow_back:", on_click=lambda: STATE.update(start=()))
     result = view.made(request)

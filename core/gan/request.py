@@ -241,7 +241,7 @@ class SampleRequest(Request):
     sort: bool = setting(False, "Best first", "Sorted by the discriminator's opinion.")
     points: tuple[str, ...] = ()  # in place of seed and count: exactly these pictures
     label: str = ""  # the class of all of them, by name or number, where there are classes; else they take turns
-    weights: str = ""  # those the pictures were made with (see `core.gan.sample.weights_of`), in recipes
+    weights: str = ""  # those the pictures were made with (see `core.gan.zoo.load.Loaded`), in recipes
 
     def __post_init__(self) -> None:
         super().__post_init__()

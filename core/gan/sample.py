@@ -9,7 +9,6 @@ and not where generators come from (`core.gan.zoo.load`).
 from __future__ import annotations
 
 import functools
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -63,21 +62,11 @@ def sample(request: SampleRequest, stopped: Callable[[], bool] = lambda: False) 
     if request.sort:
         order.sort(key=lambda i: -logits[i])  # they differ still where probabilities are all rounded to 1
         more["opinions"] = [round(p, 4) for p in torch.tensor([logits[i] for i in order]).sigmoid().tolist()]
-    now = weights_of(loaded)
     note = loaded.said
-    if request.weights not in ("", now):
+    if request.weights not in ("", loaded.weights):
         note = f"{loaded.title} has other weights now than when this was made, so the pictures differ. {note}".strip()
-    recipe = request.recipe(**{**more, "points": [points[i] for i in order], "weights": now})
+    recipe = request.recipe(**{**more, "points": [points[i] for i in order], "weights": loaded.weights})
     yield Result(tuple(pictures[i] for i in order), recipe, time.perf_counter() - began, note)
-
-
-@functools.lru_cache(8)
-def weights_of(loaded: Loaded) -> str:
-    """What tells these weights from others of the same generator: of a run that went on, or of a later Ganvas."""
-    digest = hashlib.blake2b(digest_size=8)
-    for name, tensor in sorted(loaded.network.state_dict().items()):
-        digest.update(name.encode() + tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 @torch.inference_mode()

@@ -135,11 +135,15 @@ def test_the_same_recipe_is_the_same_picture_alone_or_among_many(run):
     assert not same(ask(generator="run:my-run", seed=4, count=1).images[0], many.images[0])
 
 
-def test_a_recipe_says_when_the_run_it_is_of_has_gone_on(run):
+def test_a_recipe_says_when_the_run_it_is_of_has_gone_on(run, tmp_path, capsys):
     of_step = ask(generator="run:my-run@20").recipe
     assert not ask(**{**vars(SampleRequest.from_recipe(of_step)), "seed": 5}).note
     shutil.copyfile(run.checkpoints()[10], run.checkpoints()[20])  # as another training has left it
     assert "has other weights now than when this was made" in ask(**vars(SampleRequest.from_recipe(of_step))).note
+    images.write_png(Image.new("RGB", (16, 16)), tmp_path / "of.png", of_step)
+    for more, differs in ([], True), (["--no-averaged"], False):  # which are other weights, as asked
+        assert main(["sample", "--recipe", str(tmp_path / "of.png"), *more, "-o", str(tmp_path / "made.png")]) == 0
+        assert ("has other weights now" in capsys.readouterr().out) == differs
     for wrong in (5, "x" * 101):
         with pytest.raises(UserError, match="leave them as the recipe has them"):
             SampleRequest.from_recipe({**of_step, "weights": wrong})

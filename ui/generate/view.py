@@ -204,7 +204,8 @@ def reopen() -> None:
         _settle(request, file.name)
         st.session_state.update(
             count=next((n for n in counts() if n >= len(request.points)), counts()[-1]), start=request.points,
-            weights={request.generator: request.weights}, selected=request.points[0] if request.points else None,
+            weights={(request.generator, request.averaged): request.weights},
+            selected=request.points[0] if request.points else None,
         )  # fmt: skip
         close("reopen")
 

@@ -66,6 +66,14 @@ class Loaded:
         """At least latent, size, channels."""
         return self.network.config
 
+    @functools.cached_property
+    def weights(self) -> str:
+        """What tells these weights from others of the same generator: of a run that went on, or of a later Ganvas."""
+        digest = hashlib.blake2b(digest_size=8)
+        for name, tensor in sorted(self.network.state_dict().items()):
+            digest.update(name.encode() + tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
 
 def open_generator(ref: str, averaged: bool = True) -> Loaded:
     """The generator of a reference (see `core.gan.zoo.catalogue`), fetched first where that is needed.
