@@ -6,7 +6,7 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-# On every core, a file's tests on one, in the order of tests/conftest.py.
+# In as many processes as tests/conftest.py says, a file's tests in one, in its order.
 TESTS := $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # Types are checked beside the tests, which wait at times.

@@ -38,10 +38,10 @@ stubs.leave_unwritten()
 
 
 def pytest_xdist_auto_num_workers():
-    """`-n auto` (Makefile): one for each processor that this process may use. With more of them tests of servers and
-    browsers, which bring programs of their own, are held up by each other."""
+    """`-n auto` (Makefile): one for each processor that this process may use, and one more for the time that tests of
+    servers and browsers wait."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable, MOST_WORKERS)
+    return min(usable + 1, MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(items):
