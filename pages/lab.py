@@ -14,7 +14,7 @@ from core.visitors import policy
 from ui.lab import view
 from ui.lasting import lasting
 from ui.telling import telling
-from ui.train.view import public_limits
+from ui.train.view import LOOK_SECONDS, public_limits
 
 WAYS = {"sickness": "A ready-made sickness", "own": "Two settings of my own"}
 
@@ -75,7 +75,7 @@ def one_pair(pair: tuple[Run, Run]) -> None:
     healed = lab.healed(pair[0])
     runs = [*pair, *([healed] if healed else [])]
     busy = any(run.alive or run.status == states.QUEUED for run in runs)
-    st.fragment(watched, run_every=2 if busy else None)(pair, [run.status for run in runs])
+    st.fragment(watched, run_every=LOOK_SECONDS if busy else None)(pair, [run.status for run in runs])
 
 
 def watched(pair: tuple[Run, Run], statuses: list[str]) -> None:

@@ -43,7 +43,8 @@ def named(run: Run, names: Counter) -> str:
 
 
 def one_run(run: Run) -> None:
-    st.fragment(watched, run_every=2 if run.alive or run.status == states.QUEUED else None)(run, run.status)
+    at_work = run.alive or run.status == states.QUEUED
+    st.fragment(watched, run_every=view.LOOK_SECONDS if at_work else None)(run, run.status)
     if run.samples() or run.alive:
         duel.show(run, run.status)
     checkpoints.show(run)

@@ -18,7 +18,8 @@ from ui.server import stubs
 NOWHERE = "http://127.0.0.1:9"  # nobody listens at the discard port of a computer of today
 MOST_WORKERS = 8  # each imports torch and may start a server and a browser
 # About how much longer than a test without a mark one takes, which is what the order of files goes by.
-LENGTHS = {"browser": 500, "server": 200, "slow": 100}
+LENGTHS = {"browser": 350, "server": 20, "slow": 25}
+WAITING = {"browser", "server"}  # marks of tests that wait for other programs most of the time
 
 _hf_home = tempfile.TemporaryDirectory(prefix="ganvas-tests-hf-")
 # huggingface_hub reads these once, when it is first imported; the fixture below only reaches what reads them later.
@@ -47,14 +48,26 @@ def pytest_xdist_auto_num_workers():
 def pytest_collection_modifyitems(items):
     """Whoever asks for the browser is marked; servers are marked where they are started, by module or test.
 
-    Long files come first, so that beside the last of them no worker is left without work.
+    Long files come first, so that beside the last of them no worker is left without work. And files that wait and files
+    that compute take turns from the first to the last: beside one that waits, another has the processor.
     """
     lengths: Counter = Counter()
+    waiting = set()
     for item in items:
         if "browser" in item.fixturenames:
             item.add_marker("browser")
-        lengths[item.path] += max([1, *(LENGTHS.get(mark.name, 1) for mark in item.iter_markers())])
-    items.sort(key=lambda item: -lengths[item.path])
+        marks = {mark.name for mark in item.iter_markers()}
+        lengths[item.path] += max([1, *(LENGTHS.get(name, 1) for name in marks)])
+        if marks & WAITING:
+            waiting.add(item.path)
+    turn = {}  # of a file: how much of all that is of its kind comes before it
+    for kind in (waiting, lengths.keys() - waiting):
+        before = 0
+        for path in sorted(kind, key=lambda path: (-lengths[path], path)):
+            turn[path] = before
+            before += lengths[path]
+        turn |= {path: turn[path] / before for path in kind}
+    items.sort(key=lambda item: turn[item.path])
 
 
 def pytest_sessionfinish():

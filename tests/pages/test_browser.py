@@ -309,21 +309,20 @@ def set_again(page, size: int, steps: int) -> None:
 
 
 def fits(frame) -> bool:
-    """Whether the studio's frame is as high as what is in it, once it has stopped changing; one that never does is
-    as high as nothing."""
-    height, content = frame.evaluate(
+    """Whether the studio's frame comes to be as high as what is in it, and stays so."""
+    return frame.evaluate(
         """async frame => {
-          const main = () => frame.contentDocument.querySelector('.framed .gradio-container .main');
           for (let tries = 0, still = 0, last = 0; tries < 150; tries++) {
             await new Promise(done => setTimeout(done, 100));
-            still = main() && frame.clientHeight === last ? still + 1 : 0;
-            last = frame.clientHeight;
-            if (still === 15) return [last, main().getBoundingClientRect().height];
+            const main = frame.contentDocument.querySelector('.framed .gradio-container .main');
+            const height = frame.clientHeight, content = main ? main.getBoundingClientRect().height : NaN;
+            still = height === last && content <= height && height <= content + 100 ? still + 1 : 0;
+            last = height;
+            if (still === 5) return true;
           }
-          return [Infinity, 0];
+          return false;
         }"""
     )
-    return content <= height <= content + 100
 
 
 def in_sight(page, locator) -> bool:

@@ -78,20 +78,15 @@ HALVES = {
 }
 
 
-def test_half_a_request_is_not_waited_for(server):
-    """Of any kind; all of them at once, as each is waited for."""
+def waited_for(server, half: str) -> float:
+    """Seconds."""
     address, style = server
-
-    def waited(half: str) -> float:
-        with line(address, HALVES[half].replace("STYLE", style)) as made:
-            return closed_after(made, b"" if half in ("silent", "no body") else b"0", SILENCE * 10)
-
-    with ThreadPoolExecutor(len(HALVES)) as threads:
-        seconds = dict(zip(HALVES, threads.map(waited, HALVES), strict=True))
-    assert not {half: passed for half, passed in seconds.items() if passed >= SILENCE * 10}
+    with line(address, HALVES[half].replace("STYLE", style)) as made:
+        return closed_after(made, b"" if half in ("silent", "no body") else b"0", SILENCE * 10)
 
 
-def test_a_slow_upload_arrives(server):
+def uploaded_slowly(server) -> tuple[bytes, float]:
+    """How the answer begins, and the seconds it took."""
     address, style = server
     content = b"a" * 20_000
     end = b"\r\n--x--\r\n"
@@ -103,25 +98,55 @@ def test_a_slow_upload_arrives(server):
             made.sendall(content[start : start + 1000])
             time.sleep(SILENCE / 10)  # the line's, and twice the silence in all
         made.sendall(end)
-        assert made.recv(1000).startswith(b"HTTP/1.1 200")
-        assert time.monotonic() - began > SILENCE * 1.5
+        return made.recv(1000), time.monotonic() - began
 
 
-def test_news_last_as_long_as_the_page(server):
+def listened(server) -> tuple[bytes, float]:
+    """How the news of a page begin, and the seconds until they end."""
     address, style = server
     with line(address, f"GET {style}/gradio_api/heartbeat/long HTTP/1.1\r\nHOST\r\n") as made:
-        assert made.recv(1000).startswith(b"HTTP/1.1 200")
-        assert closed_after(made, b"", SILENCE * 2) >= SILENCE * 2
+        return made.recv(1000), closed_after(made, b"", SILENCE * 2)
 
 
-def test_a_silent_page_stays_open(server):
-    address, style = server
-    if not style:
-        pytest.skip("the style app alone has no such pages")
+def opened_silently(server) -> None:
+    address, _ = server
     with connect(f"{address.replace('http', 'ws', 1)}/_stcore/stream", subprotocols=["streamlit"]) as socket:
         with pytest.raises(TimeoutError):
             socket.recv(SILENCE * 2)
         socket.ping().wait(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def waits(server):
+    """What becomes of them all, which takes as long as the longest of them."""
+    patient = [uploaded_slowly, listened, *([opened_silently] if server[1] else [])]
+    with ThreadPoolExecutor(len(HALVES) + len(patient)) as threads:
+        begun = {half: threads.submit(waited_for, server, half) for half in HALVES}
+        yield begun | {what: threads.submit(what, server) for what in patient}
+
+
+def test_half_a_request_is_not_waited_for(waits):
+    """Of any kind."""
+    seconds = {half: waits[half].result() for half in HALVES}
+    assert not {half: passed for half, passed in seconds.items() if passed >= SILENCE * 10}
+
+
+def test_a_slow_upload_arrives(waits):
+    answer, seconds = waits[uploaded_slowly].result()
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert seconds > SILENCE * 1.5
+
+
+def test_news_last_as_long_as_the_page(waits):
+    answer, seconds = waits[listened].result()
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert seconds >= SILENCE * 2
+
+
+def test_a_silent_page_stays_open(waits):
+    if opened_silently not in waits:
+        pytest.skip("the style app alone has no such pages")
+    waits[opened_silently].result()
 
 
 def test_what_was_forgotten_long_ago_goes(server, tmp_path_factory):

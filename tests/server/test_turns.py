@@ -3,6 +3,7 @@
 import asyncio
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 from core.visitors import policy
@@ -56,3 +57,12 @@ def test_of_an_address_the_newest_are_kept(queue):
         turns._let_go(queue, float(number))
     kept = set(queue.pending_messages_per_session)
     assert kept == {"another's", *(str(number) for number in range(2 * MOST, 3 * MOST))}
+
+
+def test_nothing_is_counted_that_nobody_sees():
+    with gr.Blocks() as app:
+        pass
+    queue = turns.kept(app.queue())._queue
+    queue.events_recorded += 1
+    event = {"function": "paint", "status": "success", "process_time": 1.0}
+    assert queue.compute_analytics_summary([event]) == {"functions": {}}

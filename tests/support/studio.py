@@ -46,10 +46,17 @@ def changed(home: Path, code: str, module: str = "app") -> str:
     return str(script)
 
 
+FOR_TRAINING = """
+from core.runs import processes
+from ui.train import view
+processes.NICENESS, view.LOOK_SECONDS = 0, 0.5
+"""
+
+
 def for_training(home: Path) -> str:
-    """A script for `serving`, of a studio whose trainings do not stand back for whatever else the machine does: here
-    somebody waits for them."""
-    return changed(home, "from core.runs import processes\nprocesses.NICENESS = 0")
+    """A script for `serving`, of a studio whose trainings do not stand back for whatever else the machine does, and
+    whose pages look at them more often: here somebody waits for them."""
+    return changed(home, FOR_TRAINING)
 
 
 _template: subprocess.Popen | None = None  # of this process; its input's end, with this process's, ends it

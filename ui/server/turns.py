@@ -7,6 +7,7 @@ all the while, and once they are taken nobody gets in. So a place is given only 
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ AT_ONCE = 160  # questions that Gradio answers at a time, and as many may wait: 
 def kept(app: gr.Blocks) -> gr.Blocks:
     """`app`, whose queue takes turns from now on."""
     queue = app._queue
+    # After each answer Gradio would count the last ten thousand anew, for a page that is closed here.
+    queue.ANAYLTICS_CACHE_FREQUENCY = math.inf
     push = queue.push
 
     async def fairly(body: Any, request: Any, username: str | None) -> tuple:

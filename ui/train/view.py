@@ -32,6 +32,7 @@ from ui.telling import plain, telling
 from ui.train import curves
 
 SETTINGS = settings_of(TrainRequest)
+LOOK_SECONDS = 2.0  # between looks at a run that is worked on
 WORDS = {
     states.NEW: "not begun", states.CHECKING: "looking at the images", states.READY: "ready to start",
     states.QUEUED: "waiting for another run", states.STARTING: "starting", states.RUNNING: "training",

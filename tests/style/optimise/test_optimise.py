@@ -407,6 +407,7 @@ def test_beside_other_programs_it_is_measured_and_begun_with_the_threads_there_a
     monkeypatch.setattr(measure, "descend", lambda *a: seen.append(torch.get_num_threads()) or descend(*a))
     monkeypatch.setattr(devices, "idle_seconds", lambda: 0.0)
     monkeypatch.setattr(devices, "most_threads", lambda: 2)
+    monkeypatch.setattr(measure, "SIDES", (32, 64))
     try:
         *_, result = paint(StyleRequest(size=64, steps=2), scene(), [texture()])
         assert torch.get_num_threads() == 2
