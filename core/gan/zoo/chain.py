@@ -59,6 +59,11 @@ class Step:
     stated: Stated = field(default_factory=Stated)
 
     @property
+    def remembers(self) -> bool:
+        """Whether its norm keeps what arrived at it in training, as batch norms do."""
+        return self.norm is not None and "running_mean" in self.norm
+
+    @property
     def kernel(self) -> int:
         return self.weights["weight"].shape[2] if self.kind != "linear" else 0
 
@@ -128,7 +133,7 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
     for i, of in enumerate(told):
         placed[i] = replace(placed[i], stated=replace(of, after="") if _bare(placed, i) else of)
     whole = all(step.name in modules for step in placed)
-    norms = [step.norm for step in placed if step.norm]
+    norms = [step.norm for step in placed if step.norm and step.remembers]
     blank = bool(norms) and all(bool((n["running_mean"] == 0).all() and (n["running_var"] == 1).all()) for n in norms)
     untrained = blank and not any(n["bias"].any() for n in norms) if seen is None else not seen
     alike = tuple(either(placed, kinds))
@@ -162,7 +167,8 @@ def _groups(tensors: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]]
         if any(value.numel() == 0 or (leaf != "weight" and value.ndim != 1) for leaf, value in group.items()):
             raise UserError(f"Its layer {way[:80]!r} holds no numbers, or in no order; it cannot be sampled here.")
         prelu = weight is not None and weight.ndim == 1 and group.keys() == {"weight"}
-        normed = "running_mean" in group and "running_var" in group
+        plain = weight is not None and weight.ndim == 1 and group.keys() == {"weight", "bias"}
+        normed = plain or ("running_mean" in group and "running_var" in group)
         if weight is None or weight.ndim not in (1, 2, 4) or ((weight.ndim == 1) != normed and not prelu):
             raise UserError(
                 f"It has a layer {way[:80]!r} of a kind that is no part of a plain DCGAN; it cannot be sampled here."
@@ -367,7 +373,7 @@ def _placed(steps: Sequence[Step], beside: Mapping[str, Group], order: Sequence[
         if name not in beside:
             continue
         group = beside[name]
-        what = "norm" if "running_mean" in group else "slopes"
+        what = "norm" if "bias" in group else "slopes"
         free = [i for i, step in enumerate(placed) if getattr(step, what) is None and _fits(placed, i, group, what)]
         if not free:
             raise UserError(f"Its layer {name[:80]!r} fits behind no other; it cannot be sampled here.")
@@ -375,7 +381,18 @@ def _placed(steps: Sequence[Step], beside: Mapping[str, Group], order: Sequence[
         placed[i] = replace(placed[i], norm=group) if what == "norm" else replace(placed[i], slopes=group["weight"])
         if what == "norm":
             placed[i] = replace(placed[i], norm_gap=_gap(name, [placed[i].name], order), norm_name=name)
+    _share_slopes(placed, beside)
     return [replace(step, gap=_gap(step.name, [*where, *beside], order)) for step in placed]
+
+
+def _share_slopes(placed: list[Step], beside: Mapping[str, Group]) -> None:
+    """A PReLU of one slope that stands alone, and in no numbered list, is what follows every layer but the last."""
+    slopes = [name for name, group in beside.items() if "bias" not in group]
+    if len(slopes) != 1 or len(beside[slopes[0]]["weight"]) != 1 or slopes[0].rpartition(".")[2].isdigit():
+        return
+    for i, step in enumerate(placed[:-1]):
+        placed[i] = replace(step, slopes=beside[slopes[0]]["weight"])
+    placed[-1] = replace(placed[-1], slopes=None)
 
 
 def _fits(steps: Sequence[Step], i: int, group: Group, what: str) -> bool:

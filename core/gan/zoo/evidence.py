@@ -138,7 +138,7 @@ def _laid_out(trial: Trial, best: Answers, questions: Sequence[Question]) -> tup
     steps, layouts = trial.found.steps, trial.found.layouts
     starts = [{**best, **answers} for answers in _joint([q for q in questions if q.name in LAID_WITH])]
     beam: list[tuple[float, tuple[Answers, list[Strides]]]] = [(0, (start, list(layouts))) for start in [best, *starts]]
-    for norms, at in enumerate([i for i, step in enumerate(steps) if step.norm], 1):
+    for norms, at in enumerate([i for i, step in enumerate(steps) if step.remembers], 1):
         tried: list[tuple[float, int, Answers, list[Strides]]] = []
         for _, (answers, those) in beam:
             alike: dict[tuple[Shape, ...], list[Strides]] = {}
@@ -293,7 +293,7 @@ class Trial:
         key = tuple(
             option.value.shapes if name == "strides" else option.tag
             for name, option in answers.items()
-            if name != "end" or self.found.steps[-1].norm
+            if name != "end" or self.found.steps[-1].remembers
         )
         if key not in self.tried:
             self.tried[key] = fit = self._fit(answers)

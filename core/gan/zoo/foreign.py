@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from core.errors import UserError
 from core.gan.methods.method import GeneratorNetwork
-from core.gan.zoo import chain, cost, evidence, pickles, told
+from core.gan.zoo import chain, cost, evidence, pickles, told, unfolded
 from core.gan.zoo.evidence import Settled
-from core.gan.zoo.layers import Foreign, Joined
+from core.gan.zoo.layers import NORMS, Foreign, Joined
 from core.gan.zoo.modules import Module, of_part
 from core.gan.zoo.recognise import Found
 from core.hub.safetensors_header import POINTER, require_content
@@ -84,6 +84,7 @@ def read(
 ) -> Read:
     """The generator among them: averages first, discriminators never. `size`: the side of its pictures, where that is
     known; `what` the file is called; `modules` those that are saved whole. `NotUsable` where there is none."""
+    tensors = {way: unfolded.unfolded(held) for way, held in tensors.items()}
     decoders = {way: half for way, held in tensors.items() if (half := _decoder(held))}
     parts: dict[str, Mapping[str, Tensor]] = {way: decoder for way, (decoder, _) in decoders.items()}
     parts |= _parts({way: held for way, held in tensors.items() if way not in decoders})
@@ -131,7 +132,7 @@ def _readings(found: Found, settled: Settled) -> tuple[Reading, ...]:
 def read_as(network: Foreign, config: Mapping[str, Any]) -> Foreign:
     """The same tensors, read in another of the ways that were left."""
     other = cost.planned(lambda: Foreign.from_config(config))
-    kinds = ((nn.Linear, nn.Conv2d, nn.ConvTranspose2d), (nn.BatchNorm1d, nn.BatchNorm2d), (nn.PReLU, Joined))
+    kinds = ((nn.Linear, nn.Conv2d, nn.ConvTranspose2d), NORMS, (nn.PReLU, Joined))
     state: dict[str, Tensor] = {}
     for kind in kinds:  # a norm may stand elsewhere then, but stays that of the same layer
         mine = [module for module in network.modules() if isinstance(module, kind)]

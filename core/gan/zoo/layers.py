@@ -20,6 +20,7 @@ LATENTS = {
     "normal": "normal latents", "uniform": "latents uniform from -1 to 1", "unit": "latents uniform from 0 to 1",
 }  # fmt: skip
 Padding = Literal["zeros", "replicate", "reflect"]
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
 JOINS = {"behind": "behind the latents", "front": "before the latents", "times": "multiplied with the latents"}
 
 
@@ -37,14 +38,15 @@ class Layer:
     more: int = 0  # output padding
     bias: bool = False
     reshape: int = 0
-    norm: int = 0  # channels of the batch norm behind it; 0 for none
+    norm: int = 0  # channels of the norm behind it; 0 for none
     after: str = "relu"
     grown: int = 1  # how often the map before it is enlarged
     smooth: str = ""  # each pixel a square, or running into each other: "bilinear", or so that "corners" stay
-    eps: float = 1e-5  # of its batch norm
+    eps: float = 1e-5  # of its norm
     norm_last: bool = False  # whether the norm stands behind what follows, instead of before it
     slopes: int = 0  # numbers of a PReLU
     padded: Padding = "zeros"  # with what a convolution is, as `nn.Conv2d` calls it
+    groups: int = 0  # of channels that its norm takes together, of one picture; 0 where it is a batch norm
 
     @property
     def width(self) -> int:
@@ -193,11 +195,17 @@ def _modules(layer: Layer, last: bool) -> Iterator[nn.Module]:
             yield nn.Conv2d(layer.inputs, layer.outputs, *shape, bias=layer.bias, padding_mode=layer.padded)
     reshaped = [nn.Unflatten(1, (layer.width, layer.reshape, layer.reshape))] if layer.reshape else []
     flat = layer.kind == "linear" and layer.norm == layer.outputs
-    norm = [(nn.BatchNorm1d if flat else nn.BatchNorm2d)(layer.norm, layer.eps)] if layer.norm else []
+    norm = [_norm(layer, flat)] if layer.norm else []
     after = list(_activation(layer, last))
     yield from () if flat else reshaped
     yield from (*after, *norm) if layer.norm_last else (*norm, *after)
     yield from reshaped if flat else ()
+
+
+def _norm(layer: Layer, flat: bool) -> nn.Module:
+    if layer.groups:  # of a linear layer, one group is what `nn.LayerNorm` does
+        return nn.GroupNorm(layer.groups, layer.norm, layer.eps)
+    return (nn.BatchNorm1d if flat else nn.BatchNorm2d)(layer.norm, layer.eps)
 
 
 def _activation(layer: Layer, last: bool) -> Iterator[nn.Module]:

@@ -21,7 +21,7 @@ from core.errors import UserError
 from core.gan.zoo import chain, cost
 from core.gan.zoo.chain import Chain, Step
 from core.gan.zoo.cost import Cost
-from core.gan.zoo.layers import JOINS, LATENTS, Foreign, Labels, Layer
+from core.gan.zoo.layers import JOINS, LATENTS, NORMS, Foreign, Labels, Layer
 from core.gan.zoo.strides import FITTED, ODDER, Strides, strides
 
 ACTIVATIONS = {
@@ -38,6 +38,7 @@ ENDS = {"tanh": "tanh", "sigmoid": "sigmoid", "linear": "nothing at the end", "u
 # How many latents people take, and how many classes: of 110 inputs, 100 are latents and 10 a class.
 USUAL_LATENTS = (100, 128, 64, 256, 50, 32, 62, 20, 16, 200, 512, 10, 96)
 USUAL_CLASSES = (10, 26, 2, 47, 62, 5, 3, 4)
+GROUPS = (8, 32, 4, 16, 1, 2)  # of channels, the most usual first
 KEPT = 16  # layouts asked about, of the likeliest
 LOUDER = 1.1  # how much a first layer has to listen more to its beginning, for classes to stand there
 # Where what a class says begins, columns get louder or quieter: by 7 to 168 standard errors in 30 networks with
@@ -91,7 +92,7 @@ class Found:
     @functools.cached_property
     def normed(self) -> bool:
         """Whether its norms remember what arrived at them in training."""
-        return not self.blank and any(step.norm for step in self.steps)
+        return not self.blank and any(step.remembers for step in self.steps)
 
     def network(self, answers: Answers) -> Foreign:
         """Read with these answers, filled with its tensors. `UserError` where it is too large, or they do not fit."""
@@ -106,7 +107,7 @@ class Found:
                     step.kind, step.inputs, step.outputs, step.kernel, shape.stride, shape.padding, shape.more,
                     bias="bias" in step.weights, reshape=shape.reshape, grown=shape.grown, after=after,
                     smooth=value.get("enlarged", "") if stated.smooth is None else stated.smooth,
-                    norm=len(step.norm["weight"]) if step.norm else 0, eps=eps if stated.eps is None else stated.eps,
+                    norm=len(step.norm["weight"]) if step.norm else 0, groups=self._groups(step, value), eps=eps if stated.eps is None else stated.eps,
                     norm_last=value.get("norm", False) if stated.norm_last is None else stated.norm_last,
                     slopes=len(step.slopes) if step.slopes is not None else 0,
                     padded=stated.padded or (value.get("padding", "zeros") if step.kind == "flat" else "zeros"),
@@ -119,6 +120,13 @@ class Found:
         except (RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[-1].strip()[:120]
             raise UserError(f"Its tensors do not fit together ({reason}).") from error
+
+    def _groups(self, step: Step, value: Mapping[str, Any]) -> int:
+        """How many groups of channels the norm behind a layer takes together; 0 where that is a batch norm."""
+        if step.norm is None or step.remembers:
+            return 0
+        channels = len(step.norm["weight"])
+        return 1 if _normed_flat(step) else value.get("groups") or channels
 
     def _after(self, i: int, value: Mapping[str, Any]) -> str:
         """The activation behind a layer."""
@@ -146,7 +154,7 @@ class Found:
         def named(*kinds: type[nn.Module]) -> Iterator[str]:
             return (name for name, module in network.named_modules() if isinstance(module, kinds))
 
-        layers, norms = named(nn.Linear, nn.Conv2d, nn.ConvTranspose2d), named(nn.BatchNorm1d, nn.BatchNorm2d)
+        layers, norms = named(nn.Linear, nn.Conv2d, nn.ConvTranspose2d), named(*NORMS)
         slopes = named(nn.PReLU)
         state: dict[str, Tensor] = {}
         for step in self.steps:
@@ -155,7 +163,8 @@ class Found:
             if step.norm:
                 norm = next(norms)
                 state |= {f"{norm}.{leaf}": value for leaf, value in step.norm.items()}
-                state[f"{norm}.num_batches_tracked"] = torch.tensor(0)
+                if step.remembers:
+                    state[f"{norm}.num_batches_tracked"] = torch.tensor(0)
             if step.slopes is not None:
                 state[f"{next(slopes)}.weight"] = step.slopes
         if network.labels and network.labels.table and self.table is not None:
@@ -178,6 +187,7 @@ def _questions(found: Chain, laid: tuple[Option, ...], decodes: bool, latent: in
         Question("labels", tuple(_labels(found, latent))),
         Question("latents", tuple(Option(tag, says, tag, rare=tag == "unit") for tag, says in LATENTS.items())),
         Question("norm", _norm_places(steps)),
+        Question("groups", _group_norms(steps)),
         Question("eps", _epsilons(steps)),
         Question("activation", _activations(found)),
         Question("first layer", _first_layer(steps)),
@@ -275,10 +285,28 @@ def _norm_places(steps: Sequence[Step]) -> tuple[Option, ...]:
     return options if not gaps or len(gaps) > 1 else options[:1] if gaps == {0} else options[1:]
 
 
+def _group_norms(steps: Sequence[Step]) -> tuple[Option, ...]:
+    """Norms that remember nothing take together channels of one picture; how many, no tensor tells. Behind a linear
+    layer that are all of them."""
+    channels = [len(step.norm["weight"]) for step in steps if step.norm and not step.remembers]
+    if not channels:
+        return ()
+    if all(_normed_flat(step) for step in steps if step.norm and not step.remembers):
+        return (Option("layer-norm", "layer norm", 1),)
+    shared = [n for n in GROUPS if all(not width % n for width in channels)]
+    each = Option("instance-norm", "instance norm", 0)
+    return (each, *(Option(f"groups-{n}", f"norm of {n} group{'s' * (n > 1)} of channels", n) for n in shared))
+
+
+def _normed_flat(step: Step) -> bool:
+    """Whether its norm takes the numbers of a linear layer, not a map."""
+    return step.kind == "linear" and step.norm is not None and len(step.norm["weight"]) == step.outputs
+
+
 def _epsilons(steps: Sequence[Step]) -> tuple[Option, ...]:
     """`BatchNorm1d(width, 0.8)`, meant as a momentum, is in half the code that is taught; there the norm of the first
     map is without it."""
-    if all(step.stated.eps is not None for step in steps if step.norm):
+    if all(step.stated.eps is not None for step in steps if step.remembers):
         return ()
     usual, large = Option("eps-1e-05", "epsilon 0.00001", (1e-5, 1e-5)), Option("eps-0.8", "epsilon 0.8", (0.8, 0.8))
     mixed = Option("eps-0.8-later", "epsilon 0.8 behind the first map", (1e-5, 0.8))

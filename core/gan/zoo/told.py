@@ -10,7 +10,7 @@ from core.gan.zoo.recognise import Found
 from core.gan.zoo.strides import SIZES
 
 KINDS = {"up": "up-convolution", "flat": "convolution", "linear": "linear layer"}
-ASSUMED = ("latents", "activation", "strides", "padding", "end")  # what is said, where nothing tells of it
+ASSUMED = ("latents", "groups", "activation", "strides", "padding", "end")  # what is said, where nothing tells of it
 COLOURS = {1: "grey", 3: "colour", 4: "colour with transparency"}
 
 
@@ -62,6 +62,9 @@ def _of_layers(settled: Settled, found: Found) -> Iterator[str]:
         for step in found.steps:
             if step.name in found.either:
                 yield f"{step.name[:40]} is {'an up-convolution' if step.kind == 'up' else 'a convolution'}"
+    slopes = [step.slopes for step in found.steps if step.slopes is not None]
+    if len(slopes) > 1 and all(each is slopes[0] for each in slopes):
+        yield "its one PReLU behind each layer but the last"
     convolved = any(step.kind != "linear" for step in found.steps)
     if convolved and not found.whole and not any(step.norm for step in found.steps):
         yield "no norms without numbers of their own"
@@ -79,7 +82,7 @@ def _shape(network: Foreign) -> str:
     inside = f"{widths} wide, {biases}" if widths else biases
     labels = network.labels
     classes = f", {labels.classes} classes {JOINS[labels.join]}" if labels else ""
-    norms = ", batch norm" if any(layer.norm for layer in plan) else ""
+    norms = ", batch norm" if any(layer.norm and not layer.groups for layer in plan) else ""
     return (
         f"{c['latent']} latent numbers{classes}, {layers} ({inside}){norms}: {c['size']} x {c['size']} px, "
         f"{COLOURS[c['channels']]}"

@@ -698,3 +698,53 @@ def test_strides_that_few_use_need_a_good_fit_and_are_asked_about_where_theirs_i
     assert settled.answers["strides"].tag == first
     rows = [option.tag for option in settled.open.get("strides", ())]
     assert (not noise) or any(tag.startswith("px-16-1001-1001-2301") for tag in rows)
+
+
+@pytest.mark.parametrize("spectral", [nn.utils.spectral_norm, nn.utils.parametrizations.spectral_norm])
+@pytest.mark.parametrize("length", [nn.utils.weight_norm, nn.utils.parametrizations.weight_norm])
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_weights_that_are_kept_in_parts_are_put_together(spectral, length):
+    net = nn.Sequential(
+        length(nn.Linear(8, 96)), nn.Unflatten(1, (6, 4, 4)), nn.BatchNorm2d(6), nn.ReLU(),
+        spectral(nn.ConvTranspose2d(6, 5, 4, 2, 1)), nn.BatchNorm2d(5), nn.ReLU(),
+        spectral(nn.Conv2d(5, 1, 3, 1, 1)), nn.Tanh(),
+    )  # fmt: skip
+    lively(net)
+    read = foreign.read({"": net.state_dict()}, None, "x.pth", "px-8-2101-1101")
+    z = torch.randn(3, 8)
+    torch.testing.assert_close(read.network(z), net(z), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("norm", "tag"), [
+    (lambda: nn.InstanceNorm2d(16, affine=True), "instance-norm"), (lambda: nn.GroupNorm(4, 16), "groups-4"),
+])  # fmt: skip
+def test_norms_that_remember_nothing_are_asked_about(norm, tag):
+    net = nn.Sequential(
+        nn.Linear(8, 32), nn.LayerNorm(32), nn.ReLU(), nn.Linear(32, 16 * 49), nn.Unflatten(1, (16, 7, 7)),
+        nn.ReLU(), up(16, 16, 4, 2, 1), norm(), nn.ReLU(), up(16, 1, 4, 2, 1), nn.Tanh(),
+    )  # fmt: skip
+    lively(net)
+    read = foreign.read({"": net.state_dict()}, None, "x.pth")
+    assert any(tag in options for options in read.open)
+    assert "batch norm" not in read.said
+    chosen = foreign.read({"": net.state_dict()}, None, "x.pth", f"{tag},relu")
+    z = torch.randn(3, 8)
+    torch.testing.assert_close(chosen.network(z), net(z), rtol=1e-4, atol=1e-5)
+    other = next(way for way in read.readings if tag in way.tags.split(",") and "leaky" not in way.tags)
+    torch.testing.assert_close(foreign.read_as(read.network, other.config)(z), net(z), rtol=1e-4, atol=1e-5)
+
+
+def test_one_prelu_may_follow_every_layer():
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.prelu, self.b, self.c = nn.Linear(8, 24), nn.PReLU(), nn.Linear(24, 32), nn.Linear(32, 256)
+
+        def forward(self, z):
+            return self.c(self.prelu(self.b(self.prelu(self.a(z))))).tanh()
+
+    net = lively(Shared())
+    read = foreign.read({"": net.state_dict()}, None, "x.pth")
+    z = torch.randn(3, 8)
+    torch.testing.assert_close(read.network(z).flatten(1), net(z), rtol=1e-4, atol=1e-5)
+    assert "its one PReLU behind each layer but the last" in read.said
