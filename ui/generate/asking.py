@@ -21,7 +21,6 @@ STATE = st.session_state
 
 def choose() -> tuple[catalogue.Choice | None, dict]:
     """-> the generator (None: it has to be fetched, or a number mended, first), and the settings of a request."""
-    settings = policy.settings_of(SampleRequest)
     if "goto" in STATE:
         STATE.update(generator=STATE.pop("goto"), step=None)
     titles = {c.ref: c for c in [*catalogue.choices(), *catalogue.fetchable()]}
@@ -35,20 +34,8 @@ def choose() -> tuple[catalogue.Choice | None, dict]:
             hub_box.offer(ref)
     elif chosen.where == "run":
         ref = view.checkpoint_of(ref)
-    about: dict = {
-        "generator": ref,
-        "label": classes.chooser(chosen) if chosen.classes else "",
-        "averaged": chosen.where != "run" or toggle("averaged"),
-    }
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        about["seed"] = numbers.field(settings["seed"], "seed", 0)
-        st.button("Another seed", key="another-seed", icon=":material/casino:", on_click=another_seed)
-    ready = ready and not numbers.wrong(settings["seed"], about["seed"])
-    count = lasting("count", 36)
-    about["count"] = st.select_slider("Pictures", view.counts(), help=settings["count"].help, key=count)
-    t, key = settings["truncation"], lasting("truncation", settings["truncation"].default)
-    about["truncation"] = st.slider(t.label, t.lo, t.hi, step=t.step, help=t.help, key=key)
-    about["sort"] = toggle("sort", chosen.has_discriminator, "This one came without its discriminator.")
+    asked = bool(chosen.readings) and not chosen.chosen  # how to read it comes first, and has to be seen at once
+    about, right = ({"generator": ref}, True) if asked else _settings(chosen, ref)
     with popover("More generators", "more-generators", icon=":material/cloud_download:", width="stretch"), telling():
         if fetched := hub_box.any_repository("generate"):
             STATE.goto = catalogue.as_chosen(fetched)
@@ -60,7 +47,27 @@ def choose() -> tuple[catalogue.Choice | None, dict]:
         st.caption("A PNG that was downloaded from this page: it knows how it was made.")
         st.file_uploader("PNG", type="png", label_visibility="collapsed", key="opened", on_change=view.reopen)
         answered("reopen")
-    return chosen if ready else None, about
+    return chosen if ready and right else None, about
+
+
+def _settings(chosen: catalogue.Choice, ref: str) -> tuple[dict, bool]:
+    """What a request asks beside its generator, and whether it can be made so."""
+    settings = policy.settings_of(SampleRequest)
+    about: dict = {
+        "generator": ref,
+        "label": classes.chooser(chosen) if chosen.classes else "",
+        "averaged": chosen.where != "run" or toggle("averaged"),
+    }
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        about["seed"] = numbers.field(settings["seed"], "seed", 0)
+        st.button("Another seed", key="another-seed", icon=":material/casino:", on_click=another_seed)
+    right = not numbers.wrong(settings["seed"], about["seed"])
+    count = lasting("count", 36)
+    about["count"] = st.select_slider("Pictures", view.counts(), help=settings["count"].help, key=count)
+    t, key = settings["truncation"], lasting("truncation", settings["truncation"].default)
+    about["truncation"] = st.slider(t.label, t.lo, t.hi, step=t.step, help=t.help, key=key)
+    about["sort"] = toggle("sort", chosen.has_discriminator, "This one came without its discriminator.")
+    return about, right
 
 
 def toggle(name: str, possible: bool = True, why_not: str = "") -> bool:

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -174,7 +174,8 @@ def _parts(tensors: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Mapping[str
 
 def _decoder(held: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], int] | None:
     """What stands behind the encoder of a variational autoencoder, and how many numbers that one makes: it ends in two
-    linear layers alike, for the mean and the spread, which are called so, or cannot follow each other."""
+    linear layers alike, for the mean and the spread, which are called so, or cannot follow each other; or in one that
+    makes both."""
     linear = [key for key, value in held.items() if value.ndim == 2 and key.endswith(".weight")]
     for one, other in itertools.pairwise(linear):
         called = MEAN.search(one) and SPREAD.search(other)
@@ -191,6 +192,19 @@ def _decoder(held: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], int] | None
             own = any(TABLE.search(key) for key in behind)
             tables = [] if own else [key for key in keys if TABLE.search(key) and key not in behind]
             return {key: held[key] for key in (*tables, *behind)}, len(held[one])
+    return _behind_one(held, linear)
+
+
+def _behind_one(held: Mapping[str, Tensor], linear: Sequence[str]) -> tuple[dict[str, Tensor], int] | None:
+    """The same, where what takes pictures ends in one layer that makes twice the numbers that the next one takes."""
+    keys = list(held)
+    first = next((held[key] for key in keys if held[key].ndim in (2, 4)), None)
+    takes = first is not None and (first.shape[1] in chain.PICTURE_CHANNELS if first.ndim == 4 else
+                                   bool(chain.picture(first.shape[1])))  # fmt: skip
+    for one, other in itertools.pairwise(linear if takes else ()):
+        behind = keys[keys.index(other) :]
+        if len(held[one]) == 2 * held[other].shape[1] and sum(held[key].ndim in (2, 4) for key in behind) > 1:
+            return {key: held[key] for key in behind}, held[other].shape[1]
     return None
 
 

@@ -32,7 +32,7 @@ ALLOWED = re.compile(
 # Classes that a file may name beside: an inert object is made in the place of each of theirs, and none is called. What
 # torch would take for something of its own, or never lets through, is not among them.
 CLASS = re.compile(
-    r"torch\.(nn|optim|utils)\.[\w.]+ \w+|torch\._C\._nn \w+"
+    r"torch\.(nn|optim|utils|distributions)\.[\w.]+ \w+|torch\._C\._nn \w+"
     r"|(?!(torch|collections|builtins|__builtin__|_codecs|os|posix|nt|sys|subprocess)\b)[\w.]+ [\w.]+"
 )
 # Losses that checkpoints keep as numpy's numbers: of no use here, so they are not made, and numpy is not called.

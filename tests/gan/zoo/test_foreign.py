@@ -552,6 +552,18 @@ def test_two_layers_alike_that_cannot_follow_each_other_are_an_encoders_end(head
     torch.testing.assert_close(chosen(z).flatten(1), decoder(z) * 2 - 1)
 
 
+@pytest.mark.parametrize("first", [nn.Conv2d(1, 4, 5, padding=2), nn.Linear(784, 32)])
+def test_an_encoder_may_end_in_one_layer_for_mean_and_spread(first):
+    """Nothing is called encoder or decoder; it makes twice as many numbers as the next layer takes."""
+    decoder = {"fc2": lively(nn.Linear(6, 4 * 144)), "deconv": lively(nn.ConvTranspose2d(4, 1, 6, 2))}
+    parts = {"a": first, "fc1": nn.Linear(784 if first.weight.ndim == 4 else 32, 12), **decoder}
+    whole = {f"{name}.{k}": v for name, part in parts.items() for k, v in part.state_dict().items()}
+    read = foreign.read({"": whole}, None, "vae.pth", "relu,active")
+    z = torch.randn(3, 6)
+    made = decoder["deconv"](decoder["fc2"](z).relu().view(3, 4, 12, 12)).sigmoid()
+    torch.testing.assert_close(read.network(z), made * 2 - 1, rtol=1e-4, atol=1e-5)
+
+
 def test_a_class_may_pass_through_a_linear_layer_and_an_activation():
     """In an autoencoder both of whose parts have such a layer of their own."""
     net = lively(Labelled(nn.Sequential(nn.Linear(19, 32), nn.ReLU(), nn.Linear(32, 256), nn.Sigmoid()), "linear",

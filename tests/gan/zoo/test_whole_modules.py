@@ -23,6 +23,7 @@ class OwnCalls(nn.Module):
         super().__init__()
         self.first, self.second = nn.Linear(8, 24), nn.Linear(24, 256)
         self.act, self.squash = nn.LeakyReLU(0.3), nn.Sigmoid()
+        self.prior = torch.distributions.Normal(0, 1)  # as autoencoders keep it
 
     def forward(self, z):
         return self.squash(self.second(self.act(self.first(z)))) * 2 - 1
