@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from core.errors import UserError
+from core.gan.zoo.entrances import Entrance, joined
 from core.gan.zoo.modules import Module
 from core.gan.zoo.stated import Stated, loose, stated
 
@@ -75,7 +76,7 @@ class Chain:
     not tell how many there are. `blank`: its norms remember nothing; `untrained`: they have never seen a picture
     either. `whole`: its modules were saved, not only their tensors; `between`, `ends`: activations that a whole module
     has between layers or at the end, without saying where. `either`: names of layers that may be up-convolutions or
-    convolutions."""
+    convolutions. `entrance`: where its first layer was two, side by side."""
 
     steps: tuple[Step, ...]
     table: Tensor | None = None
@@ -86,6 +87,7 @@ class Chain:
     between: Set[str] = frozenset()
     ends: Set[str] = frozenset()
     either: tuple[str, ...] = ()
+    entrance: Entrance | None = None
 
 
 def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.MappingProxyType({})) -> Chain:
@@ -122,8 +124,13 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
                 table, told_by = _said(weights[name])
                 break
             chained = None
+    entrance = None
+    if chained is None:
+        entrance, chained = _through_two(groups, tables, orders, kinds)
     if chained is None:
         raise _unfit(weights)
+    if entrance:
+        groups = entrance.groups
     if table is not None and not (1 < len(table) <= MAX_CLASSES):
         raise UserError(f"Its table has {len(table)} classes; Ganvas understands 2 to {MAX_CLASSES}.")
     order, steps = chained
@@ -137,7 +144,7 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
     blank = bool(norms) and all(bool((n["running_mean"] == 0).all() and (n["running_var"] == 1).all()) for n in norms)
     untrained = blank and not any(n["bias"].any() for n in norms) if seen is None else not seen
     alike = tuple(either(placed, kinds))
-    return Chain(tuple(placed), table, told_by, untrained, blank or untrained, whole, *loose(modules), either=alike)
+    return Chain(tuple(placed), table, told_by, untrained, blank or untrained, whole, *loose(modules), alike, entrance)
 
 
 # ---------------------------------------------------------------- layers of tensors
@@ -275,6 +282,24 @@ def _chained(
     for steps in _chains([name for name in orders[1] if name in weights], weights, known, free=True):
         return orders[1], steps
     return None
+
+
+def _through_two(
+    groups: Mapping[str, Group], tables: Set[str], orders: Sequence[list[str]], known: Mapping[str, str]
+) -> tuple[Entrance | None, tuple[list[str], list[Step]] | None]:
+    """Of layers of which two are the first, side by side: those as one, and all in order."""
+    told = {groups[name]["weight"].shape[1] for name in tables}
+    beside = {name: group for name, group in groups.items() if name not in tables}
+    for entrance in joined(beside, list(beside)):
+        weights = {name: group for name, group in entrance.groups.items() if group["weight"].ndim in (2, 4)}
+        chained = _chained(weights, orders, known) if told <= {entrance.numbers} else None
+        if chained is None or len(weights) < 2:
+            continue
+        first, second = chained[1][:2]
+        side = square(first.outputs, second.inputs) if opens_map(chained[1], 0) else 1
+        if first.name == entrance.name and not entrance.second % side**2:
+            return entrance, chained
+    return None, None
 
 
 def _unlike(steps: Sequence[Step], known: Mapping[str, str]) -> int:

@@ -46,6 +46,7 @@ class Layer:
     norm_last: bool = False  # whether the norm stands behind what follows, instead of before it
     slopes: int = 0  # numbers of a PReLU
     padded: Padding = "zeros"  # with what a convolution is, as `nn.Conv2d` calls it
+    rolled: int = 0  # channels of what it makes that come last in the file, and first here
     groups: int = 0  # of channels that its norm takes together, of one picture; 0 where it is a batch norm
 
     @property
@@ -172,6 +173,17 @@ class Fitted(nn.Module):
         return nn.functional.interpolate(images, self.size, mode="bilinear" if self.way == "smooth" else "nearest")
 
 
+class Rolled(nn.Module):
+    """The last channels, so many of them, come first."""
+
+    def __init__(self, last: int):
+        super().__init__()
+        self.last = last
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.roll(self.last, 1)
+
+
 class Centred(nn.Module):
     """Pictures of 0 to 1 -> -1 to 1."""
 
@@ -200,6 +212,8 @@ def _modules(layer: Layer, last: bool) -> Iterator[nn.Module]:
     yield from () if flat else reshaped
     yield from (*after, *norm) if layer.norm_last else (*norm, *after)
     yield from reshaped if flat else ()
+    if layer.rolled:
+        yield Rolled(layer.rolled)
 
 
 def _norm(layer: Layer, flat: bool) -> nn.Module:

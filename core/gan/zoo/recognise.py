@@ -68,6 +68,9 @@ class Question:
     options: tuple[Option, ...]
 
 
+# Of two first layers side by side.
+BESIDE = (Option("beside", "what both first layers make in the order of the file", value=False),
+          Option("beside-swapped", "what both first layers make the other way round", value=True))  # fmt: skip
 Answers = dict[str, Option]  # name of the question -> the answer
 
 
@@ -80,6 +83,7 @@ class Found:
         self.steps, self.table, self.whole = found.steps, found.table, found.whole
         self.untrained, self.blank, self.either = found.untrained, found.blank, found.either
         self.decodes = decodes
+        self.second = found.entrance.second if found.entrance else 0
         self.layouts = strides(self.steps, size)
         asked = _questions(found, options(self.layouts[:KEPT]), decodes, latent)
         self.questions = tuple(question for question in asked if question.options)
@@ -107,9 +111,11 @@ class Found:
                     step.kind, step.inputs, step.outputs, step.kernel, shape.stride, shape.padding, shape.more,
                     bias="bias" in step.weights, reshape=shape.reshape, grown=shape.grown, after=after,
                     smooth=value.get("enlarged", "") if stated.smooth is None else stated.smooth,
-                    norm=len(step.norm["weight"]) if step.norm else 0, groups=self._groups(step, value), eps=eps if stated.eps is None else stated.eps,
+                    norm=len(step.norm["weight"]) if step.norm else 0, groups=self._groups(step, value),
+                    eps=eps if stated.eps is None else stated.eps,
                     norm_last=value.get("norm", False) if stated.norm_last is None else stated.norm_last,
                     slopes=len(step.slopes) if step.slopes is not None else 0,
+                    rolled=0 if i or not value.get("beside") else self.second // (shape.reshape**2 or 1),
                     padded=stated.padded or (value.get("padding", "zeros") if step.kind == "flat" else "zeros"),
                 )
             )  # fmt: skip
@@ -185,6 +191,7 @@ def _questions(found: Chain, laid: tuple[Option, ...], decodes: bool, latent: in
     # In the order in which they are answered: whatever comes first in the network.
     return [
         Question("labels", tuple(_labels(found, latent))),
+        Question("beside", BESIDE if found.entrance else ()),
         Question("latents", tuple(Option(tag, says, tag, rare=tag == "unit") for tag, says in LATENTS.items())),
         Question("norm", _norm_places(steps)),
         Question("groups", _group_norms(steps)),
@@ -232,10 +239,15 @@ def _labels(found: Chain, latent: int | None) -> list[Option]:
             return [Option(f"classes-{classes}-times", f"{classes} classes {JOINS['times']}", labels)]
         if numbers > taken:
             raise UserError(f"Its table of classes is {numbers} numbers wide, more than its first layer takes.")
+        if found.entrance:
+            return [way for way in joined(classes, numbers, table=True) if way.value.join == found.entrance.join]
         found_at, options = _broken(loudness), joined(classes, numbers, table=True)
         fitting = {"front": numbers, "behind": taken - numbers}
         options = [option for option in options if fitting[option.value.join] == found_at][:1] or options
         return [way for one in options for way in (one, _lit(one))] if found.told_by == "linear" else options
+    if found.entrance:
+        numbers, join = found.entrance.numbers, found.entrance.join
+        return [option for option in joined(numbers, numbers, table=False) if option.value.join == join]
     none = Option("no-classes", "no classes", None)
     if latent is not None and latent <= taken:
         return joined(taken - latent, taken - latent, table=False) if taken > latent + 1 else [none]

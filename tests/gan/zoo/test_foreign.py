@@ -760,3 +760,41 @@ def test_one_prelu_may_follow_every_layer():
     z = torch.randn(3, 8)
     torch.testing.assert_close(read.network(z).flatten(1), net(z), rtol=1e-4, atol=1e-5)
     assert "its one PReLU behind each layer but the last" in read.said
+
+
+class TwoEntrances(nn.Module):
+    """A layer for the latents and one for the class, whose outputs are joined; linear, or on maps."""
+
+    def __init__(self, maps, swapped=False, normed=True):
+        super().__init__()
+        first = (lambda size, made: up(size, made, 4, 1, 0)) if maps else nn.Linear
+        norm = (nn.BatchNorm2d if maps else nn.BatchNorm1d) if normed else lambda _: nn.Identity()
+        self.of_z, self.norm_z, self.of_y, self.norm_y = first(12, 16), norm(16), first(10, 8), norm(8)
+        if maps:
+            self.rest = nn.Sequential(up(24, 12, 4, 2, 1), nn.BatchNorm2d(12), nn.ReLU(), up(12, 1, 4, 2, 1), nn.Tanh())
+        else:
+            self.rest = nn.Sequential(nn.Linear(24, 32), norm(32), nn.ReLU(), nn.Linear(32, 256), nn.Tanh())
+        self.maps, self.swapped = maps, swapped
+
+    def forward(self, z, labels):
+        y = F.one_hot(labels, 10).float()
+        z, y = (z[:, :, None, None], y[:, :, None, None]) if self.maps else (z, y)
+        parts = [self.norm_z(self.of_z(z)).relu(), self.norm_y(self.of_y(y)).relu()]
+        return self.rest(torch.cat(parts[::-1] if self.swapped else parts, 1))
+
+
+@pytest.mark.parametrize(
+    ("maps", "swapped", "normed"), [(True, False, True), (False, True, True), (False, True, False)]
+)
+def test_two_first_layers_side_by_side_are_one(maps, swapped, normed):
+    """Norms tell the order of what both make; without any it is asked."""
+    net = lively(TwoEntrances(maps, swapped, normed), labelled(12))
+    read = foreign.read({"": net.state_dict()}, None, "x.pth", "" if normed else "relu")
+    z, labels = labelled(12)(5, torch.Generator().manual_seed(1))
+    given = torch.cat([z, F.one_hot(labels, 10).float()], 1)
+    if not normed:
+        assert ["beside", "beside-swapped"] in [list(question) for question in read.open]
+        read = foreign.read({"": net.state_dict()}, None, "x.pth", "relu,beside-swapped,first-active")
+    torch.testing.assert_close(read.network(given).flatten(), net(z, labels).flatten(), rtol=1e-4, atol=1e-5)
+    assert read.network.labels.classes == 10
+    torch.testing.assert_close(read.network.sampling_form()(given), read.network(given), rtol=1e-3, atol=1e-4)
