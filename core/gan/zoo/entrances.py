@@ -22,7 +22,7 @@ class Entrance:
     """`groups`: all layers, with one in the place of two; `numbers` of a class, which come before or behind the
     latents; `second`: how many outputs are those of the second layer."""
 
-    groups: dict[str, Group]
+    groups: dict[str, dict[str, Tensor]]
     name: str
     numbers: int
     join: str
@@ -40,7 +40,7 @@ def joined(groups: Mapping[str, Group], order: Sequence[str]) -> Iterator[Entran
         taken, made = (a.shape[1 - outputs], b.shape[1 - outputs]), (a.shape[outputs], b.shape[outputs])
         if sum(taken) * sum(made) * a[0, 0].numel() > MOST * (a.numel() + b.numel()) or min(taken) > MOST_TOLD:
             continue
-        merged = {one: _layer(groups[one], groups[other], outputs)}
+        merged: dict[str, dict[str, Tensor]] = {one: _layer(groups[one], groups[other], outputs)}
         first_norm = _norm_behind(groups, order, one, {one, other})
         second_norm = _norm_behind(groups, order, max(other, first_norm or other, key=order.index), {one, other})
         gone = {other}
@@ -50,11 +50,11 @@ def joined(groups: Mapping[str, Group], order: Sequence[str]) -> Iterator[Entran
             gone.add(second_norm)
         elif first_norm or second_norm:
             continue
-        kept = {name: merged.get(name, group) for name, group in groups.items() if name not in gone}
+        kept = {name: merged.get(name, dict(group)) for name, group in groups.items() if name not in gone}
         yield Entrance(kept, one, min(taken), "front" if taken[0] < taken[1] else "behind", made[1])
 
 
-def _layer(a: Group, b: Group, outputs: int) -> Group:
+def _layer(a: Group, b: Group, outputs: int) -> dict[str, Tensor]:
     one, other = a["weight"], b["weight"]
     shape = [x + y for x, y in zip(one.shape[:2], other.shape[:2], strict=True)]
     weight = one.new_zeros(*shape, *one.shape[2:])
