@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from gradio import queueing
 
 from core.visitors import policy
 from core.visitors.identity import Visitor
@@ -59,10 +60,27 @@ def test_of_an_address_the_newest_are_kept(queue):
     assert kept == {"another's", *(str(number) for number in range(2 * MOST, 3 * MOST))}
 
 
-def test_nothing_is_counted_that_nobody_sees():
+@pytest.fixture
+def real():
     with gr.Blocks() as app:
         pass
-    queue = turns.kept(app.queue())._queue
-    queue.events_recorded += 1
+    return turns.kept(app.queue())._queue
+
+
+def test_nothing_is_counted_that_nobody_sees(real):
+    real.events_recorded += 1
     event = {"function": "paint", "status": "success", "process_time": 1.0}
-    assert queue.compute_analytics_summary([event]) == {"functions": {}}
+    assert real.compute_analytics_summary([event]) == {"functions": {}}
+
+
+@pytest.mark.parametrize("loop", ["start_processing", "start_progress_updates"])
+def test_a_queue_without_questions_is_looked_at_seldom(real, monkeypatch, loop):
+    slept = []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+        real.stopped = True
+
+    monkeypatch.setattr(queueing.asyncio, "sleep", sleep)
+    asyncio.run(getattr(real, loop)())
+    assert slept == [turns.LOOK_SECONDS]
