@@ -3,9 +3,10 @@
     python bench/company.py [--size 512] [--float32] [--repeat 2] [--no-browser]
 
 On an otherwise quiet machine; about five minutes on two cores at the defaults. What takes a minute is ended then. Busy
-programs count, one core each. The last line is a painting in the studio, with its page open in headless Chromium, which
-draws each preview: from the click to the finished picture, and what browser and server took of the processor meanwhile.
-What is painted is what the style page shows first.
+programs count, one core each, in sessions of their own, like what was opened in other windows. The last line is a
+painting in the studio, with its page open in headless Chromium, which draws each preview: from the click to the
+finished picture, and what browser and server took of the processor meanwhile. What is painted is what the style page
+shows first.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def busy(number: int) -> Iterator[None]:
-    programs = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(number)]
+    programs = [subprocess.Popen([sys.executable, "-c", BUSY], start_new_session=True) for _ in range(number)]
     try:
         yield
     finally:
