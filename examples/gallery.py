@@ -34,7 +34,7 @@ def main() -> None:
     options.add_argument("--out", type=Path, help="a folder (examples/gallery); for the time-lapse a .webp file")
     arguments = options.parse_args()
     if arguments.film:
-        film(arguments.size or 320, arguments.out or HERE / "timelapse.webp")
+        film(arguments.size or 480, arguments.out or HERE / "timelapse.webp")
     else:
         gallery(arguments.size or 512, arguments.out or HERE / "gallery")
 
