@@ -237,7 +237,9 @@ def test_names_that_cannot_be_printed_end_no_batch(files):
                   PYTHONIOENCODING="ascii", OMP_DISPLAY_ENV="verbose")  # fmt: skip
     out, err = command.communicate(timeout=PATIENCE)
     if sys.platform == "linux":  # GNU's OpenMP heard how long its threads may wait for one another, before it began
-        assert f"GOMP_SPINCOUNT = '{device.SPIN}'".encode() in err
+        assert all(
+            f"{told}'".encode() in err for told in ("OMP_WAIT_POLICY = 'ACTIVE", f"GOMP_SPINCOUNT = '{device.SPIN}")
+        )
     assert (command.returncode, out.count(b"painted in"), b"Traceback" in err) == (2, 3, False)
     assert len(list((files / "many").iterdir())) == 3
     assert b"1 of 4 photos" in err
