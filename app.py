@@ -8,6 +8,7 @@ all ends in `ui/`, everything else in `core/`.
 
 import contextlib
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from ui.server.gate import Gate
 from ui.server.late import Late
 
 ROOT = Path(__file__).parent
+STUDIO = ROOT / "pages" / "studio.py"
 
 
 def _style_app() -> Any:
@@ -40,6 +42,10 @@ identity.identify_with(visitor.of_page)
 
 @contextlib.asynccontextmanager
 async def _lifespan(_: st.App) -> AsyncIterator[None]:
+    # Where it is not there already, Streamlit puts the script's folder before all others while a script runs. When it
+    # is taken away, an import that looks through them in another thread misses the next one, and all that is in it.
+    if (folder := os.path.abspath(STUDIO.parent)) not in sys.path:
+        sys.path.append(folder)
     if policy.public() and (note := network.note()):
         print(note, flush=True)
     async with _style.running():
@@ -57,7 +63,7 @@ async def _lifespan(_: st.App) -> AsyncIterator[None]:
 
 
 app = st.App(
-    ROOT / "pages" / "studio.py",
+    STUDIO,
     routes=[Route("/style", lambda _: RedirectResponse("style/")), Mount("/style", app=_style)],
     middleware=[Middleware(Gate)],
     lifespan=_lifespan,
