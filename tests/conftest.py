@@ -18,7 +18,8 @@ from ui.server import stubs
 NOWHERE = "http://127.0.0.1:9"  # nobody listens at the discard port of a computer of today
 MOST_WORKERS = 8  # each imports torch and may start a server and a browser
 # About how much longer than a test without a mark one takes, which is what the order of files goes by.
-LENGTHS = {"browser": 350, "server": 20, "slow": 25}
+LENGTHS = {"browser": 350, "server": 3, "slow": 25}
+STARTING = 400  # a server, once for most files that have one
 WAITING = {"browser", "server"}  # marks of tests that wait for other programs most of the time
 
 _hf_home = tempfile.TemporaryDirectory(prefix="ganvas-tests-hf-")
@@ -63,6 +64,7 @@ def pytest_collection_modifyitems(items):
     turn = {}  # of a file: how much of all that is of its kind comes before it
     for kind in (waiting, lengths.keys() - waiting):
         before = 0
+        lengths.update(dict.fromkeys(kind & waiting, STARTING))
         for path in sorted(kind, key=lambda path: (-lengths[path], path)):
             turn[path] = before
             before += lengths[path]
