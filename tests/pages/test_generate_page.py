@@ -74,6 +74,7 @@ def test_a_sliders_value_forged_on_the_socket_does_nothing(page):
             points.variations("7:1", 16, forged)
 
 
+@pytest.mark.slow
 def test_pictures_are_there_at_once_and_follow_the_settings(page):
     assert not page.exception
     assert not page.error
@@ -491,6 +492,7 @@ def test_what_was_fetched_from_any_repository_is_listed_and_deleted(local_hub):
     assert cache.entries() == []
 
 
+@pytest.mark.slow
 def test_ones_own_generator_is_published(local_hub):
     finished_run()
     page = opened("models.py")

@@ -80,6 +80,7 @@ def test_any_two_settings_of_ones_own_pictures(asked):
     assert asked == [("start", first.id)]
 
 
+@pytest.mark.slow
 def test_both_are_seen_at_the_same_step_and_the_sick_one_is_healed(asked, monkeypatch):
     sick, healthy = lab.break_it("rate_high", "portraits")
     prepared(sick)

@@ -88,6 +88,7 @@ KINDS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_is_read_as_it_was_written(kind):
     build, latents, tags = KINDS[kind]
@@ -685,6 +686,7 @@ def test_norms_that_remember_nothing_prove_nothing(biased):
     assert ("It has not been trained" in said) != biased
 
 
+@pytest.mark.slow
 def test_where_norms_cannot_tell_two_ways_of_padding_apart_it_is_asked():
     """Pixels that are squares have themselves beside them at the edge, but for the last layer's."""
     read = foreign.read({"": lively(Enlarged(padded="reflect")).state_dict()}, None, "x.pth")

@@ -400,6 +400,7 @@ def test_the_first_painting_measures_the_machine_and_remembers():
     assert found.bytes_a_pixel > 2 * 32 * 2
 
 
+@pytest.mark.slow
 def test_beside_other_programs_it_is_measured_and_begun_with_the_threads_there_are_to_spare(monkeypatch):
     budget._file("bundled").unlink()
     before, seen = torch.get_num_threads(), []
