@@ -89,6 +89,7 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
             best = _searched(trial, laid, questions)
         elif trial.lost(laid, best):  # better, but not good
             rival = (laid["strides"],)
+    questions = _going_on(found, best, questions)
     proved = tuple(q.name for q in questions if trial.proved(best, q) and not (rival and q.name == "strides"))
     best = _ended(found, best, questions)
     fit, network = trial.fit(best), found.network(best)
@@ -118,7 +119,11 @@ def _searched(trial: Trial, best: Answers, questions: Sequence[Question]) -> Ans
                 best = trial.best(best, _joint([question for question in questions if question.name in names]))
             if best == before:
                 break
-    return trial.best(best, _single(questions, rare=True))
+    best = trial.best(best, _single(questions, rare=True))
+    # An activation of the first map's own hides which one the others have.
+    own = {q.name: [option for option in q.options if option.rare == (q.name == "first map")] for q in questions}
+    return trial.best(best, ({"first map": of_map, "activation": other}
+                             for of_map in own["first map"] for other in own.get("activation", ())))  # fmt: skip
 
 
 def _padded(trial: Trial, best: Answers, questions: Sequence[Question]) -> Answers:
@@ -156,6 +161,18 @@ def _laid_out(trial: Trial, best: Answers, questions: Sequence[Question]) -> tup
     left = options(sorted(going_on, key=lambda laid: laid.odd)[:KEPT])
     others = [replace(question, options=left) if question.name == "strides" else question for question in questions]
     return {**answers, "strides": left[0]}, others
+
+
+def _going_on(found: Found, best: Answers, questions: list[Question]) -> list[Question]:
+    """The questions with all strides that begin like the best ones, up to the last norm: of what lies behind it none
+    tells."""
+    begun = max(i for i, step in enumerate(found.steps) if step.remembers) + 1
+    alike = [laid for laid in found.layouts if laid.shapes[:begun] == best["strides"].value.shapes[:begun]][:KEPT]
+    known = _question("strides", questions).options
+    tags = {option.tag for option in known}
+    others = options([found.layouts[0], *alike])[1:]
+    more = tuple(option for option in others if option.tag not in tags and not option.rare)
+    return [replace(q, options=(*known, *more)) if q.name == "strides" and len(known) > 1 else q for q in questions]
 
 
 def _require_places(found: Found, questions: Sequence[Question]) -> None:

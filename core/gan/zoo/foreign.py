@@ -33,6 +33,7 @@ TRIED = 16  # latents a new generator has to make pictures of
 AVERAGE = re.compile(r"ema|avg|average", re.I)
 # What the parts of a whole GAN, or of a checkpoint, are called.
 GENERATOR = re.compile(r"gen|netg|decoder|(^|[._])g([._]|$)", re.I)
+DECODES = re.compile(r"decod|vae", re.I)  # what files are called
 TABLE = re.compile(r"emb", re.I)
 MEAN, SPREAD = re.compile(r"mu|mean", re.I), re.compile(r"var|sig|std|spread|log", re.I)  # what an encoder ends in
 MOST_TOLD = 100  # numbers that tell a decoder of a class
@@ -97,7 +98,7 @@ def read(
     reasons = []
     for way in sorted(fitting, key=lambda way: (not AVERAGE.search(way), not GENERATOR.search(way))):
         try:
-            decodes = way in decoders or any("encod" in other.lower() for other in parts)
+            decodes = way in decoders or any("encod" in other.lower() for other in parts) or bool(DECODES.search(what))
             latent = decoders[way][1] if way in decoders else None
             found = Found(chain.read(fitting[way], of_part(modules, way)), size, decodes, latent)
             settled = evidence.settle(found, tuple(tag for tag in reading.split(",") if tag))
@@ -187,7 +188,10 @@ def _decoder(held: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], int] | None
         if held[one].shape != held[other].shape or not (called or last or side_by_side):
             continue
         keys = list(held)
-        behind = [key for key in keys[keys.index(other) + 1 :] if key.rpartition(".")[0] != other.rpartition(".")[0]]
+        # Of more layers alike each is one more end of the encoder, not the decoder's beginning.
+        ends = [key for key in linear if key == other or (made != taken and held[key].shape == held[one].shape)]
+        heads = {key.rpartition(".")[0] for key in ends}
+        behind = [key for key in keys[keys.index(other) + 1 :] if key.rpartition(".")[0] not in heads]
         if sum(held[key].ndim in (2, 4) for key in behind) > 1:
             own = any(TABLE.search(key) for key in behind)
             tables = [] if own else [key for key in keys if TABLE.search(key) and key not in behind]

@@ -38,6 +38,7 @@ ENDS = {"tanh": "tanh", "sigmoid": "sigmoid", "linear": "nothing at the end", "u
 # How many latents people take, and how many classes: of 110 inputs, 100 are latents and 10 a class.
 USUAL_LATENTS = (100, 128, 64, 256, 50, 32, 62, 20, 16, 200, 512, 10, 96)
 USUAL_CLASSES = (10, 26, 2, 47, 62, 5, 3, 4)
+OF_FIRST_MAP = ("relu", "leaky", "elu")
 GROUPS = (8, 32, 4, 16, 1, 2)  # of channels, the most usual first
 KEPT = 16  # layouts asked about, of the likeliest
 LOUDER = 1.1  # how much a first layer has to listen more to its beginning, for classes to stand there
@@ -143,10 +144,10 @@ class Found:
             return step.stated.after
         if step.slopes is not None:
             return "prelu"
-        bare = (i == 0 and not value.get("first layer", True)) or (
-            i == chain.first_map(self.steps) and not value["first map"]
-        )
-        return "" if bare else value.get("activation", "")
+        if i == 0 and not value.get("first layer", True):
+            return ""
+        behind = value["first map"] if i == chain.first_map(self.steps) else True
+        return behind if isinstance(behind, str) else value.get("activation", "") if behind else ""
 
     def cost(self, answers: Answers, network: Foreign) -> Cost:
         """What a reading takes: that hangs on the strides, and whether it can be padded so."""
@@ -380,9 +381,11 @@ def _first_map(steps: Sequence[Step]) -> tuple[Option, ...]:
     norm, after = steps[first].norm, steps[first + 1]
     if after.gap == 0:
         return (bare,)
-    if norm:
-        return (bare, active) if after.gap == 1 and after.kind == "flat" else (active, bare)
-    return (active, bare) if after.gap is not None and after.gap > 1 else (bare, active)
+    behind = after.gap is not None and after.gap > 1 if not norm else not (after.gap == 1 and after.kind == "flat")
+    usual = (active, bare) if behind else (bare, active)
+    # Some give the first map another activation than all others.
+    others = [Option(f"map-{tag}", f"{ACTIVATIONS[tag]} behind the first map", tag, rare=True) for tag in OF_FIRST_MAP]
+    return (*usual, *others) if any(step.remembers for step in steps) else usual
 
 
 def _enlarged(steps: Sequence[Step]) -> tuple[Option, ...]:

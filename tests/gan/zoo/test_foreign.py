@@ -42,6 +42,19 @@ def labelled(size, classes=10):
     )  # fmt: skip
 
 
+class OwnFirstMap(nn.Module):
+    """ReLU behind the first map, leaky ReLU behind all others."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.up1, self.norm1 = nn.Linear(8, 8 * 16), up(8, 8, 4, 2, 1), nn.BatchNorm2d(8)
+        self.up2, self.norm2, self.up3 = up(8, 6, 4, 2, 1), nn.BatchNorm2d(6), up(6, 3, 4, 2, 1)
+
+    def forward(self, z):
+        z = self.norm1(self.up1(self.first(z).relu().view(-1, 8, 4, 4)))
+        return self.up3(F.leaky_relu(self.norm2(self.up2(F.leaky_relu(z, 0.2))), 0.2)).tanh()
+
+
 class Slopes(nn.Module):
     """PReLU, and a norm after the last layer."""
 
@@ -75,6 +88,7 @@ KINDS = {
     "enlarged": (Enlarged, normal(8), "eps-0.8-later leaky nearest bare"),
     "enlarged smoothly": (lambda: Enlarged(mode="bilinear"), normal(8), "eps-0.8-later leaky bilinear"),
     "enlarged, corners kept": (lambda: Enlarged(mode="bilinear", corners=True), normal(8), "corners zeros"),
+    "another activation behind the first map": (OwnFirstMap, normal(8), "leaky map-relu"),
     "padded with the edge": (lambda: Enlarged(padded="replicate"), normal(8), "nearest replicate"),
     "padded with a mirror": (lambda: Enlarged(mode="bilinear", padded="reflect"), normal(8), "bilinear reflect"),
     "classes multiplied": (lambda: Enlarged(classes=10), labelled(8), "classes-10-times"),
@@ -535,15 +549,15 @@ def test_what_stands_behind_an_encoder_is_read_with_its_classes(parts):
     assert (read.network.config["size"], read.network.plan[-1].after) == (28, "sigmoid")
 
 
-@pytest.mark.parametrize("heads", [("fcm", "fcs"), ("fc21", "fc22")])
-def test_two_layers_alike_that_cannot_follow_each_other_are_an_encoders_end(heads):
+@pytest.mark.parametrize("heads", [("fcm", "fcs"), ("fc21", "fc22"), ("to_mean", "to_logvar", "to_alpha")])
+def test_layers_alike_that_cannot_follow_each_other_are_an_encoders_end(heads):
     """Whatever they are called; the decoder behind them is the generator. Its silent units prove nothing: it is given
     numbers that it learned to pass over."""
     decoder = lively(nn.Sequential(nn.Linear(6, 64), leaky(), nn.Linear(64, 256), nn.Sigmoid()))
     decoder[0].weight[:3] *= 0.01
     decoder[0].bias[:3] = -1
     decoder[2].weight[:, :3] *= 0.3
-    parts = {"fc1": nn.Linear(256, 32), heads[0]: nn.Linear(32, 6), heads[1]: nn.Linear(32, 6)}
+    parts = {"fc1": nn.Linear(256, 32), **{head: nn.Linear(32, 6) for head in heads}}
     whole = {f"{name}.{k}": v for name, part in parts.items() for k, v in part.state_dict().items()}
     whole |= {f"fc{3 + int(k[0])}{k[1:]}": v for k, v in decoder.state_dict().items()}
     read = foreign.read({"": whole}, None, "vae.pth")
@@ -633,7 +647,13 @@ def test_the_decoder_of_an_autoencoder_ends_in_a_sigmoid_unless_it_is_said():
     whole = {f"{name}.0.weight": torch.randn(after, before) for name, (before, after) in parts.items()}
     whole |= {"decoder.0.weight": torch.randn(16, 4), "decoder.2.weight": torch.randn(256, 16)}
     for said, end in (("", "sigmoid"), ("tanh", "tanh")):
-        assert foreign.read({"": whole}, None, "vae.pth", said).network.plan[-1].after == end
+        assert foreign.read({"": whole}, None, "net.pth", said).network.plan[-1].after == end
+
+
+@pytest.mark.parametrize(("name", "end"), [("Decoder.pt", "sigmoid"), ("mnist_vae.pth", "sigmoid"), ("G.pth", "tanh")])
+def test_a_decoder_may_be_told_by_the_name_of_its_file(name, end):
+    net = lively(nn.Sequential(nn.Linear(8, 24), nn.ReLU(), nn.Linear(24, 256)))
+    assert foreign.read({"": net.state_dict()}, None, name).network.plan[-1].after == end
 
 
 def test_biases_that_do_not_fit_are_a_sentence():
@@ -691,6 +711,19 @@ def test_where_norms_cannot_tell_two_ways_of_padding_apart_it_is_asked():
     """Pixels that are squares have themselves beside them at the edge, but for the last layer's."""
     read = foreign.read({"": lively(Enlarged(padded="reflect")).state_dict()}, None, "x.pth")
     assert {"replicate", "reflect"} in [set(question) for question in read.open]
+
+
+def test_strides_behind_the_last_norm_are_asked_about_whatever_few_use():
+    """Known up to there, all ways to go on are looked at: 3 px, doubled twice, then 25 and 28 px."""
+    net = nn.Sequential(
+        nn.Linear(8, 8 * 9), nn.Unflatten(1, (8, 3, 3)), up(8, 8, 4, 2, 1), nn.BatchNorm2d(8), nn.ReLU(),
+        up(8, 6, 4, 2, 1), nn.BatchNorm2d(6), nn.ReLU(), up(6, 1, 5, 2, 1), nn.ReLU(), up(1, 1, 4, 1, 0), nn.Tanh(),
+    )  # fmt: skip
+    read = foreign.read({"": lively(net).state_dict()}, None, "x.pth")
+    assert any("px-28-2101-2101-2101-1001" in options for options in read.open)
+    z = torch.randn(3, 8)
+    row = next(way for way in read.readings if "px-28-2101-2101-2101-1001" in way.tags.split(","))
+    torch.testing.assert_close(foreign.read_as(read.network, row.config)(z), net(z), rtol=1e-4, atol=1e-5)
 
 
 def test_grey_pictures_near_the_size_of_digits_may_be_digits():
