@@ -189,8 +189,8 @@ def _decoder(held: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], int] | None
             continue
         keys = list(held)
         # Of more layers alike each is one more end of the encoder, not the decoder's beginning.
-        ends = [key for key in linear if key == other or (made != taken and held[key].shape == held[one].shape)]
-        heads = {key.rpartition(".")[0] for key in ends}
+        more = itertools.takewhile(lambda key: made != taken and held[key].shape == (made, taken), later)
+        heads = {key.rpartition(".")[0] for key in (other, *more)}
         behind = [key for key in keys[keys.index(other) + 1 :] if key.rpartition(".")[0] not in heads]
         if sum(held[key].ndim in (2, 4) for key in behind) > 1:
             own = any(TABLE.search(key) for key in behind)
