@@ -8,6 +8,7 @@ tell, can be said: tags with commas between, like "relu,sigmoid". Knows no Hub.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import re
 import types
@@ -34,6 +35,7 @@ AVERAGE = re.compile(r"ema|avg|average", re.I)
 # What the parts of a whole GAN, or of a checkpoint, are called.
 GENERATOR = re.compile(r"gen|netg|decoder|(^|[._])g([._]|$)", re.I)
 DECODES = re.compile(r"decod|vae", re.I)  # what files are called
+DECODER = re.compile(r"(^|[._])dec", re.I)  # what stands in a decoder, also before the encoder's end
 TABLE = re.compile(r"emb", re.I)
 MEAN, SPREAD = re.compile(r"mu|mean", re.I), re.compile(r"var|sig|std|spread|log", re.I)  # what an encoder ends in
 MOST_TOLD = 100  # numbers that tell a decoder of a class
@@ -189,14 +191,22 @@ def _decoder(held: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], int] | None
             continue
         keys = list(held)
         # Of more layers alike each is one more end of the encoder, not the decoder's beginning.
-        more = itertools.takewhile(lambda key: made != taken and held[key].shape == (made, taken), later)
-        heads = {key.rpartition(".")[0] for key in (other, *more)}
-        behind = [key for key in keys[keys.index(other) + 1 :] if key.rpartition(".")[0] not in heads]
+        alike = functools.partial(_is_alike, held, one)
+        heads = {key.rpartition(".")[0] for key in (other, *itertools.takewhile(alike, later))}
+        at = keys.index(other)
+        behind = [key for i, key in enumerate(keys)
+                  if (i > at or DECODER.search(key)) and key.rpartition(".")[0] not in heads]  # fmt: skip
         if sum(held[key].ndim in (2, 4) for key in behind) > 1:
             own = any(TABLE.search(key) for key in behind)
             tables = [] if own else [key for key in keys if TABLE.search(key) and key not in behind]
             return {key: held[key] for key in (*tables, *behind)}, len(held[one])
     return _behind_one(held, linear)
+
+
+def _is_alike(held: Mapping[str, Tensor], one: str, other: str) -> bool:
+    """Whether two layers are as large, and cannot follow each other."""
+    made, taken = held[one].shape
+    return made != taken and held[other].shape == (made, taken)
 
 
 def _behind_one(held: Mapping[str, Tensor], linear: Sequence[str]) -> tuple[dict[str, Tensor], int] | None:

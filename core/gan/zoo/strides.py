@@ -126,13 +126,14 @@ def _options(steps: Sequence[Step], i: int) -> list[tuple[float, Shape]]:
         return [(rare, replace(shape, grown=grown)) for rare, grown in enumerate(times)]
     if step.kind == "up":
         listed = USUAL.get(step.kernel, OTHERS if step.kernel <= MAX_KERNEL else [])
-        if i == 0:
+        if i == 0 or (opens_map(steps, i - 1) and square(steps[i - 1].outputs, step.inputs) == 1):
             listed = ON_LATENTS if step.kernel > 2 else [(1, 0, 0)]
         return [(rare, Shape(*shape)) for rare, shape in enumerate(listed)]
     if step.kernel == 2:  # a map that was laid out twice as large is halved; or it becomes a pixel larger or smaller
         return [(0, Shape(2, 0)), (2, Shape(1, 1)), (2, Shape(1, 0))]
     same, grown = Shape(1, step.kernel // 2), Shape(1, step.kernel // 2, grown=2)
-    if step.gap == 0 or (step.gap == 1 and not opens_map(steps, i - 1)):  # there is room for an activation at most
+    spoken = opens_map(steps, i - 1) or steps[i - 1].norm_gap  # there is an activation already, or there may be none
+    if step.gap == 0 or (step.gap == 1 and not spoken):  # there is room for an activation at most
         return [(0, same)]
     last, only_flat = i == len(steps) - 1, all(other.kind != "up" for other in steps)
     likely = step.gap is not None or (only_flat and not last)

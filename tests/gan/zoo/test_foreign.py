@@ -55,6 +55,19 @@ class OwnFirstMap(nn.Module):
         return self.up3(F.leaky_relu(self.norm2(self.up2(F.leaky_relu(z, 0.2))), 0.2)).tanh()
 
 
+class NormThenEnlarged(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(8, 8 * 16)
+        self.maps = nn.Sequential(
+            nn.Upsample(scale_factor=2), nn.Conv2d(8, 6, 3, 1, 1), nn.ReLU(), nn.BatchNorm2d(6),
+            nn.Upsample(scale_factor=2), nn.Conv2d(6, 3, 3, 1, 1), nn.Tanh(),
+        )  # fmt: skip
+
+    def forward(self, z):
+        return self.maps(self.first(z).relu().view(-1, 8, 4, 4))
+
+
 class Slopes(nn.Module):
     """PReLU, and a norm after the last layer."""
 
@@ -89,6 +102,7 @@ KINDS = {
     "enlarged smoothly": (lambda: Enlarged(mode="bilinear"), normal(8), "eps-0.8-later leaky bilinear"),
     "enlarged, corners kept": (lambda: Enlarged(mode="bilinear", corners=True), normal(8), "corners zeros"),
     "another activation behind the first map": (OwnFirstMap, normal(8), "leaky map-relu"),
+    "enlarged behind a norm that stands last": (NormThenEnlarged, normal(8), "norm-last px-16-1102-1102"),
     "padded with the edge": (lambda: Enlarged(padded="replicate"), normal(8), "nearest replicate"),
     "padded with a mirror": (lambda: Enlarged(mode="bilinear", padded="reflect"), normal(8), "bilinear reflect"),
     "classes multiplied": (lambda: Enlarged(classes=10), labelled(8), "classes-10-times"),
@@ -376,16 +390,17 @@ def test_units_that_never_speak_tell_of_the_activation(silent, below, loud, aske
     assert ("never speak prove: ReLU" in read.said) == (asked is None)
 
 
-@pytest.mark.parametrize(("shift", "end"), [(1.5, "tanh-unit"), (-1.5, "tanh"), (-1.0, "linear")])
+@pytest.mark.parametrize(("shift", "end"), [(1.5, "tanh-unit"), (-1.5, "tanh"), (-1.0, "linear"), (-9.0, "sigmoid")])
 def test_the_range_of_what_is_made_tells_of_its_end(shift, end):
-    """Nothing dark: pictures of 0 to 1. At -1 without a tanh: there is none."""
+    """Nothing dark: pictures of 0 to 1. At -1 without tanh: there is none. Farther out than tanh learns: a sigmoid."""
     net = lively(nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 64), nn.Identity()))
     net[2].weight *= 0.03
     net[2].bias.fill_(shift)
     settled = evidence.settle(Found(chain.read(net.state_dict())))
     assert settled.answers["end"].tag == end
     z = torch.randn(3, 16)
-    made = {"tanh-unit": net(z).tanh() * 2 - 1, "tanh": net(z).tanh(), "linear": net(z)}[end]
+    tanh, sigmoid = net(z).tanh(), net(z).sigmoid() * 2 - 1
+    made = {"tanh-unit": tanh * 2 - 1, "tanh": tanh, "linear": net(z), "sigmoid": sigmoid}[end]
     torch.testing.assert_close(settled.network(z).flatten(1), made)
 
 
@@ -547,6 +562,11 @@ def test_what_stands_behind_an_encoder_is_read_with_its_classes(parts):
     assert read.network.config["latent"] == 6
     assert read.network.labels.classes == 10
     assert (read.network.config["size"], read.network.plan[-1].after) == (28, "sigmoid")
+    maps = [key for key in whole if key.startswith((decoder(1), decoder(2)))]  # made before the encoder's end was
+    other = {key: whole[key] for key in (*list(whole)[:2], *maps, *[key for key in list(whole)[2:] if key not in maps])}
+    same = foreign.read({"": other}, None, "vae.pth").network
+    z = same.latents(3, torch.Generator())
+    torch.testing.assert_close(same(z), read.network(z))
 
 
 @pytest.mark.parametrize("heads", [("fcm", "fcs"), ("fc21", "fc22"), ("to_mean", "to_logvar", "to_alpha")])
