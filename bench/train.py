@@ -6,7 +6,8 @@ speed      images per second of a DCGAN-64 at the usual widths (ngf = ndf = 64, 
 overhead   what measures, checkpoints, samples, diary and data take of the processor's time in a run as the page starts
            it, on drawn portraits, and in the beginning of one with the paper's settings.
 memory     the largest memory of preparing, and of training on, 50,000 pictures of 64 px.
-methods    minutes for a hundred thousand pictures, of each method at its defaults and 32, 64 and 128 px.
+methods    minutes for a hundred thousand pictures, of each method at its defaults and 32, 64 and 128 px: as this
+           processor computes, and in float32 as those without bfloat16 do.
 portraits  a run as the page starts it, the embedded portraits at 32 px: sheets after one and two minutes.
 
 Rounds alternate and the median counts, as other programs disturb. With `--threads 1` processor time is meaningful
@@ -227,15 +228,19 @@ def _memory() -> dict:
     return {"prepared_MB": prepared / 1e6, "trained_MB": trained / 1e6}
 
 
-def methods(options: argparse.Namespace) -> dict:
-    return child("_methods", threads=options.threads)
+def methods(options: argparse.Namespace) -> list[dict]:
+    return [child("_methods", *numbers, threads=options.threads) for numbers in ([], ["float32"])]
 
 
-def _methods() -> dict:
+def _methods(float32: bool) -> dict:
+    import torch
+
     from core import device
     from core.gan.methods import METHODS
     from core.gan.worker import measure
 
+    if float32:
+        device.dtype = lambda _: torch.float32
     found: dict = {"numbers": str(device.dtype(device.pick()))}
     for method in METHODS:
         for size in (32, 64, 128):
@@ -294,8 +299,8 @@ def main() -> None:
         case ["_memory"]:
             print(json.dumps(_memory()))
             return
-        case ["_methods"]:
-            print(json.dumps(_methods()))
+        case ["_methods", *numbers]:
+            print(json.dumps(_methods(bool(numbers))))
             return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     measurements = {
