@@ -133,7 +133,7 @@ def in_browser(given: argparse.Namespace) -> list[tuple[float, float, float]]:
             page.get_by_role("button", name="Paint", exact=True).click()
             page.get_by_role("button", name="Stop", exact=True).wait_for()
             while not page.get_by_text("Painted in").count():
-                page.wait_for_timeout(200)  # Playwright's own way to wait looks at the page with every frame it draws
+                page.wait_for_timeout(400)  # a look takes a while itself; Playwright's own way looks with every frame
             seconds = time.perf_counter() - began
             took.append((seconds, *(now - then for now, then in zip(busy_so_far(server), before, strict=True))))
         return took[1:]
