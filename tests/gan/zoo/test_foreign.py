@@ -1,6 +1,7 @@
 """Readings of foreign files and the evidence for one: small generators of the kinds that people write, whose batch
 norms remember what arrived at them; each has to be read as it was written, and wrong readings have to fit worse."""
 
+import re
 import tempfile
 from collections import OrderedDict
 from pathlib import Path
@@ -404,6 +405,46 @@ def test_the_range_of_what_is_made_tells_of_its_end(shift, end):
     torch.testing.assert_close(settled.network(z).flatten(1), made)
 
 
+@pytest.mark.parametrize(("background", "asked"), [(1.5, ["tanh-unit", "tanh", "sigmoid"]), (0.05, None)])
+def test_light_pictures_are_asked_about_unless_their_background_is_black(background, asked):
+    net = lively(nn.Sequential(nn.Linear(16, 32), nn.PReLU(), nn.Linear(32, 64)))
+    net[2].weight *= 0.03
+    net[2].bias.fill_(1.5)
+    net[2].bias[:40] = background
+    read = foreign.read({"": net.state_dict()}, None, "x.pth")
+    assert read.network.plan[-1].after == "tanh-unit"
+    assert next((list(question) for question in read.open), None) == asked
+
+
+@pytest.mark.parametrize(
+    ("channels", "name", "loud", "asked"),
+    [
+        (3, "G.pth", 1.5, ["tanh", "sigmoid"]),
+        (3, "G.pth", 0.4, None),
+        (3, "vae.pth", 0.4, ["sigmoid", "tanh", "unit"]),
+        (3, "vae.pth", 1.5, None),
+        (1, "G.pth", 4.0, ["tanh", "sigmoid"]),
+        (1, "G.pth", 1.0, None),
+        (1, "vae.pth", 1.0, ["sigmoid", "tanh", "unit"]),
+        (1, "vae.pth", 4.0, None),
+    ],
+)
+def test_the_end_is_asked_about_where_the_contrast_of_pictures_does_not_tell_it(channels, name, loud, asked):
+    """Bolder than pictures are with tanh: a sigmoid may make them paler; not bolder: a decoder may have tanh."""
+    net = lively(OnMaps(8, (4, 1, 0), (4, 2, 1), (4, 2, 1), channels=channels), normal(8))
+    raw = net.main[:-1]
+    z = torch.randn(64, 8, generator=torch.Generator().manual_seed(1))
+    raw[-1].weight *= loud / raw(z[:, :, None, None]).std()
+    read = foreign.read({"": net.state_dict()}, None, name)
+    assert next((list(question) for question in read.open if "sigmoid" in question), None) == asked
+    assert bool(re.search("so assumed: [^.]*; (tanh|sigmoid)[.]", read.said)) == (asked is None)
+    if asked:
+        assert [reading.tags.split(",")[-1] for reading in read.readings[:2]] == asked[:2]
+        chosen = foreign.read({"": net.state_dict()}, None, name, "sigmoid")
+        assert not any("tanh" in question for question in chosen.open)
+        torch.testing.assert_close(chosen.network(z), raw(z[:, :, None, None]).sigmoid() * 2 - 1)
+
+
 def test_what_is_untrained_is_called_so_and_not_misunderstood():
     net = Tutorial()
     for value in net.parameters():
@@ -581,7 +622,7 @@ def test_layers_alike_that_cannot_follow_each_other_are_an_encoders_end(heads):
     whole = {f"{name}.{k}": v for name, part in parts.items() for k, v in part.state_dict().items()}
     whole |= {f"fc{3 + int(k[0])}{k[1:]}": v for k, v in decoder.state_dict().items()}
     read = foreign.read({"": whole}, None, "vae.pth")
-    assert [list(question)[:2] for question in read.open] == [["relu", "leaky"]]
+    assert [list(question)[:2] for question in read.open] == [["relu", "leaky"], ["sigmoid", "tanh"]]
     chosen = foreign.read({"": whole}, None, "vae.pth", "leaky").network
     z = torch.randn(3, 6)
     torch.testing.assert_close(chosen(z).flatten(1), decoder(z) * 2 - 1)
