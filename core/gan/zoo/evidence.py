@@ -231,11 +231,11 @@ def _ended(found: Found, best: Answers, questions: Sequence[Question]) -> tuple[
 
 
 def _too_bold(made: Tensor) -> bool:
-    """Whether tanh of it has more contrast than pictures have."""
+    """Whether tanh of it has more contrast than pictures have; those with transparency are drawn, as bold as can be."""
     if made.shape[1] == 1:
         return _quantile(made, BRIGHTEST) > BRIGHT
     pictures = made.tanh()
-    return _quantile(pictures, 0.75) - _quantile(pictures, 0.25) > BOLD
+    return made.shape[1] == 3 and _quantile(pictures, 0.75) - _quantile(pictures, 0.25) > BOLD
 
 
 def _farthest(flat: bool, first: str) -> float:

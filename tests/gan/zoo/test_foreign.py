@@ -423,6 +423,7 @@ def test_light_pictures_are_asked_about_unless_their_background_is_black(backgro
         (3, "G.pth", 0.4, None),
         (3, "vae.pth", 0.4, ["sigmoid", "tanh", "unit"]),
         (3, "vae.pth", 1.5, None),
+        (4, "G.pth", 1.5, None),
         (1, "G.pth", 4.0, ["tanh", "sigmoid"]),
         (1, "G.pth", 1.0, None),
         (1, "vae.pth", 1.0, ["sigmoid", "tanh", "unit"]),
@@ -430,7 +431,8 @@ def test_light_pictures_are_asked_about_unless_their_background_is_black(backgro
     ],
 )
 def test_the_end_is_asked_about_where_the_contrast_of_pictures_does_not_tell_it(channels, name, loud, asked):
-    """Bolder than pictures are with tanh: a sigmoid may make them paler; not bolder: a decoder may have tanh."""
+    """Bolder than pictures are with tanh: a sigmoid may make them paler; not bolder: a decoder may have tanh. Drawn
+    ones with transparency are bold anyway."""
     net = lively(OnMaps(8, (4, 1, 0), (4, 2, 1), (4, 2, 1), channels=channels), normal(8))
     raw = net.main[:-1]
     z = torch.randn(64, 8, generator=torch.Generator().manual_seed(1))
