@@ -219,7 +219,7 @@ def _ended(found: Found, best: Answers, questions: Sequence[Question]) -> tuple[
     bold = not flat and _too_bold(made)
     others = tuple(ends[tag] for tag in ("tanh", "sigmoid") if tag in ends)
     if first == "sigmoid":
-        return best, () if bold else (*others, *(ends[tag] for tag in ("unit",) if tag in ends))
+        return best, () if bold else others
     at_ends = ((made.abs() - 1).abs() < NEAR).float().mean() > MANY
     if "linear" in ends and at_ends and (made.abs() < 1 + 2 * NEAR).float().mean() > MOST:
         return {**best, "end": ends["linear"]}, ()

@@ -26,7 +26,7 @@ from core.gan.zoo import chain, cost, evidence, pickles, told, unfolded
 from core.gan.zoo.evidence import Settled
 from core.gan.zoo.layers import NORMS, Foreign, Joined
 from core.gan.zoo.modules import Module, of_part
-from core.gan.zoo.recognise import Found
+from core.gan.zoo.recognise import Found, Option
 from core.hub.safetensors_header import POINTER, require_content
 
 READINGS = 8  # of one file, to be chosen from
@@ -117,9 +117,14 @@ def read(
 
 
 def _readings(found: Found, settled: Settled) -> tuple[Reading, ...]:
-    """All answers to the open questions together, those with the fewest unlikely ones first."""
+    """All answers to the open questions together, those with the fewest unlikely ones first, and none very unlikely."""
     questions = [list(enumerate(options)) for options in settled.open.values()]
-    ways = sorted(itertools.product(*questions), key=lambda way: sum(rank for rank, _ in way))
+
+    def unlikely(way: tuple[tuple[int, Option], ...]) -> tuple[int, int]:
+        ranks = [rank for rank, _ in way]
+        return sum(ranks), max(ranks, default=0)
+
+    ways = sorted(itertools.product(*questions), key=unlikely)
     readings = []
     for way in ways[:READINGS] if questions else ():
         picked = {name: option for name, (_, option) in zip(settled.open, way, strict=True)}
