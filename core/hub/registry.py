@@ -32,6 +32,7 @@ class Entry:
     revision: str = ""
     tensors: tuple[str, ...] = ()  # the names needed, as glob patterns; empty: all
     sha256: str = ""  # of the whole file, where known
+    reading: str = ""  # of a foreign generator: what its file does not tell (see `core.gan.zoo.foreign`)
 
     def __post_init__(self) -> None:
         if self.kind not in ("features", "generator", "decoder"):

@@ -255,7 +255,7 @@ def _located(what: str) -> tuple[str, HubRef]:
     """The registry's name, if it is one, and where it is."""
     if what in registry.entries():
         entry = registry.entry(what)
-        return what, HubRef(entry.repo, entry.revision, entry.file)
+        return what, HubRef(entry.repo, entry.revision, entry.file, entry.reading)
     return "", catalogue.hub_ref(what)
 
 

@@ -306,6 +306,16 @@ def test_a_registered_generator_is_fetched_by_name(local_hub):
     assert load.open_generator("cryptopunks").title == "CryptoPunks"
 
 
+def test_of_a_registered_generator_is_known_what_its_file_does_not_tell(local_hub):
+    net = lively(PreActivated())
+    net.last_conv[2].weight.mul_(20)  # so bold that it may as well end in a sigmoid
+    entry, file = registry.entry("cifar10-gan"), saved({"G": net.state_dict()})
+    local_hub.add(entry.repo, {entry.file: file}, revision=entry.revision)
+    local_hub.add("x/bold", {"generator.pth": file})
+    assert load.open_generator(load.fetch("x/bold")).readings
+    assert not load.open_generator(load.fetch("cifar10-gan")).readings
+
+
 @pytest.mark.slow
 def test_a_checkpoint_of_many_parts_gives_its_averaged_generator(local_hub):
     g, ema = lively(PreActivated()), lively(PreActivated())
