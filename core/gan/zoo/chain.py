@@ -29,6 +29,7 @@ MAX_CLASSES = 1000
 NUMBERED = 10  # classes, where they are told by their numbers: those of digits
 MAX_TRIES = 20_000  # orders looked at before giving up
 MAX_CHAINS = 64  # compared: six layers may be of either kind
+COUNTED = re.compile(r"(?P<stem>.*?)(?P<number>\d+)")  # what is called like its neighbours, but for a number
 # What layers for classes are called.
 LABEL = re.compile(r"lab|cls|class|cond|emb|(^|[._])fc_?[yc]|(^|[._])[yc][._\d]", re.I)
 # What up-convolutions are called: "deconv2", "upconv", "convtrans", "tconv1", "ct1".
@@ -351,10 +352,12 @@ def _chains(
 
 
 def _overtakes(name: str, left: Sequence[str]) -> bool:
-    """Whether a layer would be run before one that stands before it in the same numbered list."""
-    parent, _, number = name.rpartition(".")
-    others = [other.rpartition(".") for other in left]
-    return number.isdigit() and any(where == parent and n.isdigit() and int(n) < int(number) for where, _, n in others)
+    """Whether a layer would be run before one that stands before it by its number: layers.0, layers.2; map1, map2."""
+    numbered = COUNTED.fullmatch(name)
+    others = filter(None, map(COUNTED.fullmatch, left))
+    return numbered is not None and any(
+        other["stem"] == numbered["stem"] and int(other["number"]) < int(numbered["number"]) for other in others
+    )
 
 
 def _natural(name: str) -> list[tuple[int, int | str]]:

@@ -1,6 +1,7 @@
 """Readings of foreign files and the evidence for one: small generators of the kinds that people write, whose batch
 norms remember what arrived at them; each has to be read as it was written, and wrong readings have to fit worse."""
 
+import itertools
 import re
 import tempfile
 from collections import OrderedDict
@@ -739,11 +740,16 @@ def test_a_decoder_that_is_told_a_class_stands_behind_two_layers_alike(heads):
     torch.testing.assert_close(read.network(torch.cat([z, labels], 1)).flatten(1), made)
 
 
-def test_layers_of_a_numbered_list_are_not_run_in_another_order():
-    """A table's autoencoder: only the other way round its decoder would begin with many numbers and make a picture."""
-    layers = [nn.Linear(3, 128), nn.ReLU(), nn.Linear(128, 256), nn.ReLU(), nn.Linear(256, 3)]
+@pytest.mark.parametrize(
+    ("name", "widths"), [("{}", (3, 128, 256, 3)), ("model.{}", (3, 128, 256, 3)), ("map{}", (128, 128, 64, 32, 128))]
+)
+def test_layers_that_are_numbered_are_not_run_in_another_order(name, widths):
+    """Autoencoders of tables, generators of series: only in another order would they end in a picture."""
+    layers = itertools.starmap(nn.Linear, itertools.pairwise(widths))
+    state = {f"{name.format(n)}.{leaf}": value for n, layer in enumerate(layers, 1)
+             for leaf, value in layer.state_dict().items()}  # fmt: skip
     with pytest.raises(UserError, match="do not fit together"):
-        foreign.read({"": nn.Sequential(*layers).state_dict()}, None, "x.pth")
+        foreign.read({"": state}, None, "x.pth")
 
 
 @pytest.mark.parametrize("name", ["deconv1", "b"])
