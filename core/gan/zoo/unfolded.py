@@ -20,21 +20,20 @@ PART = re.compile(r"(^|\.)(weight_orig|weight_g|parametrizations\.weight\.origin
 
 
 def unfolded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of a network, with whole weights where the parts of one stood."""
-    made = dict(tensors)
-    for key in [key for key in tensors if PART.search(key)]:
+    """Tensors of a network, with whole weights where the parts of one stood: in the place of the first of them, as the
+    order of a file tells that of its layers."""
+    whole: dict[str, tuple[str, Tensor]] = {}  # a part -> what stands in its place
+    gone: set[str] = set()
+    for key in filter(PART.search, tensors):
         way = PART.sub(r"\1", key)
-        for names, whole in ((SPECTRAL, _of_spectral), (LENGTHS, _of_length)):
+        for names, put_together in ((SPECTRAL, _of_spectral), (LENGTHS, _of_length)):
             for named in names:
-                parts = {part: tensors.get(way + name) for part, name in named.items()}
-                held = {part: value for part, value in parts.items() if value is not None}
-                weight = whole(held) if len(held) == len(named) else None
+                parts = {part: tensors[way + name] for part, name in named.items() if way + name in tensors}
+                weight = put_together(parts) if len(parts) == len(named) else None
                 if weight is not None:
-                    gone = {way + name for name in named.values()}
-                    # In the place of the first of them: the order of a file tells that of its layers.
-                    made = {f"{way}weight" if k == key else k: weight if k == key else v
-                            for k, v in made.items() if k == key or k not in gone}  # fmt: skip
-    return made
+                    whole[key] = f"{way}weight", weight
+                    gone.update(way + name for name in named.values())
+    return dict(whole.get(key, (key, value)) for key, value in tensors.items() if key in whole or key not in gone)
 
 
 def _of_spectral(parts: Mapping[str, Tensor]) -> Tensor | None:
