@@ -1,8 +1,8 @@
-"""From named tensors to a chain of layers: which belong together, in which order they fit, from latents to a picture.
+"""From layers (`core.gan.zoo.groups`) to a chain of them: in which order they fit, from latents to a picture.
 
-Names tell which tensors are one layer's, and their order; gaps in their numbers tell of layers without tensors. What
-takes pictures instead of latents, a discriminator or a network that repaints, is refused and called what it is. Knows
-nothing of strides and of what else no file tells (`core.gan.zoo.recognise`).
+Names tell their order; gaps in their numbers tell of layers without tensors. What takes pictures instead of latents, a
+discriminator or a network that repaints, is refused and called what it is. Knows nothing of strides and of what else no
+file tells (`core.gan.zoo.recognise`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from core.errors import UserError
 from core.gan.zoo.entrances import Entrance, joined
+from core.gan.zoo.groups import DIGITS, Group, grouped, natural, number
 from core.gan.zoo.modules import Module
 from core.gan.zoo.stated import Stated, loose, stated
 
@@ -29,15 +30,12 @@ MAX_CLASSES = 1000
 NUMBERED = 10  # classes, where they are told by their numbers: those of digits
 MAX_TRIES = 20_000  # orders looked at before giving up
 MAX_CHAINS = 64  # compared: six layers may be of either kind
-COUNTED = re.compile(r"(?P<stem>.*?)(?P<number>\d+)")  # what is called like its neighbours, but for a number
+COUNTED = re.compile(f"(?P<stem>.*?)(?P<number>{DIGITS})")  # what is called like its neighbours, but for a number
 # What layers for classes are called.
 LABEL = re.compile(r"lab|cls|class|cond|emb|(^|[._])fc_?[yc]|(^|[._])[yc][._\d]", re.I)
 # What up-convolutions are called: "deconv2", "upconv", "convtrans", "tconv1", "ct1".
 UP = re.compile(r"up|trans|deconv|dconv|tconv|convt|(^|[._])ct\d", re.I)
 JUDGE = "a discriminator, or another network that judges"
-LEAVES = ("weight", "bias", "running_mean", "running_var")
-
-Group = Mapping[str, Tensor]  # the tensors of one layer
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ class Chain:
 def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.MappingProxyType({})) -> Chain:
     """The chain these tensors form; `modules`: what those say that were saved whole. `UserError` when they are not
     those of a generator that is known here."""
-    groups, seen = _groups(tensors)
+    groups, seen = grouped(tensors)
     kinds = {name: module.kind for name, module in modules.items()}
     tables = {
         n for n, g in groups.items()
@@ -110,7 +108,7 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
         raise _unfit(weights)
     if len(tables) > 1:
         raise UserError(f"It has {len(tables)} tables of classes; Ganvas understands generators with one.")
-    orders = [list(groups), sorted(groups, key=_natural)]
+    orders = [list(groups), sorted(groups, key=natural)]
     for order in orders:  # sorted by name, convolutions may come before the layer that lays out their map
         names = [name for name in order if name in weights]
         _refuse_takers([weights[name] for name in names])
@@ -146,49 +144,6 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
     untrained = blank and not any(n["bias"].any() for n in norms) if seen is None else not seen
     alike = tuple(either(placed, kinds))
     return Chain(tuple(placed), table, told_by, untrained, blank or untrained, whole, *loose(modules), alike, entrance)
-
-
-# ---------------------------------------------------------------- layers of tensors
-
-
-def _groups(tensors: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]], bool | None]:
-    """Tensors that belong to one module, in the order of the file; and whether any norm has seen a picture, where they
-    count."""
-    groups: dict[str, dict[str, Tensor]] = {}
-    seen = []  # how many batches each norm has seen
-    for key, value in tensors.items():
-        way, _, leaf = re.sub(r"^(module\.|_orig_mod\.)+", "", key).rpartition(".")
-        if leaf == "num_batches_tracked":
-            seen.append(bool(value.numel() == 1 and value > 0))
-            continue
-        if not way and value.ndim == 0:  # a loss, kept along
-            continue
-        if leaf not in LEAVES:
-            raise UserError(
-                f"It has a tensor {key[:80]!r}, which is no part of a plain DCGAN; it cannot be sampled here."
-            )
-        groups.setdefault(way, {})[leaf] = value
-    for way, group in groups.items():
-        if group.keys() == {"running_mean", "running_var"}:  # a norm without numbers of its own
-            group |= {"weight": torch.ones_like(group["running_mean"]), "bias": torch.zeros_like(group["running_mean"])}
-        weight = group.get("weight")
-        if any(value.numel() == 0 or (leaf != "weight" and value.ndim != 1) for leaf, value in group.items()):
-            raise UserError(f"Its layer {way[:80]!r} holds no numbers, or in no order; it cannot be sampled here.")
-        prelu = weight is not None and weight.ndim == 1 and group.keys() == {"weight"}
-        plain = weight is not None and weight.ndim == 1 and group.keys() == {"weight", "bias"}
-        normed = plain or ("running_mean" in group and "running_var" in group)
-        if weight is None or weight.ndim not in (1, 2, 4) or ((weight.ndim == 1) != normed and not prelu):
-            raise UserError(
-                f"It has a layer {way[:80]!r} of a kind that is no part of a plain DCGAN; it cannot be sampled here."
-            )
-        if not all(value.is_floating_point() for value in group.values()):
-            raise UserError(
-                f"Its layer {way[:80]!r} holds no plain numbers (it is compressed); it cannot be sampled here."
-            )
-        made = weight.shape[:2] if weight.ndim > 1 else weight.shape[:1]
-        if any(len(value) not in made for leaf, value in group.items() if leaf != "weight"):
-            raise UserError(f"The tensors of its layer {way[:80]!r} do not fit together; it cannot be sampled here.")
-    return groups, any(seen) if seen else None
 
 
 def _kinds(name: str, weight: Tensor, known: str) -> list[tuple[str, int, int]]:
@@ -360,10 +315,6 @@ def _overtakes(name: str, left: Sequence[str]) -> bool:
     )
 
 
-def _natural(name: str) -> list[tuple[int, int | str]]:
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name)]
-
-
 def square(numbers: int, channels: int) -> int:
     """The side of a square map of that many numbers and channels, or 0."""
     side = math.isqrt(numbers // channels)
@@ -416,7 +367,7 @@ def _placed(steps: Sequence[Step], beside: Mapping[str, Group], order: Sequence[
 def _share_slopes(placed: list[Step], beside: Mapping[str, Group]) -> None:
     """A PReLU of one slope that stands alone, and in no numbered list, is what follows every layer but the last."""
     slopes = [name for name, group in beside.items() if "bias" not in group]
-    if len(slopes) != 1 or len(beside[slopes[0]]["weight"]) != 1 or slopes[0].rpartition(".")[2].isdigit():
+    if len(slopes) != 1 or len(beside[slopes[0]]["weight"]) != 1 or number(slopes[0]) is not None:
         return
     for i, step in enumerate(placed[:-1]):
         placed[i] = replace(step, slopes=beside[slopes[0]]["weight"])
@@ -452,11 +403,11 @@ def _bare(steps: Sequence[Step], i: int) -> bool:
 
 def _gap(name: str, others: Sequence[str], order: Sequence[str]) -> int | None:
     """Layers without tensors between this one and the one before of the same `nn.Sequential`."""
-    parent, _, number = name.rpartition(".")
-    if not number.isdigit():
+    at, parent = number(name), name.rpartition(".")[0]
+    if at is None:
         return None
-    siblings = [other.rpartition(".") for other in others if other in order]
-    numbers = [int(n) for where, _, n in siblings if where == parent and n.isdigit() and int(n) < int(number)]
-    if numbers:
-        return int(number) - max(numbers) - 1
-    return int(number) if number != "0" and len(others) > 1 else None
+    siblings = [number(other) for other in others if other in order and other.rpartition(".")[0] == parent]
+    before = [other for other in siblings if other is not None and other < at]
+    if before:
+        return at - max(before) - 1
+    return at if at and len(others) > 1 else None

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-Group = Mapping[str, Tensor]  # the tensors of one layer
+from core.gan.zoo.groups import Group
+
 AMONG = 4  # layers at the beginning of a file
 MOST_TOLD = 100  # numbers of a class
 MOST = 4  # times as many weights as both layers have

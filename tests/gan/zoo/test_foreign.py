@@ -752,6 +752,17 @@ def test_layers_that_are_numbered_are_not_run_in_another_order(name, widths):
         foreign.read({"": state}, None, "x.pth")
 
 
+@pytest.mark.parametrize("name", [f"l{'9' * 5000}", "9" * 5000, "x.\u00b2", "1\u00b22"])
+def test_a_name_that_counts_nothing_is_a_name(name):
+    """Digits that are no number, and more of them than Python reads."""
+    state = {}
+    for key, layer in ((name, nn.Linear(16, 32)), ("x.2", nn.Linear(32, 64)), ("x.4", nn.Linear(64, 64))):
+        state |= {f"{key}.{leaf}": value for leaf, value in layer.state_dict().items()}
+    others = {key: state[key] for key in reversed(state)}
+    for held in (state, others):  # in the order of the layers, and in another
+        assert foreign.read({"": held}, None, "x.pth").network.config["size"] == 8
+
+
 @pytest.mark.parametrize("name", ["deconv1", "b"])
 def test_a_layer_as_wide_as_before_is_an_up_convolution_where_it_is_called_so_or_its_like_are(name):
     state = {"fc.weight": torch.randn(6 * 16, 8), "fc.bias": torch.randn(6 * 16)}
