@@ -35,6 +35,7 @@ COUNTED = re.compile(f"(?P<stem>.*?)(?P<number>{DIGITS})")  # what is called lik
 LABEL = re.compile(r"lab|cls|class|cond|emb|(^|[._])fc_?[yc]|(^|[._])[yc][._\d]", re.I)
 # What up-convolutions are called: "deconv2", "upconv", "convtrans", "tconv1", "ct1".
 UP = re.compile(r"up|trans|deconv|dconv|tconv|convt|(^|[._])ct\d", re.I)
+PAST = re.compile(r"short_?cut|skip|(^|[._])(c_)?sc([._]|$)", re.I)  # what layers beside others are called
 JUDGE = "a discriminator, or another network that judges"
 
 
@@ -75,7 +76,8 @@ class Chain:
     not tell how many there are. `blank`: its norms remember nothing; `untrained`: they have never seen a picture
     either. `whole`: its modules were saved, not only their tensors; `between`, `ends`: activations that a whole module
     has between layers or at the end, without saying where. `either`: names of layers that may be up-convolutions or
-    convolutions. `entrance`: where its first layer was two, side by side."""
+    convolutions. `entrance`: where its first layer was two, side by side. `kinds`: of torch's
+    own modules by name, where they were saved whole."""
 
     steps: tuple[Step, ...]
     table: Tensor | None = None
@@ -87,6 +89,7 @@ class Chain:
     ends: Set[str] = frozenset()
     either: tuple[str, ...] = ()
     entrance: Entrance | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.MappingProxyType({})) -> Chain:
@@ -108,6 +111,10 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
         raise _unfit(weights)
     if len(tables) > 1:
         raise UserError(f"It has {len(tables)} tables of classes; Ganvas understands generators with one.")
+    if past := next(filter(PAST.search, weights), None):
+        raise UserError(
+            f"It has a way past other layers ({past[:60]!r}), which no tensor tells; it cannot be sampled here."
+        )
     orders = [list(groups), sorted(groups, key=natural)]
     for order in orders:  # sorted by name, convolutions may come before the layer that lays out their map
         names = [name for name in order if name in weights]
@@ -143,7 +150,9 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
     blank = bool(norms) and all(bool((n["running_mean"] == 0).all() and (n["running_var"] == 1).all()) for n in norms)
     untrained = blank and not any(n["bias"].any() for n in norms) if seen is None else not seen
     alike = tuple(either(placed, kinds))
-    return Chain(tuple(placed), table, told_by, untrained, blank or untrained, whole, *loose(modules), alike, entrance)
+    return Chain(
+        tuple(placed), table, told_by, untrained, blank or untrained, whole, *loose(modules), alike, entrance, kinds
+    )
 
 
 def _kinds(name: str, weight: Tensor, known: str) -> list[tuple[str, int, int]]:

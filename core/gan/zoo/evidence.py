@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from core.errors import UserError
 from core.gan.zoo.cost import BLOCK, sums_of
-from core.gan.zoo.layers import Foreign
+from core.gan.zoo.layers import Foreign, Past
 from core.gan.zoo.recognise import KEPT, Answers, Found, Option, Question, options
 from core.gan.zoo.strides import ODDER, Shape, Strides
 from core.visitors import policy
@@ -51,7 +51,7 @@ ASSUMED = ("latents", "end")  # a wrong answer makes pictures paler or bolder; e
 TOGETHER = (
     ("labels", "latents", "first map"), ("norm", "eps", "activation", "enlarged"), ("first map", "strides", "enlarged"),
 )  # fmt: skip
-FIRST = ("latents", "first map")  # those that hide most others'
+FIRST = ("blocks", "latents", "first map")  # those that hide most others'
 ROUNDS = 2
 DOUBTFUL = 0.1  # a fit that is bad enough to look at strides that few use; where those fit best, so at all others
 BEAM = 6  # readings gone on with, while strides are found layer by layer
@@ -407,7 +407,7 @@ class Trial:
         costs = self.found.cost(answers, network)
         if self.left < costs.sums * self.count or costs.widest * self.count > MOST_NUMBERS:
             return None
-        norms = first or sum(isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d) for part in network.layers)
+        norms = first or sum(isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d) for part in network.modules())
         missed = 0.0
         begun = _missed(network, network.latents(self.count, torch.Generator().manual_seed(0)))
         for more, sums in itertools.islice(begun, norms):
@@ -421,8 +421,16 @@ class Trial:
 def _missed(network: Foreign, latents: Tensor) -> Iterator[tuple[float, int]]:
     """How far each norm is missed, by the mean in standard deviations and by the variance as a logarithm; and what it
     cost for each latent."""
-    x, sums = network.started(latents), 0
-    for part in network.layers:
+    yield from _through(network.layers, network.started(latents))
+
+
+def _through(layers: nn.Sequential, x: Tensor) -> Generator[tuple[float, int], None, Tensor]:
+    """The same of some layers, and what they make."""
+    sums = 0
+    for part in layers:
+        if isinstance(part, Past):
+            x = x + (yield from _through(part.block, x.clone()))
+            continue
         if not isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
             made = part(x)
             sums += sums_of(part, x, made)
@@ -437,3 +445,4 @@ def _missed(network: Foreign, latents: Tensor) -> Iterator[tuple[float, int]]:
         yield float((off.nan_to_num(3).clamp(max=3) + wide.nan_to_num(3).clamp(max=3)).mean()), sums
         sums = 0
         x = nn.functional.batch_norm(x, None, None, part.weight, part.bias, training=True, eps=part.eps)
+    return x

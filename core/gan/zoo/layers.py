@@ -48,6 +48,8 @@ class Layer:
     padded: Padding = "zeros"  # with what a convolution is, as `nn.Conv2d` calls it
     rolled: int = 0  # channels of what it makes that come last in the file, and first here
     groups: int = 0  # of channels that its norm takes together, of one picture; 0 where it is a batch norm
+    past: int = 0  # the last of so many layers, to which what came to the first of them is added
+    early: bool = False  # both as they are before norms and activations of the layers that make them
 
     @property
     def width(self) -> int:
@@ -90,9 +92,7 @@ class Foreign(GeneratorNetwork):
         if fitted:
             self.config["fitted"] = fitted
         self.joined = Joined(labels) if labels else nn.Identity()
-        last = len(layers) - 1
-        parts = [part for i, layer in enumerate(layers) for part in _modules(layer, i == last)]
-        self.layers = nn.Sequential(*parts, *([Fitted(size, fitted)] if fitted else []))
+        self.layers = nn.Sequential(*_built(layers), *([Fitted(size, fitted)] if fitted else []))
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Foreign:
@@ -184,6 +184,17 @@ class Rolled(nn.Module):
         return maps.roll(self.last, 1)
 
 
+class Past(nn.Module):
+    """A block of layers; what comes to it is added to what it makes."""
+
+    def __init__(self, *parts: nn.Module):
+        super().__init__()
+        self.block = nn.Sequential(*parts)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps + self.block(maps.clone())  # activations write over what they are given
+
+
 class Centred(nn.Module):
     """Pictures of 0 to 1 -> -1 to 1."""
 
@@ -191,29 +202,48 @@ class Centred(nn.Module):
         return images * 2 - 1
 
 
-def _modules(layer: Layer, last: bool) -> Iterator[nn.Module]:
+def _built(layers: Sequence[Layer]) -> list[nn.Module]:
+    parts: list[nn.Module] = []
+    begins: list[tuple[int, int]] = []  # of each layer: where it does, and where norm and activation behind it do
+    for i, layer in enumerate(layers):
+        made, behind = _modules(layer, i == len(layers) - 1)
+        begin = len(parts)
+        if layer.past:
+            first = i - layer.past + 1
+            begin = begins[first - 1][1] if layer.early else begins[first][0] if first < i else begin
+            inside = [] if layer.early else [part for part in behind if isinstance(part, NORMS)]
+            made = [Past(*parts[begin:], *made, *inside)]
+            behind = [part for part in behind if part not in inside]
+        parts[begin:] = [*made, *behind]
+        begins.append((begin, begin + len(made)))
+    return parts
+
+
+def _modules(layer: Layer, last: bool) -> tuple[list[nn.Module], list[nn.Module]]:
+    """What makes its maps or numbers; and its norm and activation, where those come behind."""
+    made: list[nn.Module] = []
     if layer.grown > 1:
         corners = layer.smooth == "corners" or None
         mode = "bilinear" if layer.smooth else "nearest"
-        yield nn.Upsample(scale_factor=layer.grown, mode=mode, align_corners=corners)
+        made.append(nn.Upsample(scale_factor=layer.grown, mode=mode, align_corners=corners))
     match layer.kind:
         case "linear":
-            yield nn.Linear(layer.inputs, layer.outputs, bias=layer.bias)
+            made.append(nn.Linear(layer.inputs, layer.outputs, bias=layer.bias))
         case "up":
             way = (layer.kernel, layer.stride, layer.padding, layer.more)
-            yield nn.ConvTranspose2d(layer.inputs, layer.outputs, *way, bias=layer.bias)
+            made.append(nn.ConvTranspose2d(layer.inputs, layer.outputs, *way, bias=layer.bias))
         case "flat":
             shape = (layer.kernel, layer.stride, layer.padding)
-            yield nn.Conv2d(layer.inputs, layer.outputs, *shape, bias=layer.bias, padding_mode=layer.padded)
+            made.append(nn.Conv2d(layer.inputs, layer.outputs, *shape, bias=layer.bias, padding_mode=layer.padded))
     reshaped = [nn.Unflatten(1, (layer.width, layer.reshape, layer.reshape))] if layer.reshape else []
     flat = layer.kind == "linear" and layer.norm == layer.outputs
     norm = [_norm(layer, flat)] if layer.norm else []
     after = list(_activation(layer, last))
-    yield from () if flat else reshaped
-    yield from (*after, *norm) if layer.norm_last else (*norm, *after)
-    yield from reshaped if flat else ()
-    if layer.rolled:
-        yield Rolled(layer.rolled)
+    behind = [*after, *norm] if layer.norm_last else [*norm, *after]
+    rolled = [Rolled(layer.rolled)] if layer.rolled else []
+    if flat and reshaped:
+        return [*made, *behind, *reshaped, *rolled], []
+    return [*made, *reshaped], [*behind, *rolled]
 
 
 def _norm(layer: Layer, flat: bool) -> nn.Module:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from core.errors import UserError
 from core.gan.zoo import chain, cost
+from core.gan.zoo.blocks import Block, blocks
 from core.gan.zoo.chain import Chain, Step
 from core.gan.zoo.cost import Cost
 from core.gan.zoo.layers import JOINS, LATENTS, NORMS, Foreign, Labels, Layer
@@ -72,6 +73,11 @@ class Question:
 # Of two first layers side by side.
 BESIDE = (Option("beside", "what both first layers make in the order of the file", value=False),
           Option("beside-swapped", "what both first layers make the other way round", value=True))  # fmt: skip
+# Of blocks that may be residual: what comes to one is added to what it makes.
+STRAIGHT = Option("straight", "each layer behind the one before, none past others", "")
+RESIDUAL = Option("residual", "residual blocks, an activation behind each", "active")
+RESIDUAL_BARE = Option("residual-bare", "residual blocks, nothing behind them", "bare")
+RESIDUAL_EARLY = Option("residual-early", "residual blocks that begin with an activation", "early")
 Answers = dict[str, Option]  # name of the question -> the answer
 
 
@@ -86,7 +92,8 @@ class Found:
         self.decodes = decodes
         self.second = found.entrance.second if found.entrance else 0
         self.layouts = strides(self.steps, size)
-        asked = _questions(found, options(self.layouts[:KEPT]), decodes, latent)
+        self.blocks = {block.last: block for block in blocks(self.steps, found.kinds)}
+        asked = _questions(found, list(self.blocks.values()), options(self.layouts[:KEPT]), decodes, latent)
         self.questions = tuple(question for question in asked if question.options)
         self._costs: dict[str, Cost] = {}
 
@@ -103,6 +110,7 @@ class Found:
         """Read with these answers, filled with its tensors. `UserError` where it is too large, or they do not fit."""
         value = {name: option.value for name, option in answers.items()}
         laid: Strides = value["strides"]
+        residual = value.get("blocks", "")
         layers = []
         for i, (step, shape) in enumerate(zip(self.steps, laid.shapes, strict=True)):
             stated, after = step.stated, self._after(i, value)
@@ -117,6 +125,7 @@ class Found:
                     norm_last=value.get("norm", False) if stated.norm_last is None else stated.norm_last,
                     slopes=len(step.slopes) if step.slopes is not None else 0,
                     rolled=0 if i or not value.get("beside") else self.second // (shape.reshape**2 or 1),
+                    past=self._past(i) if residual else 0, early=residual == "early" and i in self.blocks,
                     padded=stated.padded or (value.get("padding", "zeros") if step.kind == "flat" else "zeros"),
                 )
             )  # fmt: skip
@@ -127,6 +136,10 @@ class Found:
         except (RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[-1].strip()[:120]
             raise UserError(f"Its tensors do not fit together ({reason}).") from error
+
+    def _past(self, i: int) -> int:
+        """Of how many layers the block is that ends with this one; 0 where none does."""
+        return i - self.blocks[i].first + 1 if i in self.blocks else 0
 
     def _groups(self, step: Step, value: Mapping[str, Any]) -> int:
         """How many groups of channels the norm behind a layer takes together; 0 where that is a batch norm."""
@@ -140,6 +153,8 @@ class Found:
         step = self.steps[i]
         if i == len(self.steps) - 1:
             return value["end"]
+        if i in self.blocks and value["blocks"] == "bare":
+            return ""
         if step.stated.after is not None:
             return step.stated.after
         if step.slopes is not None:
@@ -150,8 +165,8 @@ class Found:
         return behind if isinstance(behind, str) else value.get("activation", "") if behind else ""
 
     def cost(self, answers: Answers, network: Foreign) -> Cost:
-        """What a reading takes: that hangs on the strides, and whether it can be padded so."""
-        key = answers["strides"].tag + (answers["padding"].tag if "padding" in answers else "")
+        """What a reading takes: that hangs on the strides; and whether it can be padded, or its blocks be added, so."""
+        key = "".join(answers[name].tag for name in ("strides", "padding", "blocks") if name in answers)
         if key not in self._costs:
             planned = cost.planned(lambda: Foreign.from_config(network.config))
             self._costs[key] = cost.of(planned, network.taken)[0]
@@ -187,13 +202,16 @@ def options(layouts: Sequence[Strides]) -> tuple[Option, ...]:
     return tuple(Option(laid.tag, _told(laid), laid, laid.odd > layouts[0].odd + ODDER) for laid in layouts)
 
 
-def _questions(found: Chain, laid: tuple[Option, ...], decodes: bool, latent: int | None) -> list[Question]:
+def _questions(
+    found: Chain, past: Sequence[Block], laid: tuple[Option, ...], decodes: bool, latent: int | None
+) -> list[Question]:
     steps = found.steps
     # In the order in which they are answered: whatever comes first in the network.
     return [
         Question("labels", tuple(_labels(found, latent))),
         Question("beside", BESIDE if found.entrance else ()),
         Question("latents", tuple(Option(tag, says, tag, rare=tag == "unit") for tag, says in LATENTS.items())),
+        Question("blocks", _blocks(past)),
         Question("norm", _norm_places(steps)),
         Question("groups", _group_norms(steps)),
         Question("eps", _epsilons(steps)),
@@ -285,6 +303,17 @@ def _broken(loudness: Tensor) -> int:
     usual = [where for where in near if {where, count - where} & set(USUAL_CLASSES)
              and {where, count - where} & set(USUAL_LATENTS[:3])]  # fmt: skip
     return usual[0] if usual else int(at[clear.argmax()])
+
+
+def _blocks(past: Sequence[Block]) -> tuple[Option, ...]:
+    """A part of its own that makes what it is given is mostly residual; two layers alike are so seldom."""
+    if not past:
+        return ()
+    late, early = (RESIDUAL, RESIDUAL_BARE), (RESIDUAL_EARLY,)
+    first, *others = (*early, *late) if any(block.early for block in past) else (*late, *early)
+    if any(block.called for block in past):
+        return (first, *others, STRAIGHT)
+    return (first, STRAIGHT, *others) if past[0].own else (STRAIGHT, first, *others)
 
 
 def _norm_places(steps: Sequence[Step]) -> tuple[Option, ...]:
