@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from core.errors import UserError
 from core.gan.methods.method import GeneratorNetwork
-from core.gan.zoo import chain, cost, evidence, pickles, told, unfolded
+from core.gan.zoo import chain, cost, evidence, pickles, stated, told, unfolded
 from core.gan.zoo.evidence import Settled
 from core.gan.zoo.layers import NORMS, Foreign, Joined
 from core.gan.zoo.modules import Module, of_part
@@ -102,7 +102,9 @@ def read(
         try:
             decodes = way in decoders or any("encod" in other.lower() for other in parts) or bool(DECODES.search(what))
             latent = decoders[way][1] if way in decoders else None
-            found = Found(chain.read(fitting[way], of_part(modules, way)), size, decodes, latent)
+            held = of_part(modules, way)
+            held = _behind_encoder(held, fitting[way]) if way in decoders else held
+            found = Found(chain.read(fitting[way], held), size, decodes, latent)
             settled = evidence.settle(found, tuple(tag for tag in reading.split(",") if tag))
             said = told.told(settled, found)
             require_pictures(settled.network, what, f"is understood ({said.split(':')[0]})", found.untrained)
@@ -206,6 +208,15 @@ def _decoder(held: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], int] | None
             tables = [] if own else [key for key in keys if TABLE.search(key) and key not in behind]
             return {key: held[key] for key in (*tables, *behind)}, len(held[one])
     return _behind_one(held, linear)
+
+
+def _behind_encoder(modules: Mapping[str, Module], decoder: Mapping[str, Tensor]) -> dict[str, Module]:
+    """Without modules of its encoder that leave nothing in the tensors, such as pooling; activations may be both's."""
+    first = next((i for i, name in enumerate(modules) if f"{name}.weight" in decoder), 0)
+    return {
+        name: module for i, (name, module) in enumerate(modules.items())
+        if i >= first or module.kind in stated.ACTIVATIONS or any(key.startswith(f"{name}.") for key in decoder)
+    }  # fmt: skip
 
 
 def _is_alike(held: Mapping[str, Tensor], one: str, other: str) -> bool:

@@ -27,13 +27,14 @@ from core.gan.zoo.strides import FITTED, ODDER, Strides, strides
 
 ACTIVATIONS = {
     "relu": "ReLU", "leaky": "leaky ReLU 0.2", "leaky-0.01": "leaky ReLU 0.01", "leaky-0.1": "leaky ReLU 0.1",
-    "hidden-tanh": "tanh between layers", "elu": "ELU", "gelu": "GELU", "silu": "SiLU", "selu": "SELU",
+    "hidden-tanh": "tanh between layers", "elu": "ELU", "gelu": "GELU", "hidden-sigmoid": "sigmoid between layers",
+    "silu": "SiLU", "selu": "SELU",
 }  # fmt: skip
 PADDINGS = {"zeros": "padded with zeros", "replicate": "padded with what stands at the edge",
             "reflect": "padded with what is mirrored at the edge"}  # fmt: skip
 USUAL_ACTIVATIONS = ("relu", "leaky")
 # What there may as well be where no norm would tell.
-USUAL_UNPROVED = ("relu", "leaky", "leaky-0.01", "leaky-0.1", "hidden-tanh", "elu", "gelu")
+USUAL_UNPROVED = ("relu", "leaky", "leaky-0.01", "leaky-0.1", "hidden-tanh", "elu", "gelu", "hidden-sigmoid")
 ENDS = {"tanh": "tanh", "sigmoid": "sigmoid", "linear": "nothing at the end", "unit": "0 to 1 at the end",
         "tanh-unit": "tanh, of pictures from 0 to 1"}  # fmt: skip
 # How many latents people take, and how many classes: of 110 inputs, 100 are latents and 10 a class.
@@ -73,6 +74,7 @@ class Question:
 # Of two first layers side by side.
 BESIDE = (Option("beside", "what both first layers make in the order of the file", value=False),
           Option("beside-swapped", "what both first layers make the other way round", value=True))  # fmt: skip
+RELU_END = Option("relu-end", "ReLU at the end, before its norm", "relu")
 # Of blocks that may be residual: what comes to one is added to what it makes.
 STRAIGHT = Option("straight", "each layer behind the one before, none past others", "")
 RESIDUAL = Option("residual", "residual blocks, an activation behind each", "active")
@@ -122,7 +124,7 @@ class Found:
                     smooth=value.get("enlarged", "") if stated.smooth is None else stated.smooth,
                     norm=len(step.norm["weight"]) if step.norm else 0, groups=self._groups(step, value),
                     eps=eps if stated.eps is None else stated.eps,
-                    norm_last=value.get("norm", False) if stated.norm_last is None else stated.norm_last,
+                    norm_last=self._norm_last(i, value) if stated.norm_last is None else stated.norm_last,
                     slopes=len(step.slopes) if step.slopes is not None else 0,
                     rolled=0 if i or not value.get("beside") else self.second // (shape.reshape**2 or 1),
                     past=self._past(i) if residual else 0, early=residual == "early" and i in self.blocks,
@@ -136,6 +138,10 @@ class Found:
         except (RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[-1].strip()[:120]
             raise UserError(f"Its tensors do not fit together ({reason}).") from error
+
+    def _norm_last(self, i: int, value: Mapping[str, Any]) -> bool:
+        """Whether the norm of a layer stands behind its activation."""
+        return value.get("norm", False) or (i == len(self.steps) - 1 and value["end"] == RELU_END.value)
 
     def _past(self, i: int) -> int:
         """Of how many layers the block is that ends with this one; 0 where none does."""
@@ -362,12 +368,12 @@ def _activations(found: Chain) -> tuple[Option, ...]:
         return ()
     if found.between:  # its modules say which, but not where
         return tuple(Option(tag, ACTIVATIONS.get(tag, tag), tag) for tag in sorted(found.between))
-    normed = any(step.norm for step in steps)
-    usual = USUAL_ACTIVATIONS if normed else USUAL_UNPROVED
+    # The norm of the first layer mostly stands before any activation, and tells of none.
+    usual = USUAL_ACTIVATIONS if any(step.norm for step in steps[1:]) else USUAL_UNPROVED
     options = [
         Option(tag, says, tag.removeprefix("hidden-"), rare=tag not in usual) for tag, says in ACTIVATIONS.items()
     ]
-    if normed and all(step.kind == "linear" for step in steps):
+    if any(step.norm for step in steps) and all(step.kind == "linear" for step in steps):
         options[:2] = options[1::-1]
     return tuple(options)
 
@@ -381,7 +387,11 @@ def _ends(found: Chain, decodes: bool) -> tuple[Option, ...]:
         return (Option(last, f"{ACTIVATIONS.get(last, last)} at the end", last),)
     tags = [tag for tag in ENDS if not known or tag.partition("-")[0] in known]
     tags.sort(key=lambda tag: decodes and tag != "sigmoid")
-    return tuple(Option(tag, ENDS[tag], "" if tag == "linear" else tag) for tag in tags)
+    ends = [Option(tag, ENDS[tag], "" if tag == "linear" else tag) for tag in tags]
+    if known or not found.steps[-1].remembers:
+        return tuple(ends)
+    bare = not found.steps[-1].norm_gap  # there is no room for an activation before that norm, or none is known
+    return (*(end for end in ends if end.tag != "linear" or bare), RELU_END)
 
 
 def _first_layer(steps: Sequence[Step]) -> tuple[Option, ...]:

@@ -166,7 +166,9 @@ def test_what_no_reading_explains_is_refused():
 def test_without_norms_the_ways_to_read_it_are_listed_and_one_can_be_chosen():
     net = lively(nn.Sequential(nn.Linear(16, 32), leaky(), nn.Linear(32, 64), nn.Sigmoid()))
     read = foreign.read({"": net.state_dict()}, None, "x.pth")
-    assert [list(question) for question in read.open] == [["relu", "leaky", "leaky-0.1", "hidden-tanh", "elu", "gelu"]]
+    assert [list(question) for question in read.open] == [
+        ["relu", "leaky", "leaky-0.1", "hidden-tanh", "elu", "gelu", "hidden-sigmoid"]
+    ]
     assert "Not sure: ReLU; it may be leaky ReLU 0.2 (leaky), or leaky ReLU 0.1 (leaky-0.1), or " in read.said
     chosen = foreign.read({"": net.state_dict()}, None, "x.pth", "leaky,sigmoid")
     assert not chosen.open
@@ -369,7 +371,7 @@ def test_numpys_numbers_in_a_checkpoint_are_passed_over():
     assert {name: len(held) for name, held in found.items()} == {"model_state_dict": len(net.state_dict())}
 
 
-ANY_SLOPE = ["leaky", "relu", "leaky-0.01", "leaky-0.1", "hidden-tanh", "elu", "gelu"]
+ANY_SLOPE = ["leaky", "relu", "leaky-0.01", "leaky-0.1", "hidden-tanh", "elu", "gelu", "hidden-sigmoid"]
 
 
 @pytest.mark.parametrize(

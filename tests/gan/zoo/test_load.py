@@ -365,7 +365,7 @@ def test_how_a_file_of_the_hub_is_read_stands_in_its_reference(local_hub):
     ref = load.fetch("x/y", reading="leaky")
     assert ref.endswith(":generator.pth:leaky")
     assert [list(question) for question in load.open_generator(load.fetch("x/y")).open] == [
-        ["relu", "leaky", "leaky-0.1", "hidden-tanh", "elu", "gelu"]
+        ["relu", "leaky", "leaky-0.1", "hidden-tanh", "elu", "gelu", "hidden-sigmoid"]
     ]
     local_hub.close()
     z = torch.randn(2, 16)

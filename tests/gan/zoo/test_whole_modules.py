@@ -129,6 +129,22 @@ def test_a_whole_gan_saved_whole_gives_its_generator_with_its_classes(tmp_path):
     torch.testing.assert_close(made.flatten(1), gan.generator(z, labels))
 
 
+def test_what_only_an_encoder_has_does_not_matter(tmp_path):
+    """Pooling has no tensors and no place in a generator; before its decoder it is the encoder's."""
+    decoder = lively(nn.Sequential(nn.Linear(8, 24), nn.LeakyReLU(0.3), nn.Linear(24, 256), nn.Sigmoid()))
+    vae = nn.Module()
+    vae.encoder = nn.Sequential(nn.Conv2d(1, 4, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten())
+    vae.mu, vae.logvar, vae.decoder = nn.Linear(64, 8), nn.Linear(64, 8), decoder
+    tensors, modules = opened(saved(vae), tmp_path)
+    z = torch.randn(3, 8)
+    read = foreign.read(tensors, None, "net.pth", modules=modules)
+    torch.testing.assert_close(read.network(z).flatten(1), decoder(z) * 2 - 1)
+    decoder.insert(1, nn.MaxPool1d(1))
+    tensors, modules = opened(saved(vae), tmp_path)
+    with pytest.raises(UserError, match="a layer MaxPool1d"):
+        foreign.read(tensors, None, "net.pth", modules=modules)
+
+
 class Noise(nn.Module):
     def forward(self, x):
         return x + torch.randn_like(x)

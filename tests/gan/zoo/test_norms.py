@@ -1,0 +1,48 @@
+"""What batch norms of foreign files tell, and what they do not."""
+
+import pytest
+import torch
+from torch import nn
+
+from core.errors import UserError
+from core.gan.zoo import foreign
+from support.foreign_networks import connected, lively
+
+
+def far(count, rng):
+    """What a poor encoder makes: not at all like normal numbers."""
+    return (0.3 * torch.randn(count, 8, generator=rng) + 2,)
+
+
+def test_the_first_norm_of_a_decoder_may_remember_what_no_random_numbers_make():
+    net = lively(connected(8, nn.ReLU, end=nn.Sigmoid), far)
+    with pytest.raises(UserError, match="No way to read it fits"):
+        foreign.read({"": net.state_dict()}, None, "generator.pth")
+    read = foreign.read({"": net.state_dict()}, None, "vae.pth")
+    z = torch.randn(4, 8)
+    torch.testing.assert_close(read.network(z).flatten(1), net(z) * 2 - 1, rtol=1e-4, atol=1e-5)
+    assert read.network.config.get("drawn", "normal") == "normal"
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_norm_that_stands_last_may_have_an_activation_before_it(listed):
+    """Where a list leaves room before that norm there is one; else both ways are tried."""
+    parts = [nn.Linear(8, 24), nn.BatchNorm1d(24), nn.ReLU(), nn.Linear(24, 64), nn.ReLU(), nn.BatchNorm1d(64)]
+    net = lively(nn.Sequential(*parts), lambda count, rng: (torch.randn(count, 8, generator=rng),))
+    held = net.state_dict()
+    if not listed:
+        names = {"0": "first", "1": "norm", "3": "second", "5": "last"}
+        held = {f"{names[key[0]]}{key[1:]}": value for key, value in held.items()}
+    read = foreign.read({"": held}, None, "x.pth")
+    assert "; ReLU at the end, before its norm (missed by 0." in read.said
+    z = torch.randn(4, 8)
+    torch.testing.assert_close(read.network(z).flatten(1), net(z), rtol=1e-4, atol=1e-5)
+
+
+def test_a_norm_of_the_first_layer_alone_tells_of_no_activation():
+    net = lively(nn.Sequential(nn.Linear(8, 24), nn.BatchNorm1d(24), nn.Sigmoid(), nn.Linear(24, 256), nn.Tanh()))
+    asked = next(q for q in foreign.read({"": net.state_dict()}, None, "x.pth").open if "relu" in q)
+    assert "hidden-sigmoid" in asked
+    chosen = foreign.read({"": net.state_dict()}, None, "x.pth", "hidden-sigmoid,tanh").network
+    z = torch.randn(4, 8)
+    torch.testing.assert_close(chosen(z).flatten(1), net(z), rtol=1e-4, atol=1e-5)
