@@ -1,6 +1,6 @@
 # make run          starts the studio; the first time it makes a virtual environment and installs what is pinned
 # make check        lints, checks types and runs the quick tests: no server, no browser; about a minute on two cores
-# make test         lints and runs every test; the first time it installs what they need, the browser included
+# make test         lints, checks types and runs every test; the first time it installs what they need, the browser included
 # make test-online  the same code against the real Hub and a real Docker; with HF_TOKEN, publishing as well
 
 PYTHON ?= python3
@@ -8,9 +8,6 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # In as many processes as tests/conftest.py says, a file's tests in one, in its order.
 TESTS := $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
-
-# Types are checked beside the tests, which wait at times.
-with-types = $(PY) -m mypy & $(1); tests=$$?; wait $$! && exit $$tests
 
 # Compiled once for all the programs that tests start, also where the surroundings ask for nothing to be kept.
 export PYTHONDONTWRITEBYTECODE =
@@ -21,14 +18,15 @@ run: $(VENV)/run-ready
 	$(PY) app.py
 
 check: lint
-	$(call with-types,$(TESTS) -m "not browser and not server and not slow")
+	$(TESTS) -m "not browser and not server and not slow"
 
 test: lint
-	$(call with-types,$(TESTS))
+	$(TESTS)
 
 lint: $(VENV)/test-ready
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m pyrefly check
 
 test-online: $(VENV)/test-ready
 	$(PY) -m pytest -rs tests/online

@@ -86,7 +86,7 @@ class FeatureNet(nn.Module):
 
     def frozen(self, device: str | torch.device, dtype: torch.dtype | None) -> FeatureNet:
         """Ready for use: on `device`, convolutions in `dtype` (None: float32), channels last, nothing to train."""
-        self.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # unknown to torch's stubs
+        self.to(device=device, memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]  # unknown to torch's stubs
         self.convs.to(dtype=dtype or torch.float32)
         return self.eval().requires_grad_(False)
 

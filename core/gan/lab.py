@@ -66,10 +66,10 @@ SICKNESSES: Mapping[str, Sickness] = {
 def break_it(sickness: str, pictures: str, seed: int = 0) -> tuple[Run, Run]:
     """A sick run on one of `SETS` and its healthy twin, not begun yet."""
     about = SICKNESSES[sickness]
-    healthy = TrainRequest(**{**HEALTHY, "seed": seed})
+    healthy = TrainRequest(**HEALTHY, seed=seed)
     few = {"count": about.pictures, "least": about.pictures} if about.pictures < PICTURES else {"count": PICTURES}
     sources = [{"kind": "drawn", "name": pictures, **more} for more in (few, {"count": PICTURES})]
-    requests = [TrainRequest(**{**HEALTHY, "seed": seed, **about.changes}), healthy]
+    requests = [TrainRequest(**{**HEALTHY, **about.changes}, seed=seed), healthy]
     name = f"{about.label}, {SETS[pictures].lower()}"
     with twins.together() as made:
         for request, source, called in zip(requests, sources, (name, f"{name}: healthy twin"), strict=True):

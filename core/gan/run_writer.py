@@ -222,7 +222,8 @@ class RunWriter:
             if step == self.training.steps:
                 break
             path = self.run.checkpoints().get(step)
-            if saved := path and checkpoint.opened(path, self.training.device):
+            saved = checkpoint.opened(path, self.training.device) if path else None
+            if saved:
                 chosen, partner = copy.deepcopy(self.training.ema), copy.deepcopy(self.training.d)
                 chosen.load_state_dict(saved["average"])
                 partner.load_state_dict(saved["d"])

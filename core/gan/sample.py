@@ -94,4 +94,4 @@ def _logits(loaded: Loaded, images: Tensor, names: Sequence[str]) -> list[float]
 @functools.lru_cache(4)
 def _ready(loaded: Loaded, device: torch.device) -> nn.Module:
     form = loaded.network.sampling_form()
-    return form.requires_grad_(False).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # unknown to torch's stubs
+    return form.requires_grad_(False).eval().to(device, memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]  # unknown to torch's stubs

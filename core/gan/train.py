@@ -278,7 +278,7 @@ class Training:
 
 def _placed(network: Placed, device: torch.device) -> Placed:
     """On the device, with channels last, which is how processors and GPUs convolve fastest."""
-    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # unknown to torch's stubs
+    return network.to(device, memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]  # unknown to torch's stubs
 
 
 class RanAway(FloatingPointError):

@@ -20,6 +20,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies
 
@@ -230,7 +231,7 @@ def _token() -> bool | None:
     return False if policy.public() else None
 
 
-def _timeout():
+def _timeout() -> Any:  # the Hub's library asks for a number of seconds, and passes on what it is given
     from huggingface_hub.utils import httpx
 
     return httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)

@@ -237,7 +237,7 @@ def end() -> None:
 def alone() -> tuple[BinaryIO, BinaryIO]:
     """This process is such a one from now on; -> what it is sent, and where its answers go."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asked
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each takes memory, and several pictures are decoded at once
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # pyrefly: ignore[bad-assignment]  # each takes memory, and several pictures are decoded at once
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     return sys.stdin.buffer, answers

@@ -174,8 +174,7 @@ class Source:
     def _video(self, most: int) -> Iterator[Frame | Sound]:
         import av
 
-        source: Any
-        with av.open(self._file, format=self.container) as source:
+        with cast(Any, av.open(self._file, format=self.container)) as source:
             if not source.streams.video:
                 raise UserError(f"{self.name} has no pictures, only sound; choose a video.")
             stream = source.streams.video[0]

@@ -92,5 +92,5 @@ def paint(
     for event in engine.paint(request, inputs.to_paint(photo), seen, stopped=stopped):
         if isinstance(event, Result):
             notes = inputs.noted(photo, seen, event.images[0].size)
-            event = dataclasses.replace(event, note=" ".join(filter(None, [*notes, event.note])))
+            event = dataclasses.replace(event, note=" ".join(note for note in (*notes, event.note) if note))
         yield event

@@ -18,8 +18,8 @@ UNPACKED = 10**9  # bytes that all zips may unpack to, beyond 20 times their own
 HEADER_BYTES = 30  # before each file, at least
 ENTRY_BYTES = 500  # of the directory for each file: a long name, times, rights
 # zipfile's own, of which typeshed does not tell.
-_end_record, ECD_SIZE = zipfile._EndRecData, zipfile._ECD_SIZE  # type: ignore[attr-defined]
-METHOD_NAMES: dict[int, str] = zipfile.compressor_names  # type: ignore[attr-defined]
+_end_record, ECD_SIZE = zipfile._EndRecData, zipfile._ECD_SIZE  # pyrefly: ignore[missing-attribute]
+METHOD_NAMES: dict[int, str] = zipfile.compressor_names  # pyrefly: ignore[missing-attribute]
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # the others cannot be unpacked piece by piece, within a limit
 OPEN = 8  # archives kept open at once
 

@@ -260,7 +260,7 @@ def load_labels(run: Path, request: TrainRequest) -> labels.Labels | None:
     if not request.by_folder:
         return None
     report = read_report(run)
-    found = report and labels.read(run / "data", report.classes, report.usable)
+    found = labels.read(run / "data", report.classes, report.usable) if report else None
     if not found:
         raise UserError(f"The classes of {run.name}'s pictures are missing or damaged; check the images again.")
     return found

@@ -75,7 +75,7 @@ class Modulated(nn.Conv2d):
         self.gains = scales.EqualisedLinear(style, before, 1.0)
         self.scale, self.demodulated = 1 / math.sqrt(self.weight[0].numel()), demodulated
 
-    def forward(self, features: Tensor, style: Tensor) -> Tensor:  # type: ignore[override]  # a style as well
+    def forward(self, features: Tensor, style: Tensor) -> Tensor:  # pyrefly: ignore[bad-override]  # a style as well
         gains, weight = 1 + self.gains(style), self.weight * self.scale
         made = F.conv2d(features * gains[:, :, None, None].to(features.dtype), weight, padding=self.padding)
         if not self.demodulated:

@@ -65,7 +65,7 @@ class Strides:
     @property
     def tag(self) -> str:
         worked = [f"{s.stride}{s.padding}{s.more}{s.grown}" for s in self.shapes if s.stride]
-        return "-".join(filter(None, ["px", str(self.side), *worked, self.fitted]))
+        return "-".join(part for part in ("px", str(self.side), *worked, self.fitted) if part)
 
 
 def strides(steps: Sequence[Step], wanted: int | None) -> list[Strides]:

@@ -93,7 +93,7 @@ class Decoder(nn.Module):
     def frozen(self, device: str | torch.device, dtype: torch.dtype | None) -> Decoder:
         """Ready for use: on `device` in `dtype` (None: float32), channels last, nothing to train."""
         self.to(device=device, dtype=dtype or torch.float32)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # unknown to torch's stubs
+        self.to(memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]  # unknown to torch's stubs
         return self.eval().requires_grad_(False)
 
 

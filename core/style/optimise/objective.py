@@ -117,7 +117,7 @@ class StyleDistance(torch.autograd.Function):
         return to_covariance.square().sum() / target.covariance_size + to_mean.square().sum() / target.mean_size
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:  # pyrefly: ignore[bad-override]  # as torch asks
         centred, by_covariance, by_mean = ctx.saved_tensors
         product = torch.empty_like(centred)  # in the same order
         torch.mm(centred, (gradient * by_covariance).to(centred.dtype), out=product)
