@@ -295,7 +295,7 @@ def test_a_painting_and_a_clip_are_found_again_with_what_went_in(studio, window,
     expect(setting(page, "Steps")).to_have_value("900")
     expect(painted.get_by_text("Stopped")).to_be_visible()
     page.get_by_role("button", name="Throw away").click()
-    expect(page.get_by_text("Thrown away")).to_be_visible()
+    expect(painted.get_by_text("Thrown away")).to_be_visible()
     expect(kept).to_have_count(count - 1)
     page.reload()
     page.get_by_text("More settings").click()
