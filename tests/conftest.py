@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import gc
+import itertools
 import os
 import random
 import ssl
@@ -22,11 +24,14 @@ LENGTHS = {"browser": 350, "server": 3, "slow": 25}
 STARTING = 400  # a server, once for most files that have one
 WAITING = {"browser", "server"}  # marks of tests that wait for other programs most of the time
 
-_hf_home = tempfile.TemporaryDirectory(prefix="ganvas-tests-hf-")
+if studio.SHARED not in os.environ:  # which the other processes of this call get from the first
+    _shared = tempfile.TemporaryDirectory(prefix="ganvas-tests-")
+    os.environ[studio.SHARED] = _shared.name
+_hf_home = tempfile.mkdtemp(dir=os.environ[studio.SHARED])
 # huggingface_hub reads these once, when it is first imported; the fixture below only reaches what reads them later.
 os.environ.update(
     HF_ENDPOINT=NOWHERE,
-    HF_HOME=_hf_home.name,
+    HF_HOME=_hf_home,
     HF_HUB_DISABLE_TELEMETRY="1",
     HF_HUB_DISABLE_XET="1",
     GRADIO_ANALYTICS_ENABLED="False",
@@ -37,6 +42,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Each client of httpx and of Gradio reads all certificates of the world anew: 25 ms, more than most of what it asks.
 ssl.create_default_context = functools.cache(ssl.create_default_context)
 stubs.leave_unwritten()
+# All that torch, Gradio and Streamlit are made of is gone through again and again in search of garbage: a tenth of the
+# processor's time. Tests that are about what is let go collect it themselves.
+gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_xdist_auto_num_workers():
@@ -72,12 +80,11 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: turn[item.path])
 
 
-def pytest_sessionfinish():
-    studio.end_template()
-
-
 def pytest_runtest_setup(item):
     marks.now({mark.name for mark in item.iter_markers()})
+
+
+_homes = itertools.count()
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +93,9 @@ def _own_files(tmp_path_factory, monkeypatch):
     from core.hub import client
     from core.visitors import choices, shelf
 
-    home = tmp_path_factory.mktemp("home")
+    # `mktemp` looks through all folders there are for the next number: seconds where there are thousands.
+    home = tmp_path_factory.getbasetemp() / "homes" / str(next(_homes))
+    home.mkdir(parents=True)
     monkeypatch.setenv("GANVAS_HOME", str(home / "runs"))
     monkeypatch.setenv("GANVAS_CACHE", str(home / "cache"))
     monkeypatch.setenv("HF_HOME", str(home / "hf"))

@@ -35,6 +35,7 @@ from core.runs import lifecycle, processes, run_folder, states, watching
 from core.runs.run_folder import Run
 from core.settings import Progress
 from core.visitors import identity, policy
+from support.studio import SHARED
 from support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.slow
@@ -289,12 +290,12 @@ def scored(run: Run, **scores: float) -> None:
     (run.path / "scores.jsonl").write_text("\n".join(lines) + "\n")
 
 
-_kept = tempfile.TemporaryDirectory(prefix="ganvas-tests-learned-")  # what runs have learned once, for all tests
+_kept = Path(tempfile.mkdtemp(dir=os.environ[SHARED]))  # what runs have learned once, for all tests
 
 
 def learned(*steps: int) -> Run:
     """A paused run with a checkpoint at each of these steps."""
-    run, kept = new(steps=1_000_000), Path(_kept.name, "-".join(map(str, steps)))
+    run, kept = new(steps=1_000_000), _kept / "-".join(map(str, steps))
     if not kept.exists():
         training = train.Training(run.request, prepared(run), worker._accelerator())
         while training.steps < steps[-1]:

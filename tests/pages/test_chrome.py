@@ -18,6 +18,8 @@ from support.waiting import until
 
 pytestmark = pytest.mark.server
 
+OF_COLOUR = ["color-contrast", "link-in-text-block"]  # what axe asks that day and night may answer differently
+
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory):
@@ -146,11 +148,12 @@ def test_nothing_is_broken_for_keyboards_and_screen_readers(page):
 
     def ask(name: str) -> None:
         settled(page)
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            until(lambda dark=scheme == "dark": in_the_dark(page) == dark)
-            broken[f"{name}, {scheme}"] = violations(page, "html")
+        broken[f"{name}, light"] = violations(page, "html")
+        page.emulate_media(color_scheme="dark")
+        until(lambda: in_the_dark(page))
+        broken[f"{name}, dark"] = violations(page, "html", runOnly=OF_COLOUR)
         page.emulate_media(color_scheme="light")
+        until(lambda: not in_the_dark(page))
 
     page.goto("/")
     ask("Home")

@@ -87,10 +87,11 @@ def space(tmp_path_factory):
         path.chmod(0o755 if path.is_dir() else 0o644)  # so that it can be cleaned away
 
 
-@pytest.fixture
-def browser(space, tmp_path, request):
-    port, keeps_host = int(space[0].rsplit(":", 1)[1]), getattr(request, "param", False)
-    with proxied(port, tmp_path, keeps_host) as proxy, sync_playwright() as playwright:
+@pytest.fixture(scope="module")
+def browser(space, tmp_path_factory, request):
+    """One that knows the Space behind a proxy, by itself or by the visitor's name for it (`request.param`)."""
+    port, keys = int(space[0].rsplit(":", 1)[1]), tmp_path_factory.mktemp("keys")
+    with proxied(port, keys, request.param) as proxy, sync_playwright() as playwright:
         browser = launched(playwright, *proxy.chromium)
         yield browser
         browser.close()
@@ -140,7 +141,10 @@ def paint(place) -> None:
     assert painted.evaluate("image => image.naturalWidth") == 64  # it came through, under an address that is right
 
 
-@pytest.mark.parametrize("browser", [False, True], indirect=True, ids=["inner host", "visitor's host"])
+BEHIND = {"inner host": False, "visitor's host": True}
+
+
+@pytest.mark.parametrize("browser", BEHIND.values(), indirect=True, ids=BEHIND)
 def test_at_the_spaces_own_address_both_uis_answer_and_take_files(space, page, tmp_path):
     page.goto(SPACE)
     expect(page.get_by_role("heading", name="Ganvas")).to_be_visible()  # it came through the WebSocket
@@ -151,6 +155,7 @@ def test_at_the_spaces_own_address_both_uis_answer_and_take_files(space, page, t
     assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") == 200
 
 
+@pytest.mark.parametrize("browser", [False], indirect=True, ids=["inner host"])
 def test_the_hubs_frame_uploads_paints_trains_and_samples(space, page, tmp_path):
     pictures = tmp_path / "faces.zip"
     with zipfile.ZipFile(pictures, "w") as archive:

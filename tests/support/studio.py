@@ -59,27 +59,38 @@ def for_training(home: Path) -> str:
     return changed(home, FOR_TRAINING)
 
 
-_template: subprocess.Popen | None = None  # of this process; its input's end, with this process's, ends it
+SHARED = "GANVAS_TESTS"  # the folder of all test processes of one call of pytest (see conftest.py)
+_template: socket.socket | None = None  # this process's line to it
 
 
 def _forked(script: str, env: Mapping[str, str], log: Path) -> psutil.Process | None:
     """`python script`, as template.py makes it of itself; None where it cannot."""
     global _template
-    if _template is None:
-        still = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}  # what is forked has one thread
-        _template = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("template.py"))], cwd=ROOT, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **still}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-    print(json.dumps({"script": script, "env": dict(env), "log": str(log)}), file=_template.stdin, flush=True)
-    number = int(_template.stdout.readline())
+    _template = _template or _line_to_template()
+    _template.sendall(json.dumps({"script": script, "env": dict(env), "log": str(log)}).encode() + b"\n")
+    number = int(_template.recv(100))
     return psutil.Process(number) if number else None
 
 
-def end_template() -> None:
-    """At the end of all tests: what it and the studios that it became took counts as theirs."""
-    if _template is not None:
-        _template.communicate()
+def _line_to_template() -> socket.socket:
+    """To the one template that all test processes share; who is the first to need it starts it. It ends with the last
+    line to it."""
+    import fcntl  # which Windows has not
+
+    place = Path(os.environ[SHARED], "template")
+    line = socket.socket(socket.AF_UNIX)
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            line.connect(str(place))
+        except OSError:
+            still = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}  # what is forked has one thread
+            subprocess.run(  # which ends as soon as it listens, and leaves it behind
+                [sys.executable, Path(__file__).with_name("template.py"), place], cwd=ROOT, check=True,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **still}, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+            line.connect(str(place))
+    return line
 
 
 @contextlib.contextmanager
