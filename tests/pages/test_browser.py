@@ -239,6 +239,7 @@ def test_a_painting_and_a_clip_are_found_again_with_what_went_in(studio, window,
     upload_pictures(page, files)
     set_again(page, 96, 900)  # which goes on until it is stopped
     paint_in_browser(page)
+    expect(page.locator("#status .bar")).to_be_visible()  # curves there are of a painting before
     expect(page.locator(".curves polyline").first).to_be_attached()
     page.reload()
     expect(page.locator("#photo img[src*='photo.jpg']")).to_be_visible()
