@@ -12,7 +12,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-import statistics
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,6 +46,7 @@ BRIGHT, BRIGHTEST = 2.5, 0.95  # farther out lie more than all but this share, o
 BOLD = 1.0  # from the darkest quarter to the brightest, of pictures in colour that tanh makes
 AT_ZERO, BACKGROUND = 0.2, 0.3  # what is black of 0 to 1, and how large a share of the picture it is
 DARK, FEW = -0.3, 0.01  # of -1 to 1; the share of pixels that may be darker
+PALE = -2.5  # what comes to a sigmoid that makes nothing darker than 0.08 of 0 to 1
 ASSUMED = ("latents", "end")  # a wrong answer makes pictures paler or bolder; ends are asked about by `_ended` alone
 # Questions that are answered together, as a wrong answer to one may hide another's.
 TOGETHER = (
@@ -98,7 +98,7 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
         elif trial.lost(laid, best):  # better, but not good
             rival = (laid["strides"],)
     # At the first norm of a decoder may have arrived what its encoder made, which need not be like random numbers.
-    encoded = found.decodes and (trial.fit(best) or 0) > NONE >= trial.mostly(best)
+    encoded = found.decodes and (trial.fit(best) or 0) > NONE >= trial.later(best)
     if encoded:
         best = {**best, "latents": _question("latents", questions).options[0]}
     questions = _going_on(found, best, questions)
@@ -206,12 +206,14 @@ def _ended(found: Found, best: Answers, questions: Sequence[Question]) -> tuple[
     Where nothing that tanh makes is dark it was taught with pictures of 0 to 1, as files hold them; where what comes to
     it lies at -1 and 1 already, there is none; and where half of what comes to it lies farther out than tanh lets
     anything learn, it is a sigmoid, which lets it twice as far. Where tanh makes bolder pictures than there are, a
-    sigmoid is in question; behind a decoder, which mostly has one, it is tanh where they are not too bold.
+    sigmoid is in question; behind a decoder, which mostly has one, it is tanh where they are not too bold, and nothing
+    at all as well where a sigmoid would make nothing dark.
 
     Of 33 networks with grey pictures and tanh, the median that came to it was above -6.1 in all fully connected ones
     and above -14 in all with convolutions, and these were never too bold; of 14 with a sigmoid that were no decoders it
     was farther out in 7, and those with convolutions and norms were all too bold. Pictures in colour spread by 0.8 and
-    0.9 in two networks with tanh, by 1.2 to 1.4 in four with a sigmoid. Of 111 grey decoders 3 ended otherwise."""
+    0.9 in two networks with tanh, by 1.2 to 1.4 in four with a sigmoid. Of 111 grey decoders 3 ended otherwise.
+    Six known decoders would be so pale behind a sigmoid: none of them has one, four have nothing, two have tanh."""
     ends = {option.tag: option for question in questions for option in question.options if question.name == "end"}
     first = best["end"].tag
     if first not in ("tanh", "sigmoid") or len(ends) < 2:
@@ -224,7 +226,9 @@ def _ended(found: Found, best: Answers, questions: Sequence[Question]) -> tuple[
     bold = not (flat and grey) and _too_bold(made)  # fully connected ones with grey pictures the median tells
     others = tuple(ends[tag] for tag in ("tanh", "sigmoid") if tag in ends)
     if first == "sigmoid":
-        return best, () if bold else others
+        pale = _quantile(made, FEW) > PALE
+        none = tuple(ends[tag] for tag in ("unit", "linear") if pale and tag in ends)
+        return best, () if bold and not none else (*others, *none)
     at_ends = ((made.abs() - 1).abs() < NEAR).float().mean() > MANY
     if "linear" in ends and at_ends and (made.abs() < 1 + 2 * NEAR).float().mean() > MOST:
         return {**best, "end": ends["linear"]}, ()
@@ -382,11 +386,12 @@ class Trial:
         return best
 
     @torch.no_grad()
-    def mostly(self, answers: Answers) -> float:
-        """By how much the norms in the middle are missed."""
+    def later(self, answers: Answers) -> float:
+        """By how much all norms but the first are missed; infinite where there is one only."""
         network = self.found.network(answers)
         missed = _missed(network, network.latents(self.count, torch.Generator().manual_seed(0)))
-        return statistics.median(more for more, _ in missed)
+        others = [more for more, _ in missed][1:]
+        return sum(others) / len(others) if others else math.inf
 
     def rivals(self, best: Answers, question: Question) -> list[Option]:
         """The other answers; rare ones are not in doubt without a reason, like one of them being the best."""

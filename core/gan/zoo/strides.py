@@ -141,12 +141,14 @@ def _options(steps: Sequence[Step], i: int) -> list[tuple[float, Shape]]:
 
 
 def _unlike(shapes: Sequence[Shape], steps: Sequence[Step]) -> float:
-    """How many layers of one kind and kernel are worked in different ways; few programs do that."""
+    """How many layers of one kind and kernel are worked in different ways; few programs do that, more of them with
+    another output padding only, as from 4 to 7, 14 and 28."""
     ways: dict[tuple[str, int], set[Shape]] = {}
     for i, (shape, step) in enumerate(zip(shapes, steps, strict=True)):
         if i and step.kind == "up":
             ways.setdefault((step.kind, step.kernel), set()).add(shape)
-    return sum(len(found) - 1 for found in ways.values())
+    padded = {key: {replace(shape, more=0) for shape in found} for key, found in ways.items()}
+    return sum(len(found) + len(padded[key]) - 2 for key, found in ways.items()) / 2
 
 
 def _plain(shapes: Sequence[Shape], steps: Sequence[Step]) -> float:

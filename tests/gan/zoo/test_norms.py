@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from core.errors import UserError
-from core.gan.zoo import foreign
+from core.gan.zoo import chain, foreign
+from core.gan.zoo.recognise import Found
 from support.foreign_networks import connected, lively
 
 
@@ -46,3 +47,24 @@ def test_a_norm_of_the_first_layer_alone_tells_of_no_activation():
     chosen = foreign.read({"": net.state_dict()}, None, "x.pth", "hidden-sigmoid,tanh").network
     z = torch.randn(4, 8)
     torch.testing.assert_close(chosen(z).flatten(1), net(z), rtol=1e-4, atol=1e-5)
+
+
+def test_a_decoder_whose_sigmoid_would_make_nothing_dark_may_have_no_end():
+    net = lively(nn.Sequential(nn.Linear(8, 24), nn.ReLU(), nn.Linear(24, 64)))
+    held = {"": net.state_dict()}
+    net[2].weight *= 0.3
+    assert [*foreign.read(held, None, "vae.pth").open[-1]] == ["sigmoid", "tanh", "unit", "linear"]
+    net[2].weight *= 20
+    assert [*foreign.read(held, None, "vae.pth").open[-1]] == ["sigmoid", "tanh"]
+
+
+def test_up_convolutions_that_differ_in_their_output_padding_alone_are_in_question():
+    """From 4 to 7, 14 and 28 pixels, as for digits: where norms do not tell well, it need not be proved."""
+    maps = [
+        part for width in (5, 4) for part in (nn.ConvTranspose2d(width + 1, width, 3), nn.BatchNorm2d(width), nn.ReLU())
+    ]
+    net = nn.Sequential(nn.Linear(8, 6 * 16), *maps, nn.ConvTranspose2d(4, 1, 3))
+    asked = next(q for q in Found(chain.read(net.state_dict())).questions if q.name == "strides")
+    rare = {option.tag: option.rare for option in asked.options}
+    assert not rare["px-28-2101-2111-2111"]
+    assert not rare["px-32-2111-2111-2111"]
