@@ -13,21 +13,20 @@ CORE = sorted((ROOT / "core").rglob("*.py"))
 ENGINES = {"style": "gan", "gan": "style"}  # rooms of engines, and the one each knows nothing of
 # Where importing may bring torch. Everything else is plain: pages may import it, and it answers at once.
 WITH_TORCH = {
-    "core/perceptual.py", "core/gan/conditional.py",
-    "core/gan/adam.py", "core/gan/augment.py", "core/gan/checkpoint.py", "core/gan/closest.py", "core/gan/duel.py",
-    "core/gan/folding.py", "core/gan/initial.py", "core/gan/losses.py",
+    "core/gan/adam.py", "core/gan/augment.py", "core/gan/checkpoint.py", "core/gan/closest.py",
+    "core/gan/conditional.py", "core/gan/duel.py", "core/gan/folding.py", "core/gan/initial.py", "core/gan/losses.py",
     "core/gan/measures/[!_]*.py", "core/gan/methods/[!_]*.py", "core/gan/minibatch_stddev.py", "core/gan/networks.py",
     "core/gan/phases.py", "core/gan/pictures.py", "core/gan/run_writer.py", "core/gan/sample.py", "core/gan/scales.py",
     "core/gan/spectral_norm.py", "core/gan/train.py", "core/gan/worker.py", "core/gan/zoo/chain.py",
-    "core/gan/zoo/cost.py", "core/gan/zoo/dumped.py", "core/gan/zoo/entrances.py", "core/gan/zoo/evidence.py",
-    "core/gan/zoo/foreign.py", "core/gan/zoo/groups.py", "core/gan/zoo/layers.py", "core/gan/zoo/load.py",
-    "core/gan/zoo/model_folder.py", "core/gan/zoo/modules.py", "core/gan/zoo/pickles.py", "core/gan/zoo/programs.py",
-    "core/gan/zoo/recognise.py", "core/gan/zoo/stated.py", "core/gan/zoo/strides.py", "core/gan/zoo/told.py",
-    "core/gan/zoo/unfolded.py",
-    "core/style/*/paint.py", "core/style/instant/decoder.py", "core/style/instant/transfer.py",
-    "core/style/instant/clip.py",
-    "core/style/networks.py", "core/style/pixels.py", "core/style/optimise/descent.py",
+    "core/gan/zoo/cost.py", "core/gan/zoo/dumped.py", "core/gan/zoo/ends.py", "core/gan/zoo/entrances.py",
+    "core/gan/zoo/evidence.py", "core/gan/zoo/foreign.py", "core/gan/zoo/groups.py", "core/gan/zoo/layers.py",
+    "core/gan/zoo/load.py", "core/gan/zoo/model_folder.py", "core/gan/zoo/modules.py", "core/gan/zoo/pickles.py",
+    "core/gan/zoo/programs.py", "core/gan/zoo/questions.py", "core/gan/zoo/recognise.py", "core/gan/zoo/stated.py",
+    "core/gan/zoo/strides.py", "core/gan/zoo/told.py", "core/gan/zoo/unfolded.py", "core/perceptual.py",
+    "core/style/*/paint.py", "core/style/instant/clip.py", "core/style/instant/decoder.py",
+    "core/style/instant/transfer.py", "core/style/networks.py", "core/style/optimise/descent.py",
     "core/style/optimise/lbfgs.py", "core/style/optimise/measure.py", "core/style/optimise/objective.py",
+    "core/style/pixels.py",
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 Names tell their order; gaps in their numbers tell of layers without tensors. What takes pictures instead of latents, a
 discriminator or a network that repaints, is refused and called what it is. Knows nothing of strides and of what else no
-file tells (`core.gan.zoo.recognise`).
+file tells (`core.gan.zoo.questions`).
 """
 
 from __future__ import annotations

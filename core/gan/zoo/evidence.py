@@ -21,8 +21,10 @@ from torch import Tensor, nn
 
 from core.errors import UserError
 from core.gan.zoo.cost import BLOCK, sums_of
+from core.gan.zoo.ends import ended
 from core.gan.zoo.layers import Foreign, Past
-from core.gan.zoo.recognise import KEPT, Answers, Found, Option, Question, options
+from core.gan.zoo.questions import KEPT, Answers, Option, Question, options
+from core.gan.zoo.recognise import Found
 from core.gan.zoo.strides import ODDER, Shape, Strides
 from core.visitors import policy
 
@@ -39,15 +41,7 @@ SPOKEN = 2048  # latents
 # So many units that never speak, with weights behind them that are smaller than others' by so much, prove ReLU: of the
 # first layer, where nothing hangs on the activation, and of later ones.
 SILENT_FIRST, SILENT_LATER = (1, 0.85), (5, 0.7)
-NEAR, MOST, MANY = 0.1, 0.95, 0.3  # to -1 or 1; the shares of pixels that have to be no farther, and so near
-# What comes to the end of fully connected networks, of such decoders, and of networks with convolutions.
-FAR_FLAT, FAR_DECODED, FAR = -8, -6.5, -30
-BRIGHT, BRIGHTEST = 2.5, 0.95  # farther out lie more than all but this share, of grey pictures
-BOLD = 1.0  # from the darkest quarter to the brightest, of pictures in colour that tanh makes
-AT_ZERO, BACKGROUND = 0.2, 0.3  # what is black of 0 to 1, and how large a share of the picture it is
-DARK, FEW = -0.3, 0.01  # of -1 to 1; the share of pixels that may be darker
-PALE = -2.5  # what comes to a sigmoid that makes nothing darker than 0.08 of 0 to 1
-ASSUMED = ("latents", "end")  # a wrong answer makes pictures paler or bolder; ends are asked about by `_ended` alone
+ASSUMED = ("latents", "end")  # a wrong answer makes pictures paler or bolder; ends are asked about by `ended` alone
 # Questions that are answered together, as a wrong answer to one may hide another's.
 TOGETHER = (
     ("labels", "latents", "first map"), ("norm", "eps", "activation", "enlarged"), ("first map", "strides", "enlarged"),
@@ -81,7 +75,7 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
     trial = Trial(found, best)
     if trial.fit(best) is None:
         _require_places(found, questions)
-        best, ends = _ended(found, best, questions)
+        best, ends = ended(found, best, questions)
         best, told, questions = _spoken(found, best, questions)
         left = _open(trial, best, questions, ends)
         return Settled(found.network(best), best, None, tuple(name for name in told if name not in left), left)
@@ -103,7 +97,7 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
         best = {**best, "latents": _question("latents", questions).options[0]}
     questions = _going_on(found, best, questions)
     proved = tuple(q.name for q in questions if trial.proved(best, q) and not (rival and q.name == "strides"))
-    best, ends = _ended(found, best, questions)
+    best, ends = ended(found, best, questions)
     fit, network = trial.fit(best), found.network(best)
     if fit is not None and fit > NONE and not encoded:
         raise UserError(
@@ -197,64 +191,6 @@ def _require_places(found: Found, questions: Sequence[Question]) -> None:
             f"It has {len(untold)} convolutions, and nothing tells before which of them the map is enlarged; it may be "
             f"read as {', '.join(option.tag for option in sizes[:3])}."
         )
-
-
-@torch.no_grad()
-def _ended(found: Found, best: Answers, questions: Sequence[Question]) -> tuple[Answers, tuple[Option, ...]]:
-    """With the end that the range of what comes to it tells of; and the ends there may as well be, where it does not.
-
-    Where nothing that tanh makes is dark it was taught with pictures of 0 to 1, as files hold them; where what comes to
-    it lies at -1 and 1 already, there is none; and where half of what comes to it lies farther out than tanh lets
-    anything learn, it is a sigmoid, which lets it twice as far. Where tanh makes bolder pictures than there are, a
-    sigmoid is in question; behind a decoder, which mostly has one, it is tanh where they are not too bold, and nothing
-    at all as well where a sigmoid would make nothing dark.
-
-    Of 33 networks with grey pictures and tanh, the median that came to it was above -6.1 in all fully connected ones
-    and above -14 in all with convolutions, and these were never too bold; of 14 with a sigmoid that were no decoders it
-    was farther out in 7, and those with convolutions and norms were all too bold. Pictures in colour spread by 0.8 and
-    0.9 in two networks with tanh, by 1.2 to 1.4 in four with a sigmoid. Of 111 grey decoders 3 ended otherwise.
-    Six known decoders would be so pale behind a sigmoid: none of them has one, four have nothing, two have tanh."""
-    ends = {option.tag: option for question in questions for option in question.options if question.name == "end"}
-    first = best["end"].tag
-    if first not in ("tanh", "sigmoid") or len(ends) < 2:
-        return best, ()
-    network = found.network({**best, "end": replace(best["end"], value="")})
-    made = network(network.latents(BLOCK, torch.Generator().manual_seed(0)))
-    flat, grey = all(step.kind == "linear" for step in found.steps), made.shape[1] == 1
-    if "sigmoid" in ends and grey and made.median() < _farthest(flat, first):
-        return {**best, "end": ends["sigmoid"]}, ()
-    bold = not (flat and grey) and _too_bold(made)  # fully connected ones with grey pictures the median tells
-    others = tuple(ends[tag] for tag in ("tanh", "sigmoid") if tag in ends)
-    if first == "sigmoid":
-        pale = _quantile(made, FEW) > PALE
-        none = tuple(ends[tag] for tag in ("unit", "linear") if pale and tag in ends)
-        return best, () if bold and not none else (*others, *none)
-    at_ends = ((made.abs() - 1).abs() < NEAR).float().mean() > MANY
-    if "linear" in ends and at_ends and (made.abs() < 1 + 2 * NEAR).float().mean() > MOST:
-        return {**best, "end": ends["linear"]}, ()
-    pictures = made.tanh()
-    if (pictures < DARK).float().mean() < FEW and made.max() > -DARK:
-        black = (pictures < AT_ZERO).float().mean() > BACKGROUND
-        return {**best, "end": ends["tanh-unit"]}, () if black else others
-    return best, others if bold else ()
-
-
-def _too_bold(made: Tensor) -> bool:
-    """Whether tanh of it has more contrast than pictures have; those with transparency are drawn, as bold as can be."""
-    if made.shape[1] == 1:
-        return _quantile(made, BRIGHTEST) > BRIGHT
-    pictures = made.tanh()
-    return made.shape[1] == 3 and _quantile(pictures, 0.75) - _quantile(pictures, 0.25) > BOLD
-
-
-def _farthest(flat: bool, first: str) -> float:
-    return FAR if not flat else FAR_DECODED if first == "sigmoid" else FAR_FLAT
-
-
-def _quantile(values: Tensor, share: float) -> float:
-    """Of any number of values; torch's own takes few."""
-    flat = values.flatten()
-    return float(flat.kthvalue(max(1, int(share * len(flat)))).values)
 
 
 @torch.no_grad()

@@ -26,7 +26,8 @@ from core.gan.zoo import chain, cost, evidence, pickles, stated, told, unfolded
 from core.gan.zoo.evidence import Settled
 from core.gan.zoo.layers import NORMS, Foreign, Joined
 from core.gan.zoo.modules import Module, of_part
-from core.gan.zoo.recognise import Found, Option
+from core.gan.zoo.questions import Option
+from core.gan.zoo.recognise import Found
 from core.hub.safetensors_header import POINTER, require_content
 
 READINGS = 8  # of one file, to be chosen from
