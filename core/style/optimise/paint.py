@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 
@@ -22,7 +23,7 @@ from core.pictures import images
 from core.settings import Progress, Result
 from core.style import choice
 from core.style.networks import ensure_downloaded, network
-from core.style.optimise import budget
+from core.style.optimise import budget, colours
 from core.style.optimise.descent import Step, descend
 from core.style.optimise.forecast import Forecast
 from core.style.optimise.measure import measure
@@ -31,6 +32,8 @@ from core.style.optimise.schedule import Scale, scales
 from core.style.optimise.threads import Threads
 from core.style.pixels import PREVIEW_EVERY, to_picture, to_tensor
 from core.style.request import MeasureRequest, StyleRequest, shares_of
+
+HUES = 0.5  # how far they go, at each size again, towards the styles' own: all the way, flat parts get too lively
 
 
 def paint(
@@ -57,15 +60,16 @@ def paint(
 
     stages = scales(request, photo.size)
     account = _Account(stages, measured)
+    coloured = _colouring(request, styles, shares, stages[-1])
     with _threads() as threads:
-        for stage, step in _coarse_to_fine(request, photo, styles, shares, net, stages, measured, threads):
+        for stage, step in _coarse_to_fine(request, photo, styles, shares, net, stages, measured, threads, coloured):
             yield account.progress(stage, step)
             if stopped():
                 account.stop()
                 break
     budget.learn(name, account.forecast.paces)
 
-    easel = images.with_alpha_of(to_picture(step.image), photo)
+    easel = images.with_alpha_of(to_picture(coloured(step.image)), photo)
     finished = images.finish(easel, photo, strength=request.strength, keep_colour=request.keep_colour)
     # The network is named: "auto" would find another one once VGG-19 has been downloaded.
     recipe = dataclasses.replace(request, network=name).recipe(
@@ -108,6 +112,7 @@ def _coarse_to_fine(
     stages: Sequence[Scale],
     measured: budget.Measured,
     threads: Threads,
+    coloured: Callable[[Tensor], Tensor],
 ) -> Iterator[tuple[Scale, Step]]:
     """All steps of a painting, each with its stage; a stage may end before it has had all its steps."""
     device = devices.pick()
@@ -117,7 +122,7 @@ def _coarse_to_fine(
         target = to_tensor(photo, (stage.width, stage.height), device)
         pictures = [to_tensor(style, stage.of_style(*style.size), device) for style in styles]
         objective = Objective(net, target, pictures, shares, Weights.of(request, stage.touches))
-        image = _start(request, target, noise) if image is None else _enlarged(image, stage)
+        image = _start(request, target, noise) if image is None else _enlarged(coloured(image), stage)
         steps = descend(image, objective, request.optimiser, request.rate, stage.steps)
         for step in threads.watched(steps, measured.step(stage)):
             image = step.image
@@ -160,6 +165,17 @@ class _Account:
         """It ends here, before its time."""
         self.stopped_at = self.forecast.steps
         self.notes.append(f"Stopped after {self.stopped_at} of {self.total} steps.")
+
+
+def _colouring(
+    request: StyleRequest, styles: Sequence[Image.Image], shares: Sequence[float], last: Scale
+) -> Callable[[Tensor], Tensor]:
+    """What gives a picture the styles' hues; where they are not asked for, or it is painted faithfully, nothing."""
+    amount = HUES * min(1.0, 2 * request.freedom)
+    if not (amount and request.style_weight and request.palette_weight):
+        return lambda image: image
+    pictures = [to_tensor(style, last.of_style(*style.size), torch.device("cpu")) for style in styles]
+    return functools.partial(colours.with_hues, wanted=colours.of(pictures, shares), amount=amount)
 
 
 def _start(request: StyleRequest, photo: Tensor, generator: torch.Generator) -> Tensor:

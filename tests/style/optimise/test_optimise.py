@@ -15,7 +15,7 @@ from core import perceptual
 from core.errors import UserError
 from core.pictures import images
 from core.settings import Progress, Result
-from core.style.optimise import budget, measure
+from core.style.optimise import budget, colours, measure
 from core.style.optimise import objective as objectives
 from core.style.optimise import paint as painter
 from core.style.optimise.descent import ROLLBACKS, descend
@@ -107,6 +107,28 @@ def test_speckle_is_variation_of_hue_alone():
     }
     assert of["grey", with_it] == pytest.approx(of["grey", without])
     assert of["red", with_it] > 2 * of["red", without]
+
+
+def test_hues_that_no_style_has_go_and_brightness_stays():
+    def picture(*halves) -> torch.Tensor:
+        return torch.tensor(halves).T.reshape(1, 3, 1, 2).repeat_interleave(24, 3).repeat_interleave(48, 2)
+
+    neon = picture((0.2, 0.4, 1.0), (0.9, 0.7, 0.1))  # blue and yellow, that make the ...
+    style = picture((0.6, 0.6, 0.6), (0.9, 0.7, 0.1))  # grey and yellow
+    wanted = colours.of([style], [1.0])
+    found = colours.with_hues(neon, wanted, 1.0)
+    torch.testing.assert_close(found.mean(1), neon.mean(1), atol=0.02, rtol=0)
+    assert (found[0, 2] - found[0, 0])[:, :24].max() < 0.1  # no blue any more
+    torch.testing.assert_close(found[..., 24:], neon[..., 24:], atol=0.05, rtol=0)
+    halfway = colours.with_hues(neon, wanted, 0.5)
+    torch.testing.assert_close(halfway, (neon + found) / 2, atol=0.02, rtol=0)
+    torch.testing.assert_close(colours.with_hues(style, wanted, 1.0), style, atol=0.02, rtol=0)  # they are there
+
+
+def test_colours_of_several_styles_count_by_their_shares():
+    red, grey = (torch.tensor(colour).view(1, 3, 1, 1).expand(1, 3, 8, 8) for colour in ((1.0, 0, 0), (0.5, 0.5, 0.5)))
+    found = colours.of([red, grey], [0.25, 0.75])
+    assert (found[:, 0] == 1).float().mean() == pytest.approx(0.25, abs=0.001)
 
 
 def test_a_picture_that_meets_its_targets_has_no_loss():
