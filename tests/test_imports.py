@@ -24,7 +24,8 @@ WITH_TORCH = {
     "core/gan/zoo/programs.py", "core/gan/zoo/questions.py", "core/gan/zoo/recognise.py", "core/gan/zoo/stated.py",
     "core/gan/zoo/strides.py", "core/gan/zoo/told.py", "core/gan/zoo/unfolded.py", "core/perceptual.py",
     "core/style/*/paint.py", "core/style/instant/clip.py", "core/style/instant/decoder.py",
-    "core/style/instant/transfer.py", "core/style/networks.py", "core/style/optimise/descent.py",
+    "core/style/instant/transfer.py", "core/style/networks.py", "core/style/optimise/colours.py",
+    "core/style/optimise/descent.py",
     "core/style/optimise/lbfgs.py", "core/style/optimise/measure.py", "core/style/optimise/objective.py",
     "core/style/pixels.py",
 }  # fmt: skip
