@@ -1,5 +1,6 @@
 """A real Ganvas server for tests: `python app.py` in its own process, with its own folders and port."""
 
+import atexit
 import contextlib
 import json
 import os
@@ -79,6 +80,7 @@ def _line_to_template() -> socket.socket:
 
     place = Path(os.environ[SHARED], "template")
     line = socket.socket(socket.AF_UNIX)
+    atexit.register(line.close)
     with place.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
