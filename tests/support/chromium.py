@@ -15,9 +15,7 @@ from support.waiting import PATIENCE, until
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((p for n in BROWSERS if (p := shutil.which(n))), None)
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync",
-         # A page lives for seconds: what would be compiled for later costs more than it gives.
-         "--js-flags=--no-opt --no-maglev"]  # fmt: skip
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
 _drawn: Counter = Counter()  # times that a page was drawn by Streamlit's script since it was loaded
 
 
