@@ -111,6 +111,39 @@ def at_rest(page) -> bool:
     return page.evaluate("frames_asked") == before
 
 
+def test_what_is_uploaded_replaces_the_example_unless_styles_are_mixed_and_paint_stays_in_sight(studio, page, files):
+    """An uploaded style was once mixed into the example, with the switch off. By itself the style app has a window that
+    scrolls. The first test of this studio: where something was painted, a page brings it back, for a moment after it
+    has opened, in the place of what is there."""
+    texture(90, 90).save(files / "other.png")
+    page.goto(f"{studio}/style/")
+    go = page.get_by_role("button", name="Paint", exact=True)
+    expect(go).to_be_visible()
+    for _ in at_both_widths(page):
+        for top in (10**6, 0):
+            page.evaluate("top => window.scrollTo({top, behavior: 'instant'})", top)
+            until(functools.partial(in_sight, page, go))
+    page.set_viewport_size({"width": 1280, "height": 900})
+    upload, mix = page.locator("#styles input[type=file]"), page.get_by_label("Mix several styles")
+    pictures = page.locator("#styles .thumbnail-item")
+    expect(page.locator("#styles img")).to_have_count(1)
+    upload.set_input_files(files / "painting.png")
+    expect(page.locator("#styles img[src*='painting.png']")).to_have_count(1)
+    expect(page.locator("#styles img")).to_have_count(1)
+    expect(mix).not_to_be_checked()
+    mix.check()
+    upload.set_input_files(files / "other.png")
+    for name in ("painting.png", "other.png"):  # both have arrived; a gallery that is drawn anew shows one twice
+        expect(page.locator(f"#styles img[src*='{name}']")).to_have_count(1)
+    mix.uncheck()
+    expect(page.locator("#styles img")).to_have_count(1)
+    expect(page.locator("#styles img[src*='other.png']")).to_have_count(1)
+    upload.set_input_files([files / "painting.png", files / "photo.jpg"])  # several at once are a mix
+    expect(mix).to_be_checked()
+    expect(page.locator("#styles img[src*='other.png']")).to_have_count(0)
+    expect(pictures).to_have_count(2)
+
+
 def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page, files):
     page.add_init_script(FRAMES)
     page.goto(f"{studio}/style/")
@@ -173,38 +206,6 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
     page.locator("#restore input[type=file]").set_input_files(files / "painted.png")
     expect(setting(page, "Steps")).to_have_value("7")
     expect(setting(page, "Stroke size")).to_have_value("0.5")
-
-
-def test_what_is_uploaded_replaces_the_example_unless_styles_are_mixed_and_paint_stays_in_sight(studio, page, files):
-    """An uploaded style was once mixed into the example, with the switch off. By itself the style app has a window that
-    scrolls."""
-    texture(90, 90).save(files / "other.png")
-    page.goto(f"{studio}/style/")
-    go = page.get_by_role("button", name="Paint", exact=True)
-    expect(go).to_be_visible()
-    for _ in at_both_widths(page):
-        for top in (10**6, 0):
-            page.evaluate("top => window.scrollTo({top, behavior: 'instant'})", top)
-            until(functools.partial(in_sight, page, go))
-    page.set_viewport_size({"width": 1280, "height": 900})
-    upload, mix = page.locator("#styles input[type=file]"), page.get_by_label("Mix several styles")
-    pictures = page.locator("#styles .thumbnail-item")
-    expect(page.locator("#styles img")).to_have_count(1)
-    upload.set_input_files(files / "painting.png")
-    expect(page.locator("#styles img[src*='painting.png']")).to_have_count(1)
-    expect(page.locator("#styles img")).to_have_count(1)
-    expect(mix).not_to_be_checked()
-    mix.check()
-    upload.set_input_files(files / "other.png")
-    for name in ("painting.png", "other.png"):  # both have arrived; a gallery that is drawn anew shows one twice
-        expect(page.locator(f"#styles img[src*='{name}']")).to_have_count(1)
-    mix.uncheck()
-    expect(page.locator("#styles img")).to_have_count(1)
-    expect(page.locator("#styles img[src*='other.png']")).to_have_count(1)
-    upload.set_input_files([files / "painting.png", files / "photo.jpg"])  # several at once are a mix
-    expect(mix).to_be_checked()
-    expect(page.locator("#styles img[src*='other.png']")).to_have_count(0)
-    expect(pictures).to_have_count(2)
 
 
 def test_a_painting_and_a_clip_are_found_again_with_what_went_in(studio, window, files):
