@@ -9,9 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.gan.zoo.groups import number
+
 if TYPE_CHECKING:
     from core.gan.zoo.chain import Step
 
+DEEPEST = 16  # parts within parts: a stranger's file may name any number, whose names together grow with its square
 CALLED = re.compile(r"res(?!h|c|t)|skip", re.I)  # "res1", "residual", "ResBlock"; not "reshape", "rescale", "restored"
 
 
@@ -57,8 +60,9 @@ def _own(steps: Sequence[Step], first: int, kinds: Mapping[str, str]) -> Iterato
 
 
 def _holders(name: str) -> list[str]:
-    parts = name.split(".")
-    return [".".join(parts[:count]) for count in range(len(parts) - 1, 0, -1)]
+    """The parts of a network that a layer of this name stands in, the innermost first."""
+    parts = name.split(".", DEEPEST)[:-1]
+    return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
 
 
 def _held(holder: str, steps: Sequence[Step]) -> tuple[int, ...]:
@@ -67,10 +71,7 @@ def _held(holder: str, steps: Sequence[Step]) -> tuple[int, ...]:
 
 def _pairs(steps: Sequence[Step]) -> Iterator[Block]:
     """Two convolutions alike between others. Those of a numbered list do what it lists."""
-    alike = [
-        step.kind == "flat" and step.inputs == step.outputs and not step.name.rpartition(".")[2].isdigit()
-        for step in steps
-    ]
+    alike = [step.kind == "flat" and step.inputs == step.outputs and number(step.name) is None for step in steps]
     for first in range(1, len(steps) - 2):
         if alike[first : first + 2] == [True, True] and not alike[first - 1] and not alike[first + 2]:
             yield Block(first, first + 1, False)

@@ -15,6 +15,7 @@ from core.errors import UserError
 from core.gan.zoo import chain
 from core.gan.zoo.blocks import Block
 from core.gan.zoo.chain import Chain, Step
+from core.gan.zoo.groups import number
 from core.gan.zoo.layers import JOINS, LATENTS, Labels
 from core.gan.zoo.strides import FITTED, ODDER, Strides
 
@@ -270,8 +271,8 @@ def _ends(found: Chain, decodes: bool) -> tuple[Option, ...]:
 def _first_layer(steps: Sequence[Step]) -> tuple[Option, ...]:
     """A linear layer that stands alone before an `nn.Sequential` is often used without an activation."""
     first, second = steps[:2]
-    parent, _, number = second.name.rpartition(".")
-    alone = "." not in first.name and parent and number.isdigit() and first.slopes is None
+    listed = second.name.rpartition(".")[0] and number(second.name) is not None
+    alone = "." not in first.name and listed and first.slopes is None
     if not alone or {first.kind, second.kind} != {"linear"} or first.stated.after is not None:
         return ()
     return (

@@ -46,6 +46,13 @@ def ours(config: dict | str, **files: bytes) -> dict[str, bytes]:
     return {"model.safetensors": save(NET.state_dict()), "config.json": text.encode(), **files}
 
 
+def within(parts: str) -> dict[str, torch.Tensor]:
+    """The tensors of four layers whose names begin so."""
+    shapes = ((64, 100), (64, 64), (64, 64), (784, 64))
+    return {f"{parts}{i}.{leaf}": torch.randn(*shape) for i, whole in enumerate(shapes)
+            for leaf, shape in (("weight", whole), ("bias", whole[:1]))}  # fmt: skip
+
+
 def chain(*shapes: tuple[int, ...]) -> dict[str, bytes]:
     """Layers of these shapes, one behind the other."""
     return {"model.safetensors": save({f"l{i:02d}.weight": torch.full(s, 0.1) for i, s in enumerate(shapes)})}
@@ -113,6 +120,7 @@ HOSTILE: dict[str, dict[str, bytes] | Callable[[], dict[str, bytes]]] = {
 }  # fmt: skip
 # What others wrote around a sound generator does not keep it from being sampled, and costs nothing.
 SOUND = {
+    "parts within parts": lambda: {"generator.pth": saved(within("a." * 30_000))},
     "nested a million deep": ours("[" * 99_000),
     "nested objects": ours('{"a":' * 15_000),
     "not a number": ours("NaN"),
