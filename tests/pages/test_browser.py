@@ -113,8 +113,7 @@ def at_rest(page) -> bool:
 
 def test_what_is_uploaded_replaces_the_example_unless_styles_are_mixed_and_paint_stays_in_sight(studio, page, files):
     """An uploaded style was once mixed into the example, with the switch off. By itself the style app has a window that
-    scrolls. The first test of this studio: where something was painted, a page brings it back, for a moment after it
-    has opened, in the place of what is there."""
+    scrolls."""
     texture(90, 90).save(files / "other.png")
     page.goto(f"{studio}/style/")
     go = page.get_by_role("button", name="Paint", exact=True)
@@ -436,6 +435,37 @@ def untouched(tmp_path):
     """A studio in which nobody has left anything open, such as a clip, which has buttons of its own."""
     with serving(tmp_path, changed(tmp_path, WALKING)) as address:
         yield address
+
+
+def test_a_painting_that_is_found_late_covers_no_new_photo(studio, window, files):
+    """On a slow line the last painting once took the place of what somebody had uploaded meanwhile."""
+    page = window()
+    page.goto(f"{studio}/style/")
+    upload_pictures(page, files)
+    page.get_by_text("More settings").click()
+    set_size(page, 64, 3)
+    paint_in_browser(page)
+    expect(page.get_by_text("Download PNG")).to_be_visible()
+
+    calls = httpx.get(f"{studio}/style/config").json()["dependencies"]
+    found, late = next(call["id"] for call in calls if call["api_name"] == "found"), []
+
+    def slow(route) -> None:
+        if (route.request.post_data_json or {}).get("fn_index") == found and not late:
+            late.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    page.route("**/gradio_api/run/predict*", slow)
+    page.reload()
+    until(lambda: page.wait_for_timeout(50) or late)
+    scene(90, 60).save(files / "new.jpg")
+    page.locator("#photo input[type=file]").set_input_files(files / "new.jpg")
+    expect(page.locator("#photo img[src*='new.jpg']")).to_be_visible()
+    [(route, response)] = late
+    route.fulfill(response=response)
+    expect(page.get_by_text("Download PNG")).to_be_visible()  # it has arrived
+    expect(page.locator("#photo img[src*='new.jpg']")).to_be_visible()
 
 
 def test_style_is_for_keyboards_and_screen_readers(untouched, window, files):

@@ -3,6 +3,7 @@
 import asyncio
 import types
 
+import gradio as gr
 import pytest
 
 from core import jobs
@@ -25,8 +26,9 @@ def asked(tmp_path, monkeypatch):
     scene(80, 60).save(tmp_path / "photo.png")
     texture(64, 64).save(tmp_path / "style.png")
     settings = {name: about.default for name, about in painting.SETTINGS.items()} | {"size": 64}
-    return {"photo": str(tmp_path / "photo.png"), "styles": [(str(tmp_path / "style.png"), None)], "style_weights": "",
-            **settings}  # fmt: skip
+    yield {"photo": str(tmp_path / "photo.png"), "styles": [(str(tmp_path / "style.png"), None)], "style_weights": "",
+           **settings}  # fmt: skip
+    paintings.close()
 
 
 def first(asked, **changed):
@@ -36,7 +38,8 @@ def first(asked, **changed):
 def shown(asked, state=jobs.DONE) -> Painting:
     """A painting of this page."""
     job = jobs.Job(StyleRequest(size=64), (), next(jobs._numbers), state=state)
-    job.result = Result((scene(), scene()), {}, 0.0) if state == jobs.DONE else None
+    recipe = {name: asked[name] for name in ("strength", "keep_colour")}
+    job.result = Result((scene(), scene()), recipe, 0.0) if state == jobs.DONE else None
     made = Painting(job, PAGE.session_hash, asked, photo=scene())
     paintings.keep(made)
     return made
@@ -143,5 +146,26 @@ def test_of_a_photo_that_moves_it_is_told_where_all_of_it_is_painted(tmp_path):
     first, *more = [scene(40, 30).rotate(turn) for turn in (0, 5)]
     first.save(tmp_path / "a.gif", save_all=True, append_images=more)
     first.save(tmp_path / "b.gif")
-    assert "A clip in place of the photo" in events.opened(str(tmp_path / "a.gif"))[1]
-    assert events.opened(str(tmp_path / "b.gif"))[1] == ""
+    assert "A clip in place of the photo" in events.opened(PAGE, str(tmp_path / "a.gif"))[1]
+    assert events.opened(PAGE, str(tmp_path / "b.gif"))[1] == ""
+
+
+def test_what_is_found_for_a_page_leaves_alone_what_was_given_to_it_meanwhile(asked):
+    shown(asked).tabs.clear()
+    events.opened(PAGE, asked["photo"])  # asked for later than what is found, and answered sooner
+    photo, *rest = events.found(PAGE)
+    assert photo == gr.skip()
+    assert all(one == gr.skip() for one in rest[: len(painting.HOW)])
+    assert paintings.of("", PAGE.session_hash, Painting) is None
+
+
+def test_what_is_given_to_a_page_while_something_found_is_on_its_way_is_said_again(asked):
+    kept, new = shown(asked), asked["styles"][0][0]
+    kept.tabs.clear()
+    assert events.found(PAGE)[0] == asked["photo"]
+    assert paintings.of("", PAGE.session_hash, Painting) is kept
+    upload = gr.EventData(None, [{}])
+    assert events.opened(PAGE, new)[0] == new
+    assert events.usable_styles(PAGE, [(new, None)], False, upload)[0] == [(new, None)]
+    assert events.opened(PAGE, new)[0] == gr.skip()  # it is there, and need not be sent a second time
+    assert events.usable_styles(PAGE, [(new, None)], False, upload)[0] == gr.skip()

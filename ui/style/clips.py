@@ -22,7 +22,7 @@ from core.pictures import film, images
 from core.style.request import ClipRequest, enough
 from core.visitors import paintings, policy
 from core.visitors.paintings import Clip, Painting
-from ui.style import painting, view
+from ui.style import looks, painting, view
 from ui.style.painting import HOW, Shown
 
 
@@ -151,7 +151,7 @@ def found(request: gr.Request) -> tuple[Any, ...]:
     if clip is None:
         return gr.skip(), gr.skip(), *how, *Reel(), gr.skip()
     paintings.show(clip, request.session_hash or "")
-    if not others or others[0].made < clip.made:
+    if (not others or others[0].made < clip.made) and looks.in_time(request):
         how = painting.how(clip.asked)
     source = clip.asked["clip"]
     reel, number = (_over(clip), None) if clip.job.finished else (_begun(clip), clip.number)

@@ -241,9 +241,17 @@ def _film(painting: Painting) -> Any:
 
 def found(request: gr.Request) -> tuple[Any, ...]:
     """The page is opened: what another page sent here, or the visitor's newest painting with what went in. Once what
-    was sent is being painted, its painting."""
-    if there := theirs(request, Painting):
-        return _shown(request, there[0])
+    was sent is being painted, its painting. Nothing, where somebody was quicker."""
+    there = theirs(request, Painting)
+    brought = _with_what_went_in(request, there[0]) if there else _brought_from_elsewhere(request)
+    if not looks.in_time(request):
+        return _only_the_strip(request)
+    if there:
+        paintings.show(there[0], request.session_hash or "")
+    return brought
+
+
+def _brought_from_elsewhere(request: gr.Request) -> tuple[Any, ...]:
     name = sent(request)
     photo, styles, easel = gr.skip(), gr.skip(), Easel(strip=_strip(request))
     if (picture := tray.take(name)) and "style" in request.query_params:
@@ -261,7 +269,12 @@ def chosen(request: gr.Request, which: gr.EventData) -> tuple[Any, ...]:
     caption = _said(which, "value", "caption")
     for painting in paintings.theirs(visitor.of_request(request).name, Painting):
         if _title(painting) == caption:
-            return _shown(request, painting)
+            paintings.show(painting, request.session_hash or "")
+            return _with_what_went_in(request, painting)
+    return _only_the_strip(request)
+
+
+def _only_the_strip(request: gr.Request) -> tuple[Any, ...]:
     return gr.skip(), *([gr.skip()] * len(HOW)), *Easel(strip=_strip(request)), gr.skip()
 
 
@@ -283,9 +296,8 @@ def throw_away(request: gr.Request) -> tuple[Any, ...]:
     )
 
 
-def _shown(request: gr.Request, painting: Painting) -> tuple[Any, ...]:
+def _with_what_went_in(request: gr.Request, painting: Painting) -> tuple[Any, ...]:
     """What went in, the easel, and the painting's number where it has to be followed."""
-    paintings.show(painting, request.session_hash or "")
     asked, over = painting.asked, painting.job.error is not None or shows_something(painting.job)
     if over:
         easel = _over(painting)
@@ -316,8 +328,9 @@ def _title(painting: Painting) -> str:
 # ---------------------------------------------------------------- pictures and settings
 
 
-def opened(path: str | None) -> tuple[Any, str]:
+def opened(request: gr.Request, path: str | None) -> tuple[Any, str]:
     """A photo just uploaded: left as it is where browsers show such files, made showable else, or refused in words."""
+    covered = looks.given(request, "photo")
     if path is None:
         return None, ""
     try:
@@ -325,7 +338,7 @@ def opened(path: str | None) -> tuple[Any, str]:
     except UserError as error:
         return None, view.notice(str(error))
     said = view.notice(MOVES) if film.moves(path) else ""
-    return (gr.skip() if picture is None else picture), said
+    return picture or (path if covered else gr.skip()), said
 
 
 def _showable(path: str) -> Any:
@@ -337,9 +350,10 @@ def _showable(path: str) -> Any:
     return images.open_picture(path, max_pixels=enough(largest)[0])
 
 
-def usable_styles(styles: list | None, mix: bool, uploaded: gr.EventData) -> tuple[Any, Any, str]:
+def usable_styles(request: gr.Request, styles: list | None, mix: bool, uploaded: gr.EventData) -> tuple[Any, Any, str]:
     """Style pictures just uploaded, the last of `styles`: those that open stay, the others are named. Unless styles are
     mixed they take the place of what was there; several at once are a mix."""
+    covered = looks.given(request, "styles")
     styles = styles or []
     count = min(len(uploaded._data), len(styles)) if isinstance(uploaded._data, list) else len(styles)
     before, new, refused = styles[: len(styles) - count], [], []
@@ -354,7 +368,7 @@ def usable_styles(styles: list | None, mix: bool, uploaded: gr.EventData) -> tup
     usable = usable[:MOST_STYLES]
     # What is as it should be is left alone: it may have been changed on the page meanwhile.
     turned_on = True if len(usable) > 1 and not mix else gr.skip()
-    return (gr.skip() if usable == styles else usable), turned_on, view.notice(*refused)
+    return (gr.skip() if usable == styles and not covered else usable), turned_on, view.notice(*refused)
 
 
 def mixed(styles: list | None, mix: bool) -> Any:
@@ -373,7 +387,8 @@ def no_preset() -> None:
     """Moved by hand, the settings are those of no preset any more."""
 
 
-def picked(chosen: gr.EventData) -> tuple[str, str]:
+def picked(request: gr.Request, chosen: gr.EventData) -> tuple[str, str]:
+    looks.given(request, "photo")
     return _example("photo", chosen), ""
 
 
@@ -393,7 +408,8 @@ def _said(event: gr.EventData, *names: str) -> Any:
     return said
 
 
-def picked_style(styles: list | None, mix: bool, chosen: gr.EventData) -> tuple[list, str]:
+def picked_style(request: gr.Request, styles: list | None, mix: bool, chosen: gr.EventData) -> tuple[list, str]:
+    looks.given(request, "styles")
     path = _example("painting", chosen)
     return ([*(styles or []), (path, None)] if mix else [(path, None)]), ""
 

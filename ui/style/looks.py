@@ -1,8 +1,9 @@
-"""First looks: what an open page is shown of a painting before anybody has pressed Paint.
+"""Open pages before anybody has pressed Paint: first looks, and pictures that are given while the last painting is
+still on its way to the page.
 
 A page asks whenever its pictures or settings have changed, so only its newest question counts, and what is painted or
-has been painted is never covered: a first look makes place for a painting, and for none of other pictures. Knows
-Gradio's requests, not the page's widgets.
+has been painted is never covered: a first look makes place for a painting, and for none of other pictures. What was
+found for a page covers nothing that its visitor has given it. Knows Gradio's requests, not the page's widgets.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -32,11 +33,14 @@ SOON = 0.02  # seconds between glances at whether it is there
 
 @dataclass(eq=False)
 class _Page:
-    """An open page: how many looks it has asked for, the job of the newest, and of which pictures one is shown."""
+    """An open page: how many looks it has asked for, the job of the newest, and of which pictures one is shown; whether
+    it was given pictures, and which kinds of those might be covered by what was found for it."""
 
     asked: int = 0
     job: jobs.Job | None = None
     shown: Any = None
+    given: bool = False
+    coverable: set[str] = field(default_factory=set)
 
 
 _pages: OrderedDict[tuple[str, str], _Page] = OrderedDict()  # by visitor and tab
@@ -48,6 +52,22 @@ def _page(request: gr.Request) -> _Page:
     while len(_pages) > policy.limits().pages:
         _pages.popitem(last=False)
     return page
+
+
+def in_time(request: gr.Request) -> bool:
+    """Whether what was found for a page may go there: not once the page was given pictures."""
+    page = _page(request)
+    page.coverable = set() if page.given else {"photo", "styles"}
+    return not page.given
+
+
+def given(request: gr.Request, kind: str) -> bool:
+    """A page is given a photo, or styles. -> Whether the page has to be told them: what was found for it may have been
+    on its way still, and have come after them."""
+    page = _page(request)
+    page.given, told = True, kind in page.coverable
+    page.coverable.discard(kind)
+    return told
 
 
 def end(request: gr.Request) -> Any:
