@@ -392,6 +392,8 @@ def test_a_file_that_does_not_tell_is_read_as_its_owner_says(page):
         ":classes-10-behind,hidden-tanh", ":classes-10-front,hidden-tanh",
     ]  # fmt: skip
     assert any(caption.value.endswith("0, 1, 2, 3, 4, 5, 6, 7.") for caption in page.caption)  # are of these classes
+    page.button(key="more-readings").click().run()
+    assert page.button(key="reading-13").label == "This one"
     page.button(key="reading-1").click().run()
     request, result = newest(page)
     assert (request.generator, request.seed) == (f"{ref}:classes-10-behind,leaky", 3)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import heapq
 import itertools
 import re
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,13 @@ from core.errors import UserError
 from core.gan.methods.method import GeneratorNetwork
 from core.gan.zoo import chain, cost, evidence, pickles, stated, told, unfolded
 from core.gan.zoo.evidence import Settled
-from core.gan.zoo.layers import NORMS, Foreign, Joined
+from core.gan.zoo.layers import NORMS, Foreign
 from core.gan.zoo.modules import Module, of_part
 from core.gan.zoo.questions import Option
 from core.gan.zoo.recognise import Found
 from core.hub.safetensors_header import POINTER, require_content
 
-READINGS = 8  # of one file, to be chosen from
+READINGS = 24  # of one file, to be chosen from
 TRIED = 16  # latents a new generator has to make pictures of
 AVERAGE = re.compile(r"ema|avg|average", re.I)
 # What the parts of a whole GAN, or of a checkpoint, are called.
@@ -120,17 +121,10 @@ def read(
 
 
 def _readings(found: Found, settled: Settled) -> tuple[Reading, ...]:
-    """All answers to the open questions together, those with the fewest unlikely ones first, and none very unlikely."""
-    questions = [list(enumerate(options)) for options in settled.open.values()]
-
-    def unlikely(way: tuple[tuple[int, Option], ...]) -> tuple[int, int]:
-        ranks = [rank for rank, _ in way]
-        return sum(ranks), max(ranks, default=0)
-
-    ways = sorted(itertools.product(*questions), key=unlikely)
+    """The likeliest of all answers to the open questions together."""
     readings = []
-    for way in ways[:READINGS] if questions else ():
-        picked = {name: option for name, (_, option) in zip(settled.open, way, strict=True)}
+    for way in itertools.islice(_likeliest(list(settled.open.values())), READINGS if settled.open else 0):
+        picked = dict(zip(settled.open, way, strict=True))
         with contextlib.suppress(UserError):  # too large, read so
             config = found.network({**settled.answers, **picked}).config
             tags, says = (sep.join(getattr(option, what) for option in picked.values())
@@ -140,11 +134,25 @@ def _readings(found: Found, settled: Settled) -> tuple[Reading, ...]:
     return tuple(readings) if len(readings) > 1 else ()
 
 
+def _likeliest(questions: Sequence[Sequence[Option]]) -> Iterator[tuple[Option, ...]]:
+    """An answer to each question, in all ways: those with the fewest unlikely ones first, and none very unlikely."""
+    first = (0,) * len(questions)  # of each question the rank of its answer
+    waiting, known = [(0, 0, first)], {first}
+    while waiting:
+        _, _, ranks = heapq.heappop(waiting)
+        yield tuple(options[rank] for options, rank in zip(questions, ranks, strict=True))
+        for i, rank in enumerate(ranks):
+            other = (*ranks[:i], rank + 1, *ranks[i + 1 :])
+            if rank + 1 < len(questions[i]) and other not in known:
+                known.add(other)
+                heapq.heappush(waiting, (sum(other), max(other), other))
+
+
 def read_as(network: Foreign, config: Mapping[str, Any]) -> Foreign:
     """The same tensors, read in another of the ways that were left."""
     other = cost.planned(lambda: Foreign.from_config(config))
-    kinds = ((nn.Linear, nn.Conv2d, nn.ConvTranspose2d), NORMS, (nn.PReLU, Joined))
-    state: dict[str, Tensor] = {}
+    kinds = ((nn.Linear, nn.Conv2d, nn.ConvTranspose2d), NORMS, (nn.PReLU,))
+    state = {name: value for name, value in network.state_dict().items() if name == "joined.table"}
     for kind in kinds:  # a norm may stand elsewhere then, but stays that of the same layer
         mine = [module for module in network.modules() if isinstance(module, kind)]
         names = [name for name, module in other.named_modules() if isinstance(module, kind)]
