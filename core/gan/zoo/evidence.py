@@ -279,7 +279,7 @@ def _differ(network: Foreign, found: Found, answers: Answers) -> bool:
         other = found.network(answers)
     except UserError:
         return False
-    if (other.taken, other.config["size"]) != (network.taken, network.config["size"]):
+    if any(other.config.get(what) != network.config.get(what) for what in ("latent", "size", "classes")):
         return True
     sums = max(1, found.cost(answers, other).sums)
     count = max(2, min(BLOCK, policy.limits().evidence_sums // (READINGS * sums)))

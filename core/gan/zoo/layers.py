@@ -59,13 +59,15 @@ class Layer:
 
 @dataclass(frozen=True)
 class Labels:
-    """How a class joins the latents: as `numbers` numbers, out of a table in the file (an embedding) or one-hot."""
+    """How a class joins the latents: as `numbers` numbers, out of a table in the file (an embedding) or one-hot; or
+    where there is a `step`, by its bare number, counted so from 0."""
 
     classes: int
     numbers: int
     join: str  # of JOINS
     table: bool
     relu: bool = False  # behind what stands in the table
+    step: float = 0
 
 
 class Foreign(GeneratorNetwork):
@@ -151,6 +153,8 @@ class Joined(nn.Module):
     def forward(self, latents: Tensor) -> Tensor:
         random, shares = latents[:, : -self.labels.classes], latents[:, -self.labels.classes :]
         words = shares @ (self.table.relu() if self.labels.relu else self.table) if self.labels.table else shares
+        if self.labels.step:
+            words = shares @ torch.arange(self.labels.classes).to(shares)[:, None] * self.labels.step
         match self.labels.join:
             case "times":
                 return random * words

@@ -41,6 +41,8 @@ LOUDER = 1.1  # how much a first layer has to listen more to its beginning, for 
 # Where what a class says begins, columns get louder or quieter: by 7 to 168 standard errors in 30 networks with
 # classes, and nowhere by more than 4.5 in 40 without.
 BREAK = 6.0
+FEW_LATENTS = (2, 3, 4, 5, 8)  # that decoders are given, perhaps beside a class
+APART = 1.3  # times as quiet or loud as any other, for a column to stand out
 NEARLY = 0.9  # as clear as the clearest break: one column more or less may belong to either side
 
 
@@ -149,13 +151,22 @@ def _labels(found: Chain, latent: int | None) -> list[Option]:
         return [option for option in joined(numbers, numbers, table=False) if option.value.join == join]
     none = Option("no-classes", "no classes", None)
     if latent is not None and latent <= taken:
-        return joined(taken - latent, taken - latent, table=False) if taken > latent + 1 else [none]
+        if taken == latent + 1:
+            return _numbered(loudness)
+        return joined(taken - latent, taken - latent, table=False) if taken > latent else [none]
+    numbered = taken - 1 in (*FEW_LATENTS, *USUAL_LATENTS) and taken not in USUAL_LATENTS
+    if numbered and any(_apart(loudness)):
+        return _numbered(loudness, none)
     if at := _broken(loudness):
         louder = at if loudness[:at].mean() > loudness[at:].mean() else taken - at
         if louder <= chain.MAX_CLASSES:
             return joined(louder, louder, table=False)[:1]
-    split = [n for n in USUAL_CLASSES if taken - n in (USUAL_LATENTS if n == 10 else USUAL_LATENTS[:3])]
+    if numbered:
+        return _numbered(loudness, none)
     usual = taken in USUAL_LATENTS
+    if not usual and taken - USUAL_CLASSES[0] in FEW_LATENTS:
+        return [*joined(USUAL_CLASSES[0], USUAL_CLASSES[0], table=False), none]
+    split = [n for n in USUAL_CLASSES if taken - n in (USUAL_LATENTS if n == 10 else USUAL_LATENTS[:3])]
     one_hot = joined(split[0], split[0], table=False, rare=usual) if split else []
     none = replace(none, rare=bool(split) and not usual)
     return [none, *one_hot] if usual else [*one_hot, none]
@@ -165,6 +176,33 @@ def _lit(option: Option) -> Option:
     """The same, with ReLU behind the linear layer that tells of a class."""
     labels = replace(option.value, relu=True)
     return replace(option, tag=f"{option.tag}-relu", says=f"{option.says}, through ReLU", value=labels)
+
+
+def _numbered(loudness: Tensor, none: Option | None = None) -> list[Option]:
+    """A class that one input tells by its bare number; or `none`, where there may be no classes. Of large numbers a
+    network listens to little, of small ones to much, so that such an input is quieter or louder than latents; where it
+    is not, and they are few, it has to be proved."""
+    quiet, loud = _apart(loudness)
+    few = len(loudness) - 1 in FEW_LATENTS
+    rare = none is not None and few and not quiet and not loud
+    steps = {"": 1.0, "-unit": 1 / (chain.NUMBERED - 1)}
+    options = [
+        Option(f"number-{join}{tag}",
+               f"a class, told by its number from 0 to {round(step * (chain.NUMBERED - 1))}, {JOINS[join]}",
+               Labels(chain.NUMBERED, 1, join, table=False, step=step), rare, assumed=True)
+        for tag, step in (reversed(steps.items()) if loud and not quiet else steps.items())
+        for join in quiet or loud or ("behind", "front")
+    ]  # fmt: skip
+    if none is None:
+        return options
+    return [none, *options] if few and not quiet else [*options, none]
+
+
+def _apart(loudness: Tensor) -> tuple[list[str], list[str]]:
+    """At which ends stands one column that is by far the quietest, or the loudest."""
+    edges = {"behind": (loudness[-1], loudness[:-1]), "front": (loudness[0], loudness[1:])}
+    quiet = [join for join, (one, others) in edges.items() if one * APART < others.min()]
+    return quiet, [join for join, (one, others) in edges.items() if one > others.max() * APART]
 
 
 def _broken(loudness: Tensor) -> int:

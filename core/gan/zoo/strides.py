@@ -37,6 +37,7 @@ ODDER = 0.5  # by how much one has to be odder than the likeliest, to be in doub
 # To which side pictures of another one are fitted, grey ones mostly to that of MNIST; and from how far.
 GREY, COLOURED = (28, 32, 64, 128, 256), (32, 28, 64, 128, 256)
 SMALLEST, LARGEST = 0.87, 1.15
+SMALL_GREY = 24  # px: a size that is used; in grey mostly for digits, which have 28
 FITTED = {"shrunk": "by leaving out pixels", "smooth": "smoothly", "cut": "by cutting"}  # the usual way first
 
 
@@ -107,8 +108,10 @@ def _fitted(laid: Strides, grey: bool, wanted: int | None) -> list[Strides]:
     and as they are."""
     as_made = [laid] if wanted in (None, laid.side) else []
     targets = (wanted,) if wanted else GREY if grey else COLOURED
-    near = [side for side in targets if SMALLEST <= laid.side / side <= LARGEST]
-    if not laid.odd or laid.side in SIZES or not near or near[0] == laid.side:
+    smallest = SMALL_GREY / 28 if grey else SMALLEST
+    near = [side for side in targets if smallest <= laid.side / side <= LARGEST]
+    usual = laid.side in SIZES and not (grey and laid.side == SMALL_GREY)
+    if not laid.odd or usual or not near or near[0] == laid.side:
         return as_made
     ways = [way for way in FITTED if way != "cut" or laid.side > near[0]]
     shrunk, *others = [replace(laid, side=near[0], made=laid.side, fitted=way) for way in ways]

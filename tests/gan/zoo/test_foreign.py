@@ -96,7 +96,7 @@ KINDS = {
     "28 px of 7x7": (lambda: OnMaps(8, (7, 1, 0), (4, 2, 1), (4, 2, 1)), normal(8), "px-28-1001-2101-2101"),
     "31 px of 3x3": (lambda: OnMaps(8, *[(3, 2, 0)] * 4), normal(8), "px-31-2001-2001-2001-2001"),
     "24 px of 3x3, leaky": (
-        lambda: OnMaps(8, (3, 1, 0), *[(3, 2, 1, 1)] * 3, activation=leaky), normal(8),
+        lambda: OnMaps(8, (3, 1, 0), *[(3, 2, 1, 1)] * 3, activation=leaky, channels=3), normal(8),
         "leaky px-24-1001-2111-2111-2111"),
     "28 px of 4x4 and 3x3": (
         lambda: OnMaps(8, (4, 1, 0), (3, 2, 1), (4, 2, 1), (4, 2, 1)), normal(8), "px-28-1001-2101-2101-2101"),
