@@ -75,8 +75,8 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
     trial = Trial(found, best)
     if trial.fit(best) is None:
         _require_places(found, questions)
-        best, ends = ended(found, best, questions)
         best, told, questions = _spoken(found, best, questions)
+        best, ends = ended(found, best, questions)
         left = _open(trial, best, questions, ends)
         return Settled(found.network(best), best, None, tuple(name for name in told if name not in left), left)
     best = _searched(trial, best, questions)

@@ -115,3 +115,16 @@ def test_readings_come_in_the_order_of_how_likely_all_their_answers_are():
     assert sorted(ways) == sorted(itertools.product(*map(range, counts)))
     assert [sum(way) for way in ways] == sorted(sum(way) for way in ways)
     assert len(list(itertools.islice(foreign._likeliest([range(16)] * 14), 100))) == 100  # of more than can be counted
+
+
+@pytest.mark.parametrize(("median", "asked"), [
+    (-7.4, None), (-9, ["sigmoid", "tanh"]), (-12, None),
+])  # fmt: skip
+def test_the_end_of_connected_layers_is_asked_about_where_what_comes_to_it_is_far_but_not_farthest(median, asked):
+    net = lively(nn.Sequential(nn.Linear(16, 32), nn.PReLU(), nn.Linear(32, 256)))
+    net[2].weight *= 0.1
+    net[2].bias.fill_(median)
+    net[2].bias[:100] = 1
+    read = foreign.read({"": net.state_dict()}, None, "x.pth")
+    assert next((list(question) for question in read.open), None) == asked
+    assert read.network.plan[-1].after == ("tanh" if median > -8 else "sigmoid")
