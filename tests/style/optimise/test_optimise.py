@@ -351,6 +351,13 @@ def test_scales_double_up_to_the_size_asked_for():
     assert [s.steps for s in stages] == [100, 60, 60, 20]
 
 
+@pytest.mark.parametrize(("size", "bold"), [(136, 68), (256, 128), (384, 96), (500, 125), (544, 68)])
+def test_large_forms_begin_at_about_a_hundred_pixels(size, bold):
+    assert scales(StyleRequest(size=size), (400, 300))[0].width == bold
+    assert scales(StyleRequest(size=size, freedom=1), (400, 300))[0].width == bold
+    assert 128 <= scales(StyleRequest(size=size, freedom=0), (400, 300))[0].width < 256
+
+
 @pytest.mark.parametrize("steps", [1, 10, 100, 145, 180, 183, 1000])
 def test_without_freedom_it_is_painted_as_it_was_before_there_was_any(steps):
     before = StyleRequest.from_recipe({"kind": "style", "steps": steps, "size": 512})
