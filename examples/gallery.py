@@ -30,7 +30,7 @@ FILMED = ("cat", "mosaic")
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--film", action="store_true", help="only the time-lapse")
-    options.add_argument("--size", type=int, help="the longer side (512; of the time-lapse 320)")
+    options.add_argument("--size", type=int, help="the longer side (512; of the time-lapse 480)")
     options.add_argument("--out", type=Path, help="a folder (examples/gallery); for the time-lapse a .webp file")
     arguments = options.parse_args()
     if arguments.film:
