@@ -120,19 +120,6 @@ def _labels(found: Chain, latent: int | None) -> list[Option]:
     weight = found.steps[0].weights["weight"]
     taken = found.steps[0].inputs
     loudness = weight.float().transpose(0, 1 if found.steps[0].kind == "linear" else 0).flatten(1).norm(dim=1)
-    by_number = found.told_by == "number"
-    numbered = f", told by their numbers from 0 to {chain.NUMBERED - 1}," if by_number else ""
-
-    def joined(classes: int, numbers: int, table: bool, rare: bool = False) -> list[Option]:
-        # What a class says is louder than what each of many latents says; where neither is, behind is usual.
-        few = numbers > taken - numbers
-        behind = few or bool(LOUDER * loudness[-numbers:].mean() >= loudness[:numbers].mean())
-        return [
-            Option(f"classes-{classes}-{join}", f"{classes} classes{numbered} {JOINS[join]}",
-                   Labels(classes, numbers, join, table), rare, by_number)
-            for join in (("behind", "front") if behind else ("front", "behind"))
-        ]  # fmt: skip
-
     if found.table is not None:
         classes, numbers = found.table.shape
         if numbers == taken:
@@ -140,36 +127,56 @@ def _labels(found: Chain, latent: int | None) -> list[Option]:
             return [Option(f"classes-{classes}-times", f"{classes} classes {JOINS['times']}", labels)]
         if numbers > taken:
             raise UserError(f"Its table of classes is {numbers} numbers wide, more than its first layer takes.")
+        found_at, options = _broken(loudness), _joined(loudness, classes, numbers, found.told_by)
         if found.entrance:
-            return [way for way in joined(classes, numbers, table=True) if way.value.join == found.entrance.join]
-        found_at, options = _broken(loudness), joined(classes, numbers, table=True)
+            return [way for way in options if way.value.join == found.entrance.join]
         fitting = {"front": numbers, "behind": taken - numbers}
         options = [option for option in options if fitting[option.value.join] == found_at][:1] or options
         return [way for one in options for way in (one, _lit(one))] if found.told_by == "linear" else options
     if found.entrance:
         numbers, join = found.entrance.numbers, found.entrance.join
-        return [option for option in joined(numbers, numbers, table=False) if option.value.join == join]
+        return [option for option in _joined(loudness, numbers, numbers) if option.value.join == join]
     none = Option("no-classes", "no classes", None)
-    if latent is not None and latent <= taken:
-        if taken == latent + 1:
-            return _numbered(loudness)
-        return joined(taken - latent, taken - latent, table=False) if taken > latent else [none]
-    numbered = taken - 1 in (*FEW_LATENTS, *USUAL_LATENTS) and taken not in USUAL_LATENTS
-    if numbered and any(_apart(loudness)):
+    if latent is None or latent > taken:
+        return _in_inputs(loudness, none)
+    if taken == latent + 1:
+        return _numbered(loudness)
+    return _joined(loudness, taken - latent, taken - latent) if taken > latent else [none]
+
+
+def _in_inputs(loudness: Tensor, none: Option) -> list[Option]:
+    """Classes among the inputs, of which nothing is known but how loud they are."""
+    taken = len(loudness)
+    usual = taken in USUAL_LATENTS
+    one_more = taken - 1 in (*FEW_LATENTS, *USUAL_LATENTS) and not usual
+    if one_more and any(_apart(loudness)):
         return _numbered(loudness, none)
     if at := _broken(loudness):
         louder = at if loudness[:at].mean() > loudness[at:].mean() else taken - at
         if louder <= chain.MAX_CLASSES:
-            return joined(louder, louder, table=False)[:1]
-    if numbered:
+            return _joined(loudness, louder, louder)[:1]
+    if one_more:
         return _numbered(loudness, none)
-    usual = taken in USUAL_LATENTS
     if not usual and taken - USUAL_CLASSES[0] in FEW_LATENTS:
-        return [*joined(USUAL_CLASSES[0], USUAL_CLASSES[0], table=False), none]
+        return [*_joined(loudness, USUAL_CLASSES[0], USUAL_CLASSES[0]), none]
     split = [n for n in USUAL_CLASSES if taken - n in (USUAL_LATENTS if n == 10 else USUAL_LATENTS[:3])]
-    one_hot = joined(split[0], split[0], table=False, rare=usual) if split else []
+    one_hot = _joined(loudness, split[0], split[0], rare=usual) if split else []
     none = replace(none, rare=bool(split) and not usual)
     return [none, *one_hot] if usual else [*one_hot, none]
+
+
+def _joined(loudness: Tensor, classes: int, numbers: int, told_by: str = "", rare: bool = False) -> list[Option]:
+    """So many classes, told by so many numbers behind the latents or in front. `told_by`: that of their table, "" where
+    they have none."""
+    # What a class says is louder than what each of many latents says; where neither is, behind is usual.
+    few = numbers > len(loudness) - numbers
+    behind = few or bool(LOUDER * loudness[-numbers:].mean() >= loudness[:numbers].mean())
+    counted = f", told by their numbers from 0 to {chain.NUMBERED - 1}," if told_by == "number" else ""
+    return [
+        Option(f"classes-{classes}-{join}", f"{classes} classes{counted} {JOINS[join]}",
+               Labels(classes, numbers, join, bool(told_by)), rare, told_by == "number")
+        for join in (("behind", "front") if behind else ("front", "behind"))
+    ]  # fmt: skip
 
 
 def _lit(option: Option) -> Option:

@@ -81,9 +81,11 @@ def test_norms_tell_whether_an_input_is_a_class(latents, tag):
 
 
 def test_ten_inputs_beside_few_latents_may_be_classes():
-    rows = rows_of(foreign.read({"": small(12).state_dict()}, None, "x.pth"))
+    read = foreign.read({"": small(12).state_dict()}, None, "x.pth")
+    rows = rows_of(read)
     joins = {tags.split(",")[0] for tags in rows}
     assert joins == {"classes-10-behind", "classes-10-front", "no-classes"}
+    assert "10 classes before the latents, ReLU" in {way.says for way in read.readings}
 
 
 @pytest.mark.slow
