@@ -25,7 +25,7 @@ from core.gan.zoo.ends import ended
 from core.gan.zoo.layers import Foreign, Past
 from core.gan.zoo.questions import KEPT, Answers, Option, Question, options
 from core.gan.zoo.recognise import Found
-from core.gan.zoo.strides import ODDER, Shape, Strides
+from core.gan.zoo.strides import ODDER, SIZES, Shape, Strides
 from core.visitors import policy
 
 LATENTS, FEWEST = 256, 32  # sent through each reading, fewer where they cost too much
@@ -45,6 +45,7 @@ ASSUMED = ("latents", "end")  # a wrong answer makes pictures paler or bolder; e
 # Questions that are answered together, as a wrong answer to one may hide another's.
 TOGETHER = (
     ("labels", "latents", "first map"), ("norm", "eps", "activation", "enlarged"), ("first map", "strides", "enlarged"),
+    ("latents", "activation"),
 )  # fmt: skip
 FIRST = ("blocks", "latents", "first map")  # those that hide most others'
 ROUNDS = 2
@@ -95,8 +96,9 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
     encoded = found.decodes and (trial.fit(best) or 0) > NONE >= trial.later(best)
     if encoded:
         best = {**best, "latents": _question("latents", questions).options[0]}
-    questions = _going_on(found, best, questions)
-    proved = tuple(q.name for q in questions if trial.proved(best, q) and not (rival and q.name == "strides"))
+    questions, sure = _going_on(found, best, questions)
+    uncertain = rival or not sure
+    proved = tuple(q.name for q in questions if trial.proved(best, q) and not (uncertain and q.name == "strides"))
     best, ends = ended(found, best, questions)
     fit, network = trial.fit(best), found.network(best)
     if fit is not None and fit > NONE and not encoded:
@@ -170,16 +172,20 @@ def _laid_out(trial: Trial, best: Answers, questions: Sequence[Question]) -> tup
     return {**answers, "strides": left[0]}, others
 
 
-def _going_on(found: Found, best: Answers, questions: list[Question]) -> list[Question]:
+def _going_on(found: Found, best: Answers, questions: list[Question]) -> tuple[list[Question], bool]:
     """The questions with all strides that begin like the best ones, up to the last norm: of what lies behind it none
-    tells."""
+    tells. And whether no others that go on so lead to pictures of a usual size."""
     begun = max(i for i, step in enumerate(found.steps) if step.remembers) + 1
-    alike = [laid for laid in found.layouts if laid.shapes[:begun] == best["strides"].value.shapes[:begun]][:KEPT]
+    chosen: Strides = best["strides"].value
+    alike = [laid for laid in found.layouts if laid.shapes[:begun] == chosen.shapes[:begun]]
     known = _question("strides", questions).options
     tags = {option.tag for option in known}
-    others = options([found.layouts[0], *alike])[1:]
+    others = options([found.layouts[0], *alike[:KEPT]])[1:]
     more = tuple(option for option in others if option.tag not in tags and not option.rare)
-    return [replace(q, options=(*known, *more)) if q.name == "strides" and len(known) > 1 else q for q in questions]
+    usual = {laid.side for laid in alike if laid.shapes != chosen.shapes and not laid.fitted} & SIZES.keys()
+    sure = begun == len(chosen.shapes) or (chosen.side in SIZES and not usual)
+    asked = [replace(q, options=(*known, *more)) if q.name == "strides" and len(known) > 1 else q for q in questions]
+    return asked, sure
 
 
 def _require_places(found: Found, questions: Sequence[Question]) -> None:

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from core.errors import UserError
-from core.gan.zoo import chain, foreign
+from core.gan.zoo import chain, evidence, foreign
 from core.gan.zoo.recognise import Found
-from support.foreign_networks import connected, lively
+from support.foreign_networks import OnMaps, connected, lively
 
 
 def far(count, rng):
@@ -68,3 +68,30 @@ def test_up_convolutions_that_differ_in_their_output_padding_alone_are_in_questi
     rare = {option.tag: option.rare for option in asked.options}
     assert not rare["px-28-2101-2111-2111"]
     assert not rare["px-32-2111-2111-2111"]
+
+
+def test_what_lies_behind_the_last_norm_is_assumed_and_not_proved():
+    """There a 2x2 up-convolution may as well add one pixel as double the side; 28 px is likelier than 54."""
+    net = lively(OnMaps(8, (5, 1, 0), (5, 2, 0), (3, 2, 0), (2, 1, 0)))
+    read = foreign.read({"": net.state_dict()}, None, "x.pth")
+    assert "proves: normal latents; ReLU (missed" in read.said
+    assert "assumed: 28 px, strides 1, 2, 2, 1; tanh." in read.said
+    z = torch.randn(3, 8)
+    torch.testing.assert_close(read.network(z), net(z), rtol=1e-4, atol=1e-4)
+    assert foreign.read({"": net.state_dict()}, None, "x.pth", "px-54-1001-2001-2001-2001").network(z).shape[-1] == 54
+
+
+def test_latents_and_activation_that_hide_each_other_are_found_together():
+    """Normal and ReLU; with leaky ReLU, which comes first for connected layers, uniform latents seem better."""
+    hidden = [part for _ in range(2) for part in (nn.Linear(24, 24), nn.BatchNorm1d(24), nn.ReLU())]
+    net = lively(nn.Sequential(nn.Linear(16, 24), nn.ReLU(), *hidden, nn.Linear(24, 64), nn.Tanh()))
+    net[0].weight *= 0.8
+    net[0].bias.fill_(-2)
+    net[2].weight += 0.1
+    for norm in (net[3], net[6]):
+        norm.reset_running_stats()
+    net.train()
+    for seed in range(8):
+        net(torch.randn(128, 16, generator=torch.Generator().manual_seed(seed)))
+    settled = evidence.settle(Found(chain.read(net.eval().state_dict())))
+    assert [settled.answers[name].tag for name in ("latents", "activation")] == ["normal", "relu"]
