@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,11 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import UserError
-from core.gan.zoo.cost import BLOCK, sums_of
+from core.gan.zoo.cost import sums_of
 from core.gan.zoo.ends import ended
 from core.gan.zoo.layers import Foreign, Past
 from core.gan.zoo.questions import KEPT, Answers, Option, Question, options
 from core.gan.zoo.recognise import Found
+from core.gan.zoo.rows import Left, differ, together
 from core.gan.zoo.strides import ODDER, SIZES, Shape, Strides
 from core.visitors import policy
 
@@ -36,7 +37,6 @@ SURE, NOISE = 1.15, 0.01  # how much worse all other answers have to fit for a p
 SURE_DECODED = 1.8  # of decoders, whose norms remember what an encoder made, not random numbers
 LOST = 2.0  # how much worse a reading is, half way, not to be tried to its end
 NONE = 0.42  # a fit that is none: of the networks with known code none was missed by more than 0.31
-SEEN = 0.03  # how far pixels differ on average, of -1 to 1, for a difference that is seen
 SPOKEN = 2048  # latents
 # So many units that never speak, with weights behind them that are smaller than others' by so much, prove ReLU: of the
 # first layer, where nothing hangs on the activation, and of later ones.
@@ -59,27 +59,27 @@ MOST_UNTOLD = 4  # convolutions that may or may not stand behind an enlargement
 @dataclass(frozen=True)
 class Settled:
     """`network` is the best reading. `fit`: by how much its norms are missed on average, None where there are none.
-    `proved`: names of questions; `open`: those without a proof, with all answers that may be true, the best first."""
+    `proved`: names of questions; `open`: those without a proof, with all answers that may be true, the best first;
+    `rows`: the likeliest answers to all of these together, the ends of each being those that it leaves in doubt."""
 
     network: Foreign
     answers: Answers
     fit: float | None
     proved: tuple[str, ...]
-    open: Mapping[str, tuple[Option, ...]]
+    open: Left
+    rows: tuple[Answers, ...] = ()
 
 
 def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
     """The reading that the file bears out best, of those with all of the `wanted` tags."""
     questions = _narrowed(found, wanted)
     best: Answers = {question.name: question.options[0] for question in questions}
-    network = found.network(best)
     trial = Trial(found, best)
     if trial.fit(best) is None:
         _require_places(found, questions)
         best, told, questions = _spoken(found, best, questions)
-        best, ends = ended(found, best, questions)
-        left = _open(trial, best, questions, ends)
-        return Settled(found.network(best), best, None, tuple(name for name in told if name not in left), left)
+        best, left, rows = _open(trial, best, questions, ())
+        return Settled(found.network(best), best, None, tuple(name for name in told if name not in left), left, rows)
     best = _searched(trial, best, questions)
     if (trial.fit(best) or 0) > DOUBTFUL:
         best = _padded(trial, best, questions)
@@ -99,18 +99,14 @@ def settle(found: Found, wanted: tuple[str, ...] = ()) -> Settled:
     questions, sure = _going_on(found, best, questions)
     uncertain = rival or not sure
     proved = tuple(q.name for q in questions if trial.proved(best, q) and not (uncertain and q.name == "strides"))
-    best, ends = ended(found, best, questions)
-    fit, network = trial.fit(best), found.network(best)
+    fit = trial.fit(best)
     if fit is not None and fit > NONE and not encoded:
         raise UserError(
             f"No way to read it fits what its batch norms remember (missed by {fit:.1f}), so it would make wrong "
             "pictures; it has layers or connections that its tensors do not show."
         )
-    unproved = [question for question in questions if question.name not in proved]
-    left = _open(trial, best, unproved, ends if "end" not in proved else ())
-    if rival:
-        left = {**left, "strides": tuple(dict.fromkeys([best["strides"], *left.get("strides", ()), *rival]))}
-    return Settled(network, best, fit, proved, left)
+    best, left, rows = _open(trial, best, questions, proved, rival)
+    return Settled(found.network(best), best, fit, proved, left, rows)
 
 
 def _question(name: str, questions: Sequence[Question]) -> Question:
@@ -262,35 +258,27 @@ def _joint(questions: Sequence[Question]) -> Iterator[Answers]:
 
 
 def _open(
-    trial: Trial, best: Answers, unproved: Sequence[Question], ends: Sequence[Option]
-) -> dict[str, tuple[Option, ...]]:
-    """Those of which another answer fits as well, and makes pictures that look otherwise; the end last."""
-    network = trial.found.network(best)
-    rivals = {q.name: trial.rivals(best, q) for q in unproved if q.name not in ASSUMED}
-    rivals["end"] = [option for option in ends if option != best["end"]]
+    trial: Trial, best: Answers, questions: Sequence[Question], proved: Sequence[str], rival: tuple[Option, ...] = ()
+) -> tuple[Answers, Left, tuple[Answers, ...]]:
+    """The answers with the end; those of which another fits as well, and makes pictures that look otherwise, the end
+    last; and the rows of all that. `rival`: strides that may be as well."""
+    found = trial.found
+    ending, ends = ended(found, best, questions)
+    network = found.network(ending)
+    rivals = {q.name: trial.rivals(ending, q) for q in questions if q.name not in (*ASSUMED, *proved)}
     others = {
         name: tuple(
             option
             for option in options
-            if not trial.lost(best, {name: option}) and _differ(network, trial.found, {**best, name: option})
+            if not trial.lost(ending, {name: option}) and differ(network, found, {**ending, name: option})
         )
         for name, options in rivals.items()
     }
-    return {name: (best[name], *options) for name, options in others.items() if options}
-
-
-@torch.no_grad()
-def _differ(network: Foreign, found: Found, answers: Answers) -> bool:
-    try:
-        other = found.network(answers)
-    except UserError:
-        return False
-    if any(other.config.get(what) != network.config.get(what) for what in ("latent", "size", "classes")):
-        return True
-    sums = max(1, found.cost(answers, other).sums)
-    count = max(2, min(BLOCK, policy.limits().evidence_sums // (READINGS * sums)))
-    latents = network.latents(count, torch.Generator().manual_seed(0))
-    return float((network(latents) - other(latents)).abs().mean()) > SEEN
+    left = {name: (ending[name], *options) for name, options in others.items() if options}
+    if rival:
+        left = {**left, "strides": tuple(dict.fromkeys([ending["strides"], *left.get("strides", ()), *rival]))}
+    rows, left = together(found, best, ending, ends, left, questions)
+    return ending, left, rows
 
 
 class Trial:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import heapq
 import itertools
 import re
 import types
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +26,10 @@ from core.gan.zoo import chain, cost, evidence, pickles, stated, told, unfolded
 from core.gan.zoo.evidence import Settled
 from core.gan.zoo.layers import NORMS, Foreign
 from core.gan.zoo.modules import Module, of_part
-from core.gan.zoo.questions import Option
+from core.gan.zoo.questions import Answers
 from core.gan.zoo.recognise import Found
 from core.hub.safetensors_header import POINTER, require_content
 
-READINGS = 24  # of one file, to be chosen from
 TRIED = 16  # latents a new generator has to make pictures of
 AVERAGE = re.compile(r"ema|avg|average", re.I)
 # What the parts of a whole GAN, or of a checkpoint, are called.
@@ -107,7 +105,7 @@ def read(
             held = of_part(modules, way)
             held = _behind_encoder(held, fitting[way]) if way in decoders else held
             found = Found(chain.read(fitting[way], held), size, decodes, latent)
-            settled = evidence.settle(found, tuple(tag for tag in reading.split(",") if tag))
+            settled = _settled(found, reading)
             said = told.told(settled, found)
             require_pictures(settled.network, what, f"is understood ({said.split(':')[0]})", found.untrained)
         except UserError as error:
@@ -120,32 +118,31 @@ def read(
     raise NotUsable(f"{what} cannot be used. {reasons[0] if reasons else 'It has no tensors.'}")
 
 
+def _settled(found: Found, reading: str) -> Settled:
+    """Read so; nothing is left open where `reading` is that of a row, whatever else its answers would leave so."""
+    settled = evidence.settle(found, tuple(tag for tag in reading.split(",") if tag))
+    if not (settled.open and reading):
+        return settled
+    with contextlib.suppress(UserError):  # it cannot be read but with something said
+        asked = evidence.settle(found)
+        if row := next((row for row in asked.rows if _tags(row, asked) == reading), None):
+            return replace(asked, network=found.network(row), answers=row, open={}, rows=())
+    return settled
+
+
+def _tags(row: Answers, settled: Settled) -> str:
+    return ",".join(row[name].tag for name in settled.open)
+
+
 def _readings(found: Found, settled: Settled) -> tuple[Reading, ...]:
-    """The likeliest of all answers to the open questions together."""
     readings = []
-    for way in itertools.islice(_likeliest(list(settled.open.values())), READINGS if settled.open else 0):
-        picked = dict(zip(settled.open, way, strict=True))
+    for row in settled.rows:
         with contextlib.suppress(UserError):  # too large, read so
-            config = found.network({**settled.answers, **picked}).config
-            tags, says = (sep.join(getattr(option, what) for option in picked.values())
-                          for what, sep in (("tag", ","), ("says", ", ")))  # fmt: skip
+            config = found.network(row).config
+            says = ", ".join(row[name].says for name in settled.open)
             said = " ".join([f"Read with {says}.", *told.assumed(settled, found)])
-            readings.append(Reading(tags, says, config, said))
+            readings.append(Reading(_tags(row, settled), says, config, said))
     return tuple(readings) if len(readings) > 1 else ()
-
-
-def _likeliest(questions: Sequence[Sequence[Option]]) -> Iterator[tuple[Option, ...]]:
-    """An answer to each question, in all ways: those with the fewest unlikely ones first, and none very unlikely."""
-    first = (0,) * len(questions)  # of each question the rank of its answer
-    waiting, known = [(0, 0, first)], {first}
-    while waiting:
-        _, _, ranks = heapq.heappop(waiting)
-        yield tuple(options[rank] for options, rank in zip(questions, ranks, strict=True))
-        for i, rank in enumerate(ranks):
-            other = (*ranks[:i], rank + 1, *ranks[i + 1 :])
-            if rank + 1 < len(questions[i]) and other not in known:
-                known.add(other)
-                heapq.heappush(waiting, (sum(other), max(other), other))
 
 
 def read_as(network: Foreign, config: Mapping[str, Any]) -> Foreign:

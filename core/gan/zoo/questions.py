@@ -92,7 +92,7 @@ def questions(
     return [
         Question("labels", tuple(_labels(found, latent))),
         Question("beside", BESIDE if found.entrance else ()),
-        Question("latents", tuple(Option(tag, says, tag, rare=tag == "unit") for tag, says in LATENTS.items())),
+        Question("latents", _drawn()),
         Question("blocks", _blocks(past)),
         Question("norm", _norm_places(steps)),
         Question("groups", _group_norms(steps)),
@@ -105,6 +105,11 @@ def questions(
         Question("padding", _paddings(steps)),
         Question("end", _ends(found, decodes)),
     ]
+
+
+def _drawn() -> tuple[Option, ...]:
+    tags = {"unit": "uniform-0-1"}  # as an end may be called
+    return tuple(Option(tags.get(how, how), says, how, rare=how == "unit") for how, says in LATENTS.items())
 
 
 def _told(laid: Strides) -> str:
@@ -303,7 +308,7 @@ def _ends(found: Chain, decodes: bool) -> tuple[Option, ...]:
     last = found.steps[-1].stated.after
     known = {last} if last is not None else found.ends
     if last is not None and last not in ("tanh", "sigmoid"):
-        return (Option(last, f"{ACTIVATIONS.get(last, last)} at the end", last),)
+        return (Option(f"end-{last}", f"{ACTIVATIONS.get(last, last)} at the end", last),)
     tags = [tag for tag in ENDS if not known or tag.partition("-")[0] in known]
     tags.sort(key=lambda tag: decodes and tag != "sigmoid")
     ends = [Option(tag, ENDS[tag], "" if tag == "linear" else tag) for tag in tags]

@@ -49,7 +49,7 @@ def _named(settled: Settled, found: Found) -> list[str]:
     quiet = ["eps"] if settled.answers["labels"].assumed else ["labels", "eps"]
     if found.whole:
         quiet += ["strides"]
-        if found.steps[-1].stated.after == settled.answers["end"].tag != "tanh":  # of which pictures it does not tell
+        if found.steps[-1].stated.after == settled.answers["end"].value != "tanh":  # of which pictures it does not tell
             quiet += ["end"]
     quiet += ["first map"] if settled.network.plan[0].kind == "up" and settled.answers["first map"].value else []
     return [name for name in settled.answers if name not in quiet]

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from core.gan.zoo import chain, evidence, foreign
 from core.gan.zoo.recognise import Found
-from support.foreign_networks import OnMaps, connected, lively, up
+from core.gan.zoo.rows import _likeliest
+from support.foreign_networks import Enlarged, OnMaps, connected, lively, up
 
 
 def rows_of(read: foreign.Read):
@@ -111,12 +112,12 @@ def test_grey_pictures_of_a_usual_size_are_not_asked_about():
                    for tag in question)  # fmt: skip
 
 
-def test_readings_come_in_the_order_of_how_likely_all_their_answers_are():
+def test_rows_come_in_the_order_of_how_likely_all_their_answers_are():
     counts = (3, 2, 4)
-    ways = list(foreign._likeliest([range(count) for count in counts]))
+    ways = list(_likeliest(counts))
     assert sorted(ways) == sorted(itertools.product(*map(range, counts)))
     assert [sum(way) for way in ways] == sorted(sum(way) for way in ways)
-    assert len(list(itertools.islice(foreign._likeliest([range(16)] * 14), 100))) == 100  # of more than can be counted
+    assert len(list(itertools.islice(_likeliest([16] * 14), 100))) == 100  # of more than can be counted
 
 
 @pytest.mark.parametrize(("median", "asked"), [
@@ -130,3 +131,33 @@ def test_the_end_of_connected_layers_is_asked_about_where_what_comes_to_it_is_fa
     read = foreign.read({"": net.state_dict()}, None, "x.pth")
     assert next((list(question) for question in read.open), None) == asked
     assert read.network.plan[-1].after == ("tanh" if median > -8 else "sigmoid")
+
+
+def test_the_ends_in_doubt_are_those_of_each_rows_own_activation():
+    """With tanh between layers nothing that comes to the end is far out, while a sigmoid would make nothing dark; with
+    ReLU it is far."""
+    net = lively(nn.Sequential(nn.Linear(16, 32), nn.Tanh(), nn.Linear(32, 256)))
+    net[0].weight *= 20
+    net[2].weight *= 0.1
+    read = foreign.read({"": net.state_dict()}, None, "vae.pth")
+    ways = [way.tags.split(",") for way in read.readings]
+    assert all(len(way) == len(read.open) == 2 for way in ways)
+    assert {way[1] for way in ways if way[0] == "hidden-tanh"} == {"sigmoid", "tanh", "unit", "linear"}
+    assert {way[1] for way in ways if way[0] == "relu"} == {"sigmoid", "tanh"}
+    z = torch.randn(4, 16)
+    torch.testing.assert_close(rows_of(read)["hidden-tanh,linear"](z).flatten(1), net(z))
+    for way in read.readings:
+        assert not foreign.read({"": net.state_dict()}, None, "vae.pth", way.tags).readings
+
+
+def test_no_tag_belongs_to_two_questions():
+    normed = nn.Sequential(nn.Linear(8, 24), nn.BatchNorm1d(24), nn.Linear(24, 64), nn.BatchNorm1d(64))
+    maps = OnMaps(8, (4, 1, 0), (4, 2, 1), (4, 2, 1))
+    nets = [small(12), small(101), small(103), connected(8, nn.ReLU), normed, maps, Enlarged(), Enlarged(classes=10)]
+    questions: dict[str, set[str]] = {}
+    for net in nets:
+        for question in Found(chain.read(net.state_dict())).questions:
+            questions.setdefault(question.name, set()).update(option.tag for option in question.options)
+    assert {"latents", "activation", "end", "first map", "enlarged", "padding", "eps", "labels"} <= questions.keys()
+    for one, other in itertools.combinations(questions.values(), 2):
+        assert not one & other
