@@ -19,7 +19,7 @@ from torch import Tensor
 
 from core.errors import UserError
 from core.gan.zoo.entrances import Entrance, joined
-from core.gan.zoo.groups import DIGITS, Group, grouped, natural, number
+from core.gan.zoo.groups import DIGITS, Group, alone, grouped, natural, number
 from core.gan.zoo.modules import Module
 from core.gan.zoo.stated import Stated, loose, stated
 
@@ -77,7 +77,7 @@ class Chain:
     either. `whole`: its modules were saved, not only their tensors; `between`, `ends`: activations that a whole module
     has between layers or at the end, without saying where. `either`: names of layers that may be up-convolutions or
     convolutions. `entrance`: where its first layer was two, side by side. `kinds`: of torch's
-    own modules by name, where they were saved whole."""
+    own modules by name, where they were saved whole. `aside`: names of numbers that belong to no layer."""
 
     steps: tuple[Step, ...]
     table: Tensor | None = None
@@ -90,6 +90,7 @@ class Chain:
     either: tuple[str, ...] = ()
     entrance: Entrance | None = None
     kinds: Mapping[str, str] = field(default_factory=dict)
+    aside: tuple[str, ...] = ()
 
 
 def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.MappingProxyType({})) -> Chain:
@@ -149,10 +150,11 @@ def read(tensors: Mapping[str, Tensor], modules: Mapping[str, Module] = types.Ma
     norms = [step.norm for step in placed if step.norm and step.remembers]
     blank = bool(norms) and all(bool((n["running_mean"] == 0).all() and (n["running_var"] == 1).all()) for n in norms)
     untrained = blank and not any(n["bias"].any() for n in norms) if seen is None else not seen
-    alike = tuple(either(placed, kinds))
+    alike, aside = tuple(either(placed, kinds)), tuple(key for key, value in tensors.items() if alone(key, value))
     return Chain(
-        tuple(placed), table, told_by, untrained, blank or untrained, whole, *loose(modules), alike, entrance, kinds
-    )
+        tuple(placed), table, told_by, untrained, blank or untrained, whole, *loose(modules), alike, entrance, kinds,
+        aside,
+    )  # fmt: skip
 
 
 def _kinds(name: str, weight: Tensor, known: str) -> list[tuple[str, int, int]]:

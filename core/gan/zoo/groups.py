@@ -29,7 +29,7 @@ def grouped(tensors: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]]
         if leaf == "num_batches_tracked":
             seen.append(bool(value.numel() == 1 and value > 0))
             continue
-        if not way and value.ndim == 0:  # a loss, kept along
+        if alone(key, value) or (not way and value.ndim == 0):  # a loss, kept along
             continue
         if leaf not in LEAVES:
             raise UserError(
@@ -57,6 +57,12 @@ def grouped(tensors: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]]
         if any(len(value) not in made for leaf, value in group.items() if leaf != "weight"):
             raise UserError(f"The tensors of its layer {way[:80]!r} do not fit together; it cannot be sampled here.")
     return groups, any(seen) if seen else None
+
+
+def alone(key: str, value: Tensor) -> bool:
+    """Whether this is one number, in no layer: mostly how far a decoder expects pictures to be off."""
+    way, _, leaf = re.sub(r"^(module\.|_orig_mod\.)+", "", key).rpartition(".")
+    return not way and leaf not in LEAVES and value.ndim > 0 and value.numel() == 1
 
 
 def number(name: str) -> int | None:

@@ -32,7 +32,8 @@ class Found:
         """`size`: the side of its pictures, where something beside the file tells it; `decodes`: whether it is part of
         an autoencoder, whose encoder makes `latent` numbers."""
         self.steps, self.table, self.whole = found.steps, found.table, found.whole
-        self.untrained, self.blank, self.either = found.untrained, found.blank, found.either
+        self.untrained, self.blank = found.untrained, found.blank
+        self.either, self.aside = found.either, found.aside
         self.decodes = decodes
         self.second = found.entrance.second if found.entrance else 0
         self.layouts = strides(self.steps, size)

@@ -62,6 +62,8 @@ def _of_layers(settled: Settled, found: Found) -> Iterator[str]:
         for step in found.steps:
             if step.name in found.either:
                 yield f"{step.name[:40]} is {'an up-convolution' if step.kind == 'up' else 'a convolution'}"
+    for name in found.aside:
+        yield f"{name[:40]} is no part of pictures"
     slopes = [step.slopes for step in found.steps if step.slopes is not None]
     if len(slopes) > 1 and all(each is slopes[0] for each in slopes):
         yield "its one PReLU behind each layer but the last"

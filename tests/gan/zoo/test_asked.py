@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from core.errors import UserError
 from core.gan.zoo import chain, evidence, foreign
 from core.gan.zoo.recognise import Found
 from core.gan.zoo.rows import _likeliest
@@ -161,3 +162,15 @@ def test_no_tag_belongs_to_two_questions():
     assert {"latents", "activation", "end", "first map", "enlarged", "padding", "eps", "labels"} <= questions.keys()
     for one, other in itertools.combinations(questions.values(), 2):
         assert not one & other
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_a_number_that_belongs_to_no_layer_is_left_aside(shape):
+    """How far a decoder expects pictures to be off, say."""
+    net = small(8)
+    read = foreign.read({"": {"log_scale": torch.full(shape, -1.8), **net.state_dict()}}, None, "x.pth", "relu,tanh")
+    z = torch.randn(3, 8)
+    torch.testing.assert_close(read.network(z).flatten(1), net(z))
+    assert ("log_scale is no part of pictures" in read.said) == bool(shape)
+    with pytest.raises(UserError, match="'gate'"):
+        foreign.read({"": {"gate": torch.ones(2), **net.state_dict()}}, None, "x.pth")
