@@ -151,7 +151,7 @@ def found(request: gr.Request) -> tuple[Any, ...]:
     if clip is None:
         return gr.skip(), gr.skip(), *how, *Reel(), gr.skip()
     paintings.show(clip, request.session_hash or "")
-    if (not others or others[0].made < clip.made) and looks.in_time(request):
+    if (not others or others[0].made < clip.made) and looks.in_time(request, ["styles"]):
         how = painting.how(clip.asked)
     source = clip.asked["clip"]
     reel, number = (_over(clip), None) if clip.job.finished else (_begun(clip), clip.number)

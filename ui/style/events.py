@@ -244,7 +244,7 @@ def found(request: gr.Request) -> tuple[Any, ...]:
     was sent is being painted, its painting. Nothing, where somebody was quicker."""
     there = theirs(request, Painting)
     brought = _with_what_went_in(request, there[0]) if there else _brought_from_elsewhere(request)
-    if not looks.in_time(request):
+    if not looks.in_time(request, ("photo", "styles") if there or sent(request) else ()):
         return _only_the_strip(request)
     if there:
         paintings.show(there[0], request.session_hash or "")

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,10 +54,10 @@ def _page(request: gr.Request) -> _Page:
     return page
 
 
-def in_time(request: gr.Request) -> bool:
-    """Whether what was found for a page may go there: not once the page was given pictures."""
+def in_time(request: gr.Request, pictures: Iterable[str]) -> bool:
+    """Whether what was found for a page, such `pictures` in it, may go there: not once the page was given some."""
     page = _page(request)
-    page.coverable = set() if page.given else {"photo", "styles"}
+    page.coverable = set() if page.given else {*pictures}
     return not page.given
 
 
