@@ -68,4 +68,4 @@ def again(choice: catalogue.Choice) -> None:
 
 def _choose(ref: str, tags: str) -> None:
     with answering("reading"):
-        st.session_state.goto = catalogue.choose(ref, tags)
+        STATE.goto = catalogue.choose(ref, tags)

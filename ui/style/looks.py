@@ -55,7 +55,8 @@ def _page(request: gr.Request) -> _Page:
 
 
 def in_time(request: gr.Request, pictures: Iterable[str]) -> bool:
-    """Whether what was found for a page, such `pictures` in it, may go there: not once the page was given some."""
+    """Whether what was found for a page, such `pictures` in it, may go there: not once the page was given some.
+    If it may, it is kept in mind that it is on its way."""
     page = _page(request)
     page.coverable = set() if page.given else {*pictures}
     return not page.given

@@ -32,9 +32,9 @@ def ended(found: Found, best: Answers, questions: Sequence[Question]) -> tuple[A
     Where nothing that tanh makes is dark it was taught with pictures of 0 to 1, as files hold them; where what comes to
     it lies at -1 and 1 already, there is none; and where half of what comes to it lies farther out than tanh lets
     anything learn, it is a sigmoid, which lets it twice as far; of fully connected layers tanh is in question until far
-    beyond that. Where tanh makes bolder pictures than there are, a
-    sigmoid is in question; behind a decoder, which mostly has one, it is tanh where they are not too bold, and nothing
-    at all as well where a sigmoid would make nothing dark.
+    beyond that. Where tanh makes bolder pictures than there are, a sigmoid is in question; behind a decoder, which
+    mostly has one, it is tanh where they are not too bold, and nothing at all as well where a sigmoid would make
+    nothing dark.
 
     Of 49 networks with grey pictures and tanh, the median that came to it was above -7.5 in all fully connected ones
     and above -14 in all with convolutions, and these were never too bold; of 14 with a sigmoid that were no decoders it

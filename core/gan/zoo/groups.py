@@ -25,7 +25,7 @@ def grouped(tensors: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]]
     groups: dict[str, dict[str, Tensor]] = {}
     seen = []  # how many batches each norm has seen
     for key, value in tensors.items():
-        way, _, leaf = re.sub(r"^(module\.|_orig_mod\.)+", "", key).rpartition(".")
+        way, leaf = _parted(key)
         if leaf == "num_batches_tracked":
             seen.append(bool(value.numel() == 1 and value > 0))
             continue
@@ -61,8 +61,14 @@ def grouped(tensors: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]]
 
 def alone(key: str, value: Tensor) -> bool:
     """Whether this is one number, in no layer: mostly how far a decoder expects pictures to be off."""
-    way, _, leaf = re.sub(r"^(module\.|_orig_mod\.)+", "", key).rpartition(".")
+    way, leaf = _parted(key)
     return not way and leaf not in LEAVES and value.ndim > 0 and value.numel() == 1
+
+
+def _parted(key: str) -> tuple[str, str]:
+    """The name of a layer, without what wrappers put before it, and what of it the tensor is."""
+    way, _, leaf = re.sub(r"^(module\.|_orig_mod\.)+", "", key).rpartition(".")
+    return way, leaf
 
 
 def number(name: str) -> int | None:
