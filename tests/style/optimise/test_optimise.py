@@ -84,6 +84,43 @@ def test_the_style_distance_and_its_gradient_are_those_of_the_formula(layout):
     torch.testing.assert_close(got, expected, atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_rooted_distance_is_that_of_wasserstein_between_gaussians(layout):
+    torch.manual_seed(0)
+    features, wanted, usual = torch.rand(3, 1, 6, 9, 7).unbind()
+    features = features.contiguous(memory_format=layout).requires_grad_()
+    wanted, usual, found = (Moments.of(picture) for picture in (wanted, usual, features))
+    target = StyleTarget.of(wanted, usual, rooted=True)
+    s, c = (m.covariance[0] + target.ridge * torch.eye(6) for m in (wanted, found))
+    # The roots of S C are those of S^1/2 C S^1/2, and need no root of S.
+    apart = s.trace() + c.trace() - 2 * torch.linalg.eigvals(s @ c).real.sqrt().sum()
+    means = (found.mean - wanted.mean).square().sum() / target.mean_size
+    w, u = (m.covariance[0].trace().square() for m in (wanted, usual))
+    formula = 4 * apart / (w + 0.1 * u + 1e-4).sqrt() + means
+    distance = StyleDistance.apply(features, target)
+    torch.testing.assert_close(distance, formula)
+    expected, got = (torch.autograd.grad(3 * loss, features)[0] for loss in (formula, distance))
+    torch.testing.assert_close(got, expected, atol=1e-6, rtol=1e-3)
+
+
+def test_the_rooted_distance_is_a_number_where_nothing_varies_and_where_the_same_is():
+    flat, varied = torch.full((1, 6, 9, 7), 0.3), torch.rand(1, 6, 9, 7)
+    for features, wanted in ((flat, flat), (flat, varied), (varied, flat), (varied, varied)):
+        features = features.clone().requires_grad_()
+        target = StyleTarget.of(Moments.of(wanted), Moments.of(flat), rooted=True)
+        distance = StyleDistance.apply(features, target)
+        distance.backward()
+        assert features.grad.isfinite().all()
+        assert torch.equal(features, wanted) == (distance.item() < 1e-3)
+
+
+def test_only_what_is_faithful_is_compared_without_roots():
+    net, picture = perceptual.load("bundled"), torch.rand(1, 3, 48, 48)
+    for freedom, rooted in ((0, set()), (0.05, {"palette", "relu1_1", "relu2_1", "relu3_1"})):
+        objective = Objective(net, picture, [picture], [1.0], Weights.of(StyleRequest(freedom=freedom)))
+        assert {name for name, target in objective.styles.items() if target.root is not None} == rooted
+
+
 def test_variation_sees_stripes_and_checkerboards_alike_and_no_flat_picture():
     y, x = torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij")
     assert total_variation(torch.full((1, 3, 8, 8), 0.3)) == 0
@@ -98,8 +135,9 @@ def test_speckle_is_variation_of_hue_alone():
     y, x = torch.meshgrid(torch.arange(48), torch.arange(48), indexing="ij")
     board = ((x + y) % 2).float().expand(1, 3, 48, 48)
     red = board * torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1)
-    with_it, without = Weights.of(StyleRequest()), Weights.of(StyleRequest(freedom=0))
-    assert with_it.speckle > without.speckle == 0
+    with_it = Weights.of(StyleRequest())
+    without = dataclasses.replace(with_it, speckle=0.0)
+    assert with_it.speckle > Weights.of(StyleRequest(freedom=0)).speckle == 0
     of = {
         (name, weights): float(Objective(net, red, [red], [1.0], weights)(picture)[1]["variation"])
         for name, picture in (("grey", board), ("red", red))
