@@ -67,7 +67,7 @@ TUNED_ON = (
     ("animal-horses-grassland", "mikalojus-konstantinas-ciurlionis-andante"),
     ("city-skyscraper", "childe-hassam-new-york-street"),
 )
-FREEDOMS = (0.0, 0.25, 0.5, 0.75, 1.0)
+FREEDOMS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 STRENGTHS = (1.0, 0.7, 0.4)
 OURS = [f"freedom {f}" for f in FREEDOMS]
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")

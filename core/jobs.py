@@ -161,6 +161,11 @@ def idle() -> bool:
     return _paintings.idle()
 
 
+def same(request: Request) -> Job | None:
+    """The job in line or at work that answers this very request, if one does."""
+    return _line(request).same(request)
+
+
 def _engine(job: Job) -> Iterator[Progress | Result]:
     """The one place that knows which engine answers which request."""
     match job.request:
@@ -230,6 +235,11 @@ class _Queue:
     def idle(self) -> bool:
         with self._lock:
             return self._running is None and not self._waiting
+
+    def same(self, request: Request) -> Job | None:
+        with self._lock:
+            there = [*([self._running] if self._running else []), *self._waiting]
+        return next((job for job in there if job.request == request), None)
 
     def position(self, job: Job) -> int:
         with self._lock:

@@ -169,3 +169,13 @@ def test_what_is_given_to_a_page_while_something_found_is_on_its_way_is_said_aga
     assert events.usable_styles(PAGE, [(new, None)], False, upload)[0] == [(new, None)]
     assert events.opened(PAGE, new)[0] == gr.skip()  # it is there, and need not be sent a second time
     assert events.usable_styles(PAGE, [(new, None)], False, upload)[0] == gr.skip()
+
+
+def test_pages_that_are_opened_at_once_all_tell_what_a_painting_takes_once_one_of_them_has_measured(asked, monkeypatch):
+    monkeypatch.setattr(looks, "_warm", True)
+    settings = {name: asked[name] for name in painting.SETTINGS}
+
+    async def opened() -> list[str]:
+        return await asyncio.gather(*(events.forecast(asked["photo"], **settings) for _ in range(2)))
+
+    assert all("on this machine" in told for told in asyncio.run(opened()))

@@ -14,6 +14,7 @@ from PIL import Image
 from core import amounts, jobs
 from core.errors import UserError
 from core.pictures import film, images
+from core.settings import Request
 from core.style import dispatch
 from core.style.request import STYLE_PRESETS, StyleRequest, enough
 from core.visitors import paintings, policy, tray
@@ -432,6 +433,20 @@ def restored(path: str | None) -> list[Any]:
     return [said, None, shares, *(getattr(request, name) for name in SETTINGS)]
 
 
+async def _measured(wanted: Request) -> None:
+    """Until this machine is measured, for this page or for another that asked just before; not behind a painting."""
+    others = jobs.same(wanted)
+    if others:
+        ticks = followed(others, lambda: None)
+    elif jobs.idle():
+        ticks = followed(jobs.submit(wanted))
+    else:
+        return
+    async with contextlib.aclosing(ticks):
+        async for _ in ticks:
+            pass
+
+
 async def forecast(photo: str | None, **settings: Any) -> str:
     """What this painting will take here, told before it starts. The first time, this machine is measured."""
     await looks.warm()  # first, or it would disturb what is measured
@@ -442,11 +457,8 @@ async def forecast(photo: str | None, **settings: Any) -> str:
         policy.require_allowed(wanted)
         engine = dispatch.engine_of(wanted)
         first = engine.ready(wanted)
-        if first and first.job and jobs.idle():
-            job = jobs.submit(first.job)
-            async with contextlib.aclosing(followed(job)) as ticks:
-                async for _ in ticks:
-                    pass
+        if first and first.job:
+            await _measured(first.job)
             first = engine.ready(wanted)
         if first:
             return view.forecast(first.words)
