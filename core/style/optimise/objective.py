@@ -110,20 +110,20 @@ class StyleTarget:
         return cls(mean, covariance, mean_size, variance / 4, ridge, root)
 
     def distance(self, covariance: Tensor) -> tuple[Tensor, Tensor]:
-        """How far a covariance [C, C] is from the target's, and the gradient of that, [C, C].
+        """How far a covariance [C, C] is from the target's, and the gradient of that, [C, C]; neither is divided yet.
 
         With S and C the target's and the given one, both with the ridge: tr(S + C - 2 M^1/2) for M = S^1/2 C S^1/2, of
         which the gradient is 1 - S^1/2 M^-1/2 S^1/2: one less the map that would carry C's Gaussian into S's.
         """
         if self.root is None:
             apart = covariance - self.covariance
-            return apart.square().sum() / self.covariance_size, apart * (2 / self.covariance_size)
+            return apart.square().sum(), 2 * apart
         values, vectors = _eigen(self.root @ _plus_ridge(covariance, self.ridge) @ self.root)
         roots = values.clamp(min=self.ridge.square()).sqrt()  # less only by rounding
         half = self.root @ vectors
         carried = (half / roots) @ half.T
         spread = covariance.trace() + self.covariance.trace() + 2 * len(roots) * self.ridge - 2 * roots.sum()
-        return spread.clamp(min=0) / self.covariance_size, (_unit(carried) - carried) / self.covariance_size
+        return spread.clamp(min=0), _unit(carried) - carried
 
 
 def _unit(like: Tensor) -> Tensor:
@@ -149,7 +149,7 @@ class StyleDistance(torch.autograd.Function):
     both parts is a single product. With centred rows c = f - mean(f) of the K positions, the target T and the
     covariance's own gradient g,
 
-        d loss / d f = c @ 2 g / K  +  2 (mean - T.mean) / (K T.mean_size)
+        d loss / d f = c @ 2 g / (K T.cov_size)  +  2 (mean - T.mean) / (K T.mean_size)
 
     where nothing comes back through mean(f) in c, since the rows of c sum to zero.
     """
@@ -164,11 +164,11 @@ class StyleDistance(torch.autograd.Function):
         to_mean = mean - target.mean
         ctx.save_for_backward(
             centred,
-            (by_covariance * (2 / positions)).to(rows.dtype),
+            (by_covariance * (2 / positions / target.covariance_size)).to(rows.dtype),
             to_mean * (2 / positions / target.mean_size),
         )
         ctx.shape = features.shape
-        return apart + to_mean.square().sum() / target.mean_size
+        return apart / target.covariance_size + to_mean.square().sum() / target.mean_size
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:  # pyrefly: ignore[bad-override]  # as torch asks
