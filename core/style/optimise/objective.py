@@ -35,7 +35,7 @@ SPECKLE = 30.0
 # Where 1 was asked for; when faithful, bold and free. On trial pairs a quarter of the smoothness brought paintings
 # nearer to the style by a ruler of other features, with as much of the photo: it had held strokes down, not noise.
 VARIATION = (3.0, 0.75, 0.75)
-CONTENT = (0.08, 0.25, 0.05)
+CONTENT = (0.08, 0.4, 0.05)
 # Layers of more channels are compared without roots: theirs would cost more than they were seen to give.
 WIDEST_ROOT = 128
 RIDGE = 0.01  # of a channel's usual variance, added to all before roots are taken: what hardly varies has no direction
