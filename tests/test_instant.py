@@ -232,14 +232,14 @@ def test_a_decoder_is_read_as_it_was_saved(tmp_path):
         assert torch.allclose(before, after, atol=1e-3)
 
 
-def test_training_measures_style_as_the_painter_does(monkeypatch):
+def test_training_measures_style_as_a_faithful_painter_does(monkeypatch):
     spec = importlib.util.spec_from_file_location("train_instant", ROOT / "weights" / "train_instant.py")
     training = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "train_instant", training)
     spec.loader.exec_module(training)
     net, cpu = perceptual.load("bundled"), torch.device("cpu")
     photo, style, image = (engine.to_tensor(smooth(k, 64, 64), (64, 64), cpu) for k in range(3))
-    painter = Objective(net, photo, [style], [1.0], Weights.of(StyleRequest()))
+    painter = Objective(net, photo, [style], [1.0], Weights.of(StyleRequest(freedom=0)))
     judge = training.Judge(net)
     (usual, _), (wanted, _), (found, _) = map(judge.look, (photo, style, image))
     distances = [
