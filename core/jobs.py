@@ -238,8 +238,7 @@ class _Queue:
 
     def same(self, request: Request) -> Job | None:
         with self._lock:
-            there = [*([self._running] if self._running else []), *self._waiting]
-        return next((job for job in there if job.request == request), None)
+            return next((job for job in self._unfinished() if job.request == request), None)
 
     def position(self, job: Job) -> int:
         with self._lock:
@@ -260,7 +259,10 @@ class _Queue:
         """Take no more; -> the jobs that are not finished yet."""
         with self._lock:
             self._closed = True
-            return [*self._waiting, *([self._running] if self._running else [])]
+            return self._unfinished()
+
+    def _unfinished(self) -> list[Job]:
+        return [*self._waiting, *([self._running] if self._running else [])]
 
     def _work(self) -> None:
         if self._niceness and sys.platform == "linux":  # where a thread, and those it starts, can have their own

@@ -68,12 +68,17 @@ def test_moments_compare_means_and_covariances_apart():
     assert StyleDistance.apply(shifted, target).item() == pytest.approx(means, rel=1e-2)
 
 
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_the_style_distance_and_its_gradient_are_those_of_the_formula(layout):
+def with_moments(layout: torch.memory_format) -> tuple[torch.Tensor, Moments, Moments, Moments]:
+    """Features that want a gradient, and the moments of these, of the wanted and of the usual ones."""
     torch.manual_seed(0)
     features, wanted, usual = torch.rand(3, 1, 6, 9, 7).unbind()
     features = features.contiguous(memory_format=layout).requires_grad_()
-    wanted, usual, found = (Moments.of(picture) for picture in (wanted, usual, features))
+    return features, *map(Moments.of, (features, wanted, usual))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_style_distance_and_its_gradient_are_those_of_the_formula(layout):
+    features, found, wanted, usual = with_moments(layout)
     formula = sum(
         (f - w).square().sum() / (w.square().sum() + 0.1 * u.square().sum() + 1e-4)
         for f, w, u in ((m(found), m(wanted), m(usual)) for m in (lambda m: m.mean, lambda m: m.covariance))
@@ -86,10 +91,7 @@ def test_the_style_distance_and_its_gradient_are_those_of_the_formula(layout):
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_the_rooted_distance_is_that_of_wasserstein_between_gaussians(layout):
-    torch.manual_seed(0)
-    features, wanted, usual = torch.rand(3, 1, 6, 9, 7).unbind()
-    features = features.contiguous(memory_format=layout).requires_grad_()
-    wanted, usual, found = (Moments.of(picture) for picture in (wanted, usual, features))
+    features, found, wanted, usual = with_moments(layout)
     target = StyleTarget.of(wanted, usual, rooted=True)
     s, c = (m.covariance[0] + target.ridge * torch.eye(6) for m in (wanted, found))
     # The roots of S C are those of S^1/2 C S^1/2, and need no root of S.
