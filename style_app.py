@@ -38,6 +38,8 @@ PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 # sent at that moment would never be answered (seen with gradio 6.31: a size is changed, Paint pressed).
 AT_ONCE = {**PRIVATE, "queue": False}
 LATEST = {**AT_ONCE, "trigger_mode": "always_last"}  # what comes while another is being answered is answered, too
+# Where it counts which picture was picked or uploaded: Gradio sends what it puts off with the event that it waited for.
+EACH = {**AT_ONCE, "trigger_mode": "multiple"}
 
 
 def build() -> gr.Blocks:
@@ -99,7 +101,7 @@ def _connect_last(app: gr.Blocks, page: layout.Widgets) -> None:
     app.load(do.found, None, shown, **AT_ONCE).then(clips.found, None, reel, **AT_ONCE).then(
         do.look_at_sent, None, easel, inputs_kwargs=_some(page, ASKED), **LATEST
     )
-    page["strip"].select(do.chosen, None, shown, **AT_ONCE)
+    page["strip"].select(do.chosen, None, shown, **EACH)
     page["throw"].click(do.throw_away, None, easel, **AT_ONCE)
     page["following"].change(
         do.follow, page["following"], easel, concurrency_limit=None, trigger_mode="multiple", **PRIVATE
@@ -111,10 +113,10 @@ def _connect_pictures(page: layout.Widgets) -> None:
     of_photo, of_styles = page["photo_answer"], page["styles_answer"]
     changes = [
         photo.upload(do.opened, photo, [photo, of_photo], **LATEST),
-        styles.upload(do.usable_styles, [styles, mix], [styles, mix, of_styles], **LATEST),
+        styles.upload(do.usable_styles, [styles, mix], [styles, mix, of_styles], **EACH),
         mix.input(do.mixed, [styles, mix], styles, **AT_ONCE),
-        page["photo_shelf"].select(do.picked, None, [photo, of_photo], **LATEST),
-        page["style_shelf"].select(do.picked_style, [styles, mix], [styles, of_styles], **LATEST),
+        page["photo_shelf"].select(do.picked, None, [photo, of_photo], **EACH),
+        page["style_shelf"].select(do.picked_style, [styles, mix], [styles, of_styles], **EACH),
     ]
     look = {"fn": do.first_look, "inputs": None, "outputs": _easel(page), "inputs_kwargs": _some(page, ASKED), **LATEST}
     for change in changes:  # once it is made; `found` and `chosen` bring pictures that were painted already

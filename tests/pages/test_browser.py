@@ -437,6 +437,29 @@ def untouched(tmp_path):
         yield address
 
 
+def held(page, studio, *names: str):
+    """Of the style page's functions named, as many answers as there are names are held back. -> What waits for the one
+    of such a name, and gives what lets it go."""
+    calls = httpx.get(f"{studio}/style/config").json()["dependencies"]
+    name_of, wanted, late = {call["id"]: call["api_name"] for call in calls}, [*names], []
+
+    def hold(route) -> None:
+        name = name_of.get((route.request.post_data_json or {}).get("fn_index"))
+        if name in wanted:
+            wanted.remove(name)
+            late.append((name, route, route.fetch()))
+        else:
+            route.continue_()
+
+    def released(name: str):
+        until(lambda: page.wait_for_timeout(50) or name in [one for one, _, _ in late])
+        _, route, response = late.pop([one for one, _, _ in late].index(name))
+        return functools.partial(route.fulfill, response=response)
+
+    page.route("**/gradio_api/run/predict*", hold)
+    return released
+
+
 def test_a_painting_that_is_found_late_covers_no_new_photo(studio, window, files):
     """On a slow line the last painting once took the place of what somebody had uploaded meanwhile."""
     page = window()
@@ -447,28 +470,30 @@ def test_a_painting_that_is_found_late_covers_no_new_photo(studio, window, files
     paint_in_browser(page)
     expect(page.get_by_text("Download PNG")).to_be_visible()
 
-    calls = httpx.get(f"{studio}/style/config").json()["dependencies"]
-    slow = {call["id"]: call["api_name"] for call in calls if call["api_name"] in ("found", "opened")}
-    late = {}
-
-    def hold(route) -> None:
-        name = slow.pop((route.request.post_data_json or {}).get("fn_index"), None)
-        if name:
-            late[name] = route, route.fetch()
-        else:
-            route.continue_()
-
-    page.route("**/gradio_api/run/predict*", hold)
+    answered = held(page, studio, "found", "opened")
     page.reload()
-    until(lambda: page.wait_for_timeout(50) or "found" in late)
+    found = answered("found")
     scene(90, 60).save(files / "new.jpg")
     page.locator("#photo input[type=file]").set_input_files(files / "new.jpg")
-    until(lambda: page.wait_for_timeout(50) or "opened" in late)
-    for name in ("found", "opened"):  # in the order in which they were asked for
-        route, response = late[name]
-        route.fulfill(response=response)
+    opened = answered("opened")
+    found()  # in the order in which they were asked for
+    opened()
     expect(page.get_by_text("Download PNG")).to_be_visible()  # what was found has arrived
     expect(page.locator("#photo img[src*='new.jpg']")).to_be_visible()
+
+
+def test_of_two_examples_picked_on_a_slow_line_the_last_one_counts(studio, page):
+    """Gradio sends a question that waits for the answer to another with the event of that other."""
+    page.goto(f"{studio}/style/")
+    expect(page.locator("#styles img[src*='swirls']")).to_be_visible()
+    answered = held(page, studio, "picked_style", "picked_style")
+    shelf, answers = page.locator(".shelf", has=page.locator("img[src*='mosaic']")), []
+    for name in ("mosaic", "poppies"):
+        shelf.locator(f"img[src*='{name}']").click()
+        answers.append(answered("picked_style"))
+    for answer in answers:
+        answer()
+    expect(page.locator("#styles img[src*='poppies']")).to_be_visible()
 
 
 def test_style_is_for_keyboards_and_screen_readers(untouched, window, files):

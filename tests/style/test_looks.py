@@ -171,6 +171,27 @@ def test_what_is_given_to_a_page_while_something_found_is_on_its_way_is_said_aga
     assert events.usable_styles(PAGE, [(new, None)], False, upload)[0] == gr.skip()
 
 
+def test_an_upload_that_is_still_looked_at_covers_nothing_given_to_the_page_after_it(asked, monkeypatch):
+    new, pick = asked["styles"][0][0], gr.EventData(None, {"index": 1})
+    showable = events._showable
+    for path in (new, f"{new}.none"):  # one that opens, one that does not
+        monkeypatch.setattr(events, "_showable", lambda path: events.picked(PAGE, pick) and showable(path))
+        assert events.opened(PAGE, path) == (gr.skip(), gr.skip())
+        monkeypatch.setattr(
+            events, "_showable", lambda path: events.picked_style(PAGE, [], False, pick) and showable(path)
+        )
+        upload = gr.EventData(None, [{}])
+        assert events.usable_styles(PAGE, [(new, None), (path, None)], False, upload) == (gr.skip(),) * 3
+
+
+def test_where_styles_are_mixed_an_upload_looks_at_those_before_it_too(asked):
+    """The answer to the upload before it may have been left to it."""
+    new, upload = asked["styles"][0], gr.EventData(None, [{}])
+    usable, _, said = events.usable_styles(PAGE, [(f"{new[0]}.none", None), new], True, upload)
+    assert usable == [new]
+    assert "none" in said
+
+
 def test_pages_that_are_opened_at_once_all_tell_what_a_painting_takes_once_one_of_them_has_measured(asked, monkeypatch):
     monkeypatch.setattr(looks, "_warm", True)
     settings = {name: asked[name] for name in painting.SETTINGS}

@@ -331,13 +331,17 @@ def _title(painting: Painting) -> str:
 
 def opened(request: gr.Request, path: str | None) -> tuple[Any, str]:
     """A photo just uploaded: left as it is where browsers show such files, made showable else, or refused in words."""
-    covered = looks.given(request, "photo")
+    covered, outdated = looks.given(request, "photo")
     if path is None:
         return None, ""
     try:
-        picture = _showable(path)
+        picture, refused = _showable(path), ""
     except UserError as error:
-        return None, view.notice(str(error))
+        picture, refused = None, view.notice(str(error))
+    if outdated():  # an example was picked while it was opened
+        return gr.skip(), gr.skip()
+    if refused:
+        return None, refused
     said = view.notice(MOVES) if film.moves(path) else ""
     return picture or (path if covered else gr.skip()), said
 
@@ -353,20 +357,23 @@ def _showable(path: str) -> Any:
 
 def usable_styles(request: gr.Request, styles: list | None, mix: bool, uploaded: gr.EventData) -> tuple[Any, Any, str]:
     """Style pictures just uploaded, the last of `styles`: those that open stay, the others are named. Unless styles are
-    mixed they take the place of what was there; several at once are a mix."""
-    covered = looks.given(request, "styles")
+    mixed they take the place of what was there; several at once are a mix. An upload that others have followed leaves
+    all this to the last of them."""
+    covered, outdated = looks.given(request, "styles")
     styles = styles or []
-    count = min(len(uploaded._data), len(styles)) if isinstance(uploaded._data, list) else len(styles)
+    several = mix or not isinstance(uploaded._data, list)
+    count = len(styles) if several else min(len(uploaded._data), len(styles))
     before, new, refused = styles[: len(styles) - count], [], []
-    for path, _ in styles[len(styles) - count :][:MOST_STYLES]:
+    for path, _ in styles[len(before) :][:MOST_STYLES]:
         try:
             new.append((_showable(path) or path, None))
         except UserError as error:
             refused.append(str(error))
-    usable = [*before, *new] if mix or not new else new
+    if outdated():
+        return gr.skip(), gr.skip(), gr.skip()
+    usable = (new or before)[:MOST_STYLES]
     if len(styles) > MOST_STYLES:
         refused.append(f"There are {len(styles)} style pictures; up to {MOST_STYLES} can be mixed, the first are kept.")
-    usable = usable[:MOST_STYLES]
     # What is as it should be is left alone: it may have been changed on the page meanwhile.
     turned_on = True if len(usable) > 1 and not mix else gr.skip()
     return (gr.skip() if usable == styles and not covered else usable), turned_on, view.notice(*refused)

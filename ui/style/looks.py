@@ -33,13 +33,13 @@ SOON = 0.02  # seconds between glances at whether it is there
 
 @dataclass(eq=False)
 class _Page:
-    """An open page: how many looks it has asked for, the job of the newest, and of which pictures one is shown; whether
-    it was given pictures, and which kinds of those might be covered by what was found for it."""
+    """An open page: how many looks it has asked for, the job of the newest, and of which pictures one is shown; the
+    newest gift of each kind of pictures, and which kinds might be covered by what was found for it."""
 
     asked: int = 0
     job: jobs.Job | None = None
     shown: Any = None
-    given: bool = False
+    given: dict[str, object] = field(default_factory=dict)
     coverable: set[str] = field(default_factory=set)
 
 
@@ -62,13 +62,14 @@ def in_time(request: gr.Request, pictures: Iterable[str]) -> bool:
     return not page.given
 
 
-def given(request: gr.Request, kind: str) -> bool:
+def given(request: gr.Request, kind: str) -> tuple[bool, Callable[[], bool]]:
     """A page is given a photo, or styles. -> Whether the page has to be told them: what was found for it may have been
-    on its way still, and have come after them."""
+    on its way still, and have come after them; and what says whether the page was given others since."""
     page = _page(request)
-    page.given, told = True, kind in page.coverable
+    mine = page.given[kind] = object()
+    told = kind in page.coverable
     page.coverable.discard(kind)
-    return told
+    return told, lambda: page.given[kind] is not mine
 
 
 def end(request: gr.Request) -> Any:
