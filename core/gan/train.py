@@ -21,6 +21,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from core.gan import methods
 from core.gan.adam import Adam
@@ -42,6 +43,8 @@ Placed = TypeVar("Placed", bound=nn.Module)
 Between = Callable[[Mapping[str, Tensor]], None]  # takes what a phase measured
 R1_EVERY = 16  # steps: lazy regularisation, Karras et al. 2020 (StyleGAN2), appendix B
 R1_R2_EVERY = 8  # steps: R3GAN has them in each; our pilot learned fast with these, which take a seventh of the time
+SETTLED_BY = 256  # latents that tell a moving average's batch norms what its features are like
+PREVIEWS = 0.05  # of the time, at most
 LOOKED_AT = 100  # steps that tell how much effort many take
 
 
@@ -72,7 +75,11 @@ class Training:
         self.g, self.d = _placed(g, self.device), _placed(d, self.device)
         self.method = methods.load(request.method)
         self.opt_g, self.opt_d = map(self._adam, (self.g, self.d), request.rates)
-        self.ema = copy.deepcopy(self.g).requires_grad_(False).eval()
+        self._ema = copy.deepcopy(self.g).requires_grad_(False).eval()
+        # A decoder's stay those of the codes it has learned from, which are not quite those it is sampled with.
+        averaged = request.ema and request.method in methods.ADVERSARIAL
+        self._norms = [one for one in self._ema.modules() if isinstance(one, _BatchNorm)] if averaged else []
+        self._unsettled = False
         self.steps = 0
         self._orders: dict[int, np.ndarray] = {}
 
@@ -165,12 +172,35 @@ class Training:
 
     @torch.no_grad()
     def _update_ema(self) -> None:
-        """Exponential moving average of weights and batch norm statistics; over a tenth of the steps made at most, so
-        that the beginning is soon forgotten."""
+        """Exponential moving average of weights; over a tenth of the steps made at most, so that the beginning is soon
+        forgotten. Off, it is the generator itself."""
         decay = min(self.request.ema, self.steps / (self.steps + 10))
-        averages, currents = self.ema.state_dict(), self.g.state_dict()
+        averages, currents = self._ema.state_dict(), self.g.state_dict()
         real = [name for name, value in averages.items() if value.is_floating_point()]
         torch._foreach_lerp_([averages[n] for n in real], [currents[n] for n in real], 1 - decay)
+        self._unsettled = bool(self._norms)
+
+    @property
+    def ema(self) -> GeneratorNetwork:
+        """The moving average. Its batch norms have the statistics of its own features (Izmailov et al. 2018, section
+        3.2): those vary less than the features of the generators it is made of, with whose averaged statistics its
+        pictures were pale. They follow from its weights alone."""
+        if self._unsettled:
+            self._settle()
+            self._unsettled = False
+        return self._ema
+
+    @torch.no_grad()
+    def _settle(self) -> None:
+        for norm in self._norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # all batches count alike
+            norm.train()
+        latents = self._noise(self.g.latents(SETTLED_BY, self._randomness("settle", 0)).to(self.device))
+        with self.accelerator.autocast():
+            for part in latents.chunk(max(1, SETTLED_BY // self.request.batch)):
+                self._ema(part)
+        self._ema.eval()
 
     # ------------------------------------------------------------ what a step is made of
 
@@ -271,7 +301,8 @@ class Training:
         self.steps = state["steps"]
         self.g.load_state_dict(state["g"])
         self.d.load_state_dict(state["d"])
-        self.ema.load_state_dict(state["average"])
+        self._ema.load_state_dict(state["average"])
+        self._unsettled = False
         self.opt_g.load_state_dict(state["opt_g"])
         self.opt_d.load_state_dict(state["opt_d"])
 
@@ -308,7 +339,7 @@ def train(
     request, total = training.request, training.request.steps
     sums: dict[str, Tensor] = {}
     began = reported = time.perf_counter()
-    previewed = -math.inf
+    due = -math.inf  # the next preview
     first = since = training.steps
 
     def looked_at(measured: Mapping[str, Tensor]) -> None:
@@ -334,8 +365,9 @@ def train(
         losses["images_per_second"] = (training.steps - since) * request.batch / (now - reported)
         pace = (now - began) / effort(training, range(first, training.steps))
         preview = None
-        if marks or now - previewed >= preview_every or training.steps == total:
-            preview, previewed = sheet(training.sample()), now
+        if marks or now >= due or training.steps == total:
+            preview = sheet(training.sample())
+            due = now + max(preview_every, (time.perf_counter() - now) / PREVIEWS)
         seconds_left = pace * effort(training, range(training.steps, total))
         yield Progress(training.steps, total, losses, preview, seconds_left)
         sums, since, reported = {}, training.steps, time.perf_counter()

@@ -300,6 +300,27 @@ def test_the_average_lags_by_its_length_or_by_an_eleventh_of_the_steps(accelerat
     assert training.steps - averaged.mean().item() == pytest.approx(behind, rel=0.05, abs=1)
 
 
+@pytest.mark.parametrize("method", ["dcgan", "connected", "projected"])
+def test_the_average_is_as_bright_as_what_it_is_the_average_of(accelerator, pictures, method):
+    """Its batch norms once had the averaged statistics of generators, whose features vary more: it was pale."""
+    training = Training(
+        TrainRequest(**TINY | {"size": 32, "batch": 32}, method=method), pictures.repeat(2, 1).repeat(2, 2), accelerator
+    )
+    for weight in training.g.parameters():
+        torch.nn.init.normal_(weight, 1.0 if weight.ndim == 1 else 0.0, 0.2)
+    at_first = [weight.detach().clone() for weight in training.g.parameters()]
+    training.g.train()
+    with torch.no_grad():
+        for training.steps in range(200):
+            for weight, first in zip(training.g.parameters(), at_first, strict=True):
+                weight.copy_(first + 0.2 * torch.randn_like(first))
+            training.g(training.latents())
+            training._update_ema()
+        latents = training.preview_latents(64)
+        shown, of_itself = training.ema(latents), training.ema.train()(latents)
+    assert (shown.std() / of_itself.std()).item() == pytest.approx(1, abs=0.06)
+
+
 def test_a_step_made_phase_by_phase_is_the_step(accelerator, pictures):
     whole, watched = (Training(TrainRequest(**TINY), pictures, accelerator) for _ in range(2))
     for _ in range(3):
