@@ -171,6 +171,16 @@ def test_stroke_size_counts():
     assert painted().images[0].tobytes() != painted(stroke_size=0.5).images[0].tobytes()
 
 
+def test_the_freer_the_less_of_the_photo_is_recognised():
+    photo = smooth(0)
+
+    def kept(picture: Image.Image) -> float:
+        return np.corrcoef(*(np.asarray(one.convert("L").reduce(2), float).ravel() for one in (picture, photo)))[0, 1]
+
+    faithful, usual, free = (kept(painted(photo, freedom=freedom).images[0]) for freedom in (0.0, 0.5, 1.0))
+    assert faithful > usual > free
+
+
 @pytest.mark.parametrize("size", [(64, 64), (101, 67), (400, 12), (12, 400)])
 def test_any_shape_is_painted(size):
     result = painted(smooth(0, *size), size=101)
@@ -282,6 +292,28 @@ def test_what_stands_still_in_a_clip_does_not_flicker(tmp_path, settings):
     assert all(np.array_equal(frame[still], painted_frames[0][still]) for frame in painted_frames)
     assert np.abs(alone[1] - alone[0])[still].mean() > 0.1  # painted one by one they would
     assert np.abs(painted_frames[1] - painted_frames[0])[:, :64].mean() > 1
+
+
+@pytest.mark.slow
+def test_beside_what_moves_strokes_are_calm_and_follow_in_the_end(tmp_path, monkeypatch):
+    frames = [*(ball(step) for step in range(6)), *(ball(5) for _ in range(2))]
+    for step, frame in enumerate(frames):  # two that are the same would be one
+        frame.putpixel((255, 95), (step, 0, 0))
+    beside = np.s_[:, :, 44:80]
+
+    def painted_frames() -> np.ndarray:
+        return np.stack(painted_clip(tmp_path, frames)[1])
+
+    held = painted_frames()
+    monkeypatch.setattr(clip.Still, "__call__", lambda _self, _seen, made, _place: made)
+    free = painted_frames()
+    change, usual = (np.abs(np.diff(one[beside][:6], axis=0)).mean() for one in (held, free))
+    assert change < 0.3 * usual
+    far = [np.abs(held[beside][k] - free[beside][k]).mean() for k in (5, 7)]
+    assert far[1] < far[0]
+    for step in range(1, 6):  # what comes is there at once
+        came = np.s_[step, 12 * step + 10 : 12 * step + 18, 8:24]
+        assert np.array_equal(held[came], free[came]), step
 
 
 @pytest.mark.slow

@@ -114,12 +114,12 @@ def shares_of(request: StyleRequest, styles: Sequence[Any]) -> list[float]:
 
 @dataclass(frozen=True)
 class InstantRequest(StyleRequest):
-    """Show a painting at once. Size, stroke size, strength, colours, shares and seed count; what says how to descend
-    (steps, weights, optimiser, network) waits for the painter, who goes on from here."""
+    """Show a painting at once. Size, stroke size, freedom, strength, colours, shares and seed count; what says how to
+    descend (steps, weights, optimiser, network) waits for the painter, who goes on from here."""
 
     kind: ClassVar[str] = "instant"
     quick: ClassVar[bool] = True
-    counting: ClassVar[tuple[str, ...]] = ("size", "stroke_size", "strength", "keep_colour", "seed")
+    counting: ClassVar[tuple[str, ...]] = ("size", "stroke_size", "strength", "keep_colour", "seed", "freedom")
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 What an instant painting finds of its photo as a whole (how its features have to move to be the style's, how strong the
 decoder's channels are, what its colours become) is found once, of some frames of the clip together, and holds for all.
-So a part of a frame depends on what is around it and on nothing else. The painter sees in steps of `GRID` px, and the
-same thing looks otherwise to it some pixels on: where the camera moves, those steps and the noise move with what is
-shown. Frames come and go one by one. Knows no UI, no queue, and nothing of files but their names.
+So a part of a frame depends on what is around it and on nothing else, and where only that has changed,
+`core.style.instant.still` holds it. The painter sees in steps of `GRID` px, and the same thing looks otherwise to it
+some pixels on: where the camera moves, those steps and the noise move with what is shown. Frames come and go one by
+one. Knows no UI, no queue, and nothing of files but their names.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from core.style import inputs
 from core.style.instant import engine
 from core.style.instant.camera import Camera, Shift
 from core.style.instant.decoder import MULTIPLE
-from core.style.instant.paint import NOISE, decoder_on, go_on, mixed_look, painted, views_of
+from core.style.instant.paint import NOISE, decoder_on, go_on, mixed_look, painted, reach_of, views_of
+from core.style.instant.still import Still
 from core.style.networks import network
 from core.style.optimise.schedule import SHORTEST, Scale
 from core.style.pixels import PREVIEW_EVERY, to_picture, to_tensor
@@ -84,27 +86,28 @@ def paint(
         generator = torch.Generator().manual_seed(request.seed)
         noise = NOISE * torch.randn(1, 3, stage.height, stage.width, generator=generator).to(device)
 
-        def in_style(pictures: Sequence[Image.Image], place: Shift = (0.0, 0.0)) -> list[Image.Image]:
+        def in_style(seen: Tensor, place: Shift = (0.0, 0.0)) -> Tensor:
             (y, down), (x, right) = map(_parted, place)
-            seen = torch.cat([to_tensor(picture, clip.size, device) for picture in pictures])
             seen = _moved(seen, -down, -right)
             on_grid, below = (_on_grid(each, y, x) for each in (seen, noise.roll((y, x), (2, 3))))
             with devices.threads_to_spare():
-                made = painted(net, decoder, on_grid, below, wanted, request.strength, kept)
-            made = made[:, :, -y % GRID :, -x % GRID :][:, :, :height, :width]
-            return [to_picture(one[None]) for one in _moved(made, down, right)]
+                made = painted(net, decoder, on_grid, below, wanted, reach_of(request), request.strength, kept)
+            return _moved(made[:, :, -y % GRID :, -x % GRID :][:, :, :height, :width], down, right)
 
         go_on(stopped)
-        samples = in_style(clip.samples)
+        seen = torch.cat([to_tensor(picture, clip.size, device) for picture in clip.samples])
+        samples = [to_picture(one[None]) for one in in_style(seen)]
         light = images.light_of(images.grid(samples, gap=0), images.grid(clip.samples, gap=0))
-        finished, painting, since, previewed, camera = None, 0, time.perf_counter(), 0.0, Camera()
+        finished, painting, since, previewed = None, 0, time.perf_counter(), 0.0
+        camera, still = Camera(), Still()
         for picture in clip.pictures(images.grid(samples, gap=0)):
             if stopped():
                 clip.end()
                 break
             kept.again()
-            (made,) = in_style([picture], camera.see(picture))
-            made = images.with_alpha_of(made, picture)
+            seen, place = to_tensor(picture, clip.size, device), camera.see(picture)
+            shown = still(seen, in_style(seen, place), [*map(_parted, place)])
+            made = images.with_alpha_of(to_picture(shown), picture)
             finished = images.finish(made, picture, keep_colour=request.keep_colour, light=light)
             clip.put(finished)
             painting += 1

@@ -32,11 +32,14 @@ from core.style.networks import network
 from core.style.optimise.objective import PALETTE, Moments
 from core.style.optimise.schedule import SHORTEST, Scale, scales
 from core.style.pixels import to_picture, to_tensor
-from core.style.request import InstantRequest, shares_of
+from core.style.request import InstantRequest, of_freedom, shares_of
 
 NOISE = 0.01
 COARSE_FROM = 128  # px, longer side: below it half of the size has nothing left to show
 FINE_PART = 0.7  # of the way to the style at the whole size, where half of the size goes all of it (bench/looks.py)
+# So much of it, at freedom 0 and 1; all of it at a half. Features that go further than the style has their forms where
+# the photo's were.
+FAITHFUL, FREE = 0.4, 1.5
 COLOUR_ROUNDS = 6  # what clamping takes away is set again
 REMEMBERED = 16  # styles whose moments are kept
 
@@ -76,12 +79,13 @@ def paint(
             go_on(stopped)
         target = to_tensor(photo, (stage.width, stage.height), device)
         noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(request.seed)).to(device)
-        full = painted(net, decoder, target, NOISE * noise, wanted)
+        reach = reach_of(request)
+        full = painted(net, decoder, target, NOISE * noise, wanted, reach)
         yield Progress(total - 1, total)
         go_on(stopped)
         part = full
         if request.strength < 1:
-            part = painted(net, decoder, target, NOISE * noise, wanted, request.strength)
+            part = painted(net, decoder, target, NOISE * noise, wanted, reach, request.strength)
     strong, easel = (images.with_alpha_of(to_picture(picture), photo) for picture in (part, full))
     finished = images.finish(strong, photo, keep_colour=request.keep_colour)
     recipe = request.recipe(
@@ -100,21 +104,23 @@ def painted(
     photo: Tensor,
     noise: Tensor,
     wanted: Sequence[Look],
+    reach: float = 1.0,
     strength: float = 1.0,
     keep: Keep = found_anew,
 ) -> Tensor:
     """Photos [N, 3, H, W] with the wanted look -> pictures of the same size in [0, 1].
 
     `wanted`: as the style looks at half the size and at the whole one, or only at the whole. What is painted at half
-    the size has the large forms, and the mean of both is nearer to the style than either. Below full strength features
-    go a part of the way only, colours come before strokes, and what the decoder cannot give back of the photo is added:
-    at 0 it is the photo itself. Several photos are taken for one: together they get the wanted look. Through `keep`
-    goes all that is found of them as a whole, so that others can be painted in the very same way.
+    the size has the large forms, and the mean of both is nearer to the style than either. `reach` is how far features
+    go, 1 all the way. Below full strength they go a part of it only, colours come before strokes, and what the decoder
+    cannot give back of the photo is added: at 0 it is the photo itself. Several photos are taken for one: together they
+    get the wanted look. Through `keep` goes all that is found of them as a whole, so that others can be painted in the
+    very same way.
     """
     palette, own = wanted[-1][PALETTE], keep(partial(moments_of, photo))
     share = 1 - (1 - strength) ** 2
     mixed = palette if strength == 1 else Moments.mixed([own, palette], [1 - share, share])
-    picture = _views(net, decoder, photo + strength * noise, wanted, strength, mixed, keep)
+    picture = _views(net, decoder, photo + strength * noise, wanted, strength * reach, mixed, keep)
     if strength < 1:
         lost = photo - _views(net, decoder, photo, wanted, 0, own, keep)
         picture = (picture + (1 - share) * lost).clamp(0, 1)
@@ -127,7 +133,7 @@ def _views(
     decoder: Decoder,
     photo: Tensor,
     wanted: Sequence[Look],
-    strength: float,
+    reach: float,
     palette: Moments,
     keep: Keep,
 ) -> Tensor:
@@ -137,7 +143,7 @@ def _views(
     for k, look in enumerate(reversed(wanted)):
         view = photo if k == 0 else F.interpolate(photo, scale_factor=0.5, mode="bilinear", antialias=True)
         seen = encoded(net, filled(view))
-        part = strength * (FINE_PART if k == 0 and len(wanted) > 1 else 1.0)
+        part = reach * (FINE_PART if k == 0 and len(wanted) > 1 else 1.0)
         moved = {}
         for layer in LAYERS:
             move = keep(partial(_move, seen[layer], look[layer]))
@@ -164,6 +170,10 @@ def _move(features: Tensor, wanted: Moments, shrink: float = SHRINK) -> Move:
 
 def _tuned(decoder: Decoder, features: Mapping[str, Tensor]) -> Tensor:
     return decoder.tuning(features).mean(0, keepdim=True)
+
+
+def reach_of(request: InstantRequest) -> float:
+    return of_freedom(request.freedom, FAITHFUL, 1.0, FREE)
 
 
 def filled(picture: Tensor) -> Tensor:
