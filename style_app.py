@@ -64,6 +64,8 @@ def build() -> gr.Blocks:
             [app.load, *shape], do.forecast, None, page["forecast"], inputs_kwargs=_some(page, ("photo", *SETTINGS)),
             **LATEST,
         )  # fmt: skip
+        photo, styles = page["photo"], page["styles"]
+        gr.on([app.load, photo.change, styles.change], do.shown, [photo, styles], page["status"], **EACH)
         _connect_last(app, page)
         _publish(page)
         gr.api(painting.sample, api_name="sample", concurrency_limit=SAMPLES)
@@ -87,7 +89,7 @@ def _connect_easel(page: layout.Widgets) -> None:
     ).then(do.timelapse, None, page["timelapse"], **AT_ONCE)
     page["stop"].click(do.stop, None, page["status"], **AT_ONCE)
     gr.on(
-        [page["strength"].release, page["keep_colour"].input], do.afterwards, None, [page["compare"], page["png"]],
+        [page["strength"].change, page["keep_colour"].change], do.afterwards, None, [page["compare"], page["png"]],
         inputs_kwargs=_some(page, layout.AFTERWARDS), **LATEST,
     )  # fmt: skip
 

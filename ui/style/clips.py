@@ -145,13 +145,13 @@ def _last(request: gr.Request) -> Clip | None:
 
 def found(request: gr.Request) -> tuple[Any, ...]:
     """The page is opened: the visitor's newest clip is in its place, which is unfolded; with what went in, unless the
-    page shows a newer painting with what went into that."""
-    clip, others = _last(request), painting.theirs(request, Painting)
+    page shows a painting with what went into that."""
+    clip = _last(request)
     how = [gr.skip()] * len(HOW)
     if clip is None:
         return gr.skip(), gr.skip(), *how, *Reel(), gr.skip()
     paintings.show(clip, request.session_hash or "")
-    if (not others or others[0].made < clip.made) and looks.in_time(request, ["styles"]):
+    if not painting.theirs(request, Painting) and looks.in_time(request, ["styles"]):
         how = painting.how(clip.asked)
     source = clip.asked["clip"]
     reel, number = (_over(clip), None) if clip.job.finished else (_begun(clip), clip.number)

@@ -31,6 +31,7 @@ from ui.style.painting import (
     how,
     outcome,
     painting_of,
+    preset_of,
     sent,
     shows_something,
     small,
@@ -44,6 +45,7 @@ from ui.style.painting import (
 THUMBNAIL = 160  # px of the longer side
 GLANCE = 65_536  # pixels of a picture that is only looked at
 FIRST_LOOK = "A first look. Press Paint for the finished painting."
+MOVED_ON = "You have changed the pictures since; press Paint to paint the new ones."
 MOVES = "This one moves, and one frame of it is the photo. To paint all of it, open “A clip in place of the photo”."
 SHOWABLE = {".jpg", ".jpeg", ".png", ".webp", ".gif"}  # by browsers; anything else is turned into PNG
 
@@ -110,7 +112,8 @@ async def _news(request: gr.Request, painting: Painting):
             yield tuple(now)
     if painting_of(request) is not painting:  # the visitor has left, or thrown it away with its folder for files
         return
-    now = await asyncio.to_thread(_over, painting)
+    more = MOVED_ON if looks.moved_on(request, painting.asked) else ""
+    now = await asyncio.to_thread(_over, painting, more)
     now.strip = await asyncio.to_thread(_strip, request)
     yield tuple(now)
 
@@ -123,14 +126,14 @@ def _begun(painting: Painting) -> Easel:
         preview=gr.update(visible=True, value=small(painting.job.preview or images.on_white(painting.photo))),
         compare=gr.update(visible=False),
         curves=view.curves(painting.job.curve, painting.job.sizes),
-        adjust=gr.update(visible=False),
+        adjust=gr.update(visible="hidden"),
         finished=gr.update(visible=False),
         timelapse=gr.update(visible=False),
     )
 
 
-def _over(painting: Painting) -> Easel:
-    """What shows a painting that is finished, stopped, or failed."""
+def _over(painting: Painting, more: str = "") -> Easel:
+    """What shows a painting that is finished, stopped, or failed; `more` is said of it."""
     job, now = painting.job, Easel(go=gr.update(visible=True), stop=gr.update(visible=False))
     if job.error:
         now.status = (view.status if job.cancelled else view.refused)(error_text(job.error))
@@ -140,7 +143,7 @@ def _over(painting: Painting) -> Easel:
     after, before, recipe = _files(painting)
     note = job.result.note if job.result else "Stopped."
     took = "" if job.cancelled else f"Painted in {amounts.duration(job.result.seconds)}."
-    now.status = view.status(" ".join(part for part in (took, note, _painter(recipe)) if part))
+    now.status = view.status(" ".join(part for part in (took, note, _painter(recipe), more) if part))
     now.preview = gr.update(visible=False)
     now.compare = gr.update(visible=True, value=(before, after))
     now.curves = view.curves(job.curve, job.sizes)
@@ -207,6 +210,8 @@ def afterwards(request: gr.Request, **asked: Any):
         wanted = {name: SETTINGS[name].convert(value) for name, value in asked.items()}
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
+    if all(painting.asked[name] == value for name, value in wanted.items()):  # it was brought to the page with them
+        return gr.skip(), gr.skip()
     painting.asked = {**painting.asked, **wanted}
     after, before, _ = _files(painting)
     return gr.update(value=(before, after)), gr.update(value=after)
@@ -270,6 +275,7 @@ def chosen(request: gr.Request, which: gr.EventData) -> tuple[Any, ...]:
     caption = _said(which, "value", "caption")
     for painting in paintings.theirs(visitor.of_request(request).name, Painting):
         if _title(painting) == caption:
+            looks.end(request)
             paintings.show(painting, request.session_hash or "")
             return _with_what_went_in(request, painting)
     return _only_the_strip(request)
@@ -289,7 +295,7 @@ def throw_away(request: gr.Request) -> tuple[Any, ...]:
             status=view.status("Thrown away."),
             compare=gr.update(visible=False),
             curves="",
-            adjust=gr.update(visible=False),
+            adjust=gr.update(visible="hidden"),
             finished=gr.update(visible=False),
             timelapse=gr.update(visible=False),
             strip=_strip(request),
@@ -330,20 +336,32 @@ def _title(painting: Painting) -> str:
 
 
 def opened(request: gr.Request, path: str | None) -> tuple[Any, str]:
-    """A photo just uploaded: left as it is where browsers show such files, made showable else, or refused in words."""
+    """A photo just uploaded: left as it is where browsers show such files, made showable else; or refused in words, and
+    the one before is back."""
     covered, outdated = looks.given(request, "photo")
     if path is None:
         return None, ""
     try:
         picture, refused = _showable(path), ""
     except UserError as error:
-        picture, refused = None, view.notice(str(error))
+        before = looks.kept(request)
+        picture, refused = before and (_showable(before) or before), view.notice(str(error))
     if outdated():  # an example was picked while it was opened
         return gr.skip(), gr.skip()
     if refused:
-        return None, refused
+        return picture, refused
     said = view.notice(MOVES) if film.moves(path) else ""
     return picture or (path if covered else gr.skip()), said
+
+
+def shown(request: gr.Request, photo: str | None, styles: list | None) -> Any:
+    """What the page shows has changed. A photo that opens has its place back after one that does not; where something
+    is missing, no first look is spoken of."""
+    with contextlib.suppress(UserError):
+        if photo:
+            images.open_picture(photo, max_pixels=GLANCE)
+        looks.keep(request, photo)
+    return "" if not (photo and styles) and looks.end(request) else gr.skip()
 
 
 def _showable(path: str) -> Any:
@@ -437,7 +455,8 @@ def restored(path: str | None) -> list[Any]:
         return [view.notice(str(error)), *nothing]
     shares = weights_text(request)
     said = view.notice("The settings of that painting are back.")
-    return [said, None, shares, *(getattr(request, name) for name in SETTINGS)]
+    values = {name: getattr(request, name) for name in SETTINGS}
+    return [said, preset_of(values), shares, *values.values()]
 
 
 async def _measured(wanted: Request) -> None:

@@ -33,12 +33,15 @@ SOON = 0.02  # seconds between glances at whether it is there
 
 @dataclass(eq=False)
 class _Page:
-    """An open page: how many looks it has asked for, the job of the newest, and of which pictures one is shown; the
-    newest gift of each kind of pictures, and which kinds might be covered by what was found for it."""
+    """An open page: how many looks it has asked for, the job of the newest, of which pictures it wanted one, and of
+    which one is shown; the newest gift of each kind of pictures, and which kinds might be covered by what was found for
+    it; the photo that it shows."""
 
     asked: int = 0
     job: jobs.Job | None = None
+    wanted: Any = None
     shown: Any = None
+    photo: str | None = None
     given: dict[str, object] = field(default_factory=dict)
     coverable: set[str] = field(default_factory=set)
 
@@ -72,13 +75,29 @@ def given(request: gr.Request, kind: str) -> tuple[bool, Callable[[], bool]]:
     return told, lambda: page.given[kind] is not mine
 
 
+def keep(request: gr.Request, photo: str | None) -> None:
+    """A page shows this photo, and it is a good one."""
+    _page(request).photo = photo
+
+
+def kept(request: gr.Request) -> str | None:
+    """The last good photo of a page."""
+    return _page(request).photo
+
+
+def moved_on(request: gr.Request, asked: Any) -> bool:
+    """Whether a page was given other pictures since it asked for this painting of some."""
+    wanted = _page(request).wanted
+    return wanted is not None and wanted != pictures_of(asked)
+
+
 def end(request: gr.Request) -> Any:
     """Nothing that was asked for counts any more; -> the pictures of which one is shown, if there is one."""
     page = _page(request)
     page.asked += 1
     if page.job:
         page.job.cancel()
-    shown, page.shown = page.shown, None
+    shown, page.shown, page.wanted = page.shown, None, None
     return shown
 
 
@@ -92,9 +111,10 @@ async def first(request: gr.Request, **asked: Any) -> tuple[Any, Result] | None:
 
     `asked` as in `painting.submit`. Raises `UserError` where it is not to be had now.
     """
+    page = _page(request)
+    page.wanted = pictures_of(asked)
     if not (asked["photo"] and asked["styles"]) or _covered(request, asked):
         return None
-    page = _page(request)
     end(request)
     mine = page.asked
     try:

@@ -27,7 +27,10 @@ for (const kind of ['pointerdown', 'drop', 'change', 'keydown'])
 new MutationObserver(() => {
   for (const text of document.querySelectorAll('.toast-body [data-testid="toast-text"]:not([data-told])')) {
     text.dataset.told = '';
-    answer(touched?.isConnected ? touched : status(), text.textContent.trim().replace('image/*', 'pictures'));
+    const beside = touched?.isConnected ? touched : status();
+    const more = beside.id === 'photo' ? ' A clip goes into “A clip in place of the photo”.' : '';
+    const words = text.textContent.trim();
+    answer(beside, words.includes('image/*') ? words.replace('image/*', 'pictures') + more : words);
   }
 }).observe(document.body, {childList: true, subtree: true});
 
@@ -35,22 +38,27 @@ new MutationObserver(() => {
 
 const label = (input) => input.getAttribute('aria-label').replace('number input for ', '').replace(/ \(.*\)/, '');
 const bounds = (input) => `${label(input)} goes from ${input.min} to ${input.max}`;
-const outside_bounds = (input) =>
-  input.matches?.('input[type=number]') && (input.validity.rangeUnderflow || input.validity.rangeOverflow);
-document.addEventListener('input', (event) => {
-  const block = event.target.closest?.('.block');
-  if (!event.target.matches?.('input[type=number]') || !block) return;
-  if (outside_bounds(event.target)) answer(block, bounds(event.target) + '.');
-  else forget(block);
+const is_number = (input) => input.matches?.('input[type=number]') && input.closest('.block');
+const unusable = (input) => input.value === '' || input.validity.rangeUnderflow || input.validity.rangeOverflow;
+document.addEventListener('focusin', (event) => {
+  if (is_number(event.target) && !unusable(event.target)) event.target.dataset.before = event.target.value;
 });
+// What cannot be used is kept from Gradio, which would take it for a value.
+document.addEventListener('input', (event) => {
+  const input = event.target;
+  if (!is_number(input)) return;
+  if (!unusable(input)) return forget(input.closest('.block'));
+  event.stopPropagation();
+  if (input.value) answer(input.closest('.block'), bounds(input) + '.');
+}, true);
 document.addEventListener('blur', (event) => {  // before Gradio's own, which is silent
   const input = event.target;
-  if (!outside_bounds(input)) return;
-  const kept = input.validity.rangeOverflow ? input.max : input.min;
+  if (!is_number(input) || !unusable(input)) return;
   const written = input.value;
-  input.value = kept;
+  if (written) input.value = input.validity.rangeOverflow ? input.max : input.min;
+  else input.value = input.dataset.before ?? input.min;
   input.dispatchEvent(new Event('input', {bubbles: true}));
-  answer(input.closest('.block'), `${bounds(input)}: ${written} became ${kept}.`);
+  if (written) answer(input.closest('.block'), `${bounds(input)}: ${written} became ${input.value}.`);
 }, true);
 
 // A value that is set with the arrow keys counts as one that is set with the mouse.
@@ -73,13 +81,45 @@ document.addEventListener('click', (event) => {
 
 // ---------------------------------------------------------------- what is painted comes into sight
 
-let wanted = false; // on a phone it stands below all settings
-window.showPicture = () => { wanted = true; };
-const show = (picture) => {
-  if (!wanted || !picture) return;
-  wanted = false;
+// On a phone it stands below all settings: Paint brings it into sight, and there it stays, however it changes, until
+// somebody goes elsewhere.
+let follow = false;
+const picture = () => [...document.querySelectorAll('#preview, #compare')].find((one) => one.offsetHeight);
+const bring = () => {
   const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  picture.scrollIntoView({behavior: calm ? 'auto' : 'smooth', block: 'nearest'});
+  picture()?.scrollIntoView({behavior: calm ? 'auto' : 'smooth', block: 'nearest'});
+};
+window.showPicture = () => {
+  follow = true;
+  bring();
+};
+for (const kind of ['pointerdown', 'wheel', 'touchmove', 'keydown'])
+  window.addEventListener(kind, () => { follow = false; }, {capture: true, passive: true});
+document.addEventListener('load', (event) => {  // only now it is known how large it is
+  if (!event.target.closest?.('#preview, #compare')) return;
+  if (follow) bring();
+  peep();
+}, true);
+
+// As long as it is out of sight, the foot of the window shows it, small.
+const peek = document.createElement('button');
+peek.id = 'peek';
+peek.ariaLabel = 'Show the picture';
+peek.append(document.createElement('img'));
+peek.firstChild.alt = '';
+peek.addEventListener('click', bring);
+const seen = new IntersectionObserver(([it]) => {
+  peek.hidden = it.intersectionRatio > 0.3;
+}, {threshold: 0.3});
+const peep = () => {
+  const shown = picture(), bar = document.querySelector('#bar');
+  if (!shown || !bar) return peek.remove();
+  if (peek.parentElement !== bar) bar.append(peek);
+  const source = [...shown.querySelectorAll('img')].at(-1)?.src;
+  if (source && peek.firstChild.src !== source) peek.firstChild.src = source;
+  if (peek.of === shown) return;
+  seen.disconnect();
+  seen.observe(peek.of = shown);
 };
 
 // ---------------------------------------------------------------- a shelf of pictures is one stop, with arrows inside
@@ -166,7 +206,7 @@ const mend = () => {
       if (!inner.contains(event.target)) inner.querySelector('input').click();
     });
   }
-  show(document.querySelector('#preview img')?.closest('#preview'));
+  peep();
   if (pressing && document.activeElement === document.body) pressed()?.focus({preventScroll: true});
 };
 // At once, so that nothing is ever seen, read or judged without its name.

@@ -74,8 +74,12 @@ HOW = ("styles", "mix", "preset", "style_weights", *SETTINGS)
 def how(asked: Mapping[str, Any]) -> tuple[Any, ...]:
     """The styles and settings that were asked for, into the widgets of `HOW`."""
     styles = [one for one in asked["styles"] if Path(one[0]).exists()]
-    preset = next((name for name, its in STYLE_PRESETS.items() if its.items() <= asked.items()), None)
-    return styles, len(styles) > 1, preset, asked["style_weights"], *(asked[name] for name in SETTINGS)
+    return styles, len(styles) > 1, preset_of(asked), asked["style_weights"], *(asked[name] for name in SETTINGS)
+
+
+def preset_of(settings: Mapping[str, Any]) -> str | None:
+    """The preset that these are the settings of."""
+    return next((name for name, its in STYLE_PRESETS.items() if its.items() <= settings.items()), None)
 
 
 def leave(request: gr.Request) -> None:
