@@ -64,8 +64,6 @@ def build() -> gr.Blocks:
             [app.load, *shape], do.forecast, None, page["forecast"], inputs_kwargs=_some(page, ("photo", *SETTINGS)),
             **LATEST,
         )  # fmt: skip
-        photo, styles = page["photo"], page["styles"]
-        gr.on([app.load, photo.change, styles.change], do.shown, [photo, styles], page["status"], **EACH)
         _connect_last(app, page)
         _publish(page)
         gr.api(painting.sample, api_name="sample", concurrency_limit=SAMPLES)
@@ -125,6 +123,8 @@ def _connect_pictures(page: layout.Widgets) -> None:
         change.then(**look)
     settings = [page[name].change for name in ("style_weights", *InstantRequest.counting)]
     gr.on([*settings, styles.delete], **look)
+    photo.clear(do.cleared, None, page["status"], **EACH)
+    styles.change(do.no_styles, styles, page["status"], **LATEST)
 
 
 def _connect_settings(page: layout.Widgets) -> None:

@@ -14,7 +14,7 @@ from core.style.request import StyleRequest
 from core.visitors import paintings, policy
 from core.visitors.paintings import Painting
 from support.pictures import scene, texture
-from ui.style import events, looks, painting
+from ui.style import events, looks, painting, view
 
 PAGE = types.SimpleNamespace(query_params={}, session_hash="tab")
 
@@ -148,6 +148,22 @@ def test_of_a_photo_that_moves_it_is_told_where_all_of_it_is_painted(tmp_path):
     first.save(tmp_path / "b.gif")
     assert "A clip in place of the photo" in events.opened(PAGE, str(tmp_path / "a.gif"))[1]
     assert events.opened(PAGE, str(tmp_path / "b.gif"))[1] == ""
+
+
+def test_a_photo_that_does_not_open_leaves_the_page_the_one_before(asked, tmp_path):
+    (tmp_path / "notes.jpg").write_text("not a picture at all")
+
+    def refused():
+        photo, said = events.opened(PAGE, str(tmp_path / "notes.jpg"))
+        assert "notes.jpg is text" in said
+        return photo
+
+    assert refused() == view.first("photo")
+    events.opened(PAGE, asked["photo"])
+    assert refused() == asked["photo"]
+    assert refused() == asked["photo"]
+    events.cleared(PAGE)
+    assert refused() is None
 
 
 def test_what_is_found_for_a_page_leaves_alone_what_was_given_to_it_meanwhile(asked):

@@ -254,6 +254,8 @@ def found(request: gr.Request) -> tuple[Any, ...]:
         return _only_the_strip(request)
     if there:
         paintings.show(there[0], request.session_hash or "")
+    if brought[0] != gr.skip():
+        looks.keep(request, brought[0])
     return brought
 
 
@@ -277,7 +279,9 @@ def chosen(request: gr.Request, which: gr.EventData) -> tuple[Any, ...]:
         if _title(painting) == caption:
             looks.end(request)
             paintings.show(painting, request.session_hash or "")
-            return _with_what_went_in(request, painting)
+            brought = _with_what_went_in(request, painting)
+            looks.keep(request, brought[0])
+            return brought
     return _only_the_strip(request)
 
 
@@ -344,24 +348,25 @@ def opened(request: gr.Request, path: str | None) -> tuple[Any, str]:
     try:
         picture, refused = _showable(path), ""
     except UserError as error:
-        before = looks.kept(request)
-        picture, refused = before and (_showable(before) or before), view.notice(str(error))
+        picture, refused = None, view.notice(str(error))
     if outdated():  # an example was picked while it was opened
         return gr.skip(), gr.skip()
     if refused:
-        return picture, refused
+        before = looks.kept(request)
+        return (_showable(before) or before) if isinstance(before, str) else before, refused
+    looks.keep(request, path)
     said = view.notice(MOVES) if film.moves(path) else ""
     return picture or (path if covered else gr.skip()), said
 
 
-def shown(request: gr.Request, photo: str | None, styles: list | None) -> Any:
-    """What the page shows has changed. A photo that opens has its place back after one that does not; where something
-    is missing, no first look is spoken of."""
-    with contextlib.suppress(UserError):
-        if photo:
-            images.open_picture(photo, max_pixels=GLANCE)
-        looks.keep(request, photo)
-    return "" if not (photo and styles) and looks.end(request) else gr.skip()
+def cleared(request: gr.Request) -> Any:
+    """There is no photo any more, and no first look is spoken of."""
+    looks.keep(request, None)
+    return "" if looks.end(request) else gr.skip()
+
+
+def no_styles(request: gr.Request, styles: list | None) -> Any:
+    return "" if not styles and looks.end(request) else gr.skip()
 
 
 def _showable(path: str) -> Any:
@@ -415,7 +420,9 @@ def no_preset() -> None:
 
 def picked(request: gr.Request, chosen: gr.EventData) -> tuple[str, str]:
     looks.given(request, "photo")
-    return _example("photo", chosen), ""
+    photo = _example("photo", chosen)
+    looks.keep(request, photo)
+    return photo, ""
 
 
 def _example(kind: str, chosen: gr.EventData) -> str:

@@ -24,13 +24,13 @@ SHOWN = (view.EXAMPLES / "photos" / "pagoda.jpg", view.EXAMPLES / "gallery" / "p
 def pictures() -> Widgets:
     """The photo and the style pictures, each with a shelf of examples."""
     photo = widgets.Picture(
-        view.examples("photo")[0][0], label="Your photo", format="png", height=230,
+        view.first("photo"), label="Your photo", format="png", height=230,
         sources=["upload", "clipboard"], elem_id="photo",
     )  # fmt: skip
     photo_answer = gr.HTML(padding=False, elem_id="photo-answer")
     photo_shelf = widgets.shelf("Photos to try", "photo")
     styles = widgets.Pictures(
-        [view.examples("painting")[0][0]], label="Style pictures", format="png", interactive=True, type="filepath",
+        [view.first("painting")], label="Style pictures", format="png", interactive=True, type="filepath",
         columns=3, height=230, elem_id="styles",
     )  # fmt: skip
     styles_answer = gr.HTML(padding=False, elem_id="styles-answer")

@@ -26,7 +26,7 @@ from core.style import dispatch
 from core.style.request import InstantRequest
 from core.visitors import policy
 from ui.server import visitor
-from ui.style import painting
+from ui.style import painting, view
 
 SOON = 0.02  # seconds between glances at whether it is there
 
@@ -41,7 +41,7 @@ class _Page:
     job: jobs.Job | None = None
     wanted: Any = None
     shown: Any = None
-    photo: str | None = None
+    photo: Any = field(default_factory=lambda: view.first("photo"))
     given: dict[str, object] = field(default_factory=dict)
     coverable: set[str] = field(default_factory=set)
 
@@ -75,13 +75,12 @@ def given(request: gr.Request, kind: str) -> tuple[bool, Callable[[], bool]]:
     return told, lambda: page.given[kind] is not mine
 
 
-def keep(request: gr.Request, photo: str | None) -> None:
-    """A page shows this photo, and it is a good one."""
+def keep(request: gr.Request, photo: Any) -> None:
+    """A page shows this photo, a good one or None, whatever is tried after it."""
     _page(request).photo = photo
 
 
-def kept(request: gr.Request) -> str | None:
-    """The last good photo of a page."""
+def kept(request: gr.Request) -> Any:
     return _page(request).photo
 
 

@@ -167,6 +167,11 @@ def examples(kind: str) -> list[tuple[Path, str]]:
     return [(EXAMPLES / item["file"], item["title"]) for item in index["picture"] if item["kind"] == kind]
 
 
+def first(kind: str) -> str:
+    """The one a page shows before it is given any."""
+    return str(examples(kind)[0][0])
+
+
 def example(name: str) -> tuple[Path, Path, Path] | None:
     """A photo and a painting that come with Ganvas, and the one in the style of the other, by the name the front page
     gives them: "cat-mosaic"."""
