@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ from core.style import dispatch
 from core.style.request import STYLE_PRESETS, ClipRequest, InstantRequest, StyleRequest, enough
 
 FRAME_SIDE = 256  # px, of animations
+PICTURED = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", *film.READ}
 SAMPLED = (".png", ".webp", ".gif", ".mp4")  # files that samples go to
 
 
@@ -49,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     proxies.settle()
     device.wait_briefly()
     try:
-        options.run(options)
+        with console.ended_tidily():
+            options.run(options)
     except UserError as error:
         print(f"ganvas: {error}", file=sys.stderr)
         return 2
@@ -95,7 +98,7 @@ def _style(options: argparse.Namespace) -> None:
             raise UserError("Only one picture was given; name a photo and then a painting, or use --style.")
         styles = [given.pop()]
     photos = [photo for name in given for photo in _pictures_in(name)]
-    folder = len(photos) > 1 or any(Path(name).is_dir() for name in given)
+    folder = len(photos) > 1 or any(os.path.isdir(name) for name in given)
     values: dict[str, Any] = {}
     asked = InstantRequest if options.instant else StyleRequest
     if options.recipe:
@@ -116,8 +119,12 @@ def _style(options: argparse.Namespace) -> None:
     of_photo, of_style = enough(request)
     pictures = [images.open_picture(path, max_pixels=of_style) for path in styles]
 
+    if asked is not InstantRequest:
+        _tell_of_clips(photos)
     given = [*photos, *styles, *([options.recipe] if options.recipe else [])]
     moving = asked is InstantRequest and len(photos) == 1 and film.moves(photos[0])
+    if not moving and len(photos) == 1:
+        images.open_picture(photos[0], max_pixels=1)  # before its painting's name is found fault with
     endings = film.ENDINGS if moving else (".png",)
     out = outputs.settled(options.out, endings, given, folder=folder, file=not folder)
     failed = 0
@@ -152,12 +159,25 @@ def _style(options: argparse.Namespace) -> None:
 
 def _pictures_in(name: str) -> list[str]:
     """The pictures and clips of a folder; of a file, itself, whatever it is."""
-    if not Path(name).is_dir():
+    if not os.path.isdir(name):
         return [name]
-    found = [str(path) for path in sorted(Path(name).iterdir()) if film.is_picture(path)]
+    found = []
+    for path in sorted(Path(name).iterdir()):
+        if film.is_picture(path):
+            found.append(str(path))
+        elif path.suffix.lower() in PICTURED and path.is_file():
+            print(f"ganvas: {path} is called a picture and is none; it was left out.", file=sys.stderr)
     if not found:
         raise UserError(f"There is no picture in the folder {name}; name one that has some.")
     return found
+
+
+def _tell_of_clips(photos: Sequence[str]) -> None:
+    """Of a picture that moves the first frame is painted, where it is not painted at once."""
+    for photo in filter(film.moves, photos):
+        if film.ending_of(photo) == film.VIDEO:
+            raise UserError(f"{photo} is a video; add --instant, which paints clips.")
+        print(f"ganvas: {photo} moves, and its first frame is painted; --instant paints all.", file=sys.stderr)
 
 
 def _painted_clip(

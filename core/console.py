@@ -48,6 +48,20 @@ def ctrl_c() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextlib.contextmanager
+def ended_tidily() -> Iterator[None]:
+    """Who ends the process (SIGTERM) leaves none of its folders for temporary files behind."""
+
+    def heard(number: int, _: Any) -> None:
+        raise SystemExit(128 + number)  # as shells call it
+
+    before = signal.signal(signal.SIGTERM, heard)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def watched(events: Iterator[Progress | Result], title: str, quiet: bool) -> Result:
     """Run an engine to its end under a progress bar."""
     layout = "{desc} {percentage:3.0f}% {bar} {postfix}"

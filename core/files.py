@@ -13,6 +13,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -124,6 +125,16 @@ def _elsewhere(place: Path) -> str:
             if place.is_relative_to(folder()):
                 return f"let {variable} name another folder"
     return "choose another place"
+
+
+# ---------------------------------------------------------------- read
+
+
+def opened(path: str | os.PathLike) -> BinaryIO:
+    """A file, to be read. An `OSError` also where it is none: a pipe would be waited for, a device has no end."""
+    if not stat.S_ISREG(mode := os.stat(path).st_mode) and not stat.S_ISDIR(mode):  # folders the system refuses
+        raise OSError(errno.ESPIPE, "a pipe or a device, not a file")
+    return open(path, "rb")
 
 
 # ---------------------------------------------------------------- written

@@ -43,6 +43,8 @@ def settled(out: str, endings: Sequence[str], given: Iterable[str], *, folder: b
         raise UserError(f"{out} is there already, and cannot be known to be made by Ganvas; choose another name, or "
                         "move it away.")  # fmt: skip
     _writable(files.make_folder(path.parent))
+    with files.in_words(path.name, path.parent), contextlib.suppress(FileNotFoundError):
+        os.lstat(path)  # which no name may be too long for
     return path
 
 

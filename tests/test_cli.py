@@ -7,13 +7,15 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from core import device
+from core import console, device
 from core.__main__ import main
 from core.gan import cli
 from core.gan.request import TrainRequest
@@ -83,6 +85,63 @@ def test_clips_are_painted_by_the_same_command(files, capsys):
     assert main(["style", "clip.gif", "painting.png", "-o", "out.jpg", *instant]) == 2
     assert "give a name that ends in .gif, .webp, .png or .mp4" in capsys.readouterr().err
     assert main(["style", "clip.gif", "painting.png", "-o", "first.png", *SMALL]) == 0  # without it, the first frame
+
+
+def test_what_moves_is_told_where_it_is_not_painted_at_once(files, capsys):
+    frames = [scene().rotate(turn) for turn in (0, 5)]
+    frames[0].save("clip.gif", save_all=True, append_images=frames[1:], duration=80)
+    images.animation(frames, Path("clip.mp4"), seconds_per_frame=0.1, hold_last=0.1, format="mp4")
+    assert main(["style", "clip.gif", "painting.png", "-o", "first.png", *SMALL]) == 0
+    assert "clip.gif moves, and its first frame is painted; --instant paints all." in capsys.readouterr().err
+    assert main(["style", "clip.mp4", "painting.png", "-o", "out.mp4", *SMALL]) == 2
+    assert "clip.mp4 is a video; add --instant, which paints clips." in capsys.readouterr().err
+
+
+def test_what_is_wrong_with_a_photo_is_told_before_its_paintings_name_is_found_fault_with(files, capsys):
+    Path("notes.flv").write_text("no film")
+    assert main(["style", "notes.flv", "painting.png", "-o", "out.mp4", "--instant"]) == 2
+    assert "notes.flv is text, not a picture" in capsys.readouterr().err
+
+
+def test_of_a_folder_what_is_called_a_picture_and_is_none_is_told(files, capsys):
+    Path("folder").mkdir()
+    scene().save("folder/a.png")
+    Path("folder/b.jpg").write_text("no picture")
+    Path("folder/notes.txt").write_text("no picture")
+    assert main(["style", "folder", "--style", "painting.png", "-o", "all/", *SMALL]) == 0
+    told = capsys.readouterr().err
+    assert "b.jpg is called a picture and is none; it was left out." in told
+    assert "notes.txt" not in told
+
+
+def test_names_that_are_too_long_are_told_before_anything_is_painted(files, capsys):
+    long = 300 * "a"
+    for photo, out in ((f"{long}.jpg", "out.png"), ("photo.png", f"{long}.png")):
+        assert main(["style", photo, "painting.png", "-o", out, *SMALL]) == 2
+        assert "too long" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are none here")
+def test_a_pipe_is_not_waited_for(files, capsys):
+    os.mkfifo("pipe.png")
+    assert main(["style", "pipe.png", "painting.png", "-o", "out.png", *SMALL]) == 2
+    assert "pipe.png cannot be read (a pipe or a device, not a file)" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there it ends a program at once")
+def test_who_is_ended_tidies_up():
+    there = []
+
+    def works():
+        with console.ended_tidily(), tempfile.TemporaryDirectory() as folder:
+            there.append(Path(folder))
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+
+    with pytest.raises(SystemExit) as ended:
+        works()
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert not there[0].exists()
 
 
 def test_every_setting_is_an_option():

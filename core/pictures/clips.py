@@ -106,7 +106,7 @@ def repainted(source: str | os.PathLike, name: str, longer: int, target: Path, m
 
 def _size(source: str | os.PathLike, name: str) -> int:
     try:
-        with open(source, "rb") as file:
+        with files.opened(source) as file:
             return file.seek(0, os.SEEK_END)
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = getattr(error, "strerror", None) or "not a file name"
@@ -140,6 +140,9 @@ def _received(pipe: IO[bytes]) -> tuple[dict[str, Any], Image.Image | None]:
     about = json.loads(head)
     if "refusal" in about:
         raise UserError(about["refusal"])
+    if "errno" in about:
+        with files.in_words("The painted clip", Path(tempfile.gettempdir())):
+            raise OSError(about["errno"], os.strerror(about["errno"]))
     if "defect" in about:
         raise RuntimeError(about["defect"])
     if "shape" not in about:
@@ -163,6 +166,8 @@ def main() -> None:
         return
     except UserError as refusal:
         _send(answers, {"refusal": str(refusal)})
+    except OSError as error:
+        _send(answers, {"errno": error.errno} if error.errno else {"defect": traceback.format_exc()})
     except Exception:
         _send(answers, {"defect": traceback.format_exc()})
 
@@ -182,7 +187,16 @@ def _work(task: Mapping[str, Any], asked: IO[bytes], answers: IO[bytes]) -> None
     assert palette is not None, "it comes with the word to go on"
     with open(task["source"], "rb") as file:
         note = _written(film.Source(file, task["name"]), seen, target, size, task["pixels"], palette, asked, answers)
-    _send(answers, {"note": note})
+    _send(answers, {"note": " ".join(filter(None, [_of_size(seen.size, size, task["longer"]), note]))})
+
+
+def _of_size(there: tuple[int, int], painted: tuple[int, int], longer: int) -> str:
+    """What a person has to know of a clip's size."""
+    width, height = painted
+    if fit_size(*there, max(painted), minimum=SMALLEST) != fit_size(*there, max(painted), minimum=1):
+        return (f"The clip is {there[0]} × {there[1]}, too narrow to be painted in its own shape; it was stretched to "
+                f"{width} × {height}.")  # fmt: skip
+    return f"It is as large as the clip is, {width} × {height}." if longer > max(painted) else ""
 
 
 @dataclass
@@ -221,7 +235,8 @@ def _looked_through(source: film.Source, task: Mapping[str, Any]) -> _Seen:
     if seen.frames == 0:
         raise UserError(f"{name} has no frames that can be shown; choose another clip.")
     if seen.frames == 1:
-        raise UserError(f"{name} shows one picture only, which does not move; paint it as a photo.")
+        how = "save that as a PNG or JPEG and paint it" if source.container else "paint it as a photo"
+        raise UserError(f"{name} shows one picture only, which does not move; {how}.")
     seen.samples = [seen.samples[k * (len(seen.samples) - 1) // (SAMPLES - 1)] for k in range(SAMPLES)]
     return seen
 
@@ -233,7 +248,7 @@ def _written(
     """Asks for every frame of the source anew, and writes what is answered; -> what there is to know of it."""
     writer, number, at, go = None, 0, Fraction(0), True
     for each in source.frames(most):
-        writer = writer or film.writer(target, size, seen.clear, seen.last, source.sound, palette)
+        writer = writer or film.writer(target, size, seen.clear, seen.last, source.plays, source.sound, palette)
         if isinstance(each, film.Sound):
             writer.hear(each)
             continue

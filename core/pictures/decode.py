@@ -30,7 +30,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from core import amounts
+from core import amounts, files
 from core.errors import UserError
 from core.pictures import depth, mend
 from core.pictures.kinds import HEAD, kind_of
@@ -80,7 +80,7 @@ def recognised(source: Source, name: str | None) -> Iterator[tuple[BinaryIO, int
         elif isinstance(source, str | os.PathLike):
             name = name or Path(source).name
             try:
-                file = stack.enter_context(open(source, "rb"))
+                file = stack.enter_context(files.opened(source))
             except (OSError, ValueError) as error:  # ValueError: a null character in the path
                 reason = getattr(error, "strerror", None) or "not a file name"
                 raise UserError(f"{called(name)} cannot be read ({reason}); choose another file.") from error

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, cast
 
 from PIL import Image
 
+from core import files
 from core.errors import UserError
 from core.pictures import decode
 from core.pictures.images import on_white
@@ -92,13 +93,13 @@ def is_picture(file: Path) -> bool:
 
 
 def _kind(file: str | os.PathLike) -> str:
-    with open(file, "rb") as opened:
+    with files.opened(file) as opened:
         return kind_of(opened.read(HEAD))
 
 
 def moves(file: str | os.PathLike) -> bool:
     """Whether it is a clip: a video, or a picture that says it has several frames. Decodes nothing."""
-    with contextlib.suppress(OSError, ValueError, IndexError), open(file, "rb") as opened:
+    with contextlib.suppress(OSError, ValueError, IndexError), files.opened(file) as opened:
         head = opened.read(HEAD)
         kind = kind_of(head)
         if kind == "GIF":
@@ -134,6 +135,7 @@ class Source:
                                 "MOV, WebM, MKV or AVI.")  # fmt: skip
         self.ending = PICTURES.get(self.kind, VIDEO)
         self.sound: Any = None  # the stream of a video
+        self.plays = 0  # times, once frames are read; 0: again and again
 
     def frames(self, most: int) -> Iterator[Frame | Sound]:
         """All there is to see (`most`: pixels of a frame), and to hear, in the order of the file."""
@@ -158,6 +160,10 @@ class Source:
             data, self.breaks_off = _whole(data)
         with decode.opened(io.BytesIO(data), self.kind, self.name) as picture:  # which may mend its end
             decode.allowed(picture, self.kind, self.name, most)
+            loop = picture.info.get("loop")
+            if self.kind == "GIF":  # which says how often it is shown again, or nothing
+                loop = 1 if loop is None else loop and loop + 1
+            self.plays = loop or 0
             at, number = Fraction(0), 0
             while True:
                 try:
@@ -241,26 +247,28 @@ class Writer(Protocol):
 
 
 def writer(
-    path: Path, size: tuple[int, int], clear: bool, last: Fraction, sound: Any, palette: Image.Image
+    path: Path, size: tuple[int, int], clear: bool, last: Fraction, plays: int, sound: Any, palette: Image.Image
 ) -> Writer:  # fmt: skip
     """What writes to `path`, whose name ends in one of `ENDINGS`.
 
-    `clear`: whether frames may be see-through; `last`: how long the last one is shown. `sound`: the stream that comes
+    `clear`: whether frames may be see-through; `last`: how long the last one is shown; `plays`: how often a picture
+    that moves is shown, 0 for ever. `sound`: the stream that comes
     with them, or None. `palette`: a picture with the colours that a GIF has for all of its frames.
     """
     match path.suffix:
         case ".mp4":
             written: Writer = _Film(path, size, sound)
         case ".webp":
-            written = _WebP(path, size, clear)
+            written = _WebP(path, size, clear, plays)
         case ".gif":
             colours = _Palette(palette, clear)
+            again = plays - 1 or -1 if plays else 0  # as a GIF says it
             written = _Moving(path, size, "gif", "pal8", Fraction(1, 100), colours.frame,
-                              {"loop": "0", "final_delay": str(round(100 * last))})  # fmt: skip
+                              {"loop": str(again), "final_delay": str(round(100 * last))})  # fmt: skip
         case _:
             written = _Moving(path, size, "apng", "rgba" if clear else "rgb24", TICK,
                               partial(_plain, clear),
-                              {"plays": "0", "final_delay": f"{last.numerator}/{last.denominator}"})  # fmt: skip
+                              {"plays": str(plays), "final_delay": f"{last.numerator}/{last.denominator}"})  # fmt: skip
     if sound is not None and path.suffix != VIDEO:
         written.note = f"A {path.suffix[1:].upper()} has no sound, so the clip's was left out."
     return written
@@ -283,7 +291,7 @@ class _Moving:
     ) -> None:  # fmt: skip
         import av
 
-        self.note, self._of, self._tick, self._last = "", of, tick, -1
+        self.note, self._of, self._tick, self._last, self._lasts = "", of, tick, -1, 1
         self._file = cast(Any, av.open(str(path), "w", format=kind, options=about))
         self._stream = self._file.add_stream(codec or kind, 25, options=options or {})
         self._stream.codec_context.time_base = self._stream.time_base = tick
@@ -293,14 +301,17 @@ class _Moving:
         made = self._of(frame.picture)
         self._last = max(round(frame.at / self._tick), self._last + 1)  # two of one time would not be written
         made.pts, made.time_base = self._last, self._tick
-        made.duration = max(1, round(frame.lasts / self._tick))
+        made.duration = self._lasts = max(1, round(frame.lasts / self._tick))
         self._file.mux(self._stream.encode(made))
 
     def hear(self, piece: Sound) -> None:
         """There is none."""
 
     def close(self) -> None:
-        self._file.mux(self._stream.encode())
+        for packet in self._stream.encode():
+            if packet.pts == self._last:  # of which the encoder forgets how long it is shown
+                packet.duration = self._lasts
+            self._file.mux(packet)
         self._file.close()
 
 
@@ -308,7 +319,8 @@ class _Film(_Moving):
     """H.264 in MP4, and the sound as it was where MP4 can hold it."""
 
     def __init__(self, path: Path, size: tuple[int, int], sound: Any) -> None:
-        options = {"crf": "18", "preset": "veryfast"}  # nearly nothing is lost
+        # Nearly nothing is lost; and the last frame comes last, which says how long the film is.
+        options = {"crf": "18", "preset": "veryfast", "bf": "0"}
         super().__init__(path, size, "mp4", "yuv420p", Fraction(1, 90_000), _in_yuv, {}, "libx264", options)
         about = self._stream.codec_context
         about.color_primaries = about.color_trc = about.colorspace = BT709
@@ -352,12 +364,12 @@ def _in_yuv(picture: Image.Image) -> Any:
 class _WebP:
     """By Pillow's own encoder, which it calls with all frames at once; PyAV's forgets what is see-through."""
 
-    def __init__(self, path: Path, size: tuple[int, int], clear: bool) -> None:
+    def __init__(self, path: Path, size: tuple[int, int], clear: bool, plays: int) -> None:
         from PIL import _webp
 
         self.note, self._path, self._mode, self._end = "", path, "RGBA" if clear else "RGB", 0
         # Background, loops, size before speed, key frames at least and at most so far apart, lossless ones too, talk.
-        self._encoder = _webp.WebPAnimEncoder(size, 0, 0, False, 3, 5, False, False)
+        self._encoder = _webp.WebPAnimEncoder(size, 0, plays, False, 3, 5, False, False)
 
     def show(self, frame: Frame) -> None:
         picture = frame.picture.convert("RGBA") if self._mode == "RGBA" else on_white(frame.picture)

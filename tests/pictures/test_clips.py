@@ -1,6 +1,8 @@
 """Clips in, clips out: every kind, with its times and its sound, odd ones, and those that are damaged or none."""
 
 import dataclasses
+import shutil
+import tempfile
 import tracemalloc
 from fractions import Fraction
 
@@ -56,7 +58,8 @@ def video(path, codec="libx264", sound="aac", size=(64, 48)):
 
 
 def mirrored(source, target, most=None, stop_after=None) -> clips.Clip:
-    with clips.repainted(source, source.name, 512, target, most) as clip:
+    longer = 64 if film.ending_of(source) == film.VIDEO else 65  # as `video` and `moving` are
+    with clips.repainted(source, source.name, longer, target, most) as clip:
         for number, picture in enumerate(clip.pictures(images.grid(clip.samples, gap=0))):
             if number == stop_after:
                 clip.end()
@@ -114,6 +117,44 @@ def test_still_parts_of_a_gif_keep_their_very_colours(tmp_path):
         np.testing.assert_array_equal(np.asarray(picture)[:20], np.asarray(pictures[0])[:20])
 
 
+@pytest.mark.parametrize("ending", [".gif", ".webp", ".png"])
+@pytest.mark.parametrize("plays", [0, 1, 3])
+def test_it_is_shown_as_often_as_before(tmp_path, ending, plays):
+    source, target = tmp_path / f"in{ending}", tmp_path / f"out{ending}"
+    again = {} if ending == ".gif" and plays == 1 else {"loop": plays}
+    first, *more = frames(3, (40, 40))
+    first.save(source, save_all=True, append_images=more, duration=100, **again)
+    mirrored(source, target)
+    with Image.open(source) as before, Image.open(target) as after:
+        assert after.info.get("loop") == before.info.get("loop") == again.get("loop")
+
+
+def test_a_film_of_slow_pictures_shows_the_last_as_long_as_the_others(tmp_path):
+    first, *more = frames(4, (40, 40))
+    first.save(tmp_path / "in.gif", save_all=True, append_images=more, duration=1500)
+    mirrored(tmp_path / "in.gif", tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as film_of_it:
+        stream = film_of_it.streams.video[0]
+        assert float(stream.duration * stream.time_base) == pytest.approx(6.0)
+
+
+@pytest.mark.parametrize("ending", [".gif", ".webp", ".png", ".mp4"])
+def test_what_the_system_has_against_writing_is_told(tmp_path, monkeypatch, ending):
+    """As a full disk for what is not ready yet."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+
+    def without_its_folder():
+        with clips.repainted(moving(tmp_path / "in.gif"), "in.gif", 64, tmp_path / f"out{ending}", None) as clip:
+            shutil.rmtree(tmp_path / "temporary")
+            (tmp_path / "temporary").mkdir()
+            for picture in clip.pictures(clip.samples[0]):
+                clip.put(picture)
+
+    with pytest.raises(UserError, match=r"The painted clip could not be written to .*: there is no such folder"):
+        without_its_folder()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "codec", "sound", "kept"), [
     ("in.mp4", "libx264", "aac", "aac"), ("in.webm", "libvpx-vp9", "libopus", "opus"),
@@ -161,6 +202,19 @@ def test_odd_sides_become_even_where_they_must_and_large_ones_small(tmp_path):
         for picture in clip.pictures(clip.samples[0]):
             clip.put(picture)
     assert shown(tmp_path / "small.gif")[2][0].size == (32, 24)
+
+
+@pytest.mark.parametrize(("size", "longer", "words"), [
+    ((200, 2), 200, "The clip is 200 × 2, too narrow to be painted in its own shape; it was stretched to 200 × 16."),
+    ((40, 30), 64, "It is as large as the clip is, 40 × 30."), ((40, 30), 40, ""), ((80, 60), 40, ""),
+])  # fmt: skip
+def test_a_size_that_was_not_asked_for_is_told(tmp_path, size, longer, words):
+    first, second = (Image.new("RGB", size, colour) for colour in ("navy", "gold"))
+    first.save(tmp_path / "in.gif", save_all=True, append_images=[second], duration=100)
+    with clips.repainted(tmp_path / "in.gif", "in.gif", longer, tmp_path / "out.gif", None) as clip:
+        for picture in clip.pictures(clip.samples[0]):
+            clip.put(picture)
+    assert clip.note == words
 
 
 @pytest.mark.slow
