@@ -224,8 +224,9 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
     expect(colours).to_be_checked()
     page.get_by_text("More settings").click()
     expect(setting(page, "Steps")).to_have_value("7")
-    page.get_by_label("Reset Strength").click()
-    expect(strength).to_have_value("1")
+    for name, usual in ("Strength", "1"), ("Stroke size", "1"), ("Size", "512"):
+        page.get_by_label(f"Reset {name}", exact=True).click()
+        expect(setting(page, name)).to_have_value(usual)
 
     # Restored settings reach it, too.
     strength.fill("0.7")

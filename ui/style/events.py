@@ -126,7 +126,7 @@ def _begun(painting: Painting) -> Easel:
         preview=gr.update(visible=True, value=small(painting.job.preview or images.on_white(painting.photo))),
         compare=gr.update(visible=False),
         curves=view.curves(painting.job.curve, painting.job.sizes),
-        adjust=gr.update(visible="hidden"),
+        adjust=gr.update(visible=False),
         finished=gr.update(visible=False),
         timelapse=gr.update(visible=False),
     )
@@ -299,7 +299,7 @@ def throw_away(request: gr.Request) -> tuple[Any, ...]:
             status=view.status("Thrown away."),
             compare=gr.update(visible=False),
             curves="",
-            adjust=gr.update(visible="hidden"),
+            adjust=gr.update(visible=False),
             finished=gr.update(visible=False),
             timelapse=gr.update(visible=False),
             strip=_strip(request),

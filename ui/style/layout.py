@@ -103,8 +103,7 @@ def easel(about: Mapping[str, Setting]) -> Widgets:
         SHOWN, label="Before and after", interactive=False, format="webp", max_height=640, buttons=["fullscreen"],
         slider_position=20, elem_id="compare",
     )  # fmt: skip
-    # There from the start, or its sliders would take for their default what a painting was found with.
-    with gr.Group(visible="hidden") as drawn["adjust"], gr.Row():
+    with gr.Group(visible=False) as drawn["adjust"], gr.Row():
         for name in AFTERWARDS:
             drawn[name] = widgets.of_setting(about[name])
     with gr.Row(visible=False) as drawn["finished"]:

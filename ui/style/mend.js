@@ -36,7 +36,8 @@ new MutationObserver(() => {
 
 // ---------------------------------------------------------------- numbers say what they may be
 
-const label = (input) => input.getAttribute('aria-label').replace('number input for ', '').replace(/ \(.*\)/, '');
+const plain = (label) => label.replace(/ \(.*\)/, '');
+const label = (input) => plain(input.getAttribute('aria-label').replace('number input for ', ''));
 const bounds = (input) => `${label(input)} goes from ${input.min} to ${input.max}`;
 const is_number = (input) => input.matches?.('input[type=number]') && input.closest('.block');
 const unusable = (input) => input.value === '' || input.validity.rangeUnderflow || input.validity.rangeOverflow;
@@ -59,6 +60,16 @@ document.addEventListener('blur', (event) => {  // before Gradio's own, which is
   else input.value = input.dataset.before ?? input.min;
   input.dispatchEvent(new Event('input', {bubbles: true}));
   if (written) answer(input.closest('.block'), `${bounds(input)}: ${written} became ${input.value}.`);
+}, true);
+
+// What is brought to a page, Gradio takes for what a slider is reset to, where it was drawn later.
+document.addEventListener('click', (event) => {
+  const input = event.target.closest?.('.reset-button')?.parentElement.querySelector('input');
+  const usual = input && window.gradio_config.components.find((one) => plain(one.props.label ?? '') === label(input));
+  if (!usual) return;
+  event.stopPropagation();
+  input.value = usual.props.value;
+  input.dispatchEvent(new Event('input', {bubbles: true}));
 }, true);
 
 // A value that is set with the arrow keys counts as one that is set with the mouse.
