@@ -93,9 +93,14 @@ def _mean_variance(covariance: Tensor) -> Tensor:
 def roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """The square root of a positive definite matrix [N, C, C], and its inverse.
 
-    By coupled Newton-Schulz iteration (Higham 2008, "Functions of Matrices", eq. 6.35): products only, which a GPU does
-    for a batch at once; eigenvectors it takes one by one.
+    A processor finds them by eigenvectors, five times as fast as by products. A GPU would take those one by one, and
+    where two variances are alike they have no gradient: there it is coupled Newton-Schulz iteration (Higham 2008,
+    "Functions of Matrices", eq. 6.35), products only, for a batch at once. But for rounding, both give the same.
     """
+    if matrix.device.type == "cpu" and not matrix.requires_grad:
+        variances, directions = torch.linalg.eigh(matrix)
+        scales = variances.sqrt()[:, None]
+        return (directions * scales) @ directions.mT, (directions / scales) @ directions.mT
     size = matrix.norm(dim=(1, 2), keepdim=True)
     three = 3 * torch.eye(matrix.shape[1], dtype=matrix.dtype, device=matrix.device)
     root, inverse = matrix / size, three / 3
