@@ -693,12 +693,15 @@ def test_the_api_paints_a_clip_as_the_engine_does_and_tells_what_is_none(studio,
     *_, result = clip.paint(ClipRequest(size=64, seed=3), source, [style], files / "here.gif")
     assert Path(path).read_bytes() == (files / "here.gif").read_bytes()
     assert ended["recipe"] == json.loads(json.dumps(result.recipe))
+    (files / "clip.jpg").write_bytes(source.read_bytes())
+    assert client.predict(clip=handle_file(files / "clip.jpg"), **asked)[1]["recipe"]["frames"] == 8
     (files / "cut.gif").write_bytes(source.read_bytes()[:-200])
     assert "The clip is damaged after 0." in client.predict(clip=handle_file(files / "cut.gif"), **asked)[1]["note"]
     (files / "words.gif").write_text("this does not move")
     for wrong, words in (
         (moving(files / "still.gif", 1), "shows one picture"),
         (files / "words.gif", "is text, not a clip"),
+        (files / "photo.jpg", "photo.jpg is a JPEG picture, which does not move"),
     ):
         with pytest.raises(AppError, match=words):
             client.predict(clip=handle_file(files / wrong), **asked)

@@ -54,8 +54,8 @@ def rest_on_pages() -> None:
     loader.get_source = with_script
 
 
-def _as_it_is(_: gr.Image, payload: Any) -> str | None:
-    """An upload handed over as the file it is: `core.pictures.images` opens it, and knows more kinds than Gradio."""
+def _as_it_is(_: gr.components.Component, payload: Any) -> str | None:
+    """An upload handed over as the file it is: `core.pictures` knows more kinds than Gradio, and by their content."""
     return None if payload is None else payload.path
 
 
@@ -76,7 +76,8 @@ async def _understood(self: gr.Blocks, block_fn: Any, inputs: list[Any], *more: 
 
 Page = _variant(gr.Blocks, process_api=_on_behalf, preprocess_data=_understood)
 Picture = _variant(gr.Image, preprocess=_as_it_is)
-Pictures, Document, Painting = _variant(gr.Gallery), _variant(gr.File), _variant(gr.Image)
+Document = _variant(gr.File, preprocess=_as_it_is)
+Pictures, Painting = _variant(gr.Gallery), _variant(gr.Image)
 
 
 def _plays_as_it_is(_: gr.Video, value: str | None) -> FileData | None:
