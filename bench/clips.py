@@ -6,7 +6,8 @@ Clips are made of the photo. In one a disc goes over the left part while all els
 is turned, by 3 px a frame and by 1.3 and 0.7 px to two sides, or comes nearer by 1 %. Each is painted as a clip, with
 what is found of it as a whole fixed and the painter's grid following the camera; as a clip whose grid stays where it
 is; and frame by frame as photos. Told is the mean change of a pixel (of 255) from frame to frame: in the part that
-stands still, or of what was shown to where it is now, which resampling adds to except for whole pixels.
+stands still, far from the disc and right beside it, or of what was shown to where it is now, which resampling adds to
+except for whole pixels.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from core.style.instant import clip, paint
 from core.style.request import ClipRequest, InstantRequest
 
 EDGE = 32  # px that are left out, where things come and go
+DISC = 40  # px
 AFFINE = Image.Transform.AFFINE
 
 
@@ -74,7 +76,7 @@ def main() -> None:
             if name == "still":
                 for k, frame in enumerate(frames):
                     at = size[1] * k // options.frames
-                    ImageDraw.Draw(frame).ellipse((size[0] // 16, at, size[0] // 16 + 40, at + 40), (250, 240, 220))
+                    ImageDraw.Draw(frame).ellipse((size[0] // 16, at, size[0] // 16 + DISC, at + DISC), (250, 240, 220))
             began = time.perf_counter()
             ways = [frames, _as_clip(frames, style, out, name, options.size)]
             seconds = (time.perf_counter() - began) / len(frames)
@@ -82,8 +84,13 @@ def main() -> None:
                 ways.append(_as_clip(frames, style, out, f"{name}, fixed", options.size))
             ways.append([_alone(frame, style, options.size) for frame in frames])
             matrices = [_matrix(where(k)) for k in range(options.frames)]
-            first, *others = (_change(way, matrices) for way in ways)
-            print(f"{name:24}{first:8.2f}" + "".join(f"{one:12.2f}" for one in others) + f"{seconds:12.2f}")
+            seen = {name: slice(size[0] // 2, -EDGE)}  # where no disc goes
+            if name == "still":
+                right = size[0] // 16 + DISC
+                seen["beside the disc"] = slice(right + 8, right + 8 + DISC)
+            for part, columns in seen.items():
+                first, *others = (_change(way, matrices, columns) for way in ways)
+                print(f"{part:24}{first:8.2f}" + "".join(f"{one:12.2f}" for one in others) + f"{seconds:12.2f}")
     print(f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
 
 
@@ -109,13 +116,12 @@ def _matrix(affine: tuple[float, ...]) -> np.ndarray:
     return np.array([*affine, 0, 0, 1], float).reshape(3, 3)
 
 
-def _change(frames: list[Image.Image], matrices: list[np.ndarray]) -> float:
-    """From each frame, brought to where the camera shows it next, to the next one; left of the middle nothing counts,
-    where the disc goes."""
+def _change(frames: list[Image.Image], matrices: list[np.ndarray], columns: slice) -> float:
+    """From each frame, brought to where the camera shows it next, to the next one, in these columns."""
     changes = []
     for (before, was), (after, now) in itertools.pairwise(zip(frames, matrices, strict=True)):
         moved = _resampled(before, tuple((np.linalg.inv(was) @ now).flatten()[:6]), before.size)
-        seen = np.s_[EDGE:-EDGE, before.width // 2 : -EDGE]
+        seen = np.s_[EDGE:-EDGE, columns]
         changes.append(np.abs(np.asarray(moved, float)[seen] - np.asarray(after, float)[seen]).mean())
     return float(np.mean(changes))
 
