@@ -60,10 +60,7 @@ def build() -> gr.Blocks:
         _connect_settings(page)
         _connect_clip(page)
         shape = [page[name].change for name in ("photo", "freedom", "size", "steps", "network", "optimiser")]
-        gr.on(
-            [app.load, *shape], do.forecast, None, page["forecast"], inputs_kwargs=_some(page, ("photo", *SETTINGS)),
-            **LATEST,
-        )  # fmt: skip
+        gr.on([app.load, *shape], **_forecast(page))
         _connect_last(app, page)
         _publish(page)
         gr.api(painting.sample, api_name="sample", concurrency_limit=SAMPLES)
@@ -76,15 +73,31 @@ def _some(page: layout.Widgets, names: tuple[str, ...]) -> layout.Widgets:
     return {name: page[name] for name in names}
 
 
+def _forecast(page: layout.Widgets) -> dict[str, Any]:
+    about = _some(page, ("photo", *SETTINGS))
+    return {"fn": do.forecast, "inputs": None, "outputs": page["forecast"], "inputs_kwargs": about, **LATEST}
+
+
 def _easel(page: layout.Widgets) -> list[Any]:
     return [page[name] for name in do.Easel.names()]
 
 
 def _connect_easel(page: layout.Widgets) -> None:
     easel = _easel(page)
-    page["go"].click(
-        do.start, None, easel, inputs_kwargs=_some(page, ASKED), js=view.SHOW_PICTURE, concurrency_limit=None, **PRIVATE
-    ).then(do.timelapse, None, page["timelapse"], **AT_ONCE)
+    ended = (
+        page["go"]
+        .click(
+            do.start,
+            None,
+            easel,
+            inputs_kwargs=_some(page, ASKED),
+            js=view.SHOW_PICTURE,
+            concurrency_limit=None,
+            **PRIVATE,
+        )
+        .then(do.timelapse, None, page["timelapse"], **AT_ONCE)
+    )
+    ended.then(**_forecast(page))  # for which no machine is measured while it is painted
     page["stop"].click(do.stop, None, page["status"], **AT_ONCE)
     gr.on(
         [page["strength"].change, page["keep_colour"].change], do.afterwards, None, [page["compare"], page["png"]],
