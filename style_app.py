@@ -28,7 +28,7 @@ from ui.server import files, serving, subpath, turns
 from ui.server.gate import Gate
 from ui.style import clips, layout, painting, programs, view, widgets
 from ui.style import events as do
-from ui.style.painting import MOST_STYLES, SETTINGS
+from ui.style.painting import AFTERWARDS, MOST_STYLES, SETTINGS
 
 SAMPLES = 48  # calls of /sample at a time, so that those that fetch hold up no others; twice what one address may ask
 GIVEN, OF_CLIP = ("photo", "styles", "style_weights"), ("clip", "styles", "style_weights")
@@ -101,7 +101,7 @@ def _connect_easel(page: layout.Widgets) -> None:
     page["stop"].click(do.stop, None, page["status"], **AT_ONCE)
     gr.on(
         [page["strength"].change, page["keep_colour"].change], do.afterwards, None, [page["compare"], page["png"]],
-        inputs_kwargs=_some(page, layout.AFTERWARDS), **LATEST,
+        inputs_kwargs=_some(page, AFTERWARDS), **LATEST,
     )  # fmt: skip
 
 
@@ -134,8 +134,8 @@ def _connect_pictures(page: layout.Widgets) -> None:
     look = {"fn": do.first_look, "inputs": None, "outputs": _easel(page), "inputs_kwargs": _some(page, ASKED), **LATEST}
     for change in changes:  # once it is made; `found` and `chosen` bring pictures that were painted already
         change.then(**look)
-    settings = [page[name].change for name in ("style_weights", *InstantRequest.counting)]
-    gr.on([*settings, styles.delete], **look)
+    styles.delete(**look)
+    gr.on([page[name].change for name in ("style_weights", *SETTINGS)], **look | {"fn": do.look_again})
     photo.clear(do.cleared, None, page["status"], **EACH)
     styles.change(do.no_styles, styles, page["status"], **LATEST)
 
@@ -156,8 +156,9 @@ def _reel(page: layout.Widgets) -> list[Any]:
 def _connect_clip(page: layout.Widgets) -> None:
     reel, following = _reel(page), page["clip_following"]
     page["clip_go"].click(
-        clips.start, None, reel, inputs_kwargs=_some(page, (*OF_CLIP, *SETTINGS)), concurrency_limit=None, **PRIVATE
-    )
+        clips.start, None, reel, inputs_kwargs=_some(page, (*OF_CLIP, *SETTINGS)), js=view.SHOW_CLIP,
+        concurrency_limit=None, **PRIVATE,
+    )  # fmt: skip
     page["clip_stop"].click(clips.stop, None, page["clip_status"], **AT_ONCE)
     page["clip_throw"].click(clips.throw_away, None, reel, **AT_ONCE)
     following.change(clips.follow, following, reel, concurrency_limit=None, trigger_mode="multiple", **PRIVATE)

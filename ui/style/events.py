@@ -22,6 +22,7 @@ from core.visitors.paintings import Painting
 from ui.server import visitor
 from ui.style import looks, view
 from ui.style.painting import (
+    AFTERWARDS,
     HOW,
     MOST_STYLES,
     SETTINGS,
@@ -46,6 +47,8 @@ THUMBNAIL = 160  # px of the longer side
 GLANCE = 65_536  # pixels of a picture that is only looked at
 FIRST_LOOK = "A first look. Press Paint for the finished painting."
 MOVED_ON = "You have changed the pictures since; press Paint to paint the new ones."
+CHANGED = "You have changed the settings since; press Paint to paint with the new ones."
+CLIPS = "A clip goes into “A clip in place of the photo”."
 MOVES = "This one moves, and one frame of it is the photo. To paint all of it, open “A clip in place of the photo”."
 SHOWABLE = {".jpg", ".jpeg", ".png", ".webp", ".gif"}  # by browsers; anything else is turned into PNG
 
@@ -140,10 +143,8 @@ def _over(painting: Painting, more: str = "") -> Easel:
         if job.cancelled:
             now.curves = view.curves(job.curve, job.sizes)
         return now
-    after, before, recipe = _files(painting)
-    note = job.result.note if job.result else "Stopped."
-    took = "" if job.cancelled else f"Painted in {amounts.duration(job.result.seconds)}."
-    now.status = view.status(" ".join(part for part in (took, note, _painter(recipe), more) if part))
+    after, before = _files(painting)
+    now.status = _of_finished(painting, more)
     now.preview = gr.update(visible=False)
     now.compare = gr.update(visible=True, value=(before, after))
     now.curves = view.curves(job.curve, job.sizes)
@@ -152,14 +153,17 @@ def _over(painting: Painting, more: str = "") -> Easel:
     return now
 
 
-def _painter(recipe: dict) -> str:
-    return f"Painted with {recipe['painted_with']}." if "painted_with" in recipe else ""
+def _of_finished(painting: Painting, more: str) -> str:
+    result = painting.job.result
+    took = "" if painting.job.cancelled or not result else f"Painted in {amounts.duration(result.seconds)}."
+    painter = f"Painted with {result.recipe['painted_with']}." if result and "painted_with" in result.recipe else ""
+    return view.status(" ".join(filter(None, [took, result.note if result else "Stopped.", painter, more])))
 
 
-def _files(painting: Painting) -> tuple[str, str, dict]:
-    """The painting as a PNG with its recipe, as it was shown last, and the photo at the same size; and the recipe."""
+def _files(painting: Painting) -> tuple[str, str]:
+    """The painting as a PNG with its recipe, as it was shown last, and the photo at the same size."""
     job, (finished, easel, recipe) = painting.job, outcome(painting)
-    wanted = {name: painting.asked[name] for name in ("strength", "keep_colour")}
+    wanted = {name: painting.asked[name] for name in AFTERWARDS}
     if any(recipe[name] != value for name, value in wanted.items()):
         finished = images.finish(easel, painting.photo, **wanted)
         recipe.update(wanted)
@@ -169,13 +173,14 @@ def _files(painting: Painting) -> tuple[str, str, dict]:
             images.write_png(finished, after, recipe)
             images.on_white(painting.photo).resize(finished.size).save(before, quality=92)
             painting.written = version
-    return after, before, recipe
+    return after, before
 
 
-async def first_look(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
-    """What a page shows as soon as photo and style are there, and whenever they or their settings change."""
+async def first_look(request: gr.Request, *, covering: bool = True, **asked: Any) -> tuple[Any, ...]:
+    """What a page shows as soon as photo and style are there, and whenever they change; `covering` as `looks.first` has
+    it."""
     try:
-        seen = await looks.first(request, **asked)
+        seen = await looks.first(request, covering=covering, **asked)
     except UserError as error:
         return tuple(Easel(status=view.status(str(error))))
     if seen is None:
@@ -196,6 +201,16 @@ async def first_look(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
     )
 
 
+async def look_again(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
+    """A setting has changed: the page's first look follows. A finished painting stays, and says of which settings."""
+    painting = painting_of(request)
+    if painting is None or not shows_something(painting.job):
+        return await first_look(request, covering=False, **asked)
+    same = all(asked[name] == painting.asked[name] for name in SETTINGS if name not in AFTERWARDS)
+    more = "" if same else CHANGED
+    return tuple(Easel(status=await asyncio.to_thread(_of_finished, painting, more)))
+
+
 async def look_at_sent(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
     """The page is opened with a photo or a style that another page sent, and was not painted yet."""
     return await first_look(request, **asked) if tray.take(sent(request)) else tuple(Easel())
@@ -213,7 +228,7 @@ def afterwards(request: gr.Request, **asked: Any):
     if all(painting.asked[name] == value for name, value in wanted.items()):  # it was brought to the page with them
         return gr.skip(), gr.skip()
     painting.asked = {**painting.asked, **wanted}
-    after, before, _ = _files(painting)
+    after, before = _files(painting)
     return gr.update(value=(before, after)), gr.update(value=after)
 
 
@@ -348,7 +363,7 @@ def opened(request: gr.Request, path: str | None) -> tuple[Any, str]:
     try:
         picture, refused = _showable(path), ""
     except UserError as error:
-        picture, refused = None, view.notice(str(error))
+        picture, refused = None, view.notice(f"{error} {CLIPS}" if film.moves(path) else str(error))
     if outdated():  # an example was picked while it was opened
         return gr.skip(), gr.skip()
     if refused:

@@ -11,12 +11,12 @@ from core.pictures import film
 from core.settings import Setting
 from core.visitors import policy
 from ui.style import view, widgets
+from ui.style.painting import AFTERWARDS
 
 Widgets = dict[str, gr.components.Component]
 
 PRESETS = {"draft": "Draft", "good": "Good", "fine": "Fine"}
 BASIC = ("stroke_size", "start", "size", "steps")
-AFTERWARDS = ("strength", "keep_colour")  # these need no new painting
 # The before and after an empty easel shows: what painting the first photo in the first style comes to.
 SHOWN = (view.EXAMPLES / "photos" / "pagoda.jpg", view.EXAMPLES / "gallery" / "pagoda-swirls.jpg")
 
@@ -78,9 +78,16 @@ def clip() -> Widgets:
         drawn["clip_stop"] = gr.Button("Stop the clip", variant="stop", visible=False)
         drawn["clip_status"] = gr.HTML(padding=False)
         drawn["clip_moves"] = widgets.Preview(
-            label="Painted clip", interactive=False, format="webp", buttons=["fullscreen"], visible=False
+            label="Painted clip",
+            interactive=False,
+            format="webp",
+            buttons=["fullscreen"],
+            visible=False,
+            elem_id="clip-moves",
         )
-        drawn["clip_plays"] = widgets.Film(label="Painted clip", interactive=False, visible=False, loop=True)
+        drawn["clip_plays"] = widgets.Film(
+            label="Painted clip", interactive=False, visible=False, loop=True, autoplay=True, elem_id="clip-plays"
+        )
         with gr.Row(visible=False) as drawn["clip_finished"]:
             drawn["clip_file"] = widgets.Download("Download clip", variant="primary")
             drawn["clip_throw"] = gr.Button("Throw the clip away")

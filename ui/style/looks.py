@@ -33,14 +33,15 @@ SOON = 0.02  # seconds between glances at whether it is there
 
 @dataclass(eq=False)
 class _Page:
-    """An open page: how many looks it has asked for, the job of the newest, of which pictures it wanted one, and of
-    which one is shown; the newest gift of each kind of pictures, and which kinds might be covered by what was found for
-    it; the photo that it shows."""
+    """An open page: how many looks it has asked for, the job of the newest, of which pictures it wanted one, of which
+    one is shown, and all that counted for that; the newest gift of each kind of pictures, and which kinds might be
+    covered by what was found for it; the photo that it shows."""
 
     asked: int = 0
     job: jobs.Job | None = None
     wanted: Any = None
     shown: Any = None
+    looked: Any = None
     photo: Any = field(default_factory=lambda: view.first("photo"))
     given: dict[str, object] = field(default_factory=dict)
     coverable: set[str] = field(default_factory=set)
@@ -96,7 +97,7 @@ def end(request: gr.Request) -> Any:
     page.asked += 1
     if page.job:
         page.job.cancel()
-    shown, page.shown, page.wanted = page.shown, None, None
+    shown, page.shown, page.wanted, page.looked = page.shown, None, None, None
     return shown
 
 
@@ -105,14 +106,18 @@ def pictures_of(asked: Any) -> Any:
     return asked["photo"], [path for path, _ in asked["styles"] or ()]
 
 
-async def first(request: gr.Request, **asked: Any) -> tuple[Any, Result] | None:
-    """The photo and what a first look at its painting gives; None where there is nothing to show, or no place for it.
+async def first(request: gr.Request, *, covering: bool = True, **asked: Any) -> tuple[Any, Result] | None:
+    """The photo and what a first look at its painting gives; None where there is nothing new, or no place for it.
 
-    `asked` as in `painting.submit`. Raises `UserError` where it is not to be had now.
+    `covering`: it may take the place of a finished painting of other pictures. `asked` as in `painting.submit`. Raises
+    `UserError` where it is not to be had now.
     """
     page = _page(request)
     page.wanted = pictures_of(asked)
-    if not (asked["photo"] and asked["styles"]) or _covered(request, asked):
+    if not (asked["photo"] and asked["styles"]) or _covered(request, asked, covering):
+        return None
+    looked = page.wanted, asked["style_weights"], [asked[name] for name in InstantRequest.counting]
+    if looked == page.looked:
         return None
     end(request)
     mine = page.asked
@@ -126,13 +131,13 @@ async def first(request: gr.Request, **asked: Any) -> tuple[Any, Result] | None:
         if page.asked != mine:
             return None
         raise
-    if page.asked != mine or _covered(request, asked):
+    if page.asked != mine or _covered(request, asked, covering):
         return None
     if job.error:
         raise UserError(painting.error_text(job.error))
     if shown := painting.painting_of(request):  # of other pictures: it is found among the last ones
         painting.left(request, shown)
-    page.shown = pictures_of(asked)
+    page.shown, page.looked = pictures_of(asked), looked
     return photo, job.result
 
 
@@ -153,12 +158,12 @@ async def warm() -> None:
             await asyncio.sleep(SOON)
 
 
-def _covered(request: gr.Request, asked: Any) -> bool:
-    """Whether the page shows a painting that is at work, or one of just these pictures."""
+def _covered(request: gr.Request, asked: Any, covering: bool) -> bool:
+    """Whether the page shows a painting that stays: one at work, or of just these pictures, or any."""
     there = painting.painting_of(request)
     if there is None or there.job.error:
         return False
-    return not there.job.finished or pictures_of(there.asked) == pictures_of(asked)
+    return not covering or not there.job.finished or pictures_of(there.asked) == pictures_of(asked)
 
 
 def _submitted(asked: Any, stale: Callable[[], bool]) -> tuple[Any, jobs.Job | None]:

@@ -34,6 +34,29 @@ new MutationObserver(() => {
   }
 }).observe(document.body, {childList: true, subtree: true});
 
+// Gradio's icons below a photo take it away before there is another.
+const pasted = async () => {
+  try {
+    for (const item of await navigator.clipboard.read()) {
+      const kind = item.types.find((type) => type.startsWith('image/'));
+      if (kind) return new File([await item.getType(kind)], `pasted.${kind.slice(6)}`, {type: kind});
+    }
+  } catch { /* it may not be read, or there is nothing */ }
+};
+document.addEventListener('click', async (event) => {
+  const icon = event.target.closest?.('#photo .source-selection button');
+  const photo = document.querySelector('#photo'), input = photo?.querySelector('input[type=file]');
+  if (!icon || !input) return;
+  event.stopPropagation();
+  if (icon.ariaLabel === 'Upload file') return input.click();
+  const picture = await pasted();
+  if (!picture) return answer(photo, 'There is no picture in the clipboard, or this page may not look.');
+  const files = new DataTransfer();
+  files.items.add(picture);
+  input.files = files.files;
+  input.dispatchEvent(new Event('change', {bubbles: true}));
+}, true);
+
 // ---------------------------------------------------------------- numbers say what they may be
 
 const plain = (label) => label.replace(/ \(.*\)/, '');
@@ -94,22 +117,27 @@ document.addEventListener('click', (event) => {
 
 // On a phone it stands below all settings: Paint brings it into sight, and there it stays, however it changes, until
 // somebody goes elsewhere.
-let follow = false;
-const picture = () => [...document.querySelectorAll('#preview, #compare')].find((one) => one.offsetHeight);
-const bring = () => {
+const EASEL = '#preview, #compare', CLIP = '#clip-moves, #clip-plays';
+let follow = '';
+const picture = (which) => [...document.querySelectorAll(which)].find((one) => one.offsetHeight);
+const bring = (which) => {
   const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  picture()?.scrollIntoView({behavior: calm ? 'auto' : 'smooth', block: 'nearest'});
+  picture(which)?.scrollIntoView({behavior: calm ? 'auto' : 'smooth', block: 'nearest'});
 };
 window.showPicture = () => {
-  follow = true;
-  bring();
+  if (!document.querySelector('#photo img') || !document.querySelector('#styles img')) return;  // there will be none
+  follow = EASEL;
+  bring(EASEL);
 };
+window.showClip = () => { follow = CLIP; };
 for (const kind of ['pointerdown', 'wheel', 'touchmove', 'keydown'])
-  window.addEventListener(kind, () => { follow = false; }, {capture: true, passive: true});
+  window.addEventListener(kind, () => { follow = ''; }, {capture: true, passive: true});
 document.addEventListener('load', (event) => {  // only now it is known how large it is
-  if (!event.target.closest?.('#preview, #compare')) return;
-  if (follow) bring();
-  peep();
+  const block = event.target.closest?.('.block');
+  if (!block) return;
+  if (block.id === 'photo') forget(block);  // what was said is of a file before
+  if (follow && block.matches(follow)) bring(follow);
+  if (block.matches(EASEL)) peep();
 }, true);
 
 // As long as it is out of sight, the foot of the window shows it, small.
@@ -118,12 +146,12 @@ peek.id = 'peek';
 peek.ariaLabel = 'Show the picture';
 peek.append(document.createElement('img'));
 peek.firstChild.alt = '';
-peek.addEventListener('click', bring);
+peek.addEventListener('click', () => bring(EASEL));
 const seen = new IntersectionObserver(([it]) => {
-  peek.hidden = it.intersectionRatio > 0.3;
-}, {threshold: 0.3});
+  peek.hidden = it.intersectionRatio > 0.5;
+}, {threshold: 0.5, rootMargin: '-60px 0px -130px'});  // what lies behind the studio's head or the bar is not seen
 const peep = () => {
-  const shown = picture(), bar = document.querySelector('#bar');
+  const shown = picture(EASEL), bar = document.querySelector('#bar');
   if (!shown || !bar) return peek.remove();
   if (peek.parentElement !== bar) bar.append(peek);
   const source = [...shown.querySelectorAll('img')].at(-1)?.src;

@@ -30,6 +30,7 @@ from ui.generate import sample_api
 from ui.server import visitor
 
 SETTINGS = settings_of(StyleRequest)
+AFTERWARDS = ("strength", "keep_colour")  # these need no new painting
 MOST_STYLES = 8
 PREVIEW_SIDE = 720  # px sent while painting; the finished painting is sent whole
 WORDS_EVERY = 1.0  # seconds, where there is no new picture

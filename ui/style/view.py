@@ -30,10 +30,11 @@ CURVE_NAMES = {"style": "Style", "content": "Content", "variation": "Variation"}
 _HERE = Path(__file__).parent
 CSS = (_HERE / "page.css").read_text()
 # Run once the page is there: its place in the studio's frame, and what Gradio's own markup lacks.
-SCRIPT = "() => {" + "".join((_HERE / name).read_text() for name in ("frame.js", "mend.js")) + "}"
+SCRIPT = "() => {" + "".join((_HERE / name).read_text() for name in ("frame.js", "mend.js", "large.js")) + "}"
 REST = (_HERE / "rest.js").read_text()  # run before Gradio's own
-# Run where Paint is pressed.
+# Run where Paint, or Paint the clip, is pressed.
 SHOW_PICTURE = "(...inputs) => { window.showPicture(); return inputs; }"
+SHOW_CLIP = "(...inputs) => { window.showClip(); return inputs; }"
 
 
 def theme() -> gr.themes.Base:
@@ -137,7 +138,10 @@ def curves(points: Sequence[tuple[int, Mapping[str, float]]], sizes: Sequence[tu
     grid = "".join(f'<path class="grid" d="M0 {y:.2f}H100"/>' for _, y in heights)
     grid += "".join(f'<path class="grows" d="M{across(step):.2f} 0V100"/>' for step, _ in sizes[1:] if step > first)
     scale = "".join(f'<span style="top:{y:.1f}%">{10.0**exponent:g}</span>' for exponent, y in heights)
-    marks = "".join(f'<span style="left:{max(0.0, across(step)):.1f}%">{max(size)} px</span>' for step, size in sizes)
+    marks = "".join(
+        f'<span style="{f"left:{at:.1f}%" if at < 85 else f"right:{100 - at:.1f}%"}">{max(size)} px</span>'
+        for at, size in ((max(0.0, across(step)), size) for step, size in sizes)
+    )
     legend = "".join(
         f'<span><b style="background:{CURVES[name]}"></b>{CURVE_NAMES[name]} {line[-1][1]:.3g}</span>'
         for name, line in drawn.items()
