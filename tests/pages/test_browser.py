@@ -262,6 +262,40 @@ def test_on_a_phone_what_is_painted_is_seen_wherever_the_page_is(untouched, wind
     until(lambda: in_sight(page, page.locator("#compare")))
 
 
+def test_a_picture_is_seen_as_large_as_the_window(studio, page):
+    """In the studio Gradio's own way filled the frame, which is as high as the page: nothing was seen of it."""
+    page.goto(f"{studio}/paint")
+    inside = page.frame_locator("iframe[src*='/style/']")
+    large = page.locator("dialog img")
+    for _ in at_both_widths(page):
+        for place in ("#photo", "#compare"):
+            shown, button = inside.locator(f"{place} img").last, inside.locator(place).get_by_label("Fullscreen")
+            expect(shown).to_be_visible()
+            button.click()
+            expect(large).to_have_js_property("complete", True)
+            assert large.evaluate("it => it.src") == shown.evaluate("it => it.src")
+            assert large.bounding_box() == {"x": 0, "y": 0, **page.viewport_size}
+            page.get_by_role("button", name="Close", exact=True).click()
+            expect(large).to_have_count(0)
+            expect(button).to_be_focused()
+
+
+def test_the_icons_below_a_photo_leave_it_until_there_is_another(studio, page, files):
+    page.goto(f"{studio}/style/")
+    upload_pictures(page, files)
+    photo = page.locator("#photo")
+    photo.get_by_label("Paste from clipboard").click()
+    expect(page.locator(".answer")).to_contain_text("There is no picture in the clipboard")
+    expect(photo.locator("img[src*='photo.jpg']")).to_be_visible()
+    scene(90, 60).save(files / "new.jpg")
+    with page.expect_file_chooser() as chooser:
+        photo.get_by_label("Upload file").click()
+    expect(photo.locator("img[src*='photo.jpg']")).to_be_visible()
+    chooser.value.set_files(files / "new.jpg")
+    expect(photo.locator("img[src*='new.jpg']")).to_be_visible()
+    expect(page.locator(".answer")).to_have_count(0)
+
+
 def test_a_photo_that_is_none_leaves_the_one_before_and_one_given_while_painting_is_told(untouched, page, files):
     page.goto(f"{untouched}/style/")
     upload_pictures(page, files)

@@ -122,10 +122,32 @@ def test_a_painting_that_begins_meanwhile_is_not_covered(asked, monkeypatch):
 def test_a_finished_painting_gives_way_to_other_pictures_only(asked):
     finished = shown(asked)
     assert first(asked, stroke_size=0.5) is None
+    assert first(asked, photo=asked["styles"][0][0], covering=False) is None  # as where only a setting was moved
     assert paintings.of("", "tab", Painting) is finished
     assert first(asked, photo=asked["styles"][0][0]) is not None
     assert paintings.of("", "tab", Painting) is None
     assert paintings.theirs("", Painting) == [finished]  # and is found there
+
+
+def test_a_finished_painting_says_when_the_page_has_other_settings(asked):
+    def told(**changed) -> str:
+        answer = asyncio.run(events.look_again(PAGE, **asked | changed))
+        assert all(
+            shows == gr.skip() for name, shows in zip(events.Easel.names(), answer, strict=True) if name != "status"
+        )
+        return answer[events.Easel.names().index("status")]
+
+    shown(asked)
+    assert events.CHANGED in told(freedom=0.9)
+    assert events.CHANGED in told(steps=7)
+    assert events.CHANGED not in told()
+    assert events.CHANGED not in told(strength=0.4, keep_colour=True)
+
+
+def test_a_first_look_is_not_painted_again_where_nothing_counts_for_it(asked):
+    assert first(asked) is not None
+    assert first(asked, steps=7) is None
+    assert first(asked, freedom=0.9) is not None
 
 
 def test_there_is_none_without_weights(asked, monkeypatch):
