@@ -59,6 +59,12 @@ def test_there_is_none_of_half_a_question(asked):
     assert first(asked, styles=[]) is None
 
 
+def test_a_painting_that_was_thrown_away_on_another_page_is_told(asked):
+    picked = gr.EventData(None, {"value": {"caption": "Painting 7"}})
+    answer = events.chosen(PAGE, picked)[1 + len(painting.HOW) :]
+    assert "That painting is no longer there." in answer[events.Easel.names().index("status")]
+
+
 def test_what_cannot_be_painted_is_told(asked):
     with pytest.raises(UserError, match="1 style pictures but 2 weights"):
         first(asked, style_weights="1, 2")

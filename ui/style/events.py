@@ -297,11 +297,11 @@ def chosen(request: gr.Request, which: gr.EventData) -> tuple[Any, ...]:
             brought = _with_what_went_in(request, painting)
             looks.keep(request, brought[0])
             return brought
-    return _only_the_strip(request)
+    return _only_the_strip(request, view.status("That painting is no longer there."))
 
 
-def _only_the_strip(request: gr.Request) -> tuple[Any, ...]:
-    return gr.skip(), *([gr.skip()] * len(HOW)), *Easel(strip=_strip(request)), gr.skip()
+def _only_the_strip(request: gr.Request, status: str | None = None) -> tuple[Any, ...]:
+    return gr.skip(), *([gr.skip()] * len(HOW)), *Easel(status=status, strip=_strip(request)), gr.skip()
 
 
 def throw_away(request: gr.Request) -> tuple[Any, ...]:
