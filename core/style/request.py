@@ -21,8 +21,8 @@ class StyleRequest(Request):
         512, "Size", "The longer side of the painting.", lo=64, hi=2048, step=32, unit=" px"
     )  # fmt: skip
     steps: int = setting(
-        180, "Steps", "How long it is painted; more steps follow the style more closely. Freedom and size take some more, or "
-        "fewer.", lo=1, hi=1000, step=1,
+        180, "Steps", "How long it is painted; more steps follow the style more closely. Freedom and size take some "
+        "more, or fewer.", lo=1, hi=1000, step=1,
     )  # fmt: skip
     stroke_size: float = setting(
         1.0, "Stroke size", "How large strokes come out; at 1 the style picture counts as long as the painting.",
