@@ -44,17 +44,24 @@ def test_a_line_of_jobs_outlives_what_an_engine_does(monkeypatch, capfd, fault):
     assert type(fault).__name__ in capfd.readouterr().err
 
 
-def test_a_line_of_jobs_outlives_a_fault_between_them(monkeypatch, capfd):
+def test_a_line_of_jobs_outlives_a_fault_between_them(monkeypatch):
+    """That it is told is `faults.logged`'s, as above; other threads may have the log for a moment."""
+    faults_there = []
+
+    def fails():
+        faults_there.append(True)
+        raise ZeroDivisionError
+
     monkeypatch.setattr(jobs, "_engine", lambda job: iter(()))
     with monkeypatch.context() as broken:
         broken.setattr(jobs, "_quick", jobs._paintings)
         broken.setattr(jobs, "_line", lambda request: jobs._paintings)
-        broken.setattr(device, "release_memory", lambda: 1 / 0)
+        broken.setattr(device, "release_memory", fails)
         for _ in range(2):
             job = jobs.submit(SampleRequest())
             list(job.updates(0.1))
             assert job.state == jobs.DONE
-    assert "ZeroDivisionError" in capfd.readouterr().err
+    assert faults_there  # behind the first, and the second was done
 
 
 def test_a_thread_that_could_not_start_is_started_with_the_next_job(monkeypatch):
