@@ -26,7 +26,7 @@ from core.style.request import STYLE_PRESETS, ClipRequest, InstantRequest, Style
 from core.visitors import policy, sweep
 from ui.server import files, serving, subpath, turns
 from ui.server.gate import Gate
-from ui.style import clips, layout, painting, programs, view, widgets
+from ui.style import clips, layout, looks, painting, programs, view, widgets
 from ui.style import events as do
 from ui.style.painting import AFTERWARDS, MOST_STYLES, SETTINGS
 
@@ -64,7 +64,7 @@ def build() -> gr.Blocks:
         _connect_last(app, page)
         _publish(page)
         gr.api(painting.sample, api_name="sample", concurrency_limit=SAMPLES)
-        app.unload(painting.leave)
+        app.unload(looks.leave)
     app.max_threads, app.state_session_capacity = turns.AT_ONCE, policy.limits().pages
     return turns.kept(app.queue(max_size=turns.AT_ONCE))
 

@@ -119,12 +119,11 @@ def _style(options: argparse.Namespace) -> None:
     of_photo, of_style = enough(request)
     pictures = [images.open_picture(path, max_pixels=of_style) for path in styles]
 
-    if asked is not InstantRequest:
-        _tell_of_clips(photos)
     given = [*photos, *styles, *([options.recipe] if options.recipe else [])]
     moving = asked is InstantRequest and len(photos) == 1 and film.moves(photos[0])
-    if not moving and len(photos) == 1:
-        images.open_picture(photos[0], max_pixels=1)  # before its painting's name is found fault with
+    if not moving and len(photos) == 1:  # before its painting's name is found fault with
+        _tell_of_clip(photos[0], asked)
+        images.open_picture(photos[0], max_pixels=1)
     endings = film.ENDINGS if moving else (".png",)
     out = outputs.settled(options.out, endings, given, folder=folder, file=not folder)
     failed = 0
@@ -133,6 +132,8 @@ def _style(options: argparse.Namespace) -> None:
             if stopped.is_set():
                 raise KeyboardInterrupt(f"{len(photos) - index} of {len(photos)} photos were not painted.")
             try:
+                if len(photos) > 1:
+                    _tell_of_clip(photo, asked)
                 clip = asked is InstantRequest and film.moves(photo)
                 ending = film.ending_of(photo) if clip else ".png"
                 target = images.unique_path(out, Path(photo).stem, ending) if out.is_dir() else out
@@ -163,21 +164,23 @@ def _pictures_in(name: str) -> list[str]:
         return [name]
     found = []
     for path in sorted(Path(name).iterdir()):
-        if film.is_picture(path):
+        named = path.suffix.lower() in PICTURED and not path.name.startswith(".") and path.is_file()
+        if film.is_picture(path) or (named and not os.access(path, os.R_OK)):  # which is told when it is opened
             found.append(str(path))
-        elif path.suffix.lower() in PICTURED and path.is_file():
+        elif named:
             print(f"ganvas: {path} is called a picture and is none; it was left out.", file=sys.stderr)
     if not found:
         raise UserError(f"There is no picture in the folder {name}; name one that has some.")
     return found
 
 
-def _tell_of_clips(photos: Sequence[str]) -> None:
-    """Of a picture that moves the first frame is painted, where it is not painted at once."""
-    for photo in filter(film.moves, photos):
-        if film.ending_of(photo) == film.VIDEO:
-            raise UserError(f"{photo} is a video; add --instant, which paints clips.")
-        print(f"ganvas: {photo} moves, and its first frame is painted; --instant paints all.", file=sys.stderr)
+def _tell_of_clip(photo: str, asked: type[StyleRequest]) -> None:
+    """Of a picture that moves the first frame is painted, where it is not painted at once; of a video none."""
+    if asked is InstantRequest or not film.moves(photo):
+        return
+    if film.ending_of(photo) == film.VIDEO:
+        raise UserError(f"{photo} is a video; add --instant, which paints clips.")
+    print(f"ganvas: {photo} moves, and its first frame is painted; --instant paints all.", file=sys.stderr)
 
 
 def _painted_clip(

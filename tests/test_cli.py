@@ -95,6 +95,9 @@ def test_what_moves_is_told_where_it_is_not_painted_at_once(files, capsys):
     assert "clip.gif moves, and its first frame is painted; --instant paints all." in capsys.readouterr().err
     assert main(["style", "clip.mp4", "painting.png", "-o", "out.mp4", *SMALL]) == 2
     assert "clip.mp4 is a video; add --instant, which paints clips." in capsys.readouterr().err
+    assert main(["style", "clip.mp4", "photo.png", "--style", "painting.png", "-o", "all/", *SMALL]) == 2
+    assert "1 of 2 photos could not be painted" in capsys.readouterr().err
+    assert [path.name for path in Path("all").iterdir()] == ["photo.png"]
 
 
 def test_what_is_wrong_with_a_photo_is_told_before_its_paintings_name_is_found_fault_with(files, capsys):
@@ -108,10 +111,12 @@ def test_of_a_folder_what_is_called_a_picture_and_is_none_is_told(files, capsys)
     scene().save("folder/a.png")
     Path("folder/b.jpg").write_text("no picture")
     Path("folder/notes.txt").write_text("no picture")
+    Path("folder/._a.jpg").write_text("what macOS leaves")
     assert main(["style", "folder", "--style", "painting.png", "-o", "all/", *SMALL]) == 0
     told = capsys.readouterr().err
     assert "b.jpg is called a picture and is none; it was left out." in told
     assert "notes.txt" not in told
+    assert "._a.jpg" not in told
 
 
 def test_names_that_are_too_long_are_told_before_anything_is_painted(files, capsys):

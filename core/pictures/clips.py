@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from PIL import Image
 
@@ -174,7 +174,7 @@ def main() -> None:
 
 def _work(task: Mapping[str, Any], asked: IO[bytes], answers: IO[bytes]) -> None:
     target = Path(task["target"])
-    with open(task["source"], "rb") as file:
+    with _opened(task) as file:
         seen = _looked_through(film.Source(file, task["name"]), task)
     size = fit_size(*seen.size, min(task["longer"], max(seen.size)), minimum=SMALLEST)
     if target.suffix == film.VIDEO:  # colours are stored for two by two pixels
@@ -185,18 +185,25 @@ def _work(task: Mapping[str, Any], asked: IO[bytes], answers: IO[bytes]) -> None
         _send(answers, {}, _fitted(picture, size))
     _, palette = _received(asked)
     assert palette is not None, "it comes with the word to go on"
-    with open(task["source"], "rb") as file:
+    with _opened(task) as file:
         note = _written(film.Source(file, task["name"]), seen, target, size, task["pixels"], palette, asked, answers)
     _send(answers, {"note": " ".join(filter(None, [_of_size(seen.size, size, task["longer"]), note]))})
+
+
+def _opened(task: Mapping[str, Any]) -> BinaryIO:
+    try:
+        return open(task["source"], "rb")
+    except OSError as error:
+        raise UserError(f"{task['name']} cannot be read ({error.strerror}); choose another file.") from error
 
 
 def _of_size(there: tuple[int, int], painted: tuple[int, int], longer: int) -> str:
     """What a person has to know of a clip's size."""
     width, height = painted
     if fit_size(*there, max(painted), minimum=SMALLEST) != fit_size(*there, max(painted), minimum=1):
-        return (f"The clip is {there[0]} × {there[1]}, too narrow to be painted in its own shape; it was stretched to "
+        return (f"The clip is {there[0]} × {there[1]}, too small or narrow to be painted as it is; it was stretched to "
                 f"{width} × {height}.")  # fmt: skip
-    return f"It is as large as the clip is, {width} × {height}." if longer > max(painted) else ""
+    return f"It is as large as the clip is, {there[0]} × {there[1]}." if longer > max(painted) else ""
 
 
 @dataclass

@@ -37,6 +37,7 @@ CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "msmpeg4v3",
 KEPT_SOUND = {"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "libopus", "flac"}  # what MP4 can hold as it is
 USUAL = Fraction(1, 10)  # s: what browsers show a frame for whose file says nothing, or less than they can
 SHORTEST = Fraction(1, 60)
+MOST_PLAYS = 2**16  # which no kind can write; it is as good as for ever
 TICK = Fraction(1, 1000)  # of what is written, where the source is no video
 SHORT_BY = Fraction(1, 10)  # s that a whole video may end before it says
 
@@ -255,6 +256,7 @@ def writer(
     that moves is shown, 0 for ever. `sound`: the stream that comes
     with them, or None. `palette`: a picture with the colours that a GIF has for all of its frames.
     """
+    plays = plays if plays < MOST_PLAYS else 0
     match path.suffix:
         case ".mp4":
             written: Writer = _Film(path, size, sound)

@@ -222,6 +222,7 @@ def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page
     expect(page.get_by_text("Download clip")).to_be_visible()
     expect(strength).to_have_value("0.4")
     expect(colours).to_be_checked()
+    expect(page.locator("#status")).not_to_contain_text("You have changed")
     page.get_by_text("More settings").click()
     expect(setting(page, "Steps")).to_have_value("7")
     for name, usual in ("Strength", "1"), ("Stroke size", "1"), ("Size", "512"):

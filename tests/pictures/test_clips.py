@@ -129,6 +129,15 @@ def test_it_is_shown_as_often_as_before(tmp_path, ending, plays):
         assert after.info.get("loop") == before.info.get("loop") == again.get("loop")
 
 
+@pytest.mark.parametrize("ending", [".gif", ".webp", ".png"])
+def test_what_is_shown_more_often_than_can_be_written_is_shown_for_ever(tmp_path, ending):
+    first, *more = frames(3, (40, 40))
+    first.save(tmp_path / "in.png", save_all=True, append_images=more, duration=100, loop=100_000)
+    mirrored(tmp_path / "in.png", tmp_path / f"out{ending}")
+    with Image.open(tmp_path / f"out{ending}") as after:
+        assert after.info["loop"] == 0
+
+
 def test_a_film_of_slow_pictures_shows_the_last_as_long_as_the_others(tmp_path):
     first, *more = frames(4, (40, 40))
     first.save(tmp_path / "in.gif", save_all=True, append_images=more, duration=1500)
@@ -205,7 +214,7 @@ def test_odd_sides_become_even_where_they_must_and_large_ones_small(tmp_path):
 
 
 @pytest.mark.parametrize(("size", "longer", "words"), [
-    ((200, 2), 200, "The clip is 200 × 2, too narrow to be painted in its own shape; it was stretched to 200 × 16."),
+    ((200, 2), 200, "The clip is 200 × 2, too small or narrow to be painted as it is; it was stretched to 200 × 16."),
     ((40, 30), 64, "It is as large as the clip is, 40 × 30."), ((40, 30), 40, ""), ((80, 60), 40, ""),
 ])  # fmt: skip
 def test_a_size_that_was_not_asked_for_is_told(tmp_path, size, longer, words):

@@ -146,6 +146,8 @@ def test_a_finished_painting_says_when_the_page_has_other_settings(asked):
     shown(asked)
     assert events.CHANGED in told(freedom=0.9)
     assert events.CHANGED in told(steps=7)
+    assert events.CHANGED in told(style_weights="2")
+    assert events.MOVED_ON in told(photo=asked["styles"][0][0], strength=0.4)
     assert events.CHANGED not in told()
     assert events.CHANGED not in told(strength=0.4, keep_colour=True)
 

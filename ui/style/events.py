@@ -207,7 +207,10 @@ async def look_again(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
     if painting is None or not shows_something(painting.job):
         return await first_look(request, covering=False, **asked)
     same = all(asked[name] == painting.asked[name] for name in SETTINGS if name not in AFTERWARDS)
+    same &= asked["style_weights"].replace(" ", "") == painting.asked["style_weights"].replace(" ", "")
     more = "" if same else CHANGED
+    if looks.pictures_of(asked) != looks.pictures_of(painting.asked):
+        more = MOVED_ON
     return tuple(Easel(status=await asyncio.to_thread(_of_finished, painting, more)))
 
 
@@ -269,9 +272,13 @@ def found(request: gr.Request) -> tuple[Any, ...]:
         return _only_the_strip(request)
     if there:
         paintings.show(there[0], request.session_hash or "")
-    if brought[0] != gr.skip():
-        looks.keep(request, brought[0])
+    _keep(request, brought[0])
     return brought
+
+
+def _keep(request: gr.Request, photo: Any) -> None:
+    if isinstance(photo, str):  # else it is a painting's own, and goes with it
+        looks.keep(request, photo)
 
 
 def _brought_from_elsewhere(request: gr.Request) -> tuple[Any, ...]:
@@ -295,7 +302,7 @@ def chosen(request: gr.Request, which: gr.EventData) -> tuple[Any, ...]:
             looks.end(request)
             paintings.show(painting, request.session_hash or "")
             brought = _with_what_went_in(request, painting)
-            looks.keep(request, brought[0])
+            _keep(request, brought[0])
             return brought
     return _only_the_strip(request, view.status("That painting is no longer there."))
 
@@ -368,7 +375,7 @@ def opened(request: gr.Request, path: str | None) -> tuple[Any, str]:
         return gr.skip(), gr.skip()
     if refused:
         before = looks.kept(request)
-        return (_showable(before) or before) if isinstance(before, str) else before, refused
+        return before and (_showable(before) or before), refused
     looks.keep(request, path)
     said = view.notice(MOVES) if film.moves(path) else ""
     return picture or (path if covered else gr.skip()), said

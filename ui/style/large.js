@@ -17,17 +17,19 @@ document.addEventListener('click', (event) => {
   large = whole.createElement('img');
   large.style.cssText = 'width:100%; height:100%; object-fit:contain;';
   Object.assign(large, {src: shown.src, alt: shown.alt, easel: !!shown.closest('#preview, #compare')});
+  dialog.ariaLabel = shown.alt;
   dialog.append(large, close);
   dialog.addEventListener('click', () => dialog.close());
   dialog.addEventListener('close', () => {
     dialog.remove();
     large = null;
-    button.focus({preventScroll: true});
+    (button.offsetHeight ? button : pressed())?.focus({preventScroll: true});
   });
   whole.body.append(dialog);
   dialog.showModal();
 }, true);
 // It goes on being painted.
 document.addEventListener('load', (event) => {
-  if (large?.easel && event.target.closest?.('#preview, #compare')) large.src = newest(picture(EASEL))?.src ?? large.src;
+  const now = large?.easel && event.target.closest?.(EASEL) && newest(picture(EASEL));
+  if (now) Object.assign(large, {src: now.src, alt: now.alt});
 }, true);

@@ -42,7 +42,7 @@ class _Page:
     wanted: Any = None
     shown: Any = None
     looked: Any = None
-    photo: Any = field(default_factory=lambda: view.first("photo"))
+    photo: str | None = field(default_factory=lambda: view.first("photo"))
     given: dict[str, object] = field(default_factory=dict)
     coverable: set[str] = field(default_factory=set)
 
@@ -76,12 +76,18 @@ def given(request: gr.Request, kind: str) -> tuple[bool, Callable[[], bool]]:
     return told, lambda: page.given[kind] is not mine
 
 
-def keep(request: gr.Request, photo: Any) -> None:
+def leave(request: gr.Request) -> None:
+    """A page was closed."""
+    _pages.pop((visitor.of_request(request).name, request.session_hash or ""), None)
+    painting.leave(request)
+
+
+def keep(request: gr.Request, photo: str | None) -> None:
     """A page shows this photo, a good one or None, whatever is tried after it."""
     _page(request).photo = photo
 
 
-def kept(request: gr.Request) -> Any:
+def kept(request: gr.Request) -> str | None:
     return _page(request).photo
 
 

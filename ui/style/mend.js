@@ -95,12 +95,6 @@ document.addEventListener('click', (event) => {
   input.dispatchEvent(new Event('input', {bubbles: true}));
 }, true);
 
-// A value that is set with the arrow keys counts as one that is set with the mouse.
-document.addEventListener('keyup', (event) => {
-  if (event.target.matches?.('input[type=range]') && /^(Arrow|Page|Home|End)/.test(event.key))
-    event.target.dispatchEvent(new PointerEvent('pointerup', {bubbles: true}));
-});
-
 // ---------------------------------------------------------------- focus goes where the pressed button went
 
 let pressing = false;
@@ -147,9 +141,11 @@ peek.ariaLabel = 'Show the picture';
 peek.append(document.createElement('img'));
 peek.firstChild.alt = '';
 peek.addEventListener('click', () => bring(EASEL));
-const seen = new IntersectionObserver(([it]) => {
-  peek.hidden = it.intersectionRatio > 0.5;
-}, {threshold: 0.5, rootMargin: '-60px 0px -130px'});  // what lies behind the studio's head or the bar is not seen
+const seen = new IntersectionObserver((news) => {
+  const it = news.at(-1);
+  const fills = it.rootBounds && it.intersectionRect.height > 0.8 * it.rootBounds.height;  // a low window
+  peek.hidden = it.intersectionRatio > 0.5 || fills;
+}, {threshold: [0, 0.2, 0.35, 0.5, 0.8], rootMargin: '-60px 0px -130px'});  // behind the studio's head and the bar
 const peep = () => {
   const shown = picture(EASEL), bar = document.querySelector('#bar');
   if (!shown || !bar) return peek.remove();
