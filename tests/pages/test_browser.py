@@ -285,6 +285,7 @@ def test_the_icons_below_a_photo_leave_it_until_there_is_another(studio, page, f
     page.goto(f"{studio}/style/")
     upload_pictures(page, files)
     photo = page.locator("#photo")
+    until(lambda: "photo.jpg" in (photo.get_attribute("data-shows") or ""))
     photo.get_by_label("Paste from clipboard").click()
     expect(page.locator(".answer")).to_contain_text("There is no picture in the clipboard")
     expect(photo.locator("img[src*='photo.jpg']")).to_be_visible()

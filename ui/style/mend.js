@@ -129,7 +129,10 @@ for (const kind of ['pointerdown', 'wheel', 'touchmove', 'keydown'])
 document.addEventListener('load', (event) => {  // only now it is known how large it is
   const block = event.target.closest?.('.block');
   if (!block) return;
-  if (block.id === 'photo') forget(block);  // what was said is of a file before
+  if (block.id === 'photo' && block.dataset.shows !== event.target.src) {
+    block.dataset.shows = event.target.src;
+    forget(block);  // what was said is of a file before
+  }
   if (follow && block.matches(follow)) bring(follow);
   if (block.matches(EASEL)) peep();
 }, true);
