@@ -84,19 +84,9 @@ def _easel(page: layout.Widgets) -> list[Any]:
 
 def _connect_easel(page: layout.Widgets) -> None:
     easel = _easel(page)
-    ended = (
-        page["go"]
-        .click(
-            do.start,
-            None,
-            easel,
-            inputs_kwargs=_some(page, ASKED),
-            js=view.SHOW_PICTURE,
-            concurrency_limit=None,
-            **PRIVATE,
-        )
-        .then(do.timelapse, None, page["timelapse"], **AT_ONCE)
-    )
+    ended = page["go"].click(
+        do.start, None, easel, inputs_kwargs=_some(page, ASKED), js=view.SHOW_PICTURE, concurrency_limit=None, **PRIVATE
+    ).then(do.timelapse, None, page["timelapse"], **AT_ONCE)  # fmt: skip
     ended.then(**_forecast(page))  # for which no machine is measured while it is painted
     page["stop"].click(do.stop, None, page["status"], **AT_ONCE)
     gr.on(

@@ -263,11 +263,11 @@ def main() -> None:
             told = " ".join(f"{d:.3f}" for d in distances)
             print(f"    {name:40} {told}; {found[name][1]:.3f} | {content:.3f} | {seconds:.2f}", flush=True)
             shown.append((name, picture))
+        usual = [found[name] for name in OURS if name in found]
+        quick = front([found[name] for name in OURS + LONGER if name in took and END in took
+                       and took[name] <= took[END] / FIFTIETH])  # fmt: skip
         for name, (content, theirs) in found.items():
-            curve = [found[one] for one in OURS if one in found]
-            if name == END:
-                quick = (one for one in OURS + LONGER if one in took and took[one] <= took[END] / FIFTIETH)
-                curve = front([found[one] for one in quick])
+            curve = quick if name == END else usual
             if name not in OURS + LONGER and curve:
                 won.setdefault(name, []).append(at_equal_content(curve, content) < theirs)
         random.Random(k).shuffle(shown)

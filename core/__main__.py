@@ -121,9 +121,10 @@ def _style(options: argparse.Namespace) -> None:
 
     given = [*photos, *styles, *([options.recipe] if options.recipe else [])]
     moving = asked is InstantRequest and len(photos) == 1 and film.moves(photos[0])
+    only = None
     if not moving and len(photos) == 1:  # before its painting's name is found fault with
         _tell_of_clip(photos[0], asked)
-        images.open_picture(photos[0], max_pixels=1)
+        only = images.open_picture(photos[0], max_pixels=of_photo)
     endings = film.ENDINGS if moving else (".png",)
     out = outputs.settled(options.out, endings, given, folder=folder, file=not folder)
     failed = 0
@@ -140,7 +141,7 @@ def _style(options: argparse.Namespace) -> None:
                 if clip:
                     painting = _painted_clip(request, photo, pictures, target, stopped.is_set)
                 else:
-                    opened = images.open_picture(photo, max_pixels=of_photo)
+                    opened = only or images.open_picture(photo, max_pixels=of_photo)
                     painting = dispatch.paint(request, opened, pictures, stopped.is_set)
                 result = console.watched(painting, Path(photo).name, options.json)
             except UserError as error:

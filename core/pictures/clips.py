@@ -105,9 +105,13 @@ def repainted(source: str | os.PathLike, name: str, longer: int, target: Path, m
 
 
 def _size(source: str | os.PathLike, name: str) -> int:
+    with _opened(source, name) as file:
+        return file.seek(0, os.SEEK_END)
+
+
+def _opened(source: str | os.PathLike, name: str) -> BinaryIO:
     try:
-        with files.opened(source) as file:
-            return file.seek(0, os.SEEK_END)
+        return files.opened(source)
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = getattr(error, "strerror", None) or "not a file name"
         raise UserError(f"{name} cannot be read ({reason}); choose another file.") from error
@@ -174,7 +178,7 @@ def main() -> None:
 
 def _work(task: Mapping[str, Any], asked: IO[bytes], answers: IO[bytes]) -> None:
     target = Path(task["target"])
-    with _opened(task) as file:
+    with _opened(task["source"], task["name"]) as file:
         seen = _looked_through(film.Source(file, task["name"]), task)
     size = fit_size(*seen.size, min(task["longer"], max(seen.size)), minimum=SMALLEST)
     if target.suffix == film.VIDEO:  # colours are stored for two by two pixels
@@ -185,16 +189,9 @@ def _work(task: Mapping[str, Any], asked: IO[bytes], answers: IO[bytes]) -> None
         _send(answers, {}, _fitted(picture, size))
     _, palette = _received(asked)
     assert palette is not None, "it comes with the word to go on"
-    with _opened(task) as file:
+    with _opened(task["source"], task["name"]) as file:
         note = _written(film.Source(file, task["name"]), seen, target, size, task["pixels"], palette, asked, answers)
     _send(answers, {"note": " ".join(filter(None, [_of_size(seen.size, size, task["longer"]), note]))})
-
-
-def _opened(task: Mapping[str, Any]) -> BinaryIO:
-    try:
-        return open(task["source"], "rb")
-    except OSError as error:
-        raise UserError(f"{task['name']} cannot be read ({error.strerror}); choose another file.") from error
 
 
 def _of_size(there: tuple[int, int], painted: tuple[int, int], longer: int) -> str:

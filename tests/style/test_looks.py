@@ -150,6 +150,7 @@ def test_a_finished_painting_says_when_the_page_has_other_settings(asked):
     assert events.MOVED_ON in told(photo=asked["styles"][0][0], strength=0.4)
     assert events.CHANGED not in told()
     assert events.CHANGED not in told(strength=0.4, keep_colour=True)
+    assert events.CHANGED not in told(style_weights=None)  # which no page sends
 
 
 def test_a_first_look_is_not_painted_again_where_nothing_counts_for_it(asked):

@@ -207,7 +207,7 @@ async def look_again(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
     if painting is None or not shows_something(painting.job):
         return await first_look(request, covering=False, **asked)
     same = all(asked[name] == painting.asked[name] for name in SETTINGS if name not in AFTERWARDS)
-    same &= asked["style_weights"].replace(" ", "") == painting.asked["style_weights"].replace(" ", "")
+    same &= (asked["style_weights"] or "").replace(" ", "") == painting.asked["style_weights"].replace(" ", "")
     more = "" if same else CHANGED
     if looks.pictures_of(asked) != looks.pictures_of(painting.asked):
         more = MOVED_ON
