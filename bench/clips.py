@@ -13,6 +13,7 @@ except for whole pixels.
 from __future__ import annotations
 
 import argparse
+import itertools
 import resource
 import sys
 import tempfile
@@ -26,7 +27,9 @@ from PIL import Image, ImageDraw, ImageSequence
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-import itertools
+from core import device as devices
+
+devices.wait_briefly()  # as the studio and the command line do
 
 from core.pictures import images
 from core.settings import Result

@@ -18,9 +18,12 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from core import device as devices
+
+devices.wait_briefly()  # as the studio and the command line do
+
 import torch
 
-from core import device as devices
 from core.pictures import images
 from core.style import dispatch
 from core.style.request import InstantRequest
