@@ -146,8 +146,7 @@ def _views(
         part = reach * (FINE_PART if k == 0 and len(wanted) > 1 else 1.0)
         moved = {}
         for layer in LAYERS:
-            move = keep(partial(_move, seen[layer], look[layer]))
-            moved[layer] = torch.lerp(seen[layer].float(), move(seen[layer]).float(), part)
+            moved[layer] = keep(partial(_move, seen[layer], look[layer])).part(part)(seen[layer])
         tuned = keep(partial(_tuned, decoder, moved))
         picture = decoder(moved, tuned).float()[:, :, : view.shape[2], : view.shape[3]]
         picture = coloured(picture, palette, keep)

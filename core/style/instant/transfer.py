@@ -5,6 +5,8 @@ arXiv:1906.00668, for style transfer; Peyré & Cuturi 2019, section 2.6). With t
 
     T = P^-1/2 (P^1/2 S P^1/2)^1/2 P^-1/2
 
+where for P^1/2 any factor does: L with P = L L' (Cholesky's) asks for one root less, T = L'^-1 (L' S L)^1/2 L^-1.
+
 Nothing here is learnt, so no painting is unknown to it. Knows no networks, files or requests.
 """
 
@@ -45,6 +47,11 @@ class Move:
         moved = (_precise(move) @ _precise(found.mean)[:, :, None])[:, :, 0]  # as in `moments_of`
         return cls(move, wanted.mean - moved.float())
 
+    def part(self, share: float) -> Move:
+        """So much of the way: 0 stays, 1 is all of it."""
+        stay = torch.eye(self.matrix.shape[1], device=self.matrix.device)
+        return Move(torch.lerp(stay, self.matrix, share), share * self.shift)
+
     def __call__(self, features: Tensor) -> Tensor:
         """features [N, C, H, W] -> the same, moved."""
         rows = features.flatten(2).transpose(1, 2).float()  # [N, H W, C]: channels lie next to each other
@@ -76,9 +83,9 @@ def transport_map(have: Tensor, want: Tensor) -> Tensor:
     """
     device = have.device
     there = torch.device("cpu") if device.type == "mps" else device  # which has no float64
-    root, inverse = roots(have.to(there).double())
-    middle, _ = roots(root @ want.to(there).double() @ root)
-    return (inverse @ middle @ inverse).float().to(device)
+    lower = torch.linalg.cholesky(have.to(there).double())
+    half = torch.linalg.solve_triangular(lower.mT, root(lower.mT @ want.to(there).double() @ lower), upper=True)
+    return torch.linalg.solve_triangular(lower, half, upper=False, left=False).float().to(device)
 
 
 def _precise(numbers: Tensor) -> Tensor:
@@ -90,21 +97,20 @@ def _mean_variance(covariance: Tensor) -> Tensor:
     return covariance.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
 
 
-def roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """The square root of a positive definite matrix [N, C, C], and its inverse.
+def root(matrix: Tensor) -> Tensor:
+    """The square root of a positive definite matrix [N, C, C].
 
-    A processor finds them by eigenvectors, five times as fast as by products. A GPU would take those one by one, and
+    A processor finds it by eigenvectors, five times as fast as by products. A GPU would take those one by one, and
     where two variances are alike they have no gradient: there it is coupled Newton-Schulz iteration (Higham 2008,
     "Functions of Matrices", eq. 6.35), products only, for a batch at once. But for rounding, both give the same.
     """
     if matrix.device.type == "cpu" and not matrix.requires_grad:
         variances, directions = torch.linalg.eigh(matrix)
-        scales = variances.sqrt()[:, None]
-        return (directions * scales) @ directions.mT, (directions / scales) @ directions.mT
+        return (directions * variances.sqrt()[:, None]) @ directions.mT
     size = matrix.norm(dim=(1, 2), keepdim=True)
     three = 3 * torch.eye(matrix.shape[1], dtype=matrix.dtype, device=matrix.device)
-    root, inverse = matrix / size, three / 3
+    found, inverse = matrix / size, three / 3
     for _ in range(ROUNDS):
-        step = (three - inverse @ root) / 2
-        root, inverse = root @ step, step @ inverse
-    return root * size.sqrt(), inverse / size.sqrt()
+        step = (three - inverse @ found) / 2
+        found, inverse = found @ step, step @ inverse
+    return found * size.sqrt()
