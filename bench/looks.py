@@ -25,7 +25,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +35,7 @@ from torch import Tensor
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench import style as race
+from bench import contenders as others
 from core import device as devices
 from core import perceptual
 from core.perceptual import FeatureNet
@@ -167,8 +166,9 @@ def contenders(given: argparse.Namespace, number: int, photo: Path, style: Path)
         return [(name, result.images[0], time.process_time() - began)]
 
     def classic() -> Painted:
-        ((_, picture),), seconds = timed(lambda: race.classic(judge))
-        return [("classic", picture, seconds)]
+        began = time.process_time()
+        picture = others.classic(net, *opened, given.size)
+        return [("classic", picture, time.process_time() - began)]
 
     def lite() -> Painted:
         target = given.out / "lite.png"
@@ -178,12 +178,11 @@ def contenders(given: argparse.Namespace, number: int, photo: Path, style: Path)
     def peer() -> Painted:
         allowed = kept(given.out, number)["freedom 0.5"]
         whole = number < given.ends
-        seen = race.peer(given.peer, net, *opened, given.size, None if whole else allowed, time.process_time)
+        seen = others.crowsonkb(given.peer, net, *opened, given.size, None if whole else allowed)
         equal = [picture for seconds, picture in seen if seconds <= allowed][-1]
         painted = [("crowsonkb, in freedom 0.5's time", equal, allowed)]
         return [*painted, (END, seen[-1][1], seen[-1][0])] if whole else painted
 
-    judge = race.judging(net, StyleRequest(freedom=0, size=given.size), *opened)
     found = {
         n: lambda n=n, f=f: ours(n, StyleRequest(size=given.size, freedom=f))
         for n, f in zip(OURS, FREEDOMS, strict=True)
@@ -202,11 +201,6 @@ def contenders(given: argparse.Namespace, number: int, photo: Path, style: Path)
     if given.peer:
         found["crowsonkb, in freedom 0.5's time"] = peer
     return found
-
-
-def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    began = time.process_time()
-    return work(), time.process_time() - began
 
 
 def kept(folder: Path, number: int) -> dict[str, float]:
