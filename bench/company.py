@@ -132,6 +132,7 @@ def in_browser(given: argparse.Namespace) -> list[tuple[float, float, float]]:
             began = time.perf_counter()
             page.get_by_role("button", name="Paint", exact=True).click()
             page.get_by_role("button", name="Stop", exact=True).wait_for()
+            page.get_by_text("Painted in").wait_for(state="hidden")  # of the painting before
             while not page.get_by_text("Painted in").count():
                 page.wait_for_timeout(400)  # a look takes a while itself; Playwright's own way looks with every frame
             seconds = time.perf_counter() - began

@@ -11,10 +11,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from statistics import mean
+from statistics import median
 
 BETTER = 0.9  # times the pace there is: worth a change
-LATELY = 4  # steps whose mean is the pace: who only drops in is no reason for a change
+LATELY = 5  # steps whose median is the pace: who only drops in, as a browser that draws, is no reason for a change
+DIRE = 8  # times as long as with fewer: one such step is reason enough
 SOON = 4  # steps until it is tried whether more threads pay again, at the least
 SHARE = 0.05  # of the time that vain trials of more may take
 WINDOW = 0.1  # seconds over which processors stood idle, at the least
@@ -68,8 +69,10 @@ class Threads:
             return self._tried(pace, *self._left)
         self._waited += 1
         self._lately.append(pace)
-        usual, fewer = mean(self._lately), self.now // 2
-        if fewer and usual > self._paces.get(fewer, 0):
+        fewer = self.now // 2
+        with_fewer = self._paces.get(fewer, 0)
+        usual = pace if pace > DIRE * with_fewer else median(self._lately)
+        if fewer and usual > with_fewer:
             self._try(fewer, usual)
         elif self.now < self.most and (more := self._room()) > self.now and self._waited >= self._patience:
             self._try(more, usual)
