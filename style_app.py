@@ -89,10 +89,10 @@ def _connect_easel(page: layout.Widgets) -> None:
     ).then(do.timelapse, None, page["timelapse"], **AT_ONCE)  # fmt: skip
     ended.then(**_forecast(page))  # for which no machine is measured while it is painted
     page["stop"].click(do.stop, None, page["status"], **AT_ONCE)
-    gr.on(
-        [page["strength"].change, page["keep_colour"].change], do.afterwards, None, [page["compare"], page["png"]],
-        inputs_kwargs=_some(page, AFTERWARDS), **LATEST,
-    )  # fmt: skip
+    for name in AFTERWARDS:
+        page[name].change(
+            do.afterwards, None, [page["compare"], page["png"]], inputs_kwargs=_some(page, (name,)), **LATEST
+        )
 
 
 def _connect_last(app: gr.Blocks, page: layout.Widgets) -> None:
@@ -117,14 +117,14 @@ def _connect_pictures(page: layout.Widgets) -> None:
     changes = [
         photo.upload(do.opened, photo, [photo, of_photo], **LATEST),
         styles.upload(do.usable_styles, [styles, mix], [styles, mix, of_styles], **EACH),
-        mix.input(do.mixed, [styles, mix], styles, **AT_ONCE),
+        styles.delete(do.removed, **EACH),  # a page tells of it before it has taken it away
+        mix.input(do.mixed, [styles, mix], [styles, page["style_weights"]], **AT_ONCE),
         page["photo_shelf"].select(do.picked, None, [photo, of_photo], **EACH),
         page["style_shelf"].select(do.picked_style, [styles, mix], [styles, of_styles], **EACH),
     ]
     look = {"fn": do.first_look, "inputs": None, "outputs": _easel(page), "inputs_kwargs": _some(page, ASKED), **LATEST}
     for change in changes:  # once it is made; `found` and `chosen` bring pictures that were painted already
         change.then(**look)
-    styles.delete(**look)
     gr.on([page[name].change for name in ("style_weights", *SETTINGS)], **look | {"fn": do.look_again})
     photo.clear(do.cleared, None, page["status"], **EACH)
     styles.change(do.no_styles, styles, page["status"], **LATEST)
@@ -136,7 +136,7 @@ def _connect_settings(page: layout.Widgets) -> None:
     for name in STYLE_PRESETS["good"]:
         page[name].input(do.no_preset, None, preset, **AT_ONCE)
     back = [page[name] for name in ("restore_answer", "preset", "style_weights", *SETTINGS)]
-    page["restore"].upload(do.restored, page["restore"], back, **LATEST)
+    page["restore"].upload(do.restored, [page["restore"], page["styles"]], back, **LATEST)
 
 
 def _reel(page: layout.Widgets) -> list[Any]:
@@ -149,6 +149,7 @@ def _connect_clip(page: layout.Widgets) -> None:
         clips.start, None, reel, inputs_kwargs=_some(page, (*OF_CLIP, *SETTINGS)), js=view.SHOW_CLIP,
         concurrency_limit=None, **PRIVATE,
     )  # fmt: skip
+    gr.on([page["clip"].upload, page["clip"].clear], clips.given, None, page["clip_status"], **AT_ONCE)
     page["clip_stop"].click(clips.stop, None, page["clip_status"], **AT_ONCE)
     page["clip_throw"].click(clips.throw_away, None, reel, **AT_ONCE)
     following.change(clips.follow, following, reel, concurrency_limit=None, trigger_mode="multiple", **PRIVATE)

@@ -197,7 +197,7 @@ def test_one_bad_photo_does_not_cost_the_others_theirs(files, capsys):
         (["photo.png", "painting.png", "--seed", "-7"], "--seed: Seed is -7; choose a value from 0"),
         (["photo.png", "painting.png", "--optimiser", "adm"], "Did you mean 'adam'"),
         (["photo.png", "painting.png", "--weights", "a"], "write a number"),
-        (["photo.png", "painting.png", "--weights", "1,2"], "1 style pictures but 2"),
+        (["photo.png", "painting.png", "--weights", "1,2"], "There are 2 style weights for 1 style picture; "),
         (["photo.png", "painting.png", "--recipe", "photo.png"], "no recipe"),
         (["notes.txt", "painting.png"], "notes.txt"),
         (["photo.png", "painting.png", "-o", "photo.jpg"], "ends in .png"),

@@ -51,8 +51,8 @@ def noted(photo: Image.Image, styles: Sequence[Image.Image], painted: tuple[int,
         notes.append("Nothing of the photo can be seen, it is see-through all over; it was painted as white paper.")
     if images.fit_size(*photo.size, max(painted), minimum=1) != painted:
         notes.append(
-            f"The photo is {photo.width} × {photo.height}, too narrow to be painted in its own shape; it was stretched "
-            f"to {painted[0]} × {painted[1]}."
+            "The photo is too long and narrow to be painted in its own shape; it was stretched to "
+            f"{painted[0]} × {painted[1]}."
         )
     for number, style in enumerate(styles, 1):
         if flat(style.convert("RGB")):

@@ -109,7 +109,9 @@ def shares_of(request: StyleRequest, styles: Sequence[Any]) -> list[float]:
         raise UserError("No style picture was given; add at least one picture whose style you like.")
     shares = request.style_shares or (1.0,) * len(styles)
     if len(shares) != len(styles):
-        raise UserError(f"There are {len(styles)} style pictures but {len(shares)} weights; give one for each.")
+        weights = "is 1 style weight" if len(shares) == 1 else f"are {len(shares)} style weights"
+        pictures = "1 style picture" if len(styles) == 1 else f"{len(styles)} style pictures"
+        raise UserError(f"There {weights} for {pictures}; give one for each, or none.")
     return [share / sum(shares) for share in shares]
 
 

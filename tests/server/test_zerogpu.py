@@ -69,7 +69,7 @@ def test_who_has_no_gpu_time_left_is_told_so(zero, painting):
 
 def test_an_error_for_the_visitor_keeps_its_words_on_the_way_back(zero, painting):
     job = visitor(zero[0], "greedy").submit(**painting, steps=1, style_weights="1,2")
-    with pytest.raises(AppError, match="There are 1 style pictures but 2 weights"):
+    with pytest.raises(AppError, match="There are 2 style weights for 1 style picture"):
         job.result(timeout=PATIENCE)
 
 

@@ -163,7 +163,7 @@ def test_a_photo_of_which_nothing_can_be_seen_is_white_paper(mirror):
 def test_a_stretched_photo_is_told(measured_machine):
     request = StyleRequest(size=64, steps=1, network="bundled")
     result = list(dispatch.paint(request, scene().resize((640, 8)), [texture()]))[-1]
-    assert "The photo is 640 × 8, too narrow to be painted in its own shape; it was stretched to 64 × 16" in result.note
+    assert "The photo is too long and narrow to be painted in its own shape; it was stretched to 64 × 16" in result.note
     assert "stretched" not in list(dispatch.paint(request, scene(), [texture()]))[-1].note
 
 

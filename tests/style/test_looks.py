@@ -2,19 +2,22 @@
 
 import asyncio
 import types
+from pathlib import Path
 
 import gradio as gr
 import pytest
+from PIL import Image
 
 from core import jobs
 from core.errors import UserError
 from core.hub import registry
+from core.pictures import images
 from core.settings import Result
-from core.style.request import StyleRequest
+from core.style.request import ClipRequest, StyleRequest
 from core.visitors import paintings, policy
-from core.visitors.paintings import Painting
+from core.visitors.paintings import Clip, Painting
 from support.pictures import scene, texture
-from ui.style import events, looks, painting, view
+from ui.style import clips, events, looks, painting, view
 
 PAGE = types.SimpleNamespace(query_params={}, session_hash="tab")
 
@@ -66,7 +69,7 @@ def test_a_painting_that_was_thrown_away_on_another_page_is_told(asked):
 
 
 def test_what_cannot_be_painted_is_told(asked):
-    with pytest.raises(UserError, match="1 style pictures but 2 weights"):
+    with pytest.raises(UserError, match="There are 2 style weights for 1 style picture"):
         first(asked, style_weights="1, 2")
     with pytest.raises(UserError, match="Size is 'large'"):
         first(asked, size="large")
@@ -151,6 +154,77 @@ def test_a_finished_painting_says_when_the_page_has_other_settings(asked):
     assert events.CHANGED not in told()
     assert events.CHANGED not in told(strength=0.4, keep_colour=True)
     assert events.CHANGED not in told(style_weights=None)  # which no page sends
+    assert "write a number for each picture" in told(style_weights="2,x")
+    assert "2 style weights for 1 style picture" in told(style_weights="2, 1")
+
+
+def easel(answer) -> dict:
+    return dict(zip(events.Easel.names(), answer, strict=True))
+
+
+def started(**asked) -> list[dict]:
+    async def all_of_it():
+        return [easel(answer) async for answer in events.start(PAGE, **asked)]
+
+    return asyncio.run(all_of_it())
+
+
+def test_a_painting_of_which_nothing_comes_leaves_the_page_the_one_before(asked, tmp_path):
+    finished = shown(asked)
+    Image.new("RGBA", (32, 32)).save(tmp_path / "glass.png")
+    *_, last = started(**asked | {"styles": [(str(tmp_path / "glass.png"), None)]})
+    assert "see-through" in last["status"]
+    assert (last["compare"]["visible"], last["preview"]["visible"], last["finished"]["visible"]) == (True, False, True)
+    assert paintings.of("", PAGE.session_hash, Painting) is finished
+
+
+def test_what_cannot_be_painted_is_refused_before_anything_on_the_page_changes(asked):
+    finished = shown(asked)
+    (only,) = started(**asked | {"style_weights": "2, 1"})
+    assert "2 style weights for 1 style picture" in only.pop("status")
+    assert all(shows == gr.skip() for shows in only.values())
+    assert paintings.of("", PAGE.session_hash, Painting) is finished
+
+
+def test_one_of_strength_and_colours_is_set_without_the_other(asked):
+    """As a page is opened with a painting, one widget has its value while the other has not."""
+    finished = shown(asked | {"strength": 0.4, "keep_colour": True})
+    assert events.afterwards(PAGE, strength=0.4) == (gr.skip(), gr.skip())
+    assert events.afterwards(PAGE, keep_colour=True) == (gr.skip(), gr.skip())
+    _, png = events.afterwards(PAGE, strength=0.7)
+    recipe = images.read_recipe(png["value"])
+    assert (recipe["strength"], recipe["keep_colour"]) == (0.7, True)
+    assert finished.asked["keep_colour"]
+
+
+def test_each_of_them_is_told_by_itself():
+    import style_app
+
+    told = [one for one in style_app.build().fns.values() if one.fn is not None and one.name == "afterwards"]
+    assert sorted(widget.label for one in told for widget in one.inputs) == ["Keep the photo's colours", "Strength"]
+    assert [len(one.inputs) for one in told] == [1, 1]
+
+
+def test_weights_go_where_styles_are_no_longer_mixed_or_are_not_as_many(asked, tmp_path):
+    two = [("a.png", None), ("b.png", None)]
+    assert events.mixed(two, False) == (two[1:], "")
+    assert events.mixed(two, True) == (gr.skip(), gr.skip())
+    path = tmp_path / "painting.png"
+    images.write_png(scene(), path, StyleRequest(style_shares=(2.0, 1.0)).recipe())
+    _, _, weights, *_ = events.restored(str(path), two)
+    assert weights == "2, 1"
+    said, _, weights, *_ = events.restored(str(path), two[:1])
+    assert weights == ""
+    assert "weights, 2, 1, were for 2 style pictures" in said
+
+
+def test_what_was_refused_of_a_clip_is_over_when_another_is_there(asked):
+    assert clips.given(PAGE) == ""
+    job = jobs.Job(ClipRequest(), (), next(jobs._numbers), state=jobs.RUNNING)
+    paintings.keep(Clip(job, PAGE.session_hash, asked, painted=Path(asked["photo"])))
+    assert clips.given(PAGE) == gr.skip()  # it is at work
+    job.state, job.result = jobs.DONE, Result((scene(),), {}, 3.0)
+    assert "Painted in 3 s" in clips.given(PAGE)
 
 
 def test_a_first_look_is_not_painted_again_where_nothing_counts_for_it(asked):

@@ -104,7 +104,7 @@ def test_more_than_allowed_is_refused_wherever_it_enters(anna, request_: Request
 
 def test_a_painting_opened_again_asks_for_no_more(public, tmp_path):
     images.write_png(Image.new("RGB", (8, 8)), tmp_path / "p.png", StyleRequest(size=2048).recipe())
-    assert "at most 1024 px" in events.restored(str(tmp_path / "p.png"))[0]
+    assert "at most 1024 px" in events.restored(str(tmp_path / "p.png"), [])[0]
 
 
 # ---------------------------------------------------------------- whose it is

@@ -42,7 +42,8 @@ def _said(job: jobs.Job) -> str:
     """What there is to say of a painted clip; raises a `UserError` where there is none."""
     if job.error or job.result is None:
         raise UserError(painting.error_text(job.error) if job.error else "Stopped before it began.")
-    return " ".join(filter(None, [f"Painted in {amounts.duration(job.result.seconds)}.", job.result.note]))
+    took = "" if job.cancelled else f"Painted in {amounts.duration(job.result.seconds)}."
+    return " ".join(filter(None, [took, job.result.note]))
 
 
 # ---------------------------------------------------------------- on the page
@@ -156,6 +157,15 @@ def found(request: gr.Request) -> tuple[Any, ...]:
     source = clip.asked["clip"]
     reel, number = (_over(clip), None) if clip.job.finished else (_begun(clip), clip.number)
     return source if Path(source).exists() else gr.skip(), gr.update(open=True), *how, *reel, number
+
+
+def given(request: gr.Request) -> Any:
+    """Another clip is there, or none: what was refused before is over. Of a painted one that is shown it is said how it
+    went."""
+    clip = painting.shown_on(request, Clip)
+    if clip and not clip.job.finished:
+        return gr.skip()
+    return "" if clip is None or clip.job.error else _over(clip).status
 
 
 def stop(request: gr.Request) -> Any:

@@ -39,6 +39,7 @@ from ui.style.painting import (
     submit,
     theirs,
     told,
+    wanted,
     weights_text,
     words,
 )
@@ -83,13 +84,14 @@ async def start(request: gr.Request, **asked: Any):
     except UserError as error:
         yield tuple(Easel(status=view.refused(str(error))))
         return
+    before = painting_of(request)
     paintings.keep(painting)
     strip = await asyncio.to_thread(_strip, request)
     begun = await asyncio.to_thread(_begun, painting)
     if looked_at == looks.pictures_of(asked):  # it stays in sight until there is something better
         begun.preview = begun.compare = None
     yield tuple(dataclasses.replace(begun, curves="", strip=strip))
-    async for news in _news(request, painting):
+    async for news in _news(request, painting, before):
         yield news
 
 
@@ -102,8 +104,9 @@ async def follow(request: gr.Request, number: float | None):
             yield news
 
 
-async def _news(request: gr.Request, painting: Painting):
-    """All that happens to a painting until it is finished, as long as the page shows it."""
+async def _news(request: gr.Request, painting: Painting, before: Painting | None = None):
+    """All that happens to a painting until it is finished, as long as the page shows it. Where nothing comes of it, the
+    one that the page showed `before` has its place back."""
     job, drawn = painting.job, False
     async with contextlib.aclosing(told(request, painting)) as news:
         async for preview in news:
@@ -117,6 +120,9 @@ async def _news(request: gr.Request, painting: Painting):
         return
     more = MOVED_ON if looks.moved_on(request, painting.asked) else ""
     now = await asyncio.to_thread(_over, painting, more)
+    if job.error and before in theirs(request, Painting) and shows_something(before.job):
+        paintings.show(before, request.session_hash or "")
+        now = dataclasses.replace(await asyncio.to_thread(_over, before), status=now.status)
     now.strip = await asyncio.to_thread(_strip, request)
     yield tuple(now)
 
@@ -162,14 +168,14 @@ def _of_finished(painting: Painting, more: str) -> str:
 
 def _files(painting: Painting) -> tuple[str, str]:
     """The painting as a PNG with its recipe, as it was shown last, and the photo at the same size."""
-    job, (finished, easel, recipe) = painting.job, outcome(painting)
-    wanted = {name: painting.asked[name] for name in AFTERWARDS}
-    if any(recipe[name] != value for name, value in wanted.items()):
-        finished = images.finish(easel, painting.photo, **wanted)
-        recipe.update(wanted)
     after, before = painting.file("painting.png"), painting.file("photo.jpg")
     with painting.lock:
-        if painting.written != (version := (*wanted.values(), job.result is None)):
+        finished, easel, recipe = outcome(painting)
+        now = {name: painting.asked[name] for name in AFTERWARDS}
+        if painting.written != (version := (*now.values(), painting.job.result is None)):
+            if any(recipe[name] != value for name, value in now.items()):
+                finished = images.finish(easel, painting.photo, **now)
+                recipe.update(now)
             images.write_png(finished, after, recipe)
             images.on_white(painting.photo).resize(finished.size).save(before, quality=92)
             painting.written = version
@@ -211,6 +217,10 @@ async def look_again(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
     more = "" if same else CHANGED
     if looks.pictures_of(asked) != looks.pictures_of(painting.asked):
         more = MOVED_ON
+    try:
+        wanted(StyleRequest, asked["styles"], asked["style_weights"], {name: asked[name] for name in SETTINGS})
+    except UserError as error:
+        more = str(error)
     return tuple(Easel(status=await asyncio.to_thread(_of_finished, painting, more)))
 
 
@@ -220,18 +230,22 @@ async def look_at_sent(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
 
 
 def afterwards(request: gr.Request, **asked: Any):
-    """Strength and colours of the finished painting, set anew without painting again."""
+    """Strength or colours of the finished painting, set anew without painting again. Each is told by itself, as a page
+    that is opened has one before the other."""
     painting = painting_of(request)
     if painting is None or not shows_something(painting.job):
         return gr.skip(), gr.skip()
     try:
-        wanted = {name: SETTINGS[name].convert(value) for name, value in asked.items()}
+        now = {name: SETTINGS[name].convert(value) for name, value in asked.items()}
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
-    if all(painting.asked[name] == value for name, value in wanted.items()):  # it was brought to the page with them
-        return gr.skip(), gr.skip()
-    painting.asked = {**painting.asked, **wanted}
+    with painting.lock:
+        if all(painting.asked[name] == value for name, value in now.items()):  # it was brought to the page with it
+            return gr.skip(), gr.skip()
+        mine = painting.asked = {**painting.asked, **now}
     after, before = _files(painting)
+    if painting.asked is not mine:  # the answer to a later one has it all
+        return gr.skip(), gr.skip()
     return gr.update(value=(before, after)), gr.update(value=after)
 
 
@@ -424,9 +438,14 @@ def usable_styles(request: gr.Request, styles: list | None, mix: bool, uploaded:
     return (gr.skip() if usable == styles and not covered else usable), turned_on, view.notice(*refused)
 
 
-def mixed(styles: list | None, mix: bool) -> Any:
-    """Where styles are no longer mixed, the one chosen last stays."""
-    return gr.skip() if mix or not styles else styles[-1:]
+def removed(request: gr.Request) -> None:
+    """A style picture was taken away; which ones are left a page tells with its next question."""
+    looks.given(request, "styles")
+
+
+def mixed(styles: list | None, mix: bool) -> tuple[Any, Any]:
+    """Where styles are no longer mixed, the one chosen last stays, and counts alone."""
+    return (gr.skip(), gr.skip()) if mix else (styles[-1:] if styles else gr.skip(), "")
 
 
 def preset(name: str | None) -> tuple[Any, ...]:
@@ -469,8 +488,8 @@ def picked_style(request: gr.Request, styles: list | None, mix: bool, chosen: gr
     return ([*(styles or []), (path, None)] if mix else [(path, None)]), ""
 
 
-def restored(path: str | None) -> list[Any]:
-    """The settings a painting was made with, back into the widgets."""
+def restored(path: str | None, styles: list | None) -> list[Any]:
+    """The settings a painting was made with, back into the widgets; weights only for as many style pictures."""
     nothing = [gr.skip()] * (len(SETTINGS) + 2)
     if path is None:
         return ["", *nothing]
@@ -482,19 +501,20 @@ def restored(path: str | None) -> list[Any]:
         policy.require_allowed(request)
     except UserError as error:
         return [view.notice(str(error)), *nothing]
-    shares = weights_text(request)
-    said = view.notice("The settings of that painting are back.")
+    said, shares = "The settings of that painting are back.", weights_text(request)
+    if len(request.style_shares) not in (0, len(styles or ())):
+        said, shares = f"{said} Its style weights, {shares}, were for {len(request.style_shares)} style pictures.", ""
     values = {name: getattr(request, name) for name in SETTINGS}
-    return [said, preset_of(values), shares, *values.values()]
+    return [view.notice(said), preset_of(values), shares, *values.values()]
 
 
-async def _measured(wanted: Request) -> None:
+async def _measured(asking: Request) -> None:
     """Until this machine is measured, for this page or for another that asked just before; not behind a painting."""
-    others = jobs.same(wanted)
+    others = jobs.same(asking)
     if others:
         ticks = followed(others, lambda: None)
     elif jobs.idle():
-        ticks = followed(jobs.submit(wanted))
+        ticks = followed(jobs.submit(asking))
     else:
         return
     async with contextlib.aclosing(ticks):
@@ -508,17 +528,17 @@ async def forecast(photo: str | None, **settings: Any) -> str:
     if photo is None:
         return ""
     try:
-        wanted = StyleRequest(**settings)
-        policy.require_allowed(wanted)
-        engine = dispatch.engine_of(wanted)
-        first = engine.ready(wanted)
+        asking = StyleRequest(**settings)
+        policy.require_allowed(asking)
+        engine = dispatch.engine_of(asking)
+        first = engine.ready(asking)
         if first and first.job:
             await _measured(first.job)
-            first = engine.ready(wanted)
+            first = engine.ready(asking)
         if first:
             return view.forecast(first.words)
         picture = await asyncio.to_thread(images.open_picture, photo, max_pixels=GLANCE)  # for its shape
-        takes = engine.estimate(wanted, picture.size)
+        takes = engine.estimate(asking, picture.size)
     except UserError as error:
         return view.forecast(str(error))
     seconds = amounts.between(takes.seconds, takes.seconds_at_most)

@@ -23,7 +23,7 @@ from core import amounts, jobs
 from core.errors import UserError
 from core.pictures import images
 from core.settings import settings_of
-from core.style.request import STYLE_PRESETS, InstantRequest, StyleRequest, enough
+from core.style.request import STYLE_PRESETS, InstantRequest, StyleRequest, enough, shares_of
 from core.visitors import paintings
 from core.visitors.paintings import Painting, W, Work
 from ui.generate import sample_api
@@ -127,7 +127,10 @@ def wanted(
         shares = tuple(map(float, written))
     except ValueError:
         raise UserError(f"Style weights are {style_weights!r}; write a number for each picture, like 2, 1.") from None
-    return kind(**settings, style_shares=shares)
+    asking = kind(**settings, style_shares=shares)
+    if styles:
+        shares_of(asking, styles)  # what it refuses is refused before anything is on its way
+    return asking
 
 
 def require_some(styles: list | None) -> None:

@@ -552,7 +552,7 @@ def test_several_styles_by_weight():
     longer = dataclasses.replace(SMALL, steps=45)
     half, none = (pixels(painted(longer, styles=styles)) for styles in ([red, blue], [red]))
     assert half[..., 2].mean() > none[..., 2].mean() + 1
-    with pytest.raises(UserError, match="2 style pictures but 1"):
+    with pytest.raises(UserError, match="There is 1 style weight for 2 style pictures"):
         painted(dataclasses.replace(SMALL, style_shares=(1,)), styles=[red, blue])
     with pytest.raises(UserError, match="No style picture"):
         list(paint(SMALL, scene(), []))
