@@ -82,7 +82,8 @@ class StyleRequest(Request):
         super().__post_init__()
         shares = self.style_shares
         if not isinstance(shares, tuple) or not all(isinstance(s, (int, float)) and 0 <= s <= 1e6 for s in shares):
-            raise UserError(f"Style weights are {shares!r}; each has to be a number from 0 to 1000000.")
+            told = ", ".join(map(str, shares)) if isinstance(shares, tuple) else repr(shares)
+            raise UserError(f"Style weights are {told}; each has to be a number from 0 to 1000000.")
         if shares and not sum(shares):
             raise UserError("All style weights are 0; at least one style picture has to count.")
         if not (self.content_weight or self.style_weight or self.palette_weight):

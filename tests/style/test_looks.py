@@ -147,13 +147,13 @@ def test_a_finished_painting_says_when_the_page_has_other_settings(asked):
         return answer[events.Easel.names().index("status")]
 
     shown(asked)
-    assert events.CHANGED in told(freedom=0.9)
-    assert events.CHANGED in told(steps=7)
-    assert events.CHANGED in told(style_weights="2")
-    assert events.MOVED_ON in told(photo=asked["styles"][0][0], strength=0.4)
-    assert events.CHANGED not in told()
-    assert events.CHANGED not in told(strength=0.4, keep_colour=True)
-    assert events.CHANGED not in told(style_weights=None)  # which no page sends
+    assert looks.CHANGED in told(freedom=0.9)
+    assert looks.CHANGED in told(steps=7)
+    assert looks.CHANGED in told(style_weights="2")
+    assert looks.MOVED_ON in told(photo=asked["styles"][0][0], strength=0.4)
+    assert looks.CHANGED not in told()
+    assert looks.CHANGED not in told(strength=0.4, keep_colour=True)
+    assert looks.CHANGED not in told(style_weights=None)  # which no page sends
     assert "write a number for each picture" in told(style_weights="2,x")
     assert "2 style weights for 1 style picture" in told(style_weights="2, 1")
 
@@ -178,6 +178,43 @@ def test_a_painting_of_which_nothing_comes_leaves_the_page_the_one_before(asked,
     assert paintings.of("", PAGE.session_hash, Painting) is finished
 
 
+def test_where_nothing_comes_of_a_painting_there_is_a_first_look_again(asked, monkeypatch):
+    def fails(*_, **__):
+        raise UserError("There are no paints left.")
+        yield
+
+    monkeypatch.setattr("core.style.optimise.engine.paint", fails)
+    *_, told, last = started(**asked)
+    assert "There are no paints left." in told["status"]
+    assert last["status"] == gr.skip()
+    assert (last["compare"]["visible"], last["preview"]["visible"], last["adjust"]["visible"]) == (True, False, True)
+
+
+def test_a_page_is_opened_with_the_newest_painting_that_is_one(asked):
+    finished, failed = shown(asked), shown(asked)
+    failed.job.error = UserError("There are no paints left.")
+    assert easel(events.found(PAGE)[1 + len(painting.HOW) : -1])["compare"]["visible"]
+    assert paintings.of("", PAGE.session_hash, Painting) is finished
+    paintings.throw_away(finished)
+    assert "no paints" in easel(events.found(PAGE)[1 + len(painting.HOW) : -1])["status"]
+
+
+@pytest.mark.parametrize(("changed", "said"), [
+    ({}, ""), ({"strength": 0.4}, ""), ({"freedom": 0.9}, looks.CHANGED), ({"style_weights": "2,x"}, ""),
+])  # fmt: skip
+def test_what_is_changed_while_it_is_painted_is_told_when_that_is_done(asked, changed, said):
+    at_work = shown(asked, jobs.RUNNING)
+    assert all(shows == gr.skip() for shows in asyncio.run(events.look_again(PAGE, **asked | changed)))
+    at_work.job.state, at_work.job.result = jobs.DONE, Result((scene(), scene()), {"strength": 1, "keep_colour": 0}, 3)
+
+    async def news():
+        return [easel(answer) async for answer in events._news(PAGE, at_work)]
+
+    told = asyncio.run(news())[-1]["status"]
+    assert "Painted in 3 s" in told
+    assert [one for one in (looks.CHANGED, looks.MOVED_ON) if one in told] == [said] * bool(said)
+
+
 def test_what_cannot_be_painted_is_refused_before_anything_on_the_page_changes(asked):
     finished = shown(asked)
     (only,) = started(**asked | {"style_weights": "2, 1"})
@@ -197,10 +234,22 @@ def test_one_of_strength_and_colours_is_set_without_the_other(asked):
     assert finished.asked["keep_colour"]
 
 
-def test_each_of_them_is_told_by_itself():
+@pytest.fixture(scope="module")
+def app():
     import style_app
 
-    told = [one for one in style_app.build().fns.values() if one.fn is not None and one.name == "afterwards"]
+    return style_app.build()
+
+
+def test_programs_have_to_send_a_photo_and_styles(app):
+    told = app.get_api_info()["named_endpoints"]
+    for name in ("/paint", "/instant"):
+        required = [one["parameter_name"] for one in told[name]["parameters"] if not one["parameter_has_default"]]
+        assert required == ["photo", "styles"]
+
+
+def test_each_of_them_is_told_by_itself(app):
+    told = [one for one in app.fns.values() if one.name == "afterwards"]
     assert sorted(widget.label for one in told for widget in one.inputs) == ["Keep the photo's colours", "Strength"]
     assert [len(one.inputs) for one in told] == [1, 1]
 

@@ -39,7 +39,6 @@ from ui.style.painting import (
     submit,
     theirs,
     told,
-    wanted,
     weights_text,
     words,
 )
@@ -47,8 +46,6 @@ from ui.style.painting import (
 THUMBNAIL = 160  # px of the longer side
 GLANCE = 65_536  # pixels of a picture that is only looked at
 FIRST_LOOK = "A first look. Press Paint for the finished painting."
-MOVED_ON = "You have changed the pictures since; press Paint to paint the new ones."
-CHANGED = "You have changed the settings since; press Paint to paint with the new ones."
 CLIPS = "A clip goes into “A clip in place of the photo”."
 MOVES = "This one moves, and one frame of it is the photo. To paint all of it, open “A clip in place of the photo”."
 SHOWABLE = {".jpg", ".jpeg", ".png", ".webp", ".gif"}  # by browsers; anything else is turned into PNG
@@ -93,6 +90,8 @@ async def start(request: gr.Request, **asked: Any):
     yield tuple(dataclasses.replace(begun, curves="", strip=strip))
     async for news in _news(request, painting, before):
         yield news
+    if painting.job.error and painting_of(request) is painting:  # a first look may have stood there
+        yield tuple(dataclasses.replace(Easel(*await first_look(request, **asked)), status=None))
 
 
 async def follow(request: gr.Request, number: float | None):
@@ -118,8 +117,7 @@ async def _news(request: gr.Request, painting: Painting, before: Painting | None
             yield tuple(now)
     if painting_of(request) is not painting:  # the visitor has left, or thrown it away with its folder for files
         return
-    more = MOVED_ON if looks.moved_on(request, painting.asked) else ""
-    now = await asyncio.to_thread(_over, painting, more)
+    now = await asyncio.to_thread(_over, painting, looks.moved_on(request, painting))
     if job.error and before in theirs(request, Painting) and shows_something(before.job):
         paintings.show(before, request.session_hash or "")
         now = dataclasses.replace(await asyncio.to_thread(_over, before), status=now.status)
@@ -212,13 +210,9 @@ async def look_again(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
     painting = painting_of(request)
     if painting is None or not shows_something(painting.job):
         return await first_look(request, covering=False, **asked)
-    same = all(asked[name] == painting.asked[name] for name in SETTINGS if name not in AFTERWARDS)
-    same &= (asked["style_weights"] or "").replace(" ", "") == painting.asked["style_weights"].replace(" ", "")
-    more = "" if same else CHANGED
-    if looks.pictures_of(asked) != looks.pictures_of(painting.asked):
-        more = MOVED_ON
     try:
-        wanted(StyleRequest, asked["styles"], asked["style_weights"], {name: asked[name] for name in SETTINGS})
+        looks.wants(request, asked)
+        more = looks.moved_on(request, painting)
     except UserError as error:
         more = str(error)
     return tuple(Easel(status=await asyncio.to_thread(_of_finished, painting, more)))
@@ -278,9 +272,10 @@ def _film(painting: Painting) -> Any:
 
 
 def found(request: gr.Request) -> tuple[Any, ...]:
-    """The page is opened: what another page sent here, or the visitor's newest painting with what went in. Once what
-    was sent is being painted, its painting. Nothing, where somebody was quicker."""
-    there = theirs(request, Painting)
+    """The page is opened: what another page sent here, or the visitor's newest painting with what went in; one of which
+    nothing came only where there is no other. Once what was sent is being painted, its painting. Nothing, where
+    somebody was quicker."""
+    there = sorted(theirs(request, Painting), key=lambda one: one.job.error is not None)
     brought = _with_what_went_in(request, there[0]) if there else _brought_from_elsewhere(request)
     if not looks.in_time(request, ("photo", "styles") if there or sent(request) else ()):
         return _only_the_strip(request)

@@ -13,7 +13,7 @@ import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gradio as gr
@@ -23,8 +23,9 @@ from core import jobs
 from core.errors import UserError
 from core.settings import Result
 from core.style import dispatch
-from core.style.request import InstantRequest
+from core.style.request import InstantRequest, StyleRequest
 from core.visitors import policy
+from core.visitors.paintings import Painting
 from ui.server import visitor
 from ui.style import painting, view
 
@@ -33,13 +34,14 @@ SOON = 0.02  # seconds between glances at whether it is there
 
 @dataclass(eq=False)
 class _Page:
-    """An open page: how many looks it has asked for, the job of the newest, of which pictures it wanted one, of which
-    one is shown, and all that counted for that; the newest gift of each kind of pictures, and which kinds might be
-    covered by what was found for it; the photo that it shows."""
+    """An open page: how many looks it has asked for, the job of the newest, of which pictures and settings it wanted
+    one, of which pictures one is shown, and all that counted for that; the newest gift of each kind of pictures, and
+    which kinds might be covered by what was found for it; the photo that it shows."""
 
     asked: int = 0
     job: jobs.Job | None = None
     wanted: Any = None
+    asking: StyleRequest | None = None
     shown: Any = None
     looked: int | None = None
     photo: str | None = field(default_factory=lambda: view.first("photo"))
@@ -91,10 +93,19 @@ def kept(request: gr.Request) -> str | None:
     return _page(request).photo
 
 
-def moved_on(request: gr.Request, asked: Any) -> bool:
-    """Whether a page was given other pictures since it asked for this painting of some."""
-    wanted = _page(request).wanted
-    return wanted is not None and wanted != pictures_of(asked)
+MOVED_ON = "You have changed the pictures since; press Paint to paint the new ones."
+CHANGED = "You have changed the settings since; press Paint to paint with the new ones."
+
+
+def moved_on(request: gr.Request, there: Painting) -> str:
+    """What a page has changed since it asked for this painting, in words: pictures, settings or nothing."""
+    page, job = _page(request), there.job
+    if page.wanted is not None and page.wanted != pictures_of(there.asked):
+        return MOVED_ON
+    if page.asking is None:
+        return ""
+    same = replace(page.asking, **{name: getattr(job.request, name) for name in painting.AFTERWARDS})
+    return "" if same == job.request else CHANGED
 
 
 def end(request: gr.Request) -> Any:
@@ -103,13 +114,21 @@ def end(request: gr.Request) -> Any:
     page.asked += 1
     if page.job:
         page.job.cancel()
-    shown, page.shown, page.wanted, page.looked = page.shown, None, None, None
+    shown, page.shown, page.wanted, page.asking, page.looked = page.shown, None, None, None, None
     return shown
 
 
 def pictures_of(asked: Any) -> Any:
     """What is painted in which style, to be compared."""
     return asked["photo"], [path for path, _ in asked["styles"] or ()]
+
+
+def wants(request: gr.Request, asked: Any) -> None:
+    """A page would be painted like this now. A `UserError` where nothing could be."""
+    page = _page(request)
+    page.wanted, page.asking = pictures_of(asked), None
+    settings = {name: asked[name] for name in painting.SETTINGS}
+    page.asking = painting.wanted(StyleRequest, asked["styles"], asked["style_weights"], settings)
 
 
 async def first(request: gr.Request, *, covering: bool = True, **asked: Any) -> tuple[Any, Result] | None:
@@ -119,7 +138,8 @@ async def first(request: gr.Request, *, covering: bool = True, **asked: Any) -> 
     `UserError` where it is not to be had now.
     """
     page = _page(request)
-    page.wanted = pictures_of(asked)
+    with contextlib.suppress(UserError):  # told below, where there is place for it
+        wants(request, asked)
     if not (asked["photo"] and asked["styles"]) or _covered(request, asked, covering):
         return None
     counts = [page.wanted, asked["style_weights"], *(asked[name] for name in InstantRequest.counting)]

@@ -39,6 +39,16 @@ async def _on_behalf(self: gr.Blocks, **event: Any) -> dict:
             return await gr.Blocks.process_api(self, **event)
 
 
+def _asking_for_pictures(self: gr.Blocks, *which: Any, **more: Any) -> dict:
+    """What programs are told of the API: a photo and styles have to be sent. The page's examples are no defaults."""
+    told = gr.Blocks.get_api_info(self, *which, **more)
+    for endpoint in told["named_endpoints"].values():
+        for parameter in endpoint["parameters"]:
+            if parameter["parameter_name"] in ("photo", "styles"):
+                parameter |= {"parameter_has_default": False, "parameter_default": None}
+    return told
+
+
 @functools.cache
 def rest_on_pages() -> None:
     """From now on Gradio's pages begin with a script of ours, before any of its own."""
@@ -74,7 +84,7 @@ async def _understood(self: gr.Blocks, block_fn: Any, inputs: list[Any], *more: 
         raise gr.Error("What was sent makes no sense here; load the page again.", print_exception=False) from None
 
 
-Page = _variant(gr.Blocks, process_api=_on_behalf, preprocess_data=_understood)
+Page = _variant(gr.Blocks, process_api=_on_behalf, preprocess_data=_understood, get_api_info=_asking_for_pictures)
 Picture = _variant(gr.Image, preprocess=_as_it_is)
 Document = _variant(gr.File, preprocess=_as_it_is)
 Pictures, Painting = _variant(gr.Gallery), _variant(gr.Image)

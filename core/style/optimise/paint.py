@@ -65,7 +65,7 @@ def paint(
         for stage, step in _coarse_to_fine(request, photo, styles, shares, net, stages, measured, threads, coloured):
             yield account.progress(stage, step)
             if stopped():
-                account.stop()
+                account.stop(stage, stages[-1])
                 break
     budget.learn(name, account.forecast.paces)
 
@@ -161,10 +161,11 @@ class _Account:
             size=(stage.width, stage.height),
         )
 
-    def stop(self) -> None:
-        """It ends here, before its time."""
+    def stop(self, stage: Scale, last: Scale) -> None:
+        """It ends here, before its time, at this size and not at that of the last stage."""
         self.stopped_at = self.forecast.steps
-        self.notes.append(f"Stopped after {self.stopped_at} of {self.total} steps.")
+        small = "" if stage is last else f", while it was small ({stage.width} × {stage.height})"
+        self.notes.append(f"Stopped after {self.stopped_at} of {self.total} steps{small}.")
 
 
 def _colouring(

@@ -601,7 +601,7 @@ def test_transparency_is_kept():
 def test_stopping_keeps_the_picture_so_far():
     asked = iter([False] * 5)
     result = painted(StyleRequest(size=256, steps=50), stopped=lambda: next(asked, True))
-    assert "Stopped after 6" in result.note
+    assert "Stopped after 6 of 32 steps, while it was small (128 × 96)." in result.note
     assert result.recipe["stopped_at"] == 6
     assert result.images[0].size == (128, 96)
 
