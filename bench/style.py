@@ -68,7 +68,7 @@ def main() -> None:
 
 def times(given: argparse.Namespace) -> None:
     print(f"{given.size} px, {devices.dtype(CPU)}, {torch.get_num_threads()} threads; seconds")
-    print(f"{'':40} {'forecast':>9} {'took':>9} {'processor':>9} {'first picture after':>20}")
+    print(f"{'':40} {'forecast':>14} {'took':>9} {'processor':>9} {'first picture after':>20}")
     asked = StyleRequest(size=given.size, network=given.network)
     shares = []
     for number, pair in enumerate(zip(given.pictures[::2], given.pictures[1::2], strict=True)):
@@ -78,9 +78,10 @@ def times(given: argparse.Namespace) -> None:
         print(" x ".join(picture.stem for picture in pair))
         processor = {}
         for name, request in ((FAITHFUL, replace(asked, freedom=0.0)), (DEFAULT, asked)):
-            forecast = dispatch.engine_of(request).estimate(request, photo.size).seconds
+            told = dispatch.engine_of(request).estimate(request, photo.size)
+            forecast = f"{told.seconds:.1f} to {told.seconds_at_most or told.seconds:.1f}"
             took, processor[name], first = measured(request, photo, painting)
-            print(f"    {name:36} {forecast:9.1f} {took:9.1f} {processor[name]:9.1f} {first:20.2f}", flush=True)
+            print(f"    {name:36} {forecast:>14} {took:9.1f} {processor[name]:9.1f} {first:20.2f}", flush=True)
         shares.append(processor[DEFAULT] / processor[FAITHFUL])
     print(f"{DEFAULT} takes of a faithful one's processor time: {' '.join(f'{share:.2f}' for share in shares)}")
 
