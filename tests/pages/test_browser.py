@@ -141,6 +141,29 @@ def test_what_is_uploaded_replaces_the_example_unless_styles_are_mixed_and_paint
     expect(mix).to_be_checked()
     expect(page.locator("#styles img[src*='other.png']")).to_have_count(0)
     expect(pictures).to_have_count(2)
+    page.get_by_text("More settings").click()
+    weights = page.get_by_label("Style weights")
+    weights.fill("2, 1")
+    expect(page.get_by_text("A first look.")).to_be_visible()
+    page.get_by_label("Remove style picture 1").click()
+    expect(page.get_by_text("There are 2 style weights for 1 style picture")).to_be_visible()
+    mix.uncheck()
+    expect(weights).to_have_value("")
+    expect(page.get_by_text("A first look.")).to_be_visible()
+
+
+def test_what_settings_do_is_seen_beside_them_however_far_down_they_are(studio, page):
+    page.goto(f"{studio}/style/")
+    page.get_by_text("Advanced", exact=True).click()
+    low, peek = setting(page, "Smoothness"), page.get_by_label("Show the picture")
+    low.scroll_into_view_if_needed()
+    low.hover()
+    until(lambda: in_sight(page, peek))
+    page.locator("#bar").hover()
+    expect(peek).to_be_hidden()  # nothing below the picture is covered where somebody goes there
+    low.focus()
+    page.keyboard.press("Tab")
+    expect(peek).to_be_visible()
 
 
 def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page, files):
