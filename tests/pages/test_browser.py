@@ -158,12 +158,15 @@ def test_what_settings_do_is_seen_beside_them_however_far_down_they_are(studio, 
     low, peek = setting(page, "Smoothness"), page.get_by_label("Show the picture")
     low.scroll_into_view_if_needed()
     low.hover()
+    expect(peek).to_be_visible()
     until(lambda: in_sight(page, peek))
     page.locator("#bar").hover()
     expect(peek).to_be_hidden()  # nothing below the picture is covered where somebody goes there
     low.focus()
     page.keyboard.press("Tab")
     expect(peek).to_be_visible()
+    peek.click()
+    until(lambda: in_sight(page, page.locator("#compare")))
 
 
 def test_a_visitor_paints_stops_paints_again_downloads_and_restores(studio, page, files):
