@@ -83,16 +83,21 @@ def _easel(page: layout.Widgets) -> list[Any]:
 
 
 def _connect_easel(page: layout.Widgets) -> None:
-    easel = _easel(page)
-    ended = page["go"].click(
-        do.start, None, easel, inputs_kwargs=_some(page, ASKED), js=view.SHOW_PICTURE, concurrency_limit=None, **PRIVATE
-    ).then(do.timelapse, None, page["timelapse"], **AT_ONCE)  # fmt: skip
-    ended.then(**_forecast(page))  # for which no machine is measured while it is painted
+    easel, asked = _easel(page), _some(page, ASKED)
+    painted = page["go"].click(
+        do.start, None, easel, inputs_kwargs=asked, js=view.SHOW_PICTURE, concurrency_limit=None, **PRIVATE
+    )
+    followed = page["following"].change(
+        do.follow, page["following"], easel, concurrency_limit=None, trigger_mode="multiple", **PRIVATE
+    )
+    for ended in (painted, followed):
+        ended = ended.then(do.timelapse, None, page["timelapse"], **AT_ONCE)
+        ended = ended.then(do.look_anew, None, easel, inputs_kwargs=asked, **LATEST)
+        ended.then(**_forecast(page))  # for which no machine is measured while it is painted
     page["stop"].click(do.stop, None, page["status"], **AT_ONCE)
     for name in AFTERWARDS:
-        page[name].change(
-            do.afterwards, None, [page["compare"], page["png"]], inputs_kwargs=_some(page, (name,)), **LATEST
-        )
+        page[name].change(do.afterwards, None, page["set"], inputs_kwargs=_some(page, (name,)), **LATEST)
+    page["set"].change(do.as_set, None, [page["compare"], page["png"]], **LATEST)
 
 
 def _connect_last(app: gr.Blocks, page: layout.Widgets) -> None:
@@ -106,9 +111,6 @@ def _connect_last(app: gr.Blocks, page: layout.Widgets) -> None:
     )
     page["strip"].select(do.chosen, None, shown, **EACH)
     page["throw"].click(do.throw_away, None, easel, **AT_ONCE)
-    page["following"].change(
-        do.follow, page["following"], easel, concurrency_limit=None, trigger_mode="multiple", **PRIVATE
-    ).then(do.timelapse, None, page["timelapse"], **AT_ONCE)
 
 
 def _connect_pictures(page: layout.Widgets) -> None:

@@ -42,7 +42,7 @@ def _said(job: jobs.Job) -> str:
     """What there is to say of a painted clip; raises a `UserError` where there is none."""
     if job.error or job.result is None:
         raise UserError(painting.error_text(job.error) if job.error else "Stopped before it began.")
-    took = "" if job.cancelled else f"Painted in {amounts.duration(job.result.seconds)}."
+    took = "" if job.cancelled and job.result.note else f"Painted in {amounts.duration(job.result.seconds)}."
     return " ".join(filter(None, [took, job.result.note]))
 
 

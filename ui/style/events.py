@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import time
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,6 @@ async def start(request: gr.Request, **asked: Any):
     yield tuple(dataclasses.replace(begun, curves="", strip=strip))
     async for news in _news(request, painting, before):
         yield news
-    if painting.job.error and painting_of(request) is painting:  # a first look may have stood there
-        yield tuple(dataclasses.replace(Easel(*await first_look(request, **asked)), status=None))
 
 
 async def follow(request: gr.Request, number: float | None):
@@ -118,9 +117,12 @@ async def _news(request: gr.Request, painting: Painting, before: Painting | None
     if painting_of(request) is not painting:  # the visitor has left, or thrown it away with its folder for files
         return
     now = await asyncio.to_thread(_over, painting, looks.moved_on(request, painting))
-    if job.error and before in theirs(request, Painting) and shows_something(before.job):
-        paintings.show(before, request.session_hash or "")
+    every = paintings.theirs(visitor.of_request(request).name, Painting)
+    if job.error and before in every and shows_something(before.job):
         now = dataclasses.replace(await asyncio.to_thread(_over, before), status=now.status)
+        if painting_of(request) is not painting:  # another was chosen meanwhile
+            return
+        paintings.show(before, request.session_hash or "")
     now.strip = await asyncio.to_thread(_strip, request)
     yield tuple(now)
 
@@ -218,28 +220,45 @@ async def look_again(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
     return tuple(Easel(status=await asyncio.to_thread(_of_finished, painting, more)))
 
 
+async def look_anew(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
+    """A painting is over: if nothing came of it, there is a first look again. What went wrong is still told."""
+    painting = painting_of(request)
+    if painting is None or not painting.job.error:
+        return tuple(Easel())
+    return tuple(dataclasses.replace(Easel(*await first_look(request, **asked)), status=None))
+
+
 async def look_at_sent(request: gr.Request, **asked: Any) -> tuple[Any, ...]:
     """The page is opened with a photo or a style that another page sent, and was not painted yet."""
     return await first_look(request, **asked) if tray.take(sent(request)) else tuple(Easel())
 
 
-def afterwards(request: gr.Request, **asked: Any):
-    """Strength or colours of the finished painting, set anew without painting again. Each is told by itself, as a page
-    that is opened has one before the other."""
+def afterwards(request: gr.Request, **asked: Any) -> Any:
+    """Strength or colours are set of the finished painting, without painting again; -> when, for it to be shown then.
+
+    Each is told by itself, as a page that is opened has one before the other. And it is shown by another question: of
+    two that are set at once the answer to the first might come last.
+    """
     painting = painting_of(request)
     if painting is None or not shows_something(painting.job):
-        return gr.skip(), gr.skip()
+        return gr.skip()
     try:
         now = {name: SETTINGS[name].convert(value) for name, value in asked.items()}
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
     with painting.lock:
         if all(painting.asked[name] == value for name, value in now.items()):  # it was brought to the page with it
-            return gr.skip(), gr.skip()
-        mine = painting.asked = {**painting.asked, **now}
-    after, before = _files(painting)
-    if painting.asked is not mine:  # the answer to a later one has it all
+            return gr.skip()
+        painting.asked = {**painting.asked, **now}
+    return time.time()
+
+
+def as_set(request: gr.Request) -> tuple[Any, Any]:
+    """The finished painting, of the strength and colours that were set last."""
+    painting = painting_of(request)
+    if painting is None or not shows_something(painting.job):
         return gr.skip(), gr.skip()
+    after, before = _files(painting)
     return gr.update(value=(before, after)), gr.update(value=after)
 
 

@@ -113,6 +113,7 @@ def easel(about: Mapping[str, Setting]) -> Widgets:
     with gr.Group(visible=False) as drawn["adjust"], gr.Row():
         for name in AFTERWARDS:
             drawn[name] = widgets.of_setting(about[name])
+    drawn["set"] = gr.Number(visible="hidden")  # when one of them was
     with gr.Row(visible=False) as drawn["finished"]:
         drawn["png"] = widgets.Download("Download PNG", variant="primary")
         drawn["timelapse"] = widgets.Download("Download time-lapse", visible=False)

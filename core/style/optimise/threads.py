@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from statistics import median
+from statistics import median_low
 
 BETTER = 0.9  # times the pace there is: worth a change
 LATELY = 5  # steps whose median is the pace: who only drops in, as a browser that draws, is no reason for a change
@@ -71,8 +71,9 @@ class Threads:
         self._lately.append(pace)
         fewer = self.now // 2
         with_fewer = self._paces.get(fewer, 0)
-        usual = pace if pace > DIRE * with_fewer else median(self._lately)
-        if fewer and usual > with_fewer:
+        dire = pace > DIRE * with_fewer
+        usual = pace if dire else median_low(self._lately)
+        if fewer and usual > with_fewer and (dire or len(self._lately) > LATELY // 2):
             self._try(fewer, usual)
         elif self.now < self.most and (more := self._room()) > self.now and self._waited >= self._patience:
             self._try(more, usual)

@@ -97,7 +97,7 @@ def test_who_comes_costs_a_step_and_who_goes_two(comes):
     assert took < 1.1 * best(lambda n: SPINNING if n < comes else ALONE)
 
 
-@pytest.mark.parametrize(("steps", "every"), [(1, 10), (2, 10), (2, 25), (1, 40)])
+@pytest.mark.parametrize(("steps", "every"), [(1, 3), (1, 4), (1, 10), (2, 10), (2, 25), (1, 40)])
 def test_who_only_drops_in_is_no_reason_to_go_on_alone(steps, every):
     """As a browser does that draws what is painted."""
 
@@ -107,6 +107,7 @@ def test_who_only_drops_in_is_no_reason_to_go_on_alone(steps, every):
     _, watch = painted(company)
     alone = [after - at for (at, threads), (after, _) in itertools.pairwise(watch.history) if threads == 1]
     assert alone == [1]  # to know how long it takes
+    assert watch.now == 2
 
 
 def test_another_number_of_threads_is_told_from_the_step_on_that_has_it():
