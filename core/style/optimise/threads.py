@@ -69,11 +69,11 @@ class Threads:
             return self._tried(pace, *self._left)
         self._waited += 1
         self._lately.append(pace)
-        fewer = self.now // 2
+        usual, fewer = median_low(self._lately), self.now // 2
         with_fewer = self._paces.get(fewer, 0)
-        dire = pace > DIRE * with_fewer
-        usual = pace if dire else median_low(self._lately)
-        if fewer and usual > with_fewer and (dire or len(self._lately) > LATELY // 2):
+        if fewer and pace > DIRE * with_fewer:
+            self._try(fewer, pace)
+        elif fewer and usual > with_fewer and len(self._lately) > LATELY // 2:
             self._try(fewer, usual)
         elif self.now < self.most and (more := self._room()) > self.now and self._waited >= self._patience:
             self._try(more, usual)

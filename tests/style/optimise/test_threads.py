@@ -110,6 +110,16 @@ def test_who_only_drops_in_is_no_reason_to_go_on_alone(steps, every):
     assert watch.now == 2
 
 
+@pytest.mark.parametrize("every", [5, 7])
+def test_one_slow_step_alone_is_no_reason_to_go_on_with_more(every):
+    """With one thread, too, the pace is that of several steps."""
+    slow = Company({threads: 3 * pace for threads, pace in HIDDEN.pace.items()})
+    _, watch = painted(lambda number: HIDDEN if (number + 1) % every else slow, shown=False)
+    spans = [after - at for (at, threads), (after, _) in itertools.pairwise(watch.history) if threads == 2]
+    assert len(spans) > 1
+    assert set(spans[1:]) == {1}  # trials
+
+
 def test_another_number_of_threads_is_told_from_the_step_on_that_has_it():
     used = []
     watch = Threads(2, used.append, lambda: None, 2, itertools.count().__next__)
